@@ -1,0 +1,37 @@
+"""Every error Ebb raises on purpose. A message says what, which value, where, and what to do."""
+
+
+class EbbError(Exception):
+    """Something a person can act on; its text is the whole message."""
+
+
+class SettingError(EbbError):
+    """A setting has a value Ebb cannot work with."""
+
+
+class LayoutError(EbbError):
+    """Stored data was written by another layout of Ebb."""
+
+
+class StoreUnavailableError(EbbError):
+    """Redis cannot be reached or refuses to work."""
+
+
+class UnknownCustomerError(EbbError):
+    """No event of this customer has been applied."""
+
+
+class LogRecreatedError(EbbError):
+    """A topic ends before the position that Redis has applied."""
+
+
+class ModelRefusedError(EbbError):
+    """A model is unsigned, wrongly signed, truncated, or of another layout."""
+
+
+class SourceError(EbbError):
+    """A history file cannot be read as the source it was said to be."""
+
+
+class ServiceError(EbbError):
+    """An embedded or test service did not start, or its port is taken."""
