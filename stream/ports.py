@@ -1,0 +1,161 @@
+"""What the core asks of the outside. Adapters implement these; one law suite runs on every implementation.
+
+Everything here is bytes and numbers already: encoding is the core's business, keeping is the store's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class LogPosition:
+    """How far one topic of a partition has been applied, and what its last record looked like."""
+
+    next_offset: int
+    last_timestamp_ms: int = 0
+    last_crc32: int = 0
+    topic_id: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The partition as the store knows it: everything a commit is compared with.
+
+    `version` grows by one with each commit and each claim; `sequence` is the number of the last message put in the outbox.
+    """
+
+    version: int = 0
+    owner: str = ""
+    positions: Mapping[str, LogPosition] = field(default_factory=dict)
+    stream_time_ms: int = 0
+    sequence: int = 0
+
+
+@dataclass(frozen=True)
+class SeenBlock:
+    """Event-id hashes of the records one commit applied from one topic, packed as little-endian u8.
+
+    `replaces_last` says that the block already contains the topic's last stored block (small blocks are joined);
+    `drop_first` is how many of the oldest blocks have left the window.
+    """
+
+    packed: bytes
+    replaces_last: bool = False
+    drop_first: int = 0
+
+
+@dataclass(frozen=True)
+class Commit:
+    """All writes of one chunk. Applied whole or not at all."""
+
+    positions: Mapping[str, LogPosition]
+    stream_time_ms: int
+    sequence: int
+    states: Mapping[str, bytes] = field(default_factory=dict)
+    views: Mapping[str, bytes] = field(default_factory=dict)
+    deadlines: Mapping[str, int] = field(default_factory=dict)
+    """customer -> time of its entry in the sorted set, ms; 0 removes it."""
+    segment_moves: Sequence[tuple[str, str | None, str]] = ()
+    """(customer, segment left or None, segment entered)."""
+    risks: Mapping[str, float] = field(default_factory=dict)
+    """customer -> value at risk, major units; 0 removes it."""
+    labels: Mapping[str, bytes] = field(default_factory=dict)
+    """customer -> open accumulators; empty removes them."""
+    snapshots: Mapping[tuple[str, int], bytes] = field(default_factory=dict)
+    """(customer, day) -> snapshot, written once."""
+    closed_snapshots: Sequence[tuple[str, int]] = ()
+    outbox: Sequence[tuple[int, bytes]] = ()
+    """(sequence, packed message)."""
+    forget_outbox: Sequence[int] = ()
+    """Sequences acknowledged by the broker since the last commit."""
+    seen: Mapping[str, SeenBlock] = field(default_factory=dict)
+    journal: bytes = b""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """Increments of the shop's totals of this partition."""
+
+
+class PartitionStore(Protocol):
+    """One partition of the store. Between `begin` and `commit` or `abandon` it serves one chunk of one lane."""
+
+    async def claim(self, owner: str) -> Head:
+        """Make `owner` the partition's owner and return the head after that."""
+        ...
+
+    async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
+        """Start a chunk: the head, and up to `due_limit` (customer, deadline) with deadline <= due_until_ms, earliest first,
+        ties by customer id in byte order. From here on another writer's commit makes ours fail."""
+        ...
+
+    async def load(self, customers: Sequence[str]) -> tuple[list[bytes | None], list[bytes | None]]:
+        """States and open accumulators of the customers, in their order; None where there is none."""
+        ...
+
+    async def load_snapshots(self, keys: Sequence[tuple[str, int]]) -> list[bytes | None]:
+        """Snapshots by (customer, day)."""
+        ...
+
+    async def commit(self, head: Head, changes: Commit) -> bool:
+        """Apply `changes` if the partition is still at `head.version`. False, and nothing written, if it is not.
+
+        Raises:
+            StoreUnavailableError: the outcome is not known; begin again and compare positions.
+        """
+        ...
+
+    async def abandon(self) -> None:
+        """End a chunk without writing."""
+        ...
+
+    async def seen_blocks(self, topic: str) -> list[bytes]:
+        """The stored blocks of event-id hashes of a topic, oldest first."""
+        ...
+
+    async def outbox(self) -> list[tuple[int, bytes]]:
+        """Messages committed and not yet forgotten, by sequence."""
+        ...
+
+    async def forget_outbox(self, sequences: Iterable[int]) -> None:
+        """Remove messages the broker has acknowledged. Does not change the partition's version."""
+        ...
+
+    async def close(self) -> None:
+        """Release the connection."""
+        ...
+
+
+class ModelStore(Protocol):
+    """Signed model documents by name and version, and which version is champion."""
+
+    async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """name -> (version, epoch day of its publication). Names never published are absent."""
+        ...
+
+    async def fetch(self, name: str, version: str) -> bytes:
+        """The sealed document.
+
+        Raises:
+            ModelRefusedError: no such version.
+        """
+        ...
+
+    async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
+        """Store the document (None: it is stored already) and make it champion of `epoch_day`. Old versions are kept up to a bound."""
+        ...
+
+    async def load_learner(self, name: str) -> tuple[int, bytes] | None:
+        """(next offset of the labels log, learner state) as saved together, or None."""
+        ...
+
+    async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
+        """Save learner state, metrics and offset in one write."""
+        ...
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What every process of a deployment must agree on; kept in `meta` from the first start."""
+
+    partitions: int
+    clock: str
+    layout: str
