@@ -1,0 +1,1 @@
+"""The same definitions over a whole history: sources, replay and verification. Never reads Redis or runs Faust."""

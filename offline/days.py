@@ -1,0 +1,37 @@
+"""A history cut at its UTC midnights."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+
+from schemas.events import Event
+
+DAY_MS = 86_400_000
+
+
+def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
+    """Each moment at which a replay writes clock records, and the events since the moment before it.
+
+    The moments are the midnight that begins the first day, every following midnight, also of days without events, and
+    the time of the last event. An event at midnight belongs to the day that begins.
+
+    Args:
+        events: in order of time.
+
+    Yields:
+        (time in ms since 1970, the events before it that have not been yielded).
+
+    >>> from schemas.events import PageView
+    >>> hours = [PageView(event_id=str(hour), event_time_ms=hour * 3_600_000) for hour in (7, 8, 49)]
+    >>> [(time_ms // 3_600_000, [event.event_id for event in between]) for time_ms, between in days(hours)]
+    [(0, []), (24, ['7', '8']), (48, []), (49, ['49'])]
+    """
+    if not events:
+        return
+    first_ms, last_ms = events[0].event_time_ms, events[-1].event_time_ms
+    start = 0
+    for midnight_ms in range(first_ms - first_ms % DAY_MS, last_ms + 1, DAY_MS):
+        end = bisect_left(events, midnight_ms, lo=start, key=attrgetter("event_time_ms"))
+        yield midnight_ms, events[start:end]
+        start = end
+    yield last_ms, events[start:]

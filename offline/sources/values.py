@@ -1,0 +1,133 @@
+"""Raw values of a column as ids, amounts, whole numbers and times. Each distinct value is read once."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from schemas.money import BILLIONTHS
+from stream.errors import SourceError
+
+WHOLE_FLOAT = re.compile(r"-?\d+\.0+")
+"""How tools write an integer column that has blanks: 17850.0."""
+
+ISO_TIME = "ISO8601"
+AMERICAN_TIMES = ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M")
+"""Month first, as in the second published spelling of Online Retail."""
+
+
+def read_ids(raw: "pd.Series[Any]") -> NDArray[np.object_]:
+    """Ids as text without blanks around them; whole numbers without a point; a missing one is empty.
+
+    >>> read_ids(pd.Series([17850.0, None])).tolist()
+    ['17850', '']
+    >>> read_ids(pd.Series([" C489449 ", "17850.0"], dtype=object)).tolist()
+    ['C489449', '17850']
+    """
+    return _each_distinct(raw, _id_text)
+
+
+def read_amounts(raw: "pd.Series[Any]", where: str) -> NDArray[np.object_]:
+    """Amounts as the decimal strings of the wire, without trailing zeros, of at most nine decimals; a missing one is 0.
+
+    >>> read_amounts(pd.Series([2.50, 0.1 + 0.2, -11062.06, None]), "a.parquet").tolist()
+    ['2.5', '0.3', '-11062.06', '0']
+
+    Raises:
+        SourceError: a value is not a finite number; the message names it and its row.
+    """
+    return _each_distinct(raw, _amount, where)
+
+
+def read_integers(raw: "pd.Series[Any]", where: str) -> NDArray[np.int64]:
+    """Whole numbers.
+
+    Raises:
+        SourceError: a value is missing, not a whole number or above 64 bits; the message names it and its row.
+    """
+    if pd.api.types.is_integer_dtype(raw.dtype) and not raw.hasnans:
+        return raw.to_numpy(dtype=np.int64)
+    return _each_distinct(raw, _integer, where).astype(np.int64)
+
+
+def read_times_ms(raw: "pd.Series[Any]", where: str) -> NDArray[np.int64]:
+    """Times in ms since 1970. Text is ISO 8601 or month/day/year with hours and minutes; UTC where it names no zone.
+
+    >>> read_times_ms(pd.Series(["1970-01-02 00:00:01", "1/2/1970 0:01", "86400000"]), "a.csv").tolist()
+    [86401000, 86460000, 86400000]
+
+    Raises:
+        SourceError: a value is missing or no time; the message names it and its row.
+    """
+    if pd.api.types.is_integer_dtype(raw.dtype) and not raw.hasnans:
+        return raw.to_numpy(dtype=np.int64)
+    codes, distinct = pd.factorize(raw, use_na_sentinel=False)
+    if pd.api.types.is_datetime64_any_dtype(distinct.dtype):
+        times = pd.DatetimeIndex(pd.to_datetime(distinct, utc=True))
+    else:
+        times = pd.DatetimeIndex(_parse_times(pd.Series(distinct, dtype=object).astype(str).str.strip()))
+    if times.hasnans:
+        row = int(np.flatnonzero(times.isna()[codes])[0])
+        raise _unreadable(raw, row, where, "a time such as 2010-12-01 08:26:00 or 12/1/2010 8:26 (month first)")
+    milliseconds: NDArray[np.int64] = times.as_unit("ms").asi8
+    return milliseconds[codes]
+
+
+def _parse_times(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
+    """Try each way of writing a time on what the ways before could not read; NaT where none can."""
+    numbers = texts.where(texts.str.fullmatch(r"-?\d+"))
+    times = pd.to_datetime(pd.to_numeric(numbers), unit="ms", utc=True, errors="coerce")
+    for way in (*AMERICAN_TIMES, ISO_TIME):
+        unread = times.isna() & numbers.isna()
+        times = times.where(~unread, pd.to_datetime(texts.where(unread), format=way, utc=True, errors="coerce"))
+    return times
+
+
+def _each_distinct(raw: "pd.Series[Any]", read: Callable[[Any], object], where: str = "") -> NDArray[np.object_]:
+    """`read` applied to every value, once per distinct one. A ValueError of `read` says what the value should be."""
+    codes, distinct = pd.factorize(raw, use_na_sentinel=False)
+    values = np.empty(len(distinct), dtype=object)
+    for code, value in enumerate(distinct):
+        try:
+            values[code] = read("" if pd.isna(value) else value)
+        except ValueError as error:
+            row = int(np.flatnonzero(codes == code)[0])
+            raise _unreadable(raw, row, where, str(error)) from error
+    return values[codes]
+
+
+def _unreadable(raw: "pd.Series[Any]", row: int, where: str, wanted: str) -> SourceError:
+    value = raw.iloc[row]
+    return SourceError(f"{where}, column '{raw.name}', row {row + 1}: '{value}' is not {wanted}.")
+
+
+def _id_text(value: Any) -> str:
+    text = str(value).strip()
+    return text.partition(".")[0] if WHOLE_FLOAT.fullmatch(text) else text
+
+
+def _amount(value: Any) -> str:
+    try:
+        amount = Decimal(str(value).strip() or "0")
+        if not amount.is_finite():
+            raise ValueError("a finite number")
+        if -int(amount.as_tuple().exponent) > BILLIONTHS:
+            # Binary floats end in noise: 0.1 + 0.2 is 0.30000000000000004. The wire carries nine decimals.
+            amount = round(amount, BILLIONTHS)
+    except InvalidOperation as error:
+        raise ValueError("a decimal number such as 12.50") from error
+    return f"{amount.normalize():f}" if amount else "0"
+
+
+def _integer(value: Any) -> int:
+    try:
+        amount = Decimal(str(value).strip())
+    except InvalidOperation as error:
+        raise ValueError("a whole number") from error
+    if not amount.is_finite() or amount != amount.to_integral_value() or abs(amount) >= 2**63:
+        raise ValueError("a whole number of at most 64 bits")
+    return int(amount)

@@ -1,0 +1,99 @@
+"""What Ebb says: alerts, segment changes, and the labels its learner reads (docs/events.md)."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """The fields all messages share.
+
+    `message_id` is the same whenever the same decision is sent again. `sequence` grows by one with each message of
+    `partition`.
+    """
+
+    message_id: str
+    partition: int
+    sequence: int
+    schema_version: int = 1
+
+
+class ChurnAlertOpened(Message, frozen=True, kw_only=True, tag="churn-alert.opened"):
+    """A customer has probably left.
+
+    `episode_ms` is the last purchase, which began the silence; `value_at_risk` a decimal string in major units of
+    `currency`; `reasons` are sentences, the heaviest first; `model` and `model_version` name what gave `probability`.
+    """
+
+    customer_id: str
+    opened_ms: int
+    episode_ms: int
+    probability: float
+    value_at_risk: str
+    currency: str
+    reasons: list[str]
+    model: str
+    model_version: str
+
+
+class ChurnAlertClosed(Message, frozen=True, kw_only=True, tag="churn-alert.closed"):
+    """The alert `opened_message_id` no longer holds: the customer bought, or the probability fell."""
+
+    customer_id: str
+    closed_ms: int
+    episode_ms: int
+    opened_message_id: str
+    cause: Literal["purchase", "probability"]
+    probability: float | None = None
+
+
+class SegmentChanged(Message, frozen=True, kw_only=True, tag="segment-change"):
+    """A customer went from the segment `left` to the segment `entered`."""
+
+    customer_id: str
+    changed_ms: int
+    left: str
+    entered: str
+    model_version: str
+
+
+class Label(Message, frozen=True, kw_only=True, tag="label"):
+    """What became of a snapshot: `value` is 1 when `outcome` came true between `snapshot_ms` and its horizon, else 0.
+
+    `columns` are the model columns at the snapshot in the order of `layout`, `scores` the probability each candidate
+    gave then. `message_id` is the label's id: the learner drops repeats by it.
+    """
+
+    customer_id: str
+    outcome: str
+    snapshot_ms: int
+    matured_ms: int
+    value: float
+    columns: list[float]
+    scores: dict[str, float]
+    layout: str
+
+
+class EpochPassed(Message, frozen=True, kw_only=True, tag="epoch-passed"):
+    """All labels of `day` (days since 1970, UTC) of this partition are in the log before this message."""
+
+    day: int
+
+
+class DriftNoticed(Message, frozen=True, kw_only=True, tag="drift"):
+    """A distribution has moved: `measure` of `subject` is `value`, above `limit`.
+
+    A schema only: nothing sends it yet.
+    """
+
+    subject: str
+    measure: str
+    value: float
+    limit: float
+    noticed_ms: int
+
+
+LabelRecord = Label | EpochPassed
+"""What the topic `labels` carries."""
+
+AnyMessage = ChurnAlertOpened | ChurnAlertClosed | SegmentChanged | Label | EpochPassed | DriftNoticed

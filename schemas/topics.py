@@ -1,0 +1,79 @@
+"""The topics, what each may carry, and how each is created."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from msgspec import Struct
+
+from schemas.clock import ClockRecord
+from schemas.events import Engagement, Event, Purchase, Refund
+from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, DriftNoticed, EpochPassed, Label, SegmentChanged
+from schemas.profiles import Profile
+
+PURCHASES = "events.purchases"
+ENGAGEMENT = "events.engagement"
+PROFILES = "events.profiles"
+CLOCK = "events.clock"
+REROUTED = "events.rerouted"
+CHURN_ALERTS = "marketing.churn-alerts"
+SEGMENT_CHANGES = "marketing.segment-changes"
+LABELS = "labels"
+INVALID = "events.invalid"
+DRIFT = "ebb.drift"
+
+INPUT_TOPICS = (PURCHASES, ENGAGEMENT, PROFILES, CLOCK)
+
+KINDS_OF: Mapping[str, tuple[type[Struct], ...]] = {
+    PURCHASES: (Purchase, Refund),
+    ENGAGEMENT: get_args(Engagement),
+    PROFILES: (Profile,),
+    CLOCK: (ClockRecord,),
+    REROUTED: get_args(Event),
+}
+"""The kinds an input topic may carry; another kind there is a dead letter `wrong_topic`."""
+
+MESSAGES_OF: Mapping[str, tuple[type[Struct], ...]] = {
+    CHURN_ALERTS: (ChurnAlertOpened, ChurnAlertClosed),
+    SEGMENT_CHANGES: (SegmentChanged,),
+    LABELS: (Label, EpochPassed),
+    DRIFT: (DriftNoticed,),
+}
+"""The messages Ebb sends on each topic. `events.invalid` carries whatever bytes could not be applied."""
+
+INPUT_BYTES_MAX = 8 * 1024 * 1024
+INVALID_BYTES_MAX = INPUT_BYTES_MAX + 64 * 1024  # a dead letter is the original value and its metadata in headers
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """How a topic is created. `partitions` None means the one count that all input topics share."""
+
+    name: str
+    partitions: int | None
+    config: Mapping[str, str]
+
+
+def _config(retention_days: int, message_bytes_max: int = 1024 * 1024) -> dict[str, str]:
+    """Topic settings; `retention_days` -1 keeps everything."""
+    retention_ms = retention_days * DAY_MS if retention_days >= 0 else -1
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention_ms),
+        "max.message.bytes": str(message_bytes_max),
+    }
+
+
+TOPICS = (
+    TopicSpec(PURCHASES, None, _config(7, INPUT_BYTES_MAX)),
+    TopicSpec(ENGAGEMENT, None, _config(7, INPUT_BYTES_MAX)),
+    TopicSpec(PROFILES, None, _config(7, INPUT_BYTES_MAX)),
+    TopicSpec(CLOCK, None, _config(7, INPUT_BYTES_MAX)),
+    TopicSpec(REROUTED, None, _config(7, INVALID_BYTES_MAX)),  # an input message and where it came from
+    TopicSpec(CHURN_ALERTS, None, _config(30)),
+    TopicSpec(SEGMENT_CHANGES, None, _config(30)),
+    TopicSpec(LABELS, 1, _config(-1)),  # a model is a function of this log: it is kept whole
+    TopicSpec(INVALID, None, _config(30, INVALID_BYTES_MAX)),
+    TopicSpec(DRIFT, 1, _config(30)),
+)

@@ -1,0 +1,97 @@
+"""Deciding customers: probability, value at risk, segment, alert, and when to ask again if nothing arrives."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.actions.alerts import ChurnRule
+from stream.chunk import IntArray, Models, Rules
+from stream.features.columns import Natural, model_matrix, natural, segment_matrix
+from stream.features.layout import StateArray
+from stream.outcomes.declaration import CHURN_30D, OUTCOMES
+from stream.scoring.clusters import assign
+from stream.scoring.deadlines import first_change_ms
+from stream.scoring.serving import Scored, score_outcome
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided about some customers, shape (customers,) each.
+
+    Attributes:
+        natural: their features at that time, in natural units.
+        matrix: the model columns.
+        scored: outcome -> its scores.
+        value_at_risk_minor: churn probability times decayed net spend of a year; 0 while there is no probability.
+        segment: codes of `SEGMENTS`.
+        opens, closes: whether the churn alert does.
+        purchased: whether the customer has bought since the alert's episode began.
+    """
+
+    natural: Natural
+    matrix: FloatArray
+    scored: dict[str, Scored]
+    value_at_risk_minor: FloatArray
+    segment: NDArray[np.uint8]
+    opens: BoolArray
+    closes: BoolArray
+    purchased: BoolArray
+
+
+def decide(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -> Decisions:
+    """Score the customers at `now_ms` and say what follows, without changing them."""
+    features, matrix = natural(states, now_ms), model_matrix(states, now_ms)
+    scored = {outcome.name: score_outcome(models.outcomes.get(outcome.name), matrix) for outcome in OUTCOMES}
+    churn = scored[CHURN_30D.name].probability
+    opens, closes, purchased = _alert(states, features, churn, rules.churn)
+    return Decisions(
+        natural=features,
+        matrix=matrix,
+        scored=scored,
+        value_at_risk_minor=np.nan_to_num(churn) * np.maximum(features["net_spend_365d_minor"], 0.0),
+        segment=_segment(states, now_ms, models),
+        opens=opens,
+        closes=closes,
+        purchased=purchased,
+    )
+
+
+def ask_again_ms(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -> IntArray:
+    """When each customer would cross a threshold or change segment in silence, at most `stale_after_ms` from now."""
+    until_ms = now_ms + rules.stale_after_ms
+    if CHURN_30D.name not in models.outcomes and models.segments is None:
+        return until_ms
+    current = np.ascontiguousarray(states["decision"]["segment"])
+
+    def would_change(rows: NDArray[np.intp], at_ms: IntArray) -> BoolArray:
+        asked = states[rows]
+        scored = score_outcome(models.outcomes.get(CHURN_30D.name), model_matrix(asked, at_ms))
+        opens, closes, _ = _alert(asked, natural(asked, at_ms), scored.probability, rules.churn)
+        moved: BoolArray = _segment(asked, at_ms, models) != current[rows]
+        return opens | closes | moved
+
+    return first_change_ms(would_change, now_ms, until_ms)
+
+
+def _segment(states: StateArray, now_ms: IntArray, models: Models) -> NDArray[np.uint8]:
+    current = np.ascontiguousarray(states["decision"]["segment"])
+    if models.segments is None:
+        return current
+    bought = np.ascontiguousarray(states["features"]["last_purchase_ms"]) > 0
+    return np.where(bought, assign(models.segments, segment_matrix(states, now_ms), current), current)
+
+
+def _alert(
+    states: StateArray, features: Natural, churn: FloatArray, rule: ChurnRule
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    is_open = states["decision"]["alert"] == 1
+    episode_ms, last_purchase_ms = states["decision"]["episode_ms"], states["features"]["last_purchase_ms"]
+    purchased = last_purchase_ms > episode_ms
+    silent = rule.opens(churn, features["since_last_purchase_days"], features["mean_gap_days"])
+    opens = ~is_open & purchased & (last_purchase_ms > 0) & silent
+    closes = is_open & (purchased | rule.closes(churn))
+    return opens, closes, purchased

@@ -1,0 +1,88 @@
+"""Messages before they are numbered: collected in any order, published in the order of what caused them."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+Order = tuple[int, int, int, str, str]
+"""(record index, 0 for a deadline and 1 for a record, deadline in ms, customer, kind)."""
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A message as it waits in the outbox: what the producer is handed."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = []
+
+
+@dataclass(frozen=True)
+class MessageDraft:
+    """A message to come: `build(partition=…, sequence=…, **fields)` makes it."""
+
+    order: Order
+    topic: str
+    key: str
+    build: type[msgspec.Struct]
+    fields: dict[str, Any]
+
+    def outgoing(self, partition: int, sequence: int) -> Outgoing:
+        """The message with its number."""
+        message = self.build(partition=partition, sequence=sequence, **self.fields)
+        return Outgoing(self.topic, self.key.encode(), _json.encode(message))
+
+
+@dataclass(frozen=True)
+class DeadLetterDraft:
+    """A record that could not be applied: its original bytes, and in the headers what it was and why."""
+
+    order: Order
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+    def outgoing(self, partition: int, sequence: int) -> Outgoing:
+        """The dead letter with its number."""
+        headers = self.headers | {"partition": str(partition), "sequence": str(sequence)}
+        return Outgoing(self.topic, self.key, self.value, [(name, text.encode()) for name, text in headers.items()])
+
+
+Draft = MessageDraft | DeadLetterDraft
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Outgoing)
+_json = msgspec.json.Encoder()
+
+
+def pack_outgoing(message: Outgoing) -> bytes:
+    """The stored form of a waiting message."""
+    return _encoder.encode(message)
+
+
+def unpack_outgoing(packed: bytes) -> Outgoing:
+    """A waiting message as stored."""
+    return _decoder.decode(packed)
+
+
+def message_id(*parts: object) -> str:
+    """A deterministic id of what a message is about.
+
+    >>> message_id("churn-alert.opened", "17850", 1) == message_id("churn-alert.opened", "17850", 1)
+    True
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def number(drafts: Iterable[Draft], partition: int, last_sequence: int) -> list[tuple[int, bytes]]:
+    """Sort by cause, give out sequence numbers, pack."""
+    ordered = sorted(drafts, key=lambda draft: draft.order)
+    return [
+        (sequence, pack_outgoing(draft.outgoing(partition, sequence)))
+        for sequence, draft in enumerate(ordered, start=last_sequence + 1)
+    ]

@@ -1,0 +1,32 @@
+"""The business path: records in, changes out, no I/O, no clock, no randomness."""
+
+from stream.changes import Changes
+from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
+from stream.episodes import Episodes
+from stream.rounds import rounds
+
+
+def step(
+    customers: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules
+) -> Changes:
+    """Apply records to customers as if one after another (docs/architecture.md, "Per record, executed in chunks").
+
+    Args:
+        customers: everybody who has a record in the chunk or a deadline up to its end. They are changed in place.
+        records: the events of these customers, in log order.
+        times: stream time of every record and of the end of the chunk.
+        models: the documents in force; a step never changes them half way.
+        rules: currency, thresholds, intervals.
+
+    Returns:
+        What to write and what to say. Chunks of any size give the same states, views and messages.
+    """
+    episodes = Episodes(customers, times, models, rules)
+    for round_ in rounds(records, times, len(customers.customers), episodes.due_ms):
+        episodes.fire(round_.due)  # deadlines up to the record's stream time, at their own time
+        episodes.mature()  # outcomes whose time is over become labels
+        episodes.sample()  # a sampled midnight becomes a snapshot
+        episodes.fold(records, round_.records)  # then the record takes effect
+        episodes.decide()  # and whoever changed is scored, segmented, alerted
+        episodes.reschedule()  # until silence would change something
+    return episodes.changes()

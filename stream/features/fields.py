@@ -1,0 +1,118 @@
+"""The packed record of one customer: which bytes hold what.
+
+Fields stand in descending size, so that packed is also aligned. Every
+block is a multiple of 8 bytes. All zero bytes is a customer of whom nothing is known.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.features.aggregates import AGGREGATES
+from stream.features.facts import CATEGORIES_MAX, CHANNELS, ENGAGEMENT_KINDS, PRODUCTS_KEPT
+
+StateArray = NDArray[np.void]
+"""Shape (customers,), dtype `STATE`."""
+
+DAY_MS = 86_400_000
+HALF_LIVES_DAYS = (7, 30, 90, 365)
+PURCHASE_DAYS_KEPT = 512
+HOUR_BINS = 8  # of three hours, UTC
+ENGAGEMENT_BYTES = 128
+
+FEATURES = np.dtype(
+    [(aggregate.name, aggregate.item) for aggregate in AGGREGATES if aggregate.item == "<i8"]
+    + [
+        ("last_event_hash", "<u8"),
+        ("purchase_days", "<u8", (PURCHASE_DAYS_KEPT // 64,)),
+        ("decayed_count", "<f8", (len(HALF_LIVES_DAYS),)),
+        ("decayed_spend_minor", "<f8", (len(HALF_LIVES_DAYS),)),
+        ("decayed_refund_minor", "<f8", (len(HALF_LIVES_DAYS),)),
+        ("product_time_ms", "<i8", (PRODUCTS_KEPT,)),
+        ("product_hash", "<u8", (PRODUCTS_KEPT,)),
+        ("decayed_reference", "<i4", (len(HALF_LIVES_DAYS),)),
+    ]
+    + [(aggregate.name, aggregate.item) for aggregate in AGGREGATES if aggregate.item == "<u4"]
+    + [
+        ("hour_purchases", "<u2", (HOUR_BINS,)),
+        ("channel_purchases", "<u2", (len(CHANNELS),)),
+        ("category_lines", "<u2", (CATEGORIES_MAX + 1,)),
+        ("reserved", "u1", (6,)),
+    ]
+)
+"""Aggregates over a customer's purchases and refunds. At most 384 bytes."""
+
+_KINDS = len(ENGAGEMENT_KINDS)
+
+ENGAGEMENT = np.dtype(
+    [
+        ("last_s", "<u4", (_KINDS,)),
+        ("count", "<u2", (_KINDS,)),
+        ("reserved", "u1", (ENGAGEMENT_BYTES - 6 * _KINDS,)),
+    ]
+)
+"""Per kind of engagement its last time, seconds since 1970, and its count. Absent from storage while all zero."""
+
+DECISION = np.dtype(
+    [
+        ("segment", "u1"),
+        ("alert", "u1"),
+        ("alert_closed_cause", "u1"),
+        ("spare", "u1"),
+        ("risk_shown", "<f4"),
+        ("episode_ms", "<i8"),
+        ("last_decision_ms", "<i8"),
+        ("decide_at_ms", "<i8"),
+        ("snapshot_at_ms", "<i8"),
+        ("close_at_ms", "<i8"),
+        ("segment_since_ms", "<i8"),
+        ("due_ms", "<i8"),
+    ]
+)
+"""What was decided and when to look again; deadlines, 0 for none. Its owner's: never merged, never compared."""
+
+STATE = np.dtype([("features", FEATURES), ("decision", DECISION), ("engagement", ENGAGEMENT)])
+"""One customer. Engagement stands last, so that a stored record without it is a prefix of one with it."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Where a field's numbers are in an array of states seen as one flat array of the field's own item type.
+
+    `ufunc.at` and fancy indexing take their fast path on flat arrays alone, not on fields of several items.
+    """
+
+    item: np.dtype[Any]
+    first: int
+    per_row: int
+    slots: int
+
+    def flat(self, states: StateArray) -> NDArray[Any]:
+        """The states, C-contiguous, as a flat array of this item type. Writing to it writes to the states."""
+        return states.view(self.item)
+
+    def of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Flat places of all slots of each row, shape (rows, slots)."""
+        places: NDArray[np.intp] = self.slot(rows, 0)[:, None] + np.arange(self.slots)
+        return places
+
+    def slot(self, rows: NDArray[np.intp], slot: int | NDArray[Any]) -> NDArray[np.intp]:
+        """Flat places of one slot of each row, shape (rows,)."""
+        places: NDArray[np.intp] = rows * self.per_row + (self.first + slot)
+        return places
+
+
+def cells(block: str, field: str, fields: int = 1) -> Cells:
+    """The cells of a field, and of the `fields - 1` of equal type and size that follow it.
+
+    >>> cells("features", "decayed_count", fields=3).slots
+    12
+    """
+    of_state: Any = STATE.fields
+    block_type, block_offset = of_state[block]
+    field_type, field_offset = block_type.fields[field]
+    item: np.dtype[Any] = field_type.base
+    slots = field_type.itemsize // item.itemsize * fields
+    return Cells(item, (block_offset + field_offset) // item.itemsize, STATE.itemsize // item.itemsize, slots)

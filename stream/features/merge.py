@@ -1,0 +1,76 @@
+"""Join two histories of the same customers: what folding all their events into one state would have given.
+
+Exact for integers, 1e-9 for decayed sums, whose additions happen in another order.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.features.aggregates import AGGREGATES
+from stream.features.decayed import SUMS, rescaled
+from stream.features.fields import DAY_MS, STATE, StateArray
+from stream.features.last_products import fold_products
+from stream.features.purchase_days import shifted
+from stream.features.saturating import add
+
+
+def merge(a: StateArray, b: StateArray) -> StateArray:
+    """Join states row by row.
+
+    Args:
+        a, b: shape (customers,), dtype `STATE`; histories that share no event.
+
+    Returns:
+        New states. Their decision block is empty: a decision is its owner's and is made again.
+    """
+    joined = np.zeros(len(a), STATE)
+    _join_features(joined["features"], a["features"], b["features"])
+    for name in ("product_time_ms", "product_hash"):
+        joined["features"][name] = a["features"][name]
+    of_b = b["features"]
+    fold_products(joined, np.arange(len(a)), of_b["product_time_ms"], of_b["product_hash"])
+    joined["engagement"]["last_s"] = np.maximum(a["engagement"]["last_s"], b["engagement"]["last_s"])
+    joined["engagement"]["count"] = add(a["engagement"]["count"], b["engagement"]["count"])
+    return joined
+
+
+def _join_features(joined: NDArray[np.void], a: NDArray[np.void], b: NDArray[np.void]) -> None:
+    for aggregate in AGGREGATES:
+        joined[aggregate.name] = _JOINS[aggregate.join](a[aggregate.name], b[aggregate.name])
+    joined["last_event_hash"] = np.maximum(_hash_at(a, joined), _hash_at(b, joined))
+    joined["purchase_days"] = _days_at(a, joined) | _days_at(b, joined)
+    joined["decayed_reference"] = np.maximum(a["decayed_reference"], b["decayed_reference"])
+    for name in SUMS:
+        joined[name] = _sums_at(a, name, joined) + _sums_at(b, name, joined)
+    for name in ("hour_purchases", "channel_purchases", "category_lines"):
+        joined[name] = add(a[name], b[name])
+
+
+def _hash_at(one: NDArray[np.void], joined: NDArray[np.void]) -> NDArray[np.uint64]:
+    """The last event's hash where that event is last of all, else 0."""
+    return np.where(one["last_event_ms"] == joined["last_event_ms"], one["last_event_hash"], np.uint64(0))
+
+
+def _days_at(one: NDArray[np.void], joined: NDArray[np.void]) -> NDArray[np.uint64]:
+    later = joined["last_purchase_ms"] // DAY_MS - one["last_purchase_ms"] // DAY_MS
+    return shifted(one["purchase_days"], later)
+
+
+def _sums_at(one: NDArray[np.void], name: str, joined: NDArray[np.void]) -> NDArray[np.float64]:
+    return rescaled(one[name], one["decayed_reference"], joined["decayed_reference"])
+
+
+def _minimum(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Zero means none yet."""
+    first: NDArray[Any] = np.where((a == 0) | (b == 0), np.maximum(a, b), np.minimum(a, b))
+    return first
+
+
+_JOINS: Mapping[str, Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]] = {
+    "sum": np.add,
+    "maximum": np.maximum,
+    "minimum": _minimum,
+}

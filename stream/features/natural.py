@@ -1,0 +1,105 @@
+"""Features in natural units at a time, each computed when it is first asked for.
+
+A column is a function with a unit; `natural_columns` holds them all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.features.decayed import SUMS, weight_at
+from stream.features.fields import StateArray
+
+Column = NDArray[Any]
+"""Shape (customers,), contiguous: int64 for counts, days and stored amounts, else float64; nan is unknown."""
+
+
+Formula = Callable[["Natural"], Column]
+
+
+@dataclass(frozen=True)
+class NaturalColumn:
+    """One feature: its unit, whether it changes with time alone, its meaning and how it is computed."""
+
+    name: str
+    unit: str
+    moves: bool
+    doc: str
+    formula: Formula
+
+
+NATURAL_COLUMNS: dict[str, NaturalColumn] = {}
+"""Every feature by name, in the order of `natural_columns`."""
+
+
+def add_column(name: str, unit: str, doc: str, formula: Formula, moves: bool = False) -> None:
+    """Register a feature.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in NATURAL_COLUMNS:
+        raise ValueError(f"There are two features named {name!r}; give one of them another name")
+    NATURAL_COLUMNS[name] = NaturalColumn(name, unit, moves, doc, formula)
+
+
+def column(unit: str, moves: bool = False) -> Callable[[Formula], Formula]:
+    """Register the decorated function as the feature of its name. `moves`: it reads `now_ms`."""
+
+    def register(formula: Formula) -> Formula:
+        add_column(formula.__name__, unit, formula.__doc__ or "", formula, moves)
+        return formula
+
+    return register
+
+
+class Natural:
+    """The features of some customers at `now_ms`, by name: `natural(states, now_ms)["since_last_purchase_days"]`.
+
+    A column is read from the states when first asked for: do not fold into them in between. Now is never before a
+    customer's last event, so nothing lies in the future.
+    """
+
+    def __init__(
+        self, states: StateArray, now_ms: NDArray[np.int64] | int, standing: dict[str, Column] | None = None
+    ) -> None:
+        self._states = states
+        last_event_ms = states["features"]["last_event_ms"]
+        self.now_ms: NDArray[np.int64] = np.maximum(last_event_ms, now_ms)
+        self._standing: dict[str, Column] = {} if standing is None else standing
+        self._moving: dict[str, Column] = {}
+
+    def __len__(self) -> int:
+        """How many customers."""
+        return len(self._states)
+
+    def __getitem__(self, name: str) -> Column:
+        """The feature of this name, one of `NATURAL_COLUMNS`."""
+        entry = NATURAL_COLUMNS[name]
+        known = self._moving if entry.moves else self._standing
+        if name not in known:
+            known[name] = entry.formula(self)
+        return known[name]
+
+    def later(self, now_ms: NDArray[np.int64] | int) -> "Natural":
+        """The same customers at another time; what does not move with time is not computed again."""
+        return Natural(self._states, now_ms, self._standing)
+
+    def stored(self, block: str, field: str) -> Column:
+        """A stored field as contiguous numbers, signed and 8 bytes wide; its slots, if it has any, come first."""
+        key = f"{block}.{field}"
+        if key not in self._standing:
+            values = self._states[block][field].T
+            wide = values.dtype if values.dtype.itemsize == 8 else np.dtype(np.int64)
+            self._standing[key] = np.array(values, wide, order="C")
+        return self._standing[key]
+
+    @cached_property
+    def decayed(self) -> NDArray[np.float64]:
+        """The sums of `decayed.SUMS` at now, shape (sums, half-lives, customers)."""
+        weight = weight_at(self.stored("features", "decayed_reference"), self.now_ms)
+        return np.stack([self.stored("features", name) * weight for name in SUMS])

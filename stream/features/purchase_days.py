@@ -1,0 +1,80 @@
+"""The days on which a customer bought: a bitmap of the 512 days up to the last purchase day.
+
+Bit k of the words, counted from the first word's lowest bit, is the day k days before the last purchase day. What is
+older leaves no trace: a count carried along would not merge with events that come late.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.features.fields import DAY_MS, PURCHASE_DAYS_KEPT, StateArray, cells
+
+IntArray = NDArray[np.int64]
+WordArray = NDArray[np.uint64]
+
+_DAYS = cells("features", "purchase_days")
+
+
+def fold_purchase_days(states: StateArray, rows: NDArray[np.intp], time_ms: IntArray, last_before_ms: IntArray) -> None:
+    """Set the days of purchases.
+
+    Args:
+        states: contiguous; their `last_purchase_ms` already counts these purchases.
+        rows, time_ms: of the purchases; a row may come many times.
+        last_before_ms: `last_purchase_ms` of these rows before these purchases.
+    """
+    words = _DAYS.flat(states)
+    last_day = states["features"]["last_purchase_ms"][rows] // DAY_MS
+    later = last_day - last_before_ms // DAY_MS
+    moved = later.nonzero()[0]
+    if moved.size:  # a row that comes twice is written twice with the same words
+        of_moved = _DAYS.of(rows[moved])
+        words[of_moved] = shifted(words[of_moved], later[moved])
+    age = last_day - time_ms // DAY_MS
+    if age.max() >= PURCHASE_DAYS_KEPT:
+        kept = age < PURCHASE_DAYS_KEPT
+        rows, age = rows[kept], age[kept]
+    np.bitwise_or.at(words, _DAYS.slot(rows, age >> 6), np.uint64(1) << (age & 63).astype(np.uint64))
+
+
+def shifted(words: WordArray, days: IntArray) -> WordArray:
+    """Bitmaps seen from a last day that is `days` later: every bit moves up, what passes the end is gone.
+
+    >>> shifted(np.array([[1 << 63, 0, 0, 0, 0, 0, 0, 1]], np.uint64), np.array([65]))[0].tolist()
+    [0, 0, 1, 0, 0, 0, 0, 0]
+    """
+    width = words.shape[1]
+    whole = np.minimum(days >> 6, width)[:, None]
+    part = (days & 63).astype(np.uint64)[:, None]
+    padded = np.zeros((len(words), 2 * width + 1), np.uint64)
+    padded[:, width + 1 :] = words
+    source = np.arange(width + 1, 2 * width + 1) - whole
+    each = np.arange(len(words))[:, None]
+    from_below = (padded[each, source - 1] >> np.uint64(1)) >> (np.uint64(63) - part)  # a shift by 64 is undefined in C
+    moved: WordArray = (padded[each, source] << part) | from_below
+    return moved
+
+
+def count_days(words: WordArray) -> IntArray:
+    """How many days are set, shape (customers,). `words` has shape (words, customers).
+
+    >>> count_days(np.array([[0b1011], [1]], np.uint64)).tolist()
+    [4]
+    """
+    days: IntArray = np.bitwise_count(words).sum(axis=0, dtype=np.int64)
+    return days
+
+
+def oldest_age_days(words: WordArray) -> IntArray:
+    """Days from the oldest set day to the last purchase day, shape (customers,); -1 where nothing is set.
+
+    >>> oldest_age_days(np.array([[0b1011, 1, 0], [0, 1, 0]], np.uint64)).tolist()
+    [3, 64, -1]
+    """
+    width = len(words)
+    highest = width - 1 - (words[::-1] != 0).argmax(axis=0)
+    word = words[highest, np.arange(words.shape[1])]
+    upper, lower = (word >> np.uint64(32)).astype(np.float64), (word & np.uint64(0xFFFF_FFFF)).astype(np.float64)
+    bits = np.where(upper > 0, np.frexp(upper)[1] + 32, np.frexp(lower)[1])  # frexp's exponent is the bit length
+    age: IntArray = np.where(word != 0, highest * 64 + bits - 1, -1)
+    return age

@@ -1,0 +1,220 @@
+"""The ports over dictionaries: for offline runs and tests. Same laws as Redis (tests/laws/), gone with the process."""
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from stream.errors import ModelRefusedError
+from stream.ports import Commit, Head, SeenBlock
+
+VERSIONS_KEPT = 50  # as many as on Redis
+
+Value = TypeVar("Value", float, bytes)
+
+
+@dataclass
+class StoredPartition:
+    """Everything stored of one partition; read it freely, write it through a `MemoryPartitionStore`."""
+
+    head: Head = field(default_factory=Head)
+    states: dict[str, bytes] = field(default_factory=dict)
+    views: dict[str, bytes] = field(default_factory=dict)
+    deadlines: dict[str, int] = field(default_factory=dict)
+    due: list[tuple[int, bytes]] = field(default_factory=list)
+    """(deadline, customer in UTF-8), sorted."""
+    segments: dict[str, set[str]] = field(default_factory=dict)
+    risks: dict[str, float] = field(default_factory=dict)
+    labels: dict[str, bytes] = field(default_factory=dict)
+    snapshots: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    outbox: dict[int, bytes] = field(default_factory=dict)
+    seen: dict[str, list[bytes]] = field(default_factory=dict)
+    journal: list[bytes] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def apply(self, changes: Commit) -> None:
+        """Write a whole commit."""
+        self.states.update(changes.states)
+        self.views.update(changes.views)
+        self._move_deadlines(changes)
+        self._move_segments(changes)
+        _set_or_remove(self.risks, changes.risks)
+        _set_or_remove(self.labels, changes.labels)
+        self.snapshots.update(changes.snapshots)
+        for closed in changes.closed_snapshots:
+            self.snapshots.pop(closed, None)
+        self.outbox.update(changes.outbox)
+        self.forget(changes.forget_outbox)
+        for topic, block in changes.seen.items():
+            self._remember(topic, block)
+        if changes.journal:
+            self.journal.append(changes.journal)
+        for name, increment in changes.totals.items():
+            self.totals[name] = self.totals.get(name, 0) + increment
+        self.head = replace(
+            self.head,
+            version=self.head.version + 1,
+            positions={**self.head.positions, **changes.positions},
+            stream_time_ms=changes.stream_time_ms,
+            sequence=changes.sequence,
+        )
+
+    def forget(self, sequences: Iterable[int]) -> None:
+        """Remove messages from the outbox."""
+        for sequence in sequences:
+            self.outbox.pop(sequence, None)
+
+    def _move_deadlines(self, changes: Commit) -> None:
+        for customer, deadline in changes.deadlines.items():
+            entry = customer.encode()
+            before = self.deadlines.pop(customer, None)
+            if before is not None:
+                del self.due[bisect_left(self.due, (before, entry))]
+            if deadline:
+                self.deadlines[customer] = deadline
+                insort(self.due, (deadline, entry))
+
+    def _move_segments(self, changes: Commit) -> None:
+        for customer, left, entered in changes.segment_moves:
+            if left is not None:
+                self.segments.setdefault(left, set()).discard(customer)
+            self.segments.setdefault(entered, set()).add(customer)
+
+    def _remember(self, topic: str, block: SeenBlock) -> None:
+        blocks = self.seen.setdefault(topic, [])
+        if block.replaces_last:
+            del blocks[-1:]
+        blocks.append(block.packed)
+        del blocks[: block.drop_first]
+
+
+def _set_or_remove(stored: dict[str, Value], changed: Mapping[str, Value]) -> None:
+    for customer, value in changed.items():
+        if value:
+            stored[customer] = value
+        else:
+            stored.pop(customer, None)
+
+
+class MemoryPartitionStore:
+    """`PartitionStore` over a `StoredPartition`. Several may share one, as several workers share a Redis."""
+
+    def __init__(self, stored: StoredPartition) -> None:
+        self._stored = stored
+        self._begun_version: int | None = None
+
+    async def claim(self, owner: str) -> Head:
+        """Make `owner` the partition's owner, one version up."""
+        self._begun_version = None
+        self._stored.head = replace(self._stored.head, version=self._stored.head.version + 1, owner=owner)
+        return self._stored.head
+
+    async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
+        """Remember the version, then read the head and what is due."""
+        self._begun_version = self._stored.head.version
+        entries = self._stored.due
+        end = bisect_right(entries, due_until_ms, key=lambda entry: entry[0])
+        return self._stored.head, [(entry.decode(), deadline) for deadline, entry in entries[: min(end, due_limit)]]
+
+    async def load(self, customers: Sequence[str]) -> tuple[list[bytes | None], list[bytes | None]]:
+        """States and open accumulators."""
+        self._chunk()
+        states, labels = self._stored.states, self._stored.labels
+        return [states.get(customer) for customer in customers], [labels.get(customer) for customer in customers]
+
+    async def load_snapshots(self, keys: Sequence[tuple[str, int]]) -> list[bytes | None]:
+        """Snapshots by (customer, day)."""
+        self._chunk()
+        return [self._stored.snapshots.get(key) for key in keys]
+
+    async def commit(self, head: Head, changes: Commit) -> bool:
+        """Apply the changes unless somebody wrote since `begin`."""
+        begun_version = self._chunk()
+        if not all(map(math.isfinite, changes.risks.values())):
+            raise ValueError("A value at risk is not finite.")
+        self._begun_version = None
+        if not begun_version == head.version == self._stored.head.version:
+            return False
+        self._stored.apply(changes)
+        return True
+
+    async def abandon(self) -> None:
+        """Forget the chunk."""
+        self._begun_version = None
+
+    async def seen_blocks(self, topic: str) -> list[bytes]:
+        """Blocks of event-id hashes, oldest first."""
+        return list(self._stored.seen.get(topic, ()))
+
+    async def outbox(self) -> list[tuple[int, bytes]]:
+        """Waiting messages by sequence."""
+        return sorted(self._stored.outbox.items())
+
+    async def forget_outbox(self, sequences: Iterable[int]) -> None:
+        """Remove messages outside a commit."""
+        self._stored.forget(sequences)
+
+    async def close(self) -> None:
+        """Nothing to release; a chunk that was begun is abandoned."""
+        self._begun_version = None
+
+    def _chunk(self) -> int:
+        if self._begun_version is None:
+            raise RuntimeError("No chunk is open. `begin` comes before `load` and `commit`.")
+        return self._begun_version
+
+
+@dataclass
+class MemoryModelStore:
+    """`ModelStore` over dictionaries."""
+
+    documents: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    versions: dict[str, list[str]] = field(default_factory=dict)
+    """Stored versions of each name, the longest unused first."""
+    champion: dict[str, tuple[str, int]] = field(default_factory=dict)
+    learners: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
+    """name -> (next offset, state, metrics)."""
+
+    async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """The versions in force."""
+        return {name: self.champion[name] for name in names if name in self.champion}
+
+    async def fetch(self, name: str, version: str) -> bytes:
+        """A stored document."""
+        if (name, version) not in self.documents:
+            raise ModelRefusedError(f"There is no version {version!r} of model {name!r}.")
+        return self.documents[name, version]
+
+    async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
+        """Store the document and put it in force."""
+        if sealed is None:
+            await self.fetch(name, version)
+        else:
+            self.documents[name, version] = sealed
+        kept = [other for other in self.versions.get(name, ()) if other != version] + [version]
+        for old in kept[:-VERSIONS_KEPT]:
+            del self.documents[name, old]
+        self.versions[name] = kept[-VERSIONS_KEPT:]
+        self.champion[name] = version, epoch_day
+
+    async def load_learner(self, name: str) -> tuple[int, bytes] | None:
+        """Offset and state as saved together."""
+        saved = self.learners.get(name)
+        return saved and saved[:2]
+
+    async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
+        """Save offset, state and metrics."""
+        self.learners[name] = next_offset, state, metrics
+
+
+class MemoryStore:
+    """A whole store: `partitions` and `models` hold everything; `partition` gives a lane its `PartitionStore`."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = [StoredPartition() for _ in range(partitions)]
+        self.models = MemoryModelStore()
+
+    def partition(self, partition: int) -> MemoryPartitionStore:
+        """A `PartitionStore` for one lane."""
+        return MemoryPartitionStore(self.partitions[partition])

@@ -1,0 +1,65 @@
+"""What Redis holds as bytes and the core knows as types."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from stream.ports import Head, LogPosition
+
+POSITION = b"position:"
+
+_position_encoder = msgspec.json.Encoder()
+_position_decoder = msgspec.json.Decoder(LogPosition)
+_Item = TypeVar("_Item")
+
+
+def position_field(topic: str, position: LogPosition) -> tuple[bytes, bytes]:
+    """Field and value of a topic's position in `partition:{p}`.
+
+    >>> position_field("events.purchases", LogPosition(12))
+    (b'position:events.purchases', b'{"next_offset":12,"last_timestamp_ms":0,"last_crc32":0,"topic_id":""}')
+    """
+    return POSITION + topic.encode(), _position_encoder.encode(position)
+
+
+def positions_of(fields: dict[bytes, bytes]) -> dict[str, LogPosition]:
+    """The positions among the fields of `partition:{p}`."""
+    return {
+        field.removeprefix(POSITION).decode(): _position_decoder.decode(value)
+        for field, value in fields.items()
+        if field.startswith(POSITION)
+    }
+
+
+def head_of(fields: dict[bytes, bytes]) -> Head:
+    """The head in the fields of `partition:{p}`; a partition never claimed is at version 0.
+
+    >>> head_of({b"version": b"3", b"owner": b"ada"})
+    Head(version=3, owner='ada', positions={}, stream_time_ms=0, sequence=0)
+    """
+    return Head(
+        version=int(fields.get(b"version", 0)),
+        owner=fields.get(b"owner", b"").decode(),
+        positions=positions_of(fields),
+        stream_time_ms=int(fields.get(b"stream_time_ms", 0)),
+        sequence=int(fields.get(b"sequence", 0)),
+    )
+
+
+def pairs(flat: Sequence[_Item]) -> Iterable[tuple[_Item, _Item]]:
+    """Neighbours two by two, as RESP2 answers maps and scores.
+
+    >>> list(pairs([b"ada", b"1", b"bob", b"2"]))
+    [(b'ada', b'1'), (b'bob', b'2')]
+    """
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def number(value: float) -> bytes:
+    """A number as Redis reads it back without loss.
+
+    >>> number(1291852800000), number(0.1)
+    (b'1291852800000', b'0.1')
+    """
+    return repr(value).encode()

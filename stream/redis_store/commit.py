@@ -1,0 +1,154 @@
+"""A `Commit` as the commands of one Redis transaction.
+
+Redis does not undo what a transaction has done before a command in it fails, so whatever could fail is refused here,
+before anything is sent.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from stream.ports import Commit
+from stream.redis_store import keys
+from stream.redis_store.codec import number, position_field
+from stream.redis_store.connection import Command
+
+JOURNAL_ENTRIES = 100_000  # an entry of about 200 bytes a commit: 20 MB a partition, a day at one commit a second
+
+
+def transaction(partition: int, version: int, changes: Commit) -> list[Command]:
+    """The commands from MULTI to EXEC that apply `changes` and make `version` the partition's version.
+
+    Raises:
+        ValueError: a value at risk is not finite.
+    """
+    return [
+        (b"MULTI",),
+        *_values(partition, changes),
+        *_closed_snapshots(partition, changes),
+        *_deadlines(partition, changes.deadlines),
+        *_segments(partition, changes.segment_moves),
+        *_risks(partition, changes.risks),
+        *_labels(partition, changes.labels),
+        *_outbox(partition, changes),
+        *_seen(partition, changes),
+        *_journal(partition, changes.journal),
+        *_totals(partition, changes.totals),
+        _head(partition, version, changes),
+        (b"EXEC",),
+    ]
+
+
+def _values(partition: int, changes: Commit) -> Iterator[Command]:
+    """States, views and snapshots in a single MSET, the cheapest way Redis has to take them."""
+    command = [b"MSET"]
+    for prefix, values in ((keys.state(partition, ""), changes.states), (keys.view(partition, ""), changes.views)):
+        for customer, value in values.items():
+            command += (prefix + customer.encode(), value)
+    for (customer, day), value in changes.snapshots.items():
+        command += (keys.snapshot(partition, customer, day), value)
+    if len(command) > 1:
+        yield command
+
+
+def _closed_snapshots(partition: int, changes: Commit) -> Iterator[Command]:
+    if changes.closed_snapshots:
+        yield [b"DEL", *(keys.snapshot(partition, customer, day) for customer, day in changes.closed_snapshots)]
+
+
+def _deadlines(partition: int, deadlines: Mapping[str, int]) -> Iterator[Command]:
+    return _scores(keys.due(partition), deadlines)
+
+
+def _risks(partition: int, risks: Mapping[str, float]) -> Iterator[Command]:
+    for customer, risk in risks.items():
+        if not math.isfinite(risk):
+            raise ValueError(f"The value at risk of customer {customer!r} is {risk}; it must be a finite number.")
+    return _scores(keys.risk(partition), risks)
+
+
+def _scores(key: bytes, scores: Mapping[str, float]) -> Iterator[Command]:
+    """Set a sorted set's scores; a score of 0 removes."""
+    added = [part for customer, score in scores.items() if score for part in (number(score), customer.encode())]
+    removed = [customer.encode() for customer, score in scores.items() if not score]
+    if added:
+        yield [b"ZADD", key, *added]
+    if removed:
+        yield [b"ZREM", key, *removed]
+
+
+def net_moves(moves: Iterable[tuple[str, str | None, str]]) -> dict[str, tuple[str | None, str]]:
+    """Where each customer came from and ends, however often it moved.
+
+    >>> net_moves([("ada", None, "New Customers"), ("ada", "New Customers", "Loyal Customers")])
+    {'ada': (None, 'Loyal Customers')}
+    """
+    net: dict[str, tuple[str | None, str]] = {}
+    for customer, left, entered in moves:
+        net[customer] = (net[customer][0] if customer in net else left, entered)
+    return net
+
+
+def _segments(partition: int, moves: Sequence[tuple[str, str | None, str]]) -> Iterator[Command]:
+    leavers: dict[str, list[bytes]] = {}
+    comers: dict[str, list[bytes]] = {}
+    for customer, (left, entered) in net_moves(moves).items():
+        if left is not None:
+            leavers.setdefault(left, []).append(customer.encode())
+        comers.setdefault(entered, []).append(customer.encode())
+    for name, members in leavers.items():
+        yield [b"SREM", keys.segment(partition, name), *members]
+    for name, members in comers.items():
+        yield [b"SADD", keys.segment(partition, name), *members]
+
+
+def _labels(partition: int, labels: Mapping[str, bytes]) -> Iterator[Command]:
+    kept = [part for customer, value in labels.items() if value for part in (customer.encode(), value)]
+    removed = [customer.encode() for customer, value in labels.items() if not value]
+    if kept:
+        yield [b"HSET", keys.labels(partition), *kept]
+    if removed:
+        yield [b"HDEL", keys.labels(partition), *removed]
+
+
+def _outbox(partition: int, changes: Commit) -> Iterator[Command]:
+    if changes.outbox:
+        messages = (part for sequence, packed in changes.outbox for part in (b"%d" % sequence, packed))
+        yield [b"HSET", keys.outbox(partition), *messages]
+    yield from forget_messages(partition, changes.forget_outbox)
+
+
+def forget_messages(partition: int, sequences: Iterable[int]) -> Iterator[Command]:
+    """Remove acknowledged messages from the outbox."""
+    fields = [b"%d" % sequence for sequence in sequences]
+    if fields:
+        yield [b"HDEL", keys.outbox(partition), *fields]
+
+
+def _seen(partition: int, changes: Commit) -> Iterator[Command]:
+    for topic, block in changes.seen.items():
+        key = keys.seen(partition, topic)
+        if block.replaces_last:
+            yield (b"RPOP", key)  # not LSET, which fails on an empty list
+        yield (b"RPUSH", key, block.packed)
+        if block.drop_first:
+            yield (b"LTRIM", key, b"%d" % block.drop_first, b"-1")
+
+
+def _journal(partition: int, entry: bytes) -> Iterator[Command]:
+    if entry:
+        yield (b"XADD", keys.journal(partition), b"MAXLEN", b"~", b"%d" % JOURNAL_ENTRIES, b"*", b"entry", entry)
+
+
+def _totals(partition: int, totals: Mapping[str, int]) -> Iterator[Command]:
+    for name, increment in totals.items():
+        yield (b"HINCRBY", keys.shop(partition), name.encode(), b"%d" % increment)
+
+
+def _head(partition: int, version: int, changes: Commit) -> Command:
+    fields = [
+        (b"version", b"%d" % version),
+        (b"stream_time_ms", b"%d" % changes.stream_time_ms),
+        (b"sequence", b"%d" % changes.sequence),
+        *(position_field(topic, position) for topic, position in changes.positions.items()),
+    ]
+    return [b"HSET", keys.partition_head(partition), *(part for field in fields for part in field)]

@@ -1,0 +1,110 @@
+"""What all processes of a deployment agree on, kept in `meta`, and whether this Redis may be trusted with it."""
+
+from typing import Any
+
+import redis
+
+from stream.errors import LayoutError, SettingError
+from stream.ports import Deployment
+from stream.redis_store.client import address, explaining, sync_client
+from stream.redis_store.keys import META
+
+CLOCKS = ("replay", "live")
+
+
+def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool = True) -> None:
+    """Write `meta` at the first start; at every later one compare it with what this process is about to do.
+
+    Raises:
+        StoreUnavailableError: Redis cannot be reached or asks for other credentials.
+        SettingError: another partition count or clock mode, an evicting policy, or no append-only file.
+        LayoutError: the stored records have another layout.
+    """
+    with explaining(url), sync_client(url) as client:
+        _check_policies(client, url, require_append_only)
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.hsetnx(META, "partitions", wanted.partitions)
+            pipeline.hsetnx(META, "clock", wanted.clock)
+            pipeline.hsetnx(META, "layout", wanted.layout)
+            pipeline.hgetall(META)
+            stored = _deployment(pipeline.execute()[-1], url)
+    _compare(stored, wanted, url)
+
+
+def read_deployment(client: redis.Redis, url: str) -> Deployment:
+    """The deployment this Redis belongs to.
+
+    Raises:
+        SettingError: none; no worker has ever started on it.
+    """
+    return _deployment(client.hgetall(META), url)
+
+
+def stored_deployment(url: str) -> Deployment:
+    """`read_deployment` for who has no client yet."""
+    with explaining(url), sync_client(url) as client:
+        return read_deployment(client, url)
+
+
+def switch_clock(url: str, clock: str) -> None:
+    """Change the clock mode of a deployment whose workers are stopped, as the demo does once the history is applied.
+
+    Raises:
+        SettingError: no such mode, or no deployment.
+    """
+    if clock not in CLOCKS:
+        raise SettingError(f"EBB_CLOCK={clock!r} is no clock mode. Choose one of {', '.join(CLOCKS)}.")
+    with explaining(url), sync_client(url) as client:
+        read_deployment(client, url)
+        client.hset(META, "clock", clock)
+
+
+def _deployment(fields: Any, url: str) -> Deployment:
+    stored = {name.decode(): value.decode() for name, value in fields.items()}
+    if not {"partitions", "clock", "layout"} <= stored.keys():
+        raise SettingError(
+            f"Redis at {address(url)} holds no Ebb deployment: no worker has started on it. Start one (`ebb worker`, "
+            "`make demo`), or set EBB_REDIS_URL to the Redis that is in use."
+        )
+    return Deployment(int(stored["partitions"]), stored["clock"], stored["layout"])
+
+
+def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
+    where = f"Redis at {address(url)}"
+    if stored.partitions != wanted.partitions:
+        raise SettingError(
+            f"EBB_PARTITIONS={wanted.partitions}, but {where} was first started with {stored.partitions} partitions, "
+            f"and every customer is stored under its partition. Set EBB_PARTITIONS={stored.partitions}, or "
+            "replay into an empty Redis."
+        )
+    if stored.clock != wanted.clock:
+        raise SettingError(
+            f"EBB_CLOCK={wanted.clock}, but {where} runs on the {stored.clock} clock. "
+            f"Set EBB_CLOCK={stored.clock}, or use another Redis."
+        )
+    if stored.layout != wanted.layout:
+        raise other_layout(stored.layout, wanted.layout, url)
+
+
+def other_layout(stored: str, ours: str, url: str) -> LayoutError:
+    """The error for records of another layout."""
+    return LayoutError(
+        f"Redis at {address(url)} holds records of layout {stored}, this version of Ebb has layout {ours}. "
+        "Use the version that wrote them, or replay into an empty Redis."
+    )
+
+
+def _check_policies(client: redis.Redis, url: str, require_append_only: bool) -> None:
+    """INFO answers where CONFIG is forbidden, as hosted Redis does."""
+    where = f"Redis at {address(url)}"
+    policy = client.info("memory").get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise SettingError(
+            f"{where} has maxmemory-policy {policy} and would forget customers when memory is short. "
+            "Set it to noeviction: redis-cli CONFIG SET maxmemory-policy noeviction."
+        )
+    if require_append_only and not client.info("persistence").get("aof_enabled"):
+        raise SettingError(
+            f"{where} keeps no append-only file and would lose everything since its last dump when it stops. "
+            "Set it: redis-cli CONFIG SET appendonly yes, and appendfsync everysec in its configuration."
+        )

@@ -1,0 +1,78 @@
+"""Models and learners on Redis. Documents are sealed bytes here; who reads them checks signature and layout."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stream.errors import ModelRefusedError
+from stream.redis_store import keys
+from stream.redis_store.client import async_client, explaining
+
+VERSIONS_KEPT = 50  # seven weeks of daily epochs to look back or roll back on, at some 10 kB each
+RESERVED_VERSIONS = ("champion", "versions")  # their keys would be those of the registry itself
+
+
+class RedisModelStore:
+    """`ModelStore` on Redis. Laws: tests/laws/. Any number of readers; each name has one writer, the learner."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._redis = async_client(url)
+
+    async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """The versions in force, in one round trip."""
+        with explaining(self._url):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    pipeline.hmget(keys.model_champion(name), ["version", "epoch_day"])
+                found = await pipeline.execute()
+        return {
+            name: (version.decode(), int(epoch_day))
+            for name, (version, epoch_day) in zip(names, found, strict=True)
+            if version is not None
+        }
+
+    async def fetch(self, name: str, version: str) -> bytes:
+        """A stored document."""
+        with explaining(self._url):
+            sealed: Any = await self._redis.get(keys.model(name, version))
+        if sealed is None or version in RESERVED_VERSIONS:
+            raise ModelRefusedError(
+                f"There is no version {version!r} of model {name!r} in Redis; the newest {VERSIONS_KEPT} are kept."
+            )
+        return bytes(sealed)
+
+    async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
+        """Store the document, put it in force and drop versions beyond the bound, all in one transaction."""
+        if version in RESERVED_VERSIONS:
+            raise ValueError(f"A model version cannot be called {version!r}.")
+        if sealed is None:
+            await self.fetch(name, version)
+        with explaining(self._url):
+            entries: list[Any] = await self._redis.lrange(keys.model_versions(name), 0, -1)
+            in_use_order = [entry.decode() for entry in entries if entry.decode() != version] + [version]
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                if sealed is not None:
+                    pipeline.set(keys.model(name, version), sealed)
+                for old in in_use_order[:-VERSIONS_KEPT]:
+                    pipeline.delete(keys.model(name, old))
+                pipeline.delete(keys.model_versions(name))
+                pipeline.rpush(keys.model_versions(name), *in_use_order[-VERSIONS_KEPT:])
+                pipeline.hset(keys.model_champion(name), mapping={"version": version, "epoch_day": epoch_day})
+                await pipeline.execute()
+
+    async def load_learner(self, name: str) -> tuple[int, bytes] | None:
+        """Offset and state as saved together."""
+        with explaining(self._url):
+            saved: list[Any] = await self._redis.hmget(keys.learner(name), ["next_offset", "state"])
+        next_offset, state = saved
+        return None if next_offset is None else (int(next_offset), state)
+
+    async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
+        """Save offset, state and metrics in one HSET."""
+        saved: dict[Any, Any] = {"next_offset": next_offset, "state": state, "metrics": metrics}
+        with explaining(self._url):
+            await self._redis.hset(keys.learner(name), mapping=saved)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._redis.aclose()

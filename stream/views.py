@@ -1,0 +1,56 @@
+"""The view: what everybody may read of a customer, one JSON object under its key."""
+
+from typing import Any
+
+import msgspec
+
+
+class Score(msgspec.Struct, frozen=True):
+    """One outcome's probability and who said so; `probability` is None and `model` "none" before 200 labels."""
+
+    probability: float | None
+    model: str
+    version: str
+
+
+class AlertState(msgspec.Struct, frozen=True):
+    """Whether a churn alert is open, and for which silence: `episode_ms` is the purchase it began with."""
+
+    open: bool
+    episode_ms: int | None
+
+
+class View(msgspec.Struct, frozen=True):
+    """A customer as last decided.
+
+    `as_of_ms` is the stream time of that decision; until `valid_until_ms` nothing changes unless an event arrives or a new
+    model is taken up. Money is decimal text in major units of `currency`.
+    """
+
+    customer_id: str
+    partition: int
+    segment: str
+    segment_since_ms: int | None
+    scores: dict[str, Score]
+    value_at_risk: str | None
+    currency: str
+    alert: AlertState
+    reasons: list[str]
+    features: dict[str, Any]
+    as_of_ms: int
+    valid_until_ms: int
+    schema_version: int = 1
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(View)
+
+
+def encode_view(view: View) -> bytes:
+    """The stored JSON."""
+    return _encoder.encode(view)
+
+
+def decode_view(stored: bytes) -> View:
+    """The view in stored JSON."""
+    return _decoder.decode(stored)

@@ -1,0 +1,155 @@
+"""One batch against one partition: what to read, the step, and the commit it becomes. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from schemas.decode import Rejection
+from schemas.events import Event
+from schemas.partition import partition_of
+from stream.changes import Changes
+from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
+from stream.drafts import number
+from stream.engine import step
+from stream.features.facts import EventFacts, facts_of
+from stream.features.layout import unpack
+from stream.outcomes.maturity import closes_ms, unpack_open
+from stream.ports import Commit, Head, LogPosition
+from stream.worker.inbox import Batch, LogRecord
+from stream.worker.sorting import Sorted, dead_letter, epoch_passed, shop_totals
+
+_journal_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the store said about the customers of a chunk, in the order of `customers`."""
+
+    customers: list[str]
+    states: list[bytes | None]
+    accumulators: list[bytes | None]
+    snapshots: Mapping[tuple[str, int], bytes]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A commit, and what the worker counts when it succeeds."""
+
+    commit: Commit
+    rejections: list[Rejection]
+    epoch_day: int | None
+
+
+class Assembly:
+    """Turns batches into commits for one partition."""
+
+    def __init__(self, partition: int, partitions: int, rules: Rules, *, lockstep: bool) -> None:
+        self._partition, self._partitions = partition, partitions
+        self._rules, self._lockstep = rules, lockstep
+
+    def snapshots_needed(
+        self, customers: list[str], accumulators: list[bytes | None], end_ms: int
+    ) -> list[tuple[str, int]]:
+        """The snapshots of outcomes that close up to the chunk's end."""
+        opened = unpack_open(accumulators)
+        closing = opened[closes_ms(opened) <= end_ms]
+        return sorted({(customers[row], day) for row, day in zip(closing["row"].tolist(), closing["day"].tolist(), strict=True)})
+
+    def apply(
+        self, head: Head, batch: Batch, found: Sorted, loaded: Loaded, times: StreamTimes, models: Models
+    ) -> Applied:
+        """Run the step and put everything it leads to into one commit. `seen` is left to the caller."""
+        events, misrouted = self._routed(found, loaded)
+        found.invalid.extend(misrouted)
+        rows = {customer: row for row, customer in enumerate(loaded.customers)}
+        facts = self._facts([event for _, event in events], [rows[event.customer_id or ""] for _, event in events])
+        given = PartitionCustomers(
+            self._partition, loaded.customers, unpack(loaded.states), unpack_open(loaded.accumulators), loaded.snapshots
+        )
+        records = Records(facts, np.array([index for index, _ in events], np.int64))
+        changes = step(given, records, times, models, self._rules)
+        day = self._epoch_day(head, batch)
+        self._add_drafts(changes, batch.records, found, day)
+        for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests))).items():
+            changes.count(name, count)
+        commit = self._commit(head, batch, changes, times, models)
+        return Applied(commit, [rejection for _, rejection in found.invalid], day)
+
+    def _facts(self, events: list[Event], rows: list[int]) -> EventFacts:
+        return facts_of(events, rows, self._rules.categories, self._rules.exponent)
+
+    def _routed(
+        self, found: Sorted, loaded: Loaded
+    ) -> tuple[list[tuple[int, Event]], list[tuple[int, Rejection]]]:
+        """A customer with a state is at home; a new one must hash to this partition."""
+        known = {customer for customer, state in zip(loaded.customers, loaded.states, strict=True) if state}
+        home = {
+            event.customer_id: partition_of(event.customer_id, self._partitions)
+            for _, event in found.events
+            if event.customer_id not in known
+        }
+        here = [item for item in found.events if home.get(item[1].customer_id, self._partition) == self._partition]
+        elsewhere = [item for item in found.events if home.get(item[1].customer_id, self._partition) != self._partition]
+        return here, [(index, self._wrong_partition(event, home[event.customer_id])) for index, event in elsewhere]
+
+    def _wrong_partition(self, event: Event, home: int) -> Rejection:
+        detail = f"the customer belongs to partition {home}, the record came on {self._partition}; key it by customer_id with murmur2"
+        return Rejection(reason="wrong_partition", detail=detail, field="customer_id")
+
+    def _epoch_day(self, head: Head, batch: Batch) -> int | None:
+        if not self._lockstep or batch.clock_ms is None:
+            return None
+        day, past = batch.clock_ms // 86_400_000, head.stream_time_ms // 86_400_000
+        return day if day > past else None
+
+    def _add_drafts(self, changes: Changes, records: list[LogRecord], found: Sorted, day: int | None) -> None:
+        for index, rejection in found.invalid:
+            changes.drafts.append(dead_letter(index, records[index], self._partition, rejection))
+        if day is not None:
+            changes.drafts.append(epoch_passed(len(records), self._partition, day))
+
+    def _commit(self, head: Head, batch: Batch, changes: Changes, times: StreamTimes, models: Models) -> Commit:
+        positions = dict(head.positions) | {record.topic: record.position for record in batch.records}
+        outbox = number(changes.drafts, self._partition, head.sequence)
+        return Commit(
+            positions=positions,
+            stream_time_ms=max(head.stream_time_ms, times.end_ms),
+            sequence=head.sequence + len(outbox),
+            states=changes.states,
+            views=changes.views,
+            deadlines=changes.deadlines,
+            segment_moves=changes.segment_moves,
+            risks=changes.risks,
+            labels=changes.labels,
+            snapshots=changes.snapshots,
+            closed_snapshots=changes.closed_snapshots,
+            outbox=outbox,
+            journal=self._journal(batch, positions, times, models),
+            totals=changes.totals,
+        )
+
+    @staticmethod
+    def _journal(batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models) -> bytes:
+        """Enough to apply the same records again: offset ranges, stream times as runs, models in force."""
+        entry = {
+            "offsets": {topic: [offset, positions[topic].next_offset] for topic, offset in batch.previous.items()},
+            "stream_time_ms": times.end_ms,
+            "stream_time_runs": _runs(times.of_record),
+            "models": models.versions,
+            "tick": not batch.records,
+        }
+        return _journal_encoder.encode(entry)
+
+
+def _runs(times: IntArray) -> list[tuple[int, int]]:
+    """(first record, stream time in ms) of each run of equal stream times.
+
+    >>> _runs(np.array([5, 5, 9]))
+    [(0, 5), (2, 9)]
+    """
+    if not len(times):
+        return []
+    starts = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
+    return list(zip(starts.tolist(), times[starts].tolist(), strict=True))

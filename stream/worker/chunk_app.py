@@ -1,0 +1,112 @@
+"""The Faust application both processes run on: subscribe, seek, and hand over fetched chunks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+from faust.serializers import codecs
+from faust.types import TP
+from mode.supervisors import CrashingSupervisor
+
+from stream.worker.transport import ChunkConsumer, ChunkTransport, Fetched, PositionsOf
+
+SEEK_MAY_WAIT_S = 3600.0  # a seek waits for Redis to answer; Faust gives it up after the broker request timeout
+FETCH_BYTES = 9_000_000  # the largest input message is 8 MB, plus its batch header
+
+Deliver = Callable[[Fetched], Awaitable[None]]
+Assigned = Callable[[set[TP]], Awaitable[None]]
+
+
+class _Identity(codecs.Codec):
+    """A fetched chunk is handed over as it is; decoding is the core's business."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, s: Any) -> Any:
+        return s
+
+
+codecs.register("ebb-identity", _Identity())
+
+
+class ChunkApp(faust.App):
+    """A Faust application that keeps nothing on disk."""
+
+    stopping: Callable[[], Awaitable[None]]
+
+    async def on_stop(self) -> None:
+        """Stop the process's own tasks before the consumer goes."""
+        await self.stopping()
+        await super().on_stop()
+
+    def _create_directories(self) -> None:
+        """Faust would make a data folder for tables; there are none."""
+
+    @property
+    def chunk_consumer(self) -> ChunkConsumer:
+        """The running consumer."""
+        return cast(ChunkConsumer, self.consumer)
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What a process reads and where it hands the chunks."""
+
+    group: str
+    servers: Sequence[str]
+    topics: Sequence[str]
+    session_timeout_ms: int
+    positions_of: PositionsOf
+    deliver: Deliver
+    revoked: Assigned
+    stopping: Callable[[], Awaitable[None]]
+
+
+def chunk_app(subscription: Subscription, loop: asyncio.AbstractEventLoop) -> ChunkApp:
+    """Build the application. It starts with `faust.Worker` or `app.start()`."""
+    session_timeout_s = subscription.session_timeout_ms / 1000
+    app = ChunkApp(
+        subscription.group,
+        broker=[f"kafka://{server}" for server in subscription.servers],
+        loop=loop,
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        agent_supervisor=CrashingSupervisor,
+        broker_session_timeout=session_timeout_s,
+        broker_heartbeat_interval=session_timeout_s / 5,
+        broker_request_timeout=SEEK_MAY_WAIT_S,
+        broker_max_poll_interval=SEEK_MAY_WAIT_S,
+        broker_max_poll_records=None,
+        broker_commit_interval=3600.0,
+        consumer_max_fetch_size=FETCH_BYTES,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=64,
+        stream_recovery_delay=0.0,
+    )
+    app.stopping = subscription.stopping
+    consumer = type("BoundChunkConsumer", (ChunkConsumer,), {"positions_of": staticmethod(subscription.positions_of)})
+    transport = type("BoundChunkTransport", (ChunkTransport,), {"Consumer": consumer})
+    app.transport = transport(app.conf.broker_consumer, app)
+    topic = app.topic(
+        *subscription.topics,
+        key_serializer="ebb-identity",
+        value_serializer="ebb-identity",
+        acks=False,
+        allow_empty=True,
+    )
+
+    @app.agent(topic, name="deliver")
+    async def deliver(chunks: Any) -> None:
+        async for chunk in chunks.noack():
+            await subscription.deliver(chunk)
+
+    @app.on_partitions_revoked.connect
+    async def revoked(_: Any, partitions: set[TP], **_options: Any) -> None:
+        await subscription.revoked({TP(*tp) for tp in partitions})
+
+    return app

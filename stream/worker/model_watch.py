@@ -1,0 +1,88 @@
+"""The models in force: polled from the registry, verified, and taken up whole between two chunks."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from stream.chunk import Models
+from stream.errors import ModelRefusedError, StoreUnavailableError
+from stream.features.layout import LAYOUT
+from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODELS_REFUSED
+from stream.outcomes.declaration import OUTCOMES
+from stream.ports import ModelStore
+from stream.scoring.documents import Document, OutcomeDocument, SegmentDocument, decode
+from stream.signing import Keyring, open_sealed
+
+SEGMENTS_NAME = "segments"
+MODEL_NAMES = (*(outcome.name for outcome in OUTCOMES), SEGMENTS_NAME)
+EPOCH_POLL_S = 0.003  # in lockstep all lanes stand still until the epoch's models are there
+LIVE_POLL_S = 1.0
+
+log = structlog.get_logger()
+
+
+class ModelWatch:
+    """Keeps `models` at what the registry calls champion. A refused document leaves the old one in force."""
+
+    def __init__(self, store: ModelStore, keyring: Keyring, names: Sequence[str] = MODEL_NAMES) -> None:
+        self._store, self._keyring, self._names = store, keyring, names
+        self._documents: dict[str, Document] = {}
+        self._versions: dict[str, str] = {}
+        self._epoch_day = -1
+        self._polling = asyncio.Lock()
+        self.models = Models()
+
+    async def refresh(self) -> int:
+        """Take up what is new; returns the last epoch day that all models were published for, -1 for none."""
+        champions = await self._store.champions(self._names)
+        for name, (version, epoch_day) in champions.items():
+            if self._versions.get(name) != version:
+                await self._take_up(name, version)
+                MODEL_EPOCH.labels(name).set(epoch_day)
+        self.models = _models_of(self._documents)
+        complete = len(champions) == len(self._names)
+        return min(epoch_day for _, epoch_day in champions.values()) if complete else -1
+
+    async def _take_up(self, name: str, version: str) -> None:
+        self._versions[name] = version
+        try:
+            sealed = await self._store.fetch(name, version)
+            if sealed:
+                self._documents[name] = decode(open_sealed(sealed, self._keyring), LAYOUT)
+        except ModelRefusedError as error:
+            MODELS_REFUSED.labels(name).inc()
+            log.error("a model was refused, the old one stays", name=name, version=version, error=str(error))
+
+    async def reached(self, epoch_day: int) -> None:
+        """In lockstep: wait until the models of `epoch_day` are in force. The wait is counted, and ends with the lane."""
+        began = time.monotonic()
+        while self._epoch_day < epoch_day:
+            async with self._polling:
+                if self._epoch_day < epoch_day:
+                    await self._poll()
+        EPOCH_WAIT_SECONDS.inc(time.monotonic() - began)
+
+    async def _poll(self) -> None:
+        try:
+            self._epoch_day = await self.refresh()
+        except StoreUnavailableError as error:
+            log.warning("redis does not answer while an epoch's models are awaited", error=str(error))
+            await asyncio.sleep(LIVE_POLL_S)
+        await asyncio.sleep(EPOCH_POLL_S)
+
+    async def run(self) -> None:
+        """Live: look for new models every second until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+            except StoreUnavailableError as error:
+                log.warning("redis does not answer, the models in force stay", error=str(error))
+            await asyncio.sleep(LIVE_POLL_S)
+
+
+def _models_of(documents: dict[str, Document]) -> Models:
+    outcomes = {name: document for name, document in documents.items() if isinstance(document, OutcomeDocument)}
+    segments = documents.get(SEGMENTS_NAME)
+    return Models(outcomes, segments if isinstance(segments, SegmentDocument) else None)

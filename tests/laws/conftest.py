@@ -1,0 +1,72 @@
+"""Both implementations of the ports, for laws that are written once."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+import redis
+
+from stream.memory_store import MemoryStore
+from stream.ports import ModelStore, PartitionStore
+from stream.redis_store.partition import RedisPartitionStore
+from stream.redis_store.registry import RedisModelStore
+
+LAW_DATABASE = 7  # emptied before every law, whatever else the test's Redis holds
+
+
+@dataclass
+class MemoryStores:
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(partitions=4))
+
+    def partition(self, number: int) -> PartitionStore:
+        return self.store.partition(number)
+
+    def models(self) -> ModelStore:
+        return self.store.models
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class RedisStores:
+    url: str
+    opened: list[RedisPartitionStore | RedisModelStore] = field(default_factory=list)
+
+    def partition(self, number: int) -> PartitionStore:
+        self.opened.append(RedisPartitionStore(self.url, number))
+        return self.opened[-1]
+
+    def models(self) -> ModelStore:
+        self.opened.append(RedisModelStore(self.url))
+        return self.opened[-1]
+
+    async def close(self) -> None:
+        for store in self.opened:
+            await store.close()
+
+
+@pytest.fixture
+def law_url(redis_url: str) -> str:
+    url = f"{redis_url.rpartition('/')[0]}/{LAW_DATABASE}" if redis_url.count("/") > 2 else f"{redis_url}/{LAW_DATABASE}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MemoryStores | RedisStores]:
+    """Makes any number of handles on the same stored data."""
+    made = MemoryStores() if request.param == "memory" else RedisStores(request.getfixturevalue("law_url"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def store(stores: MemoryStores | RedisStores) -> PartitionStore:
+    return stores.partition(3)
+
+
+@pytest.fixture
+def models(stores: MemoryStores | RedisStores) -> ModelStore:
+    return stores.models()

@@ -1,0 +1,58 @@
+"""What every `ModelStore` must keep."""
+
+import pytest
+
+from stream.errors import ModelRefusedError
+
+NAME = "churn_30d"
+
+
+async def test_nothing_is_in_force_before_the_first_publication(models):
+    assert await models.champions([NAME, "segments"]) == {}
+    assert await models.champions([]) == {}
+    assert await models.load_learner(NAME) is None
+
+
+async def test_the_version_published_last_is_in_force(models):
+    await models.publish(NAME, "v1", b"one", epoch_day=14_610)
+    await models.publish(NAME, "v2", b"two", epoch_day=14_611)
+    await models.publish("segments", "v1", b"three", epoch_day=14_611)
+    assert await models.champions([NAME, "segments", "purchase_7d"]) == {NAME: ("v2", 14_611), "segments": ("v1", 14_611)}
+    assert [await models.fetch(NAME, "v1"), await models.fetch(NAME, "v2")] == [b"one", b"two"]
+    assert await models.fetch("segments", "v1") == b"three"
+
+
+async def test_an_unchanged_model_is_published_again_for_the_next_day(models):
+    await models.publish(NAME, "v1", b"one", epoch_day=14_610)
+    await models.publish(NAME, "v1", None, epoch_day=14_611)
+    assert await models.champions([NAME]) == {NAME: ("v1", 14_611)}
+    assert await models.fetch(NAME, "v1") == b"one"
+
+
+async def test_a_version_that_is_not_there_is_refused_by_name(models):
+    await models.publish(NAME, "v1", b"one", epoch_day=1)
+    with pytest.raises(ModelRefusedError, match="'v2'.*'churn_30d'"):
+        await models.fetch(NAME, "v2")
+    with pytest.raises(ModelRefusedError, match="'v2'.*'churn_30d'"):
+        await models.publish(NAME, "v2", None, epoch_day=2)
+    assert await models.champions([NAME]) == {NAME: ("v1", 1)}
+
+
+async def test_the_fifty_versions_in_force_last_are_kept(models):
+    await models.publish("segments", "v0", b"other", epoch_day=0)
+    for day in range(50):
+        await models.publish(NAME, f"v{day}", b"%d" % day, epoch_day=day)
+    await models.publish(NAME, "v0", None, epoch_day=50)
+    await models.publish(NAME, "v50", b"50", epoch_day=51)
+    with pytest.raises(ModelRefusedError):
+        await models.fetch(NAME, "v1")
+    assert [await models.fetch(NAME, version) for version in ("v0", "v2", "v50")] == [b"0", b"2", b"50"]
+    assert await models.fetch("segments", "v0") == b"other"
+
+
+async def test_a_learner_s_state_and_offset_are_saved_together(models):
+    await models.save_learner(NAME, 12, b"state", b"{}")
+    assert await models.load_learner(NAME) == (12, b"state")
+    await models.save_learner(NAME, 0, b"", b"{}")
+    assert await models.load_learner(NAME) == (0, b"")
+    assert await models.load_learner("purchase_7d") is None

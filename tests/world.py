@@ -1,0 +1,179 @@
+"""A shop of one partition over the memory store: publish records, let time pass, see what came of it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from schemas.decode import DecodeRules, decode
+from schemas.topics import CHURN_ALERTS, ENGAGEMENT, PURCHASES, SEGMENT_CHANGES
+from stream.chunk import Models, Rules, StreamTimes
+from stream.drafts import Outgoing, unpack_outgoing
+from stream.features.layout import LAYOUT
+from stream.memory_store import MemoryStore
+from stream.scoring.documents import OutcomeDocument, SegmentDocument
+from stream.scoring.linear import LinearModel
+from stream.views import View, decode_view
+from stream.worker.applying import Applying
+from stream.worker.assembly import Assembly
+from stream.worker.inbox import Batch, LogRecord
+
+DAY_MS = 86_400_000
+BEGIN_MS = 14_600 * DAY_MS  # 2009-12-22
+RULES = DecodeRules(currency="GBP")
+
+SILENCE_MODEL = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 0.0)
+"""Even odds after 6.4 days of silence, four in five after 17."""
+
+CENTRES = SegmentDocument(
+    version="s1",
+    epoch_day=0,
+    layout=LAYOUT,
+    means=(2.0, 1.0, 3.0, 3.0),
+    scales=(1.0, 1.0, 1.0, 1.0),
+    centres=((1.5, 0.0, 0.0, 0.0), (-1.0, 1.0, 1.0, 0.0), (-0.5, -0.5, 0.0, -2.0)),
+    names=("At Risk", "Champions", "New Customers"),
+    samples=500,
+)
+
+
+def silence_document(name: str = "churn_30d", version: str = "v1") -> OutcomeDocument:
+    """A document whose serving floor knows silence alone."""
+    return OutcomeDocument(
+        name=name,
+        version=version,
+        epoch_day=0,
+        layout=LAYOUT,
+        trained_until_ms=0,
+        labels=300,
+        positives=100,
+        candidates={"since_last_purchase": SILENCE_MODEL},
+        serving="since_last_purchase",
+        metrics={},
+    )
+
+
+PINNED = Models({"churn_30d": silence_document()}, CENTRES)
+
+
+class KeptOutbox:
+    """Stands where the publisher does: keeps what is committed."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[int, bytes]] = []
+
+    def add(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        self.messages.extend(messages)
+
+    def take_acknowledged(self) -> list[int]:
+        return []
+
+    def give_back(self, sequences: list[int]) -> None:
+        raise AssertionError(f"nobody else writes here: {sequences}")
+
+    def outgoing(self) -> list[Outgoing]:
+        return [unpack_outgoing(packed) for _, packed in self.messages]
+
+
+def purchase(customer: str | None, day: float, *, event_id: str, price: str = "12.50", quantity: int = 2) -> dict[str, Any]:
+    """A purchase as it is on the wire, `day` days after the beginning."""
+    event = {
+        "type": "purchase",
+        "event_id": event_id,
+        "event_time_ms": BEGIN_MS + round(day * DAY_MS),
+        "currency": "GBP",
+        "channel": "online",
+        "lines": [{"product_id": "85048", "quantity": quantity, "unit_price": price}],
+    }
+    return event if customer is None else event | {"customer_id": customer}
+
+
+@dataclass
+class World:
+    """One partition, chunks of any size. Records keep their stream times: by default that of the event itself."""
+
+    models: Models = PINNED
+    rules: Rules = field(default_factory=Rules)
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(1))
+    lockstep: bool = False
+    due_at_once: int = 5_000
+
+    def __post_init__(self) -> None:
+        self.outbox = KeptOutbox()
+        self._partition = self.store.partition(0)
+        assembly = Assembly(0, 1, self.rules, lockstep=self.lockstep)
+        self.applying = Applying(0, "test", self._partition, self.outbox, assembly, self.due_at_once, {})
+        self._offsets: dict[str, int] = {}
+        self._events = 0
+        self._now_ms = 0
+        asyncio.run(self._claim())
+
+    async def _claim(self) -> None:
+        await self.applying.load(await self._partition.claim("test"))
+
+    def record(self, topic: str, value: bytes | None, *, timestamp_ms: int | None = None) -> LogRecord:
+        """The next record of a topic."""
+        offset = self._offsets.get(topic, 0)
+        self._offsets[topic] = offset + 1
+        timestamp_ms = timestamp_ms or BEGIN_MS + 4_000 * DAY_MS
+        return LogRecord(topic, offset, timestamp_ms, b"key", value, decode(topic, value, timestamp_ms, RULES))
+
+    def apply(self, records: list[LogRecord], times_ms: Sequence[int], end_ms: int | None = None) -> None:
+        """One chunk."""
+        previous: dict[str, int] = {}
+        for record in records:
+            previous.setdefault(record.topic, record.offset)
+        times = np.maximum.accumulate(np.array([self._now_ms, *times_ms], np.int64))[1:]
+        end_ms = max(end_ms or 0, int(times[-1]) if len(times) else 0, self._now_ms)
+        self._now_ms = end_ms
+        asyncio.run(self.applying.apply(Batch(records, previous), StreamTimes(times, end_ms), self.models))
+
+    def send(self, *events: dict[str, Any], topic: str = PURCHASES) -> "World":
+        """Events in one chunk, each at the stream time of its own event time."""
+        records = [self.record(topic, msgspec.json.encode(event)) for event in events]
+        self.apply(records, [event["event_time_ms"] for event in events])
+        return self
+
+    def purchase(self, customer: str | None, day: float, **changes: Any) -> "World":
+        """One purchase in a chunk of its own."""
+        self._events += 1
+        return self.send(purchase(customer, day, **({"event_id": f"order-{self._events}"} | changes)))
+
+    def page_view(self, customer: str, day: float) -> "World":
+        """One page view in a chunk of its own."""
+        self._events += 1
+        event = {"type": "page_view", "event_id": f"view-{self._events}", "customer_id": customer}
+        return self.send(event | {"event_time_ms": BEGIN_MS + round(day * DAY_MS)}, topic=ENGAGEMENT)
+
+    def silence_until(self, day: float) -> "World":
+        """A tick: nothing arrives until then."""
+        self.apply([], [], BEGIN_MS + round(day * DAY_MS))
+        return self
+
+    def messages(self, *topics: str) -> list[dict[str, Any]]:
+        """Published JSON of these topics, in order."""
+        return [msgspec.json.decode(m.value) for m in self.outbox.outgoing() if m.topic in topics and m.value]
+
+    def alerts(self, customer: str) -> list[str]:
+        """Kinds of a customer's alert messages, in order."""
+        return [m["type"] for m in self.messages(CHURN_ALERTS) if m["customer_id"] == customer]
+
+    def segment_changes(self, customer: str) -> list[tuple[str, str]]:
+        """(left, entered) of a customer, in order."""
+        return [(m["left"], m["entered"]) for m in self.messages(SEGMENT_CHANGES) if m["customer_id"] == customer]
+
+    def view(self, customer: str) -> View:
+        """The customer's view as stored."""
+        return decode_view(self.stored.views[customer])
+
+    @property
+    def stored(self) -> Any:
+        """What the store holds of the partition."""
+        return self._partition._stored
+
+    def total(self, name: str) -> int:
+        """One total of the shop."""
+        return int(self.stored.totals.get(name, 0))
