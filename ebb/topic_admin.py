@@ -6,7 +6,7 @@ from contextlib import closing
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from offline.broker import broker_errors
+from offline.broker import CONNECT_WITHIN_MS, broker_errors
 from schemas.topics import TOPICS, TopicSpec
 from stream.errors import SettingError
 
@@ -28,11 +28,15 @@ def create_topics(servers: Sequence[str], partitions: int, topics: Sequence[Topi
         SettingError: a topic exists with another number of partitions.
         BrokerError: Kafka cannot be reached, or refuses.
     """
-    with broker_errors(servers), closing(KafkaAdminClient(bootstrap_servers=list(servers))) as admin:
+    with broker_errors(servers), closing(_admin(servers)) as admin:
         existing = set(admin.list_topics())
         created = [topic for topic in topics if topic.name not in existing and _create(admin, topic, partitions)]
         _check_partitions(admin, [topic for topic in topics if topic not in created], partitions)
     return [topic.name for topic in created]
+
+
+def _admin(servers: Sequence[str]) -> KafkaAdminClient:
+    return KafkaAdminClient(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)
 
 
 def _create(admin: KafkaAdminClient, topic: TopicSpec, partitions: int) -> bool:
@@ -55,5 +59,5 @@ def _check_partitions(admin: KafkaAdminClient, topics: Sequence[TopicSpec], part
             continue
         remedy = "Delete it" if topic.partitions else f"Set EBB_PARTITIONS={counts[topic.name]}, or delete the topics"
         raise SettingError(
-            f"Topic {topic.name} has {counts[topic.name]} partitions, but {wanted} are wanted. {remedy} and start again."
+            f"Topic {topic.name} has {counts[topic.name]} partitions, but {wanted} are wanted. {remedy}."
         )

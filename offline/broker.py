@@ -11,6 +11,7 @@ from stream.errors import EbbError
 
 ANSWER_WITHIN_S = 30.0  # a partition that is being moved to another broker answers within seconds
 POLL_MS = 200
+CONNECT_WITHIN_MS = 10_000
 
 
 class BrokerError(EbbError):
@@ -37,7 +38,7 @@ def end_offsets(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str
     Raises:
         BrokerError: Kafka is away, or a topic does not exist.
     """
-    with broker_errors(servers), closing(KafkaConsumer(bootstrap_servers=list(servers))) as consumer:
+    with broker_errors(servers), closing(_consumer(servers)) as consumer:
         partitions = [
             TopicPartition(topic, partition) for topic in topics for partition in sorted(partitions_of(consumer, topic))
         ]
@@ -45,6 +46,10 @@ def end_offsets(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str
         filled = [partition for partition in partitions if ends[partition] > starts[partition]]
         ends.update(_high_watermarks(consumer, {partition: ends[partition] - 1 for partition in filled}))
     return {(partition.topic, partition.partition): ends[partition] for partition in partitions}
+
+
+def _consumer(servers: Sequence[str]) -> KafkaConsumer:
+    return KafkaConsumer(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)
 
 
 def partitions_of(consumer: KafkaConsumer, topic: str) -> set[int]:

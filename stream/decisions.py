@@ -12,10 +12,22 @@ from stream.features.layout import StateArray
 from stream.outcomes.declaration import CHURN_30D, OUTCOMES
 from stream.scoring.clusters import assign
 from stream.scoring.deadlines import first_change_ms
-from stream.scoring.serving import Scored, score_outcome
+from stream.scoring.documents import OutcomeDocument
+from stream.scoring.linear import LinearModel, probability
+from stream.scoring.serving import NO_MODEL, serving_model
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is shown of one outcome: shape (customers,) probabilities, nan while nothing serves, and what gave them."""
+
+    probability: FloatArray
+    model: str
+    version: str
+    serving: LinearModel | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Decisions:
 def decide(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -> Decisions:
     """Score the customers at `now_ms` and say what follows, without changing them."""
     features, matrix = natural(states, now_ms), model_matrix(states, now_ms)
-    scored = {outcome.name: score_outcome(models.outcomes.get(outcome.name), matrix) for outcome in OUTCOMES}
+    scored = {outcome.name: _scored(models.outcomes.get(outcome.name), matrix) for outcome in OUTCOMES}
     churn = scored[CHURN_30D.name].probability
     opens, closes, purchased = _alert(states, features, churn, rules.churn)
     return Decisions(
@@ -69,12 +81,19 @@ def ask_again_ms(states: StateArray, now_ms: IntArray, models: Models, rules: Ru
 
     def would_change(rows: NDArray[np.intp], at_ms: IntArray) -> BoolArray:
         asked = states[rows]
-        scored = score_outcome(models.outcomes.get(CHURN_30D.name), model_matrix(asked, at_ms))
+        scored = _scored(models.outcomes.get(CHURN_30D.name), model_matrix(asked, at_ms))
         opens, closes, _ = _alert(asked, natural(asked, at_ms), scored.probability, rules.churn)
         moved: BoolArray = _segment(asked, at_ms, models) != current[rows]
         return opens | closes | moved
 
     return first_change_ms(would_change, now_ms, until_ms)
+
+
+def _scored(document: OutcomeDocument | None, matrix: FloatArray) -> Scored:
+    model, version = serving_model(document), document.version if document else ""
+    if document is None or model is None or document.serving is None:
+        return Scored(np.full(len(matrix), np.nan), NO_MODEL, version, None)
+    return Scored(probability(model, matrix), document.serving, version, model)
 
 
 def _segment(states: StateArray, now_ms: IntArray, models: Models) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from stream.outcomes.maturity import closes_ms, count_events, next_close_ms, ope
 from stream.outcomes.sampling import customer_hash, next_sample_ms
 from stream.outcomes.snapshot import decode_snapshot, encode_snapshot
 from stream.rounds import RowArray
-from stream.scoring.serving import score_candidates
+from stream.scoring.serving import score_outcome
 from stream.verdicts import Verdicts
 
 NO_ROWS: RowArray = np.zeros(0, np.intp)
@@ -118,7 +118,7 @@ class Episodes:
         if not len(rows):
             return
         matrix = model_matrix(self._states[rows], now_ms)
-        scored = {o.name: score_candidates(self._models.outcomes.get(o.name), matrix).candidates for o in OUTCOMES}
+        scored = {o.name: score_outcome(self._models.outcomes.get(o.name), matrix).candidates for o in OUTCOMES}
         days = now_ms // DAY_MS
         self._open = open_snapshots(self._open, rows, days)
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)

@@ -17,7 +17,7 @@ from stream.drafts import MessageDraft, Order, message_id
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import CHURN_30D
 from stream.rounds import RowArray
-from stream.scoring.explain import top_concepts
+from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 from stream.views import AlertState, Score, View, encode_view
 
 RISK_MOVES_BY = 0.05  # the index of customers by value at risk is rewritten when the value has moved by this share
@@ -178,7 +178,7 @@ class Verdicts:
         for at, named in zip(chosen, concepts, strict=True):
             row = {name: float(natural[name][at]) for name in SHOWN}
             row["net_spend_365d_major"] = float(natural["net_spend_365d_minor"][at]) / self._minor
-            rows.append(in_words(named, row))
+            rows.append(in_words([CONCEPT_NAMES[code] for code in named if code != NO_CONCEPT], row))
         return rows
 
     def _major(self, minor: float) -> str:

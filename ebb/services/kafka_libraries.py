@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from stream.errors import ServiceError
+from ebb.services.service import NotInstalledError
 
 KAFKA_TEST = Path(__file__).parents[2] / "deploy" / "kafka-test"
 JAVA_NEEDED = 17  # Kafka 4 brokers
@@ -19,11 +19,11 @@ def kafka_libraries() -> Path:
     """The folder with all jar files, fetched when it is not there yet; another pom.xml gets another folder.
 
     Raises:
-        ServiceError: no Java, no Maven, no checkout of Ebb, or Maven failed. The message is the whole reason.
+        NotInstalledError: no Java, no Maven, no checkout of Ebb, or Maven failed. The message is the whole reason.
     """
     pom = KAFKA_TEST / "pom.xml"
     if not pom.is_file():
-        raise ServiceError("Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not part of the installed package.")
+        raise NotInstalledError("Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not part of the installed package.")
     require_java()
     libraries = KAFKA_TEST / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not libraries.is_dir():
@@ -35,14 +35,14 @@ def require_java() -> None:
     """See that a new enough `java` is on the PATH.
 
     Raises:
-        ServiceError: it is missing or too old.
+        NotInstalledError: it is missing or too old.
     """
     if shutil.which("java") is None:
-        raise ServiceError(f"Java is not installed: Apache Kafka needs Java {JAVA_NEEDED} or newer (Debian: default-jre-headless).")
+        raise NotInstalledError(f"Java is not installed: Apache Kafka needs Java {JAVA_NEEDED} or newer (Debian: default-jre-headless).")
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S607 - PATH is the user's choice
     version = java_version(said)
     if version is not None and version < JAVA_NEEDED:
-        raise ServiceError(f"Java {version} is too old: Apache Kafka needs Java {JAVA_NEEDED} or newer.")
+        raise NotInstalledError(f"Java {version} is too old: Apache Kafka needs Java {JAVA_NEEDED} or newer.")
 
 
 def java_version(said: str) -> int | None:
@@ -58,7 +58,7 @@ def java_version(said: str) -> int | None:
 def _fetch(pom: Path, libraries: Path) -> None:
     """Let Maven copy into a folder beside the final one, then rename: two test runs may fetch at the same time."""
     if shutil.which("mvn") is None:
-        raise ServiceError("Maven is not installed: it fetches Apache Kafka (Debian: maven).")
+        raise NotInstalledError("Maven is not installed: it fetches Apache Kafka (Debian: maven).")
     libraries.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=libraries.parent, prefix=".fetching-") as partial:
         jars = Path(partial) / "jars"
@@ -66,9 +66,9 @@ def _fetch(pom: Path, libraries: Path) -> None:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FETCH_WITHIN_S)  # noqa: S603 - a list of ours
         except subprocess.TimeoutExpired as late:
-            raise ServiceError(f"Maven did not fetch Apache Kafka within {FETCH_WITHIN_S} s.") from late
+            raise NotInstalledError(f"Maven did not fetch Apache Kafka within {FETCH_WITHIN_S} s.") from late
         if done.returncode != 0:
             said = "\n".join((done.stdout + done.stderr).strip().splitlines()[:LINES_SHOWN])
-            raise ServiceError(f"Maven could not fetch Apache Kafka:\n{said}")
+            raise NotInstalledError(f"Maven could not fetch Apache Kafka:\n{said}")
         if not libraries.is_dir():
             jars.rename(libraries)

@@ -1,4 +1,4 @@
-"""Whether a broker answers the Kafka protocol, whatever it is made of."""
+"""What services ask of a broker in the Kafka protocol, whatever it is made of."""
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError

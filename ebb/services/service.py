@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
-from ebb.services.ports import LOOPBACK, free_port, require_free
+from ebb.services.ports import free_port, require_free
 from ebb.services.processes import LOOK_EVERY_S, ProcessIdentity, end, start_process
 from stream.errors import ServiceError
 
 LOG_LINES_SHOWN = 8
+
+
+class NotInstalledError(ServiceError):
+    """This machine lacks a program that the service is made of. The message says which and how to get it."""
 
 
 class Service(ABC):
@@ -92,7 +96,8 @@ class Service(ABC):
             if self._process is None or self._process.poll() is not None:
                 raise ServiceError(f"{self.name} ended while starting on port {self.port}. {self._last_words()}")
             if time.monotonic() > until:
-                raise ServiceError(f"{self.name} does not answer on port {self.port} after {self.ready_within_s:g} s. {self._last_words()}")
+                waited = f"after {self.ready_within_s:g} s"
+                raise ServiceError(f"{self.name} does not answer on port {self.port} {waited}. {self._last_words()}")
             time.sleep(LOOK_EVERY_S)
 
     def stop(self) -> None:
@@ -131,5 +136,3 @@ class Service(ABC):
             return f"It said nothing (log: {self.log})."
         return "\n".join([f"Its log {self.log} ends:", *lines[-LOG_LINES_SHOWN:]])
 
-
-__all__ = ["LOOPBACK", "Service"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.features.fields import StateArray
-from stream.features.model_columns import CONCEPTS, FRESH, HINGES, LOGGED, MAJOR, MODEL_COLUMNS, PLAIN
+from stream.features.model_columns import FRESH, HINGES, LOGGED, MAJOR, PLAIN, Concept, Fresh, Hinge, Logged, Plain
 from stream.features.natural import Natural
 from stream.features.natural_columns import NATURAL_COLUMNS
 
@@ -36,11 +36,19 @@ _SEGMENT_SOURCES = (
     ("since_first_purchase_days", 1.0),
 )
 
-_PLACE = {column: place for place, column in enumerate(MODEL_COLUMNS)}
-_PLAIN_FROM = len(LOGGED)
-_FRESH_FROM = _PLAIN_FROM + len(PLAIN)
+_MOVING = tuple(entry for entry in LOGGED if NATURAL_COLUMNS[entry.feature].moves)
+_STANDING = tuple(entry for entry in LOGGED if not NATURAL_COLUMNS[entry.feature].moves)
+_ENTRIES: tuple[Logged | Fresh | Hinge | Plain, ...] = (*_MOVING, *FRESH, *HINGES, *_STANDING, *PLAIN)
+"""Grouped, so that a group is transformed at once, and what stands still is transformed once for all times."""
+
+MODEL_COLUMNS: tuple[str, ...] = tuple(entry.name for entry in _ENTRIES)
+CONCEPTS: dict[str, Concept] = {entry.name: entry.concept for entry in _ENTRIES}
+"""Column -> what a person would call it, for explanations."""
+
+_FRESH_FROM = len(_MOVING)
 _HINGES_FROM = _FRESH_FROM + len(FRESH)
-_BENT = np.array([_PLACE[f"log_{hinge.feature}"] for hinge in HINGES])
+_STANDING_FROM = _HINGES_FROM + len(HINGES)
+_BENT = np.array([MODEL_COLUMNS.index(f"log_{hinge.feature}") for hinge in HINGES])
 _KNOTS = np.log1p(np.array([hinge.knot for hinge in HINGES]))[:, None]
 _FRESH_DAYS = 7.0
 
@@ -66,17 +74,27 @@ def model_matrix(states: StateArray, now_ms: Times) -> FloatArray:
 def matrix_of(features: Natural) -> FloatArray:
     """`model_matrix` of features at hand; `matrix_of(features.later(ms))` is cheaper for the same customers later."""
     columns = np.empty((len(MODEL_COLUMNS), len(features)))
-    for column, entry in zip(columns, LOGGED, strict=False):
-        np.divide(features[entry.feature], entry.unit, out=column)
-    for column, share in zip(columns[_PLAIN_FROM:], PLAIN, strict=False):
-        column[:] = features[share.feature]
-    for column, since in zip(columns[_FRESH_FROM:], FRESH, strict=False):
-        np.divide(_FRESH_DAYS, features[since.feature] + _FRESH_DAYS, out=column)
+    for place, entry in enumerate(_MOVING):
+        np.divide(features[entry.feature], entry.unit, out=columns[place])
+    for place, since in enumerate(FRESH, start=_FRESH_FROM):
+        np.divide(_FRESH_DAYS, features[since.feature] + _FRESH_DAYS, out=columns[place])
     known = columns[:_HINGES_FROM]
     known[np.isnan(known)] = 0.0
-    columns[:_PLAIN_FROM] = np.log1p(columns[:_PLAIN_FROM])
-    np.maximum(columns[_BENT] - _KNOTS, 0.0, out=columns[_HINGES_FROM:])
+    columns[:_FRESH_FROM] = np.log1p(columns[:_FRESH_FROM])
+    np.maximum(columns[_BENT] - _KNOTS, 0.0, out=columns[_HINGES_FROM:_STANDING_FROM])
+    columns[_STANDING_FROM:] = features.once("model columns that stand still", _standing)
     return columns.T
+
+
+def _standing(features: Natural) -> FloatArray:
+    columns = np.empty((len(_STANDING) + len(PLAIN), len(features)))
+    for place, entry in enumerate(_STANDING):
+        np.divide(features[entry.feature], entry.unit, out=columns[place])
+    for place, share in enumerate(PLAIN, start=len(_STANDING)):
+        columns[place] = features[share.feature]
+    columns[np.isnan(columns)] = 0.0
+    columns[: len(_STANDING)] = np.log1p(columns[: len(_STANDING)])
+    return columns
 
 
 def segment_matrix(states: StateArray, now_ms: Times) -> FloatArray:

@@ -1,12 +1,12 @@
 """Exponentially decayed sums that can be continued, merged and rescaled exactly.
 
 The weight of an event halves every half-life. A sum is kept relative to a reference, a whole number of half-lives since
-1970: moving it is a multiplication by a power of two, which floats do without error. So a sum has the same bits wherever
-the log was cut. The reference is that of the customer's latest purchase or refund. Forward decay: Cormode et al., ICDE
-2009.
+1970: moving it is a multiplication by a power of two, which floats do without error. So a sum has the same bits
+wherever the log was cut. The reference is that of the customer's latest purchase or refund. Forward decay: Cormode et
+al., ICDE 2009.
 
-Limit: exactness ends where a sum leaves the normal floats, 1,022 half-lives before its reference. With 7 days that is 19.6
-years between two purchases; a sum of what is older differs below 1e-290, and a sum it is added to does not differ at all.
+Limit: exactness ends where a sum leaves the normal floats, 1,022 half-lives before its reference. With 7 days that is
+19.6 years between two purchases; a sum of what is older differs below 1e-290, and a sum it is added to not at all.
 """
 
 import numpy as np

@@ -107,9 +107,3 @@ HINGES = (
     Hinge("silence", "silence_over_gap", 1),
     Hinge("silence", "silence_over_gap", 3),
 )
-ENTRIES: tuple[Logged | Plain | Fresh | Hinge, ...] = (*LOGGED, *PLAIN, *FRESH, *HINGES)
-"""In the order of the matrix; `columns` transforms each group at once."""
-
-MODEL_COLUMNS: tuple[str, ...] = tuple(entry.name for entry in ENTRIES)
-CONCEPTS: dict[str, Concept] = {entry.name: entry.concept for entry in ENTRIES}
-"""Column -> what a person would call it, for explanations."""

@@ -85,17 +85,26 @@ class Natural:
             known[name] = entry.formula(self)
         return known[name]
 
-    def later(self, now_ms: NDArray[np.int64] | int) -> "Natural":
-        """The same customers at another time; what does not move with time is not computed again."""
-        return Natural(self._states, now_ms, self._standing)
+    def later(self, now_ms: NDArray[np.int64] | int, rows: NDArray[np.intp] | None = None) -> "Natural":
+        """The same customers, or those at `rows`, at another time; what stands still is not computed again."""
+        if rows is None:
+            return Natural(self._states, now_ms, self._standing)
+        standing = {name: values[..., rows] for name, values in self._standing.items()}
+        return Natural(self._states[rows], now_ms, standing)
 
     def stored(self, block: str, field: str) -> Column:
         """A stored field as contiguous numbers, signed and 8 bytes wide; its slots, if it has any, come first."""
         key = f"{block}.{field}"
         if key not in self._standing:
             values = self._states[block][field].T
-            wide = values.dtype if values.dtype.itemsize == 8 else np.dtype(np.int64)
+            wide = values.dtype if values.dtype.itemsize == 8 else np.int64
             self._standing[key] = np.array(values, wide, order="C")
+        return self._standing[key]
+
+    def once(self, key: str, compute: Callable[["Natural"], Column]) -> Column:
+        """What `compute` gives, shape (..., customers); it must not move with time."""
+        if key not in self._standing:
+            self._standing[key] = compute(self)
         return self._standing[key]
 
     @cached_property

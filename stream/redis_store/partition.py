@@ -5,6 +5,7 @@ from typing import Any
 
 from stream.ports import Commit, Head
 from stream.redis_store import keys
+from stream.redis_store.client import ANSWER_WITHIN_S
 from stream.redis_store.codec import head_of, pairs
 from stream.redis_store.commit import forget_messages, transaction
 from stream.redis_store.connection import Command, PinnedConnection
@@ -20,10 +21,10 @@ class RedisPartitionStore:
     which is why `PinnedConnection` never replaces one unseen.
     """
 
-    def __init__(self, url: str, partition: int) -> None:
+    def __init__(self, url: str, partition: int, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._partition = partition
         self._head_key = keys.partition_head(partition)
-        self._connection = PinnedConnection(url, client_name=f"ebb:partition:{partition}")
+        self._connection = PinnedConnection(url, f"ebb:partition:{partition}", answer_within_s)
         self._begun: tuple[int, int] | None = None  # connection number and version that WATCH guards
 
     async def claim(self, owner: str) -> Head:

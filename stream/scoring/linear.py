@@ -16,6 +16,7 @@ from stream.features.columns import MODEL_COLUMNS
 
 FloatArray = NDArray[np.float64]
 
+CLIP = 6.0  # standard deviations; one wild value must not decide a score (docs/architecture.md, "Learning")
 LARGEST_LOGIT = 30.0  # sigmoid(30) = 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity
 
 
@@ -36,7 +37,7 @@ class LinearModel(msgspec.Struct, frozen=True):
     scales: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
-    clip: float = 6.0
+    clip: float = CLIP
 
     def __post_init__(self) -> None:
         lengths = {len(self.means), len(self.scales), len(self.weights)}

@@ -1,55 +1,53 @@
-"""Scores of an outcome: what every candidate says, and which of them is shown."""
+"""Scores of one outcome: what is served, and what every candidate says (to be judged when the label is known)."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.documents import OutcomeDocument
-from stream.scoring.linear import LinearModel, probability
-
-FloatArray = NDArray[np.float64]
+from stream.scoring.linear import FloatArray, LinearModel, probability
 
 NO_MODEL = "none"
 
 
-@dataclass(frozen=True)
-class Scored:
-    """One outcome's scores of some customers.
+class OutcomeScores(NamedTuple):
+    """Scores of some customers.
 
     Attributes:
-        probability: shape (customers,), of the serving candidate; nan while none serves.
-        model: the serving candidate's name, or "none".
-        version: of the document; "" before the first.
-        serving: the serving candidate itself.
-        candidates: every candidate's probabilities, the serving one's included.
+        served: shape (rows,), the probability to act on; nan while no model serves.
+        model: name of the candidate that gave `served`, or "none".
+        candidates: candidate -> its probabilities, shape (rows,); empty before the first model.
     """
 
-    probability: FloatArray
-    model: str = NO_MODEL
-    version: str = ""
-    serving: LinearModel | None = None
-    candidates: dict[str, FloatArray] = field(default_factory=dict)
+    served: FloatArray
+    model: str
+    candidates: dict[str, FloatArray]
 
 
-def score_outcome(document: OutcomeDocument | None, matrix: FloatArray) -> Scored:
-    """Score with the serving candidate.
+def score_outcome(
+    document: OutcomeDocument | None, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS
+) -> OutcomeScores:
+    """Score rows with every candidate of a document.
 
     Args:
-        document: the outcome's models, None before the learner's first.
-        matrix: shape (customers, columns), as `model_matrix` gives it.
+        document: the outcome's model in force; None before the first.
+        matrix: shape (rows, len(columns)).
+        columns: the names of the matrix's columns.
+
+    >>> score_outcome(None, np.zeros((2, 0)), ())
+    OutcomeScores(served=array([nan, nan]), model='none', candidates={})
     """
-    if document is None or document.serving is None:
-        version = document.version if document else ""
-        return Scored(np.full(len(matrix), np.nan), version=version)
-    serving = document.candidates[document.serving]
-    return Scored(probability(serving, matrix), document.serving, document.version, serving)
-
-
-def score_candidates(document: OutcomeDocument | None, matrix: FloatArray) -> Scored:
-    """Score with the serving candidate and with all others, for a snapshot: models are judged on what they said then."""
-    scored = score_outcome(document, matrix)
     if document is None:
-        return scored
-    candidates = {name: probability(model, matrix) for name, model in document.candidates.items()}
-    return Scored(scored.probability, scored.model, scored.version, scored.serving, candidates)
+        return OutcomeScores(np.full(len(matrix), np.nan), NO_MODEL, {})
+    candidates = {name: probability(model, matrix, columns) for name, model in document.candidates.items()}
+    if document.serving is None:
+        return OutcomeScores(np.full(len(matrix), np.nan), NO_MODEL, candidates)
+    return OutcomeScores(candidates[document.serving], document.serving, candidates)
+
+
+def serving_model(document: OutcomeDocument | None) -> LinearModel | None:
+    """The candidate that serves; for callers that need no other scores, such as the search for a deadline."""
+    if document is None or document.serving is None:
+        return None
+    return document.candidates[document.serving]

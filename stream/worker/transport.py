@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import aiokafka
+from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, server_list
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
@@ -85,7 +86,7 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):
         """Tell the group how far we are. Only lag monitors read it; Redis is the truth."""
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
-        known = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        known = {TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in assigned}
         if known:
             await self.call_thread(consumer.commit, known)
 

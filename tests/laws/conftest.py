@@ -4,14 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-import redis
 
 from stream.memory_store import MemoryStore
 from stream.ports import ModelStore, PartitionStore
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
-
-LAW_DATABASE = 7  # emptied before every law, whatever else the test's Redis holds
 
 
 @dataclass
@@ -46,18 +43,10 @@ class RedisStores:
             await store.close()
 
 
-@pytest.fixture
-def law_url(redis_url: str) -> str:
-    url = f"{redis_url.rpartition('/')[0]}/{LAW_DATABASE}" if redis_url.count("/") > 2 else f"{redis_url}/{LAW_DATABASE}"
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
-    return url
-
-
 @pytest.fixture(params=["memory", "redis"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MemoryStores | RedisStores]:
     """Makes any number of handles on the same stored data."""
-    made = MemoryStores() if request.param == "memory" else RedisStores(request.getfixturevalue("law_url"))
+    made = MemoryStores() if request.param == "memory" else RedisStores(request.getfixturevalue("redis_url"))
     yield made
     await made.close()
 

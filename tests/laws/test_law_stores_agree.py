@@ -91,9 +91,9 @@ def without_empties(stored: StoredPartition) -> StoredPartition:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories())
-def test_redis_holds_what_memory_holds_after_any_commits(law_url, history):
+def test_redis_holds_what_memory_holds_after_any_commits(redis_url, history):
     async def run() -> StoredPartition:
-        memory, on_server = MemoryStore(PARTITION + 1), RedisPartitionStore(law_url, PARTITION)
+        memory, on_server = MemoryStore(PARTITION + 1), RedisPartitionStore(redis_url, PARTITION)
         for store in (memory.partition(PARTITION), on_server):
             for commit in history:
                 head, _ = await store.begin(2**60, 100)
@@ -101,7 +101,7 @@ def test_redis_holds_what_memory_holds_after_any_commits(law_url, history):
         await on_server.close()
         return memory.partitions[PARTITION]
 
-    with redis.Redis.from_url(law_url, protocol=2) as client:
+    with redis.Redis.from_url(redis_url, protocol=2) as client:
         client.flushdb()
         expected = asyncio.run(run())
         assert on_redis(client) == without_empties(expected)

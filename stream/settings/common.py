@@ -1,0 +1,68 @@
+"""Settings that every command and process reads, and those that every process of the stream reads."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from stream.errors import SettingError
+from stream.settings import forms
+from stream.settings.declaring import PAGE, declared, setting
+
+
+class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every command and process reads. Its text form hides passwords and keys."""
+
+    kafka_servers: Annotated[tuple[str, ...], setting("Kafka to read from and write to.", form=forms.SERVERS)] = (
+        "127.0.0.1:9092",
+    )
+    redis_url: Annotated[
+        str, setting("Redis that keeps states, views and models. It must persist (AOF) and not evict.", form=forms.REDIS_URL)
+    ] = "redis://127.0.0.1:6379/0"
+    clock: Annotated[
+        Literal["live", "replay"],
+        setting("Where time comes from: events and the wall, or the clock records of a replay. One per deployment."),
+    ] = "live"
+    partitions: Annotated[int, setting("Partitions of each input topic. One per deployment.", unit="partitions", ge=1, le=1024)] = 4
+    currency: Annotated[str, setting("The one currency of all money; another one is a dead letter.", form=forms.CURRENCY)] = "GBP"
+    categories: Annotated[
+        tuple[str, ...],
+        setting("Product categories whose shares are kept; all others count together.", form=forms.CATEGORIES),
+    ] = ()
+    earliest_event_ms: Annotated[
+        int, setting("An event before this time is a dead letter. The default is 1990.", unit="ms since 1970", ge=0)
+    ] = 631_152_000_000
+    latest_lead_ms: Annotated[
+        int, setting("An event this much later than its Kafka timestamp is a dead letter.", unit="ms", ge=0)
+    ] = 86_400_000
+    log_format: Annotated[Literal["json", "text"], setting("How log lines are written, to standard error.")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("The least that is logged.")] = "info"
+
+    def __repr__(self) -> str:
+        """Field by field, secrets masked."""
+        shown = (f"{field.field}={field.shown(str(getattr(self, field.field)))}" for field in declared(type(self)))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class ProcessSettings(CommonSettings, frozen=True, kw_only=True):
+    """What the worker and the learner read besides."""
+
+    lockstep: Annotated[
+        bool, setting("Whether models change at stream days only, and lanes wait for them. Needs EBB_CLOCK=replay.")
+    ] = False
+    model_keys: Annotated[
+        str,
+        setting("Keys that sign models; the first signs, all verify. Empty: read from EBB_MODEL_KEYS_FILE.", form=forms.MODEL_KEYS),
+    ] = ""
+    model_keys_file: Annotated[
+        str, setting("File with such keys, one a line. `ebb up` and `ebb demo` make the default one.", form=forms.FILE)
+    ] = ".ebb/model-keys"
+    metrics_host: Annotated[str, setting("Address the metrics are served on.", form=forms.HOST)] = "127.0.0.1"
+
+    def __post_init__(self) -> None:
+        """Refuse what no deployment can mean.
+
+        Raises:
+            SettingError: lockstep without the replay clock.
+        """
+        if self.lockstep and self.clock != "replay":
+            raise SettingError(f"EBB_LOCKSTEP='true' does not work with EBB_CLOCK='{self.clock}'. Set EBB_CLOCK=replay ({PAGE}).")

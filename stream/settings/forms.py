@@ -1,0 +1,114 @@
+"""Settings with a way of writing of their own. Each reader makes the value or raises ValueError with what is wrong."""
+
+import re
+from urllib.parse import urlsplit
+
+from stream.settings.declaring import Form
+
+MASK = "***"
+CATEGORIES_MAX = 7  # the record has eight places, and what is not listed takes the last
+KEY_BYTES_MIN = 16  # half of what HMAC-SHA-256 can use; shorter keys can be searched for
+
+
+def servers(text: str) -> tuple[str, ...]:
+    """Kafka servers, each host:port.
+
+    >>> servers("kafka-1:9092, kafka-2:9092")
+    ('kafka-1:9092', 'kafka-2:9092')
+    """
+    found = _listed(text)
+    for server in found:
+        host, colon, port = server.rpartition(":")
+        if not colon or not host:
+            raise ValueError("has no port" if colon == "" else "has no host")
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"has port {port!r}")
+    if not found:
+        raise ValueError("names no server")
+    return found
+
+
+def redis_url(text: str) -> str:
+    """A Redis URL as it stands, checked.
+
+    >>> redis_url("redis://127.0.0.1:6379/0")
+    'redis://127.0.0.1:6379/0'
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("has no valid port") from error
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("does not begin with redis://, rediss:// or unix://")
+    if parts.scheme != "unix" and (not parts.hostname or port == 0):
+        raise ValueError("names no host" if not parts.hostname else "has port 0")
+    if parts.scheme != "unix" and not re.fullmatch(r"/?|/\d+", parts.path):
+        raise ValueError(f"has database {parts.path[1:]!r}")
+    return text
+
+
+def masked_url(text: str) -> str:
+    """A URL without what stands before its last @ sign, where passwords are.
+
+    >>> masked_url("redis://ebb:very-secret@redis:6379/0")
+    'redis://***@redis:6379/0'
+    """
+    return re.sub(r"(?s)(\w+://|^)(?!\w+://).*@", rf"\1{MASK}@", text, count=1)
+
+
+def currency(text: str) -> str:
+    """A currency code of ISO 4217.
+
+    >>> currency("GBP")
+    'GBP'
+    """
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise ValueError("is not a currency code")
+    return text
+
+
+def categories(text: str) -> tuple[str, ...]:
+    """Product categories whose shares are kept.
+
+    >>> categories("garden,kitchen")
+    ('garden', 'kitchen')
+    """
+    found = _listed(text)
+    if len(found) > CATEGORIES_MAX:
+        raise ValueError(f"lists {len(found)} categories")
+    if len(set(found)) < len(found):
+        raise ValueError("lists a category twice")
+    return found
+
+
+def model_keys(text: str) -> str:
+    """Signing keys, brought to one spelling: `key_id:hex`, separated by commas; the first signs, all verify.
+
+    >>> model_keys("b:" + "0F" * 16)
+    'b:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f'
+    """
+    found = [key.partition(":") for key in _listed(text.replace("\n", ","))]
+    for number, (key_id, _, digits) in enumerate(found, start=1):
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", key_id):
+            raise ValueError(f"has no key id of letters, digits, dots and dashes before the colon of entry {number}")
+        if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", digits) or len(digits) < 2 * KEY_BYTES_MIN:
+            raise ValueError(f"has no key of at least {KEY_BYTES_MIN} bytes in hexadecimal for {key_id!r}")
+    if len({key_id for key_id, _, _ in found}) < len(found):
+        raise ValueError("has a key id twice")
+    return ",".join(f"{key_id}:{digits.lower()}" for key_id, _, digits in found)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """What stands between commas, without the blanks around it and without empty places."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+SERVERS = Form("host:port, several separated by commas", servers)
+REDIS_URL = Form("redis://host:port/database", redis_url, show=masked_url)
+CURRENCY = Form("three capital letters such as GBP", currency)
+CATEGORIES = Form(f"up to {CATEGORIES_MAX} names separated by commas", categories)
+MODEL_KEYS = Form("key_id:hexadecimal, several separated by commas", model_keys, show=lambda _: MASK)
+PLAIN_TEXT = Form("any text", str)
+HOST = Form("an address of this machine such as 127.0.0.1 or 0.0.0.0", str)
+FILE = Form("the path of a file", str)

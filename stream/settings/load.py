@@ -1,0 +1,111 @@
+"""Settings from the environment and `.env`, checked whole at start: a process with a wrong setting does not begin.
+
+The environment wins over `.env` in the working folder. An empty value counts as not set. A variable that begins with EBB_ and is
+no setting of any process is an error: a misspelt one would otherwise be a default in silence.
+"""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from dotenv import dotenv_values
+
+from stream.errors import SettingError
+from stream.settings.common import CommonSettings, ProcessSettings
+from stream.settings.declaring import PAGE, PREFIX, Declared, declared
+from stream.settings.forms import MODEL_KEYS
+from stream.settings.learner import LearnerSettings
+from stream.settings.suite import SuiteSettings
+from stream.settings.worker import WorkerSettings
+
+READERS: Mapping[str, type[msgspec.Struct]] = {
+    "all": CommonSettings,
+    "worker": WorkerSettings,
+    "learner": LearnerSettings,
+    "tests": SuiteSettings,
+}
+"""Who reads which settings. A new process is one entry here."""
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+Process = TypeVar("Process", bound=ProcessSettings)
+
+
+def load_common_settings(environ: Mapping[str, str] | None = None) -> CommonSettings:
+    """Settings of a command that is neither worker nor learner: lookup, replay, verify, up.
+
+    Args:
+        environ: all variables, instead of the environment and `.env`.
+
+    Raises:
+        SettingError: a value cannot be what it should be, or a name is unknown.
+
+    >>> load_common_settings({"EBB_KAFKA_SERVERS": "kafka:9092"}).kafka_servers
+    ('kafka:9092',)
+    >>> load_common_settings({"EBB_KAFKA_SERVERS": "localhost"})
+    Traceback (most recent call last):
+    stream.errors.SettingError: EBB_KAFKA_SERVERS='localhost' has no port. Write host:port, several separated by commas (docs/settings.md).
+    """
+    return _load(CommonSettings, environ)
+
+
+def load_worker_settings(environ: Mapping[str, str] | None = None) -> WorkerSettings:
+    """Settings of the worker, with the keys that verify models; see `load_common_settings`."""
+    return _with_model_keys(_load(WorkerSettings, environ))
+
+
+def load_learner_settings(environ: Mapping[str, str] | None = None) -> LearnerSettings:
+    """Settings of the learner, with the keys that sign models; see `load_common_settings`."""
+    return _with_model_keys(_load(LearnerSettings, environ))
+
+
+def load_suite_settings(environ: Mapping[str, str] | None = None) -> SuiteSettings:
+    """Settings of the test suite; see `load_common_settings`."""
+    return _load(SuiteSettings, environ)
+
+
+def _load(kind: type[Settings], environ: Mapping[str, str] | None) -> Settings:
+    given = _ours(environ) if environ is not None else _ours(_dotenv()) | _ours(os.environ)
+    _refuse_unknown(given)
+    return kind(**{entry.field: entry.read(given[entry.name]) for entry in declared(kind) if entry.name in given})
+
+
+def _dotenv() -> dict[str, str | None]:
+    """The variables of `.env` in the working folder, as they stand: a password may contain a dollar sign."""
+    return dotenv_values(Path.cwd() / ".env", interpolate=False)
+
+
+def _ours(environ: Mapping[str, str | None]) -> dict[str, str]:
+    """The variables that begin with our prefix and are not empty."""
+    return {name: text for name, text in environ.items() if text and name.startswith(PREFIX)}
+
+
+def _refuse_unknown(given: Mapping[str, str]) -> None:
+    known: dict[str, Declared] = {entry.name: entry for kind in READERS.values() for entry in declared(kind)}
+    for name in sorted(given.keys() - known.keys()):
+        nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise SettingError(f"{name} is not a setting. The nearest is {nearest}; {PAGE} lists all.")
+
+
+def _with_model_keys(settings: Process) -> Process:
+    """The same settings with the text of the keys in `model_keys`, wherever they are kept."""
+    if settings.model_keys:
+        return settings
+    path = Path(settings.model_keys_file)
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise SettingError(
+            f"EBB_MODEL_KEYS is not set and EBB_MODEL_KEYS_FILE='{path}' cannot be read: {why}. "
+            f"`ebb up` makes the file, or write {MODEL_KEYS.written} into EBB_MODEL_KEYS ({PAGE})."
+        ) from error
+    try:
+        keys = str(MODEL_KEYS.read(text))
+    except ValueError as error:
+        raise SettingError(f"EBB_MODEL_KEYS_FILE='{path}' {error}. Write {MODEL_KEYS.written}, or one a line ({PAGE}).") from error
+    if not keys:
+        raise SettingError(f"EBB_MODEL_KEYS_FILE='{path}' has no key. Write {MODEL_KEYS.written}, or one a line ({PAGE}).")
+    return msgspec.structs.replace(settings, model_keys=keys)

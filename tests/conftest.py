@@ -1,0 +1,3 @@
+"""Fixtures every test may take."""
+
+pytest_plugins = ["tests.services"]

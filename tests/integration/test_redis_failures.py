@@ -1,0 +1,213 @@
+"""Redis killed, paused, cut off, out of memory: a commit is known to be whole, known to be absent, or said to be unknown."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from ebb.services.embedded_redis import EmbeddedRedis
+from stream.errors import LayoutError, StoreUnavailableError
+from stream.ports import Commit, LogPosition
+from stream.redis_store import keys
+from stream.redis_store.partition import RedisPartitionStore
+
+TOPIC = "events.purchases"
+
+
+class Proxy:
+    """Passes bytes to and from Redis until told to lose the answers or to hang up."""
+
+    def __init__(self, redis_port: int) -> None:
+        self.redis_port = redis_port
+        self.answers_pass = True
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> "Proxy":
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"redis://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/0"
+        return self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_redis, to_redis = await asyncio.open_connection("127.0.0.1", self.redis_port)
+        self.tasks += [asyncio.create_task(self._requests(reader, to_redis)), asyncio.create_task(self._answers(from_redis, writer))]
+
+    async def _requests(self, reader: asyncio.StreamReader, to_redis: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            to_redis.write(data)
+        to_redis.close()
+
+    async def _answers(self, from_redis: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (data := await from_redis.read(65_536)) and self.answers_pass:
+            writer.write(data)
+        writer.close()
+
+    async def stop(self) -> None:
+        self.server.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """A Redis of this test's own, to kill, pause and start again on the same data."""
+    with EmbeddedRedis(tmp_path) as service:
+        yield service
+        service.kill()
+
+
+def start_again(service: EmbeddedRedis) -> None:
+    service.start()
+    service.wait_until_ready()
+
+
+def send(service: EmbeddedRedis, what: signal.Signals) -> None:
+    os.kill(service.identity.pid, what)
+
+
+@pytest.fixture
+async def store(own_redis: EmbeddedRedis) -> AsyncIterator[RedisPartitionStore]:
+    made = RedisPartitionStore(own_redis.address, 3, answer_within_s=0.5)
+    yield made
+    await made.close()
+
+
+def chunk(offset: int, customers: int = 1) -> Commit:
+    """A commit whose every value says which chunk wrote it."""
+    names = [f"c{number}" for number in range(customers)]
+    value = b"%d" % offset
+    return Commit(
+        positions={TOPIC: LogPosition(offset)},
+        stream_time_ms=offset,
+        sequence=offset,
+        states=dict.fromkeys(names, value.rjust(512)),
+        views=dict.fromkeys(names, value.rjust(350)),
+        deadlines=dict.fromkeys(names, offset),
+        outbox=[(offset, value)],
+        totals={"events": 1},
+    )
+
+
+async def applied(store: RedisPartitionStore, offset: int, customers: int = 1) -> bool:
+    head, _ = await store.begin(0, 0)
+    return await store.commit(head, chunk(offset, customers))
+
+
+async def offsets_everywhere(store: RedisPartitionStore, customers: int = 1) -> set[int]:
+    """The chunks that any part of the partition was written by: one, if no commit was torn."""
+    head, due = await store.begin(10**15, customers)
+    states, _ = await store.load([f"c{number}" for number in range(customers)])
+    found = {head.positions[TOPIC].next_offset, head.stream_time_ms, head.sequence, head.version}
+    found |= {deadline for _, deadline in due} | {int(state or b"0") for state in states}
+    return found | {(await store.outbox())[-1][0]}
+
+
+@pytest.mark.parametrize("killed_after_ms", [0, 20, 50, 60, 80, 150])
+async def test_a_commit_that_redis_died_in_is_there_whole_or_not_at_all(own_redis, store, killed_after_ms):
+    customers = 8_000
+    assert await applied(store, 1, customers)
+    committing = asyncio.create_task(applied(store, 2, customers))
+    await asyncio.wait([committing], timeout=killed_after_ms / 1000)
+    own_redis.kill()
+    known = await asyncio.gather(committing, return_exceptions=True)
+    start_again(own_redis)
+    await store.close()  # where the commit was done before the kill, the connection does not know yet
+    after = await offsets_everywhere(store, customers)
+    if known == [True]:
+        assert after == {2}
+    else:
+        assert isinstance(known[0], StoreUnavailableError)
+        assert after in ({1}, {2})
+    assert await applied(store, 3, customers)
+
+
+async def test_while_redis_is_away_every_call_says_so_and_afterwards_works(own_redis, store):
+    await applied(store, 1)
+    own_redis.kill()
+    for call in (store.begin(0, 0), store.claim("worker-1"), store.outbox(), store.seen_blocks(TOPIC)):
+        with pytest.raises(StoreUnavailableError, match=f"127.0.0.1:{own_redis.port}/0 does not work"):
+            await call
+    start_again(own_redis)
+    assert await offsets_everywhere(store) == {1}
+
+
+async def test_a_commit_whose_answer_is_lost_is_found_applied(own_redis):
+    proxy = await Proxy(own_redis.port).start()
+    store = RedisPartitionStore(proxy.url, 3)
+    head, _ = await store.begin(0, 0)
+    proxy.answers_pass = False
+    with pytest.raises(StoreUnavailableError):
+        await store.commit(head, chunk(1))
+    proxy.answers_pass = True
+    assert await offsets_everywhere(store) == {1}
+    await store.close()
+    await proxy.stop()
+
+
+async def test_a_commit_that_timed_out_may_still_be_applied_and_its_late_answer_confuses_nobody(own_redis, store):
+    await applied(store, 1)
+    head, _ = await store.begin(0, 0)
+    send(own_redis, signal.SIGSTOP)
+    with pytest.raises(StoreUnavailableError, match="Timeout"):
+        await store.commit(head, chunk(2))
+    send(own_redis, signal.SIGCONT)
+    assert await offsets_everywhere(store) == {2}
+
+
+async def test_a_chunk_does_not_go_on_over_a_new_connection(own_redis, store):
+    """The new connection watches nothing: over it, a fenced lane's commit would get through."""
+    await applied(store, 1)
+    head, _ = await store.begin(0, 0)
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.client_kill_filter(skipme=True, _type="normal")
+    with pytest.raises(StoreUnavailableError):
+        await store.forget_outbox([7])
+    await store.forget_outbox([7])  # reconnects
+    with pytest.raises(StoreUnavailableError, match="within a chunk"):
+        await store.load(["c0"])
+    with pytest.raises(StoreUnavailableError, match="within a chunk"):
+        await store.commit(head, chunk(2))
+    assert await offsets_everywhere(store) == {1}
+
+
+async def test_a_cancelled_call_leaves_no_answer_for_the_next(own_redis, store):
+    await applied(store, 1)
+    send(own_redis, signal.SIGSTOP)
+    asking = asyncio.create_task(store.seen_blocks(TOPIC))
+    await asyncio.wait([asking], timeout=0.05)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    send(own_redis, signal.SIGCONT)
+    assert await offsets_everywhere(store) == {1}
+
+
+async def test_a_redis_without_memory_takes_nothing_of_a_commit(own_redis, store):
+    await applied(store, 1)
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.config_set("maxmemory", 1)
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
+            await applied(store, 2)
+        client.config_set("maxmemory", 0)
+    assert await offsets_everywhere(store) == {1}
+    assert await applied(store, 2)
+
+
+async def test_a_replica_takes_nothing_of_a_commit(own_redis, store):
+    await applied(store, 1)
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.replicaof("127.0.0.1", 1)
+        with pytest.raises(StoreUnavailableError, match="read only"):
+            await applied(store, 2)
+        client.replicaof("NO", "ONE")
+    assert await offsets_everywhere(store) == {1}
+
+
+async def test_a_key_that_something_else_wrote_is_a_clear_error(own_redis, store):
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.set(keys.due(3), "not ours")
+    with pytest.raises(LayoutError, match="something else writes to this database"):
+        await store.begin(0, 10)

@@ -1,0 +1,74 @@
+"""The services tests run on: each with a free port and a folder of its own, and gone when the test run is, however that ends."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import redis
+
+from ebb.services.apache_kafka import ApacheKafka
+from ebb.services.embedded_broker import EmbeddedBroker
+from ebb.services.embedded_redis import EmbeddedRedis
+from ebb.services.kafka_protocol import delete_topics
+from ebb.services.service import NotInstalledError, Service
+from stream.settings.load import load_suite_settings
+
+Started = TypeVar("Started", bound=Service)
+
+
+@contextmanager
+def started(service: Started) -> Iterator[Started]:
+    """The service, ready. Where this machine cannot run it the test is skipped with the reason, or fails if EBB_REQUIRE_KAFKA says so."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(service)
+        except NotInstalledError as reason:
+            if isinstance(service, ApacheKafka) and load_suite_settings().require_kafka:
+                pytest.fail(f"EBB_REQUIRE_KAFKA is set, and: {reason}", pytrace=False)
+            pytest.skip(str(reason))
+        yield service
+
+
+@pytest.fixture(scope="session")
+def redis_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """One Redis for the test run. Tests take `redis_url`; a test that stops Redis starts one of its own."""
+    with started(EmbeddedRedis(tmp_path_factory.mktemp("redis"))) as service:
+        yield service
+
+
+@pytest.fixture
+def redis_url(redis_service: EmbeddedRedis) -> str:
+    """The URL of an empty Redis."""
+    with redis.Redis.from_url(redis_service.address) as client:
+        client.flushall()
+    return redis_service.address
+
+
+@pytest.fixture
+def embedded_kafka(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[str]:
+    """host:port of a new, empty embedded broker. It is up in 30 ms: each test has its own, as each has an empty Redis."""
+    with started(EmbeddedBroker(tmp_path / "embedded-broker", binaries=pytestconfig.rootpath / ".ebb" / "bin")) as service:
+        yield service.address
+
+
+@pytest.fixture(scope="session")
+def apache_kafka_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """One Apache Kafka for the test run. A test that stops Kafka starts one of its own."""
+    with started(ApacheKafka(tmp_path_factory.mktemp("apache-kafka"))) as service:
+        yield service
+        service.kill()  # its data goes away: nothing to write down first
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(apache_kafka_service: ApacheKafka) -> str:
+    """host:port of Apache Kafka, shared by the test run: use topics and groups of your own, or take `empty_apache_kafka`."""
+    return apache_kafka_service.address
+
+
+@pytest.fixture
+def empty_apache_kafka(apache_kafka: str) -> str:
+    """host:port of Apache Kafka without any topic but its own."""
+    delete_topics(apache_kafka)
+    return apache_kafka
