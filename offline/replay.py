@@ -15,21 +15,18 @@ from typing import Any
 import msgspec
 from kafka import KafkaProducer
 
+from offline.addresses import EVENT_TOPICS, key_of, partition_for, topic_of
 from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors, end_offsets
 from offline.days import days
 from offline.history import History
 from schemas.clock import ClockRecord
 from schemas.events import Event
-from schemas.partition import partition_of
-from schemas.topics import CLOCK, INPUT_BYTES_MAX, INPUT_TOPICS, KINDS_OF
+from schemas.topics import CLOCK, INPUT_BYTES_MAX, INPUT_TOPICS
 
-EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
 IN_FLIGHT_MAX = 5_000  # records sent and not acknowledged: about 10 MB of Online Retail, a full request at any broker
 ACKNOWLEDGED_WITHIN_S = 120.0
 CLOSE_WITHIN_S = 5.0  # everything is acknowledged by then, or has failed
 REPORT_EVERY = 200  # events between two calls of `on_progress` within a day
-
-_TOPIC_OF = {kind: topic for topic in EVENT_TOPICS for kind in KINDS_OF[topic]}
 
 
 @dataclass(frozen=True)
@@ -113,12 +110,11 @@ class _Log:
     encode: Callable[[object], bytes] = field(default_factory=lambda: msgspec.json.Encoder().encode)
 
     def send(self, event: Event) -> None:
-        key = event.customer_id or event.event_id
         answer = self.producer.send(
-            _TOPIC_OF[type(event)],
-            key=key.encode(),
+            topic_of(event),
+            key=key_of(event).encode(),
             value=self.encode(event),
-            partition=partition_of(key, self.partitions),
+            partition=partition_for(event, self.partitions),
         )
         self.waiting.append(answer)
         self._settle(IN_FLIGHT_MAX)

@@ -11,9 +11,24 @@ from math import nan
 DAY_MS = 86_400_000
 HALF_LIVES_DAYS = (7, 30, 90, 365)
 ENGAGEMENT = (
-    "page_view product_view search add_to_cart remove_from_cart session email_sent email_open email_click ad_impression"
-    " ad_click campaign_exposure coupon_redemption social_share review support_contact loyalty_change"
-).split()
+    "page_view",
+    "product_view",
+    "search",
+    "add_to_cart",
+    "remove_from_cart",
+    "session",
+    "email_sent",
+    "email_open",
+    "email_click",
+    "ad_impression",
+    "ad_click",
+    "campaign_exposure",
+    "coupon_redemption",
+    "social_share",
+    "review",
+    "support_contact",
+    "loyalty_change",
+)
 
 
 def short_hash(text):

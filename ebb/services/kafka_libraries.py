@@ -23,7 +23,9 @@ def kafka_libraries() -> Path:
     """
     pom = KAFKA_TEST / "pom.xml"
     if not pom.is_file():
-        raise NotInstalledError("Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not part of the installed package.")
+        raise NotInstalledError(
+            "Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not part of the installed package."
+        )
     require_java()
     libraries = KAFKA_TEST / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not libraries.is_dir():
@@ -38,7 +40,9 @@ def require_java() -> None:
         NotInstalledError: it is missing or too old.
     """
     if shutil.which("java") is None:
-        raise NotInstalledError(f"Java is not installed: Apache Kafka needs Java {JAVA_NEEDED} or newer (Debian: default-jre-headless).")
+        raise NotInstalledError(
+            f"Java is not installed: Apache Kafka needs Java {JAVA_NEEDED} or newer (Debian: default-jre-headless)."
+        )
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S607 - PATH is the user's choice
     version = java_version(said)
     if version is not None and version < JAVA_NEEDED:

@@ -6,7 +6,9 @@ import socket
 from stream.errors import ServiceError
 
 LOOPBACK = "127.0.0.1"
-FREE_PORTS = range(20_000, 32_000)  # below 32768, where Linux takes ports for outgoing connections: none can slip in between
+FREE_PORTS = range(
+    20_000, 32_000
+)  # below 32768, where Linux takes ports for outgoing connections: none can slip in between
 
 
 def is_free(port: int) -> bool:
@@ -36,7 +38,9 @@ def free_port() -> int:
     for port in random.sample(FREE_PORTS, 200):
         if is_free(port):
             return port
-    raise ServiceError(f"No free port between {FREE_PORTS.start} and {FREE_PORTS.stop}. See what listens with `ss -ltn`.")
+    raise ServiceError(
+        f"No free port between {FREE_PORTS.start} and {FREE_PORTS.stop}. See what listens with `ss -ltn`."
+    )
 
 
 def require_free(port: int, service: str, instead: str) -> None:

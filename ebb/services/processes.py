@@ -47,7 +47,12 @@ def began_at(pid: int) -> str:
 
 
 def start_process(
-    command: Sequence[str], log: Path, *, tied: bool, folder: Path | None = None, environ: Mapping[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    *,
+    tied: bool,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` with its output appended to `log`.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from ebb.services.ports import free_port, require_free
-from ebb.services.processes import LOOK_EVERY_S, ProcessIdentity, end, start_process
+from ebb.services.processes import LOOK_EVERY_S, ProcessIdentity, start_process
 from stream.errors import ServiceError
 
 LOG_LINES_SHOWN = 8
@@ -104,10 +104,18 @@ class Service(ABC):
         """End it and wait for the end. Nothing happens when it was not started or has ended."""
         if self._process is None:
             return
-        if self._process.poll() is None:
-            end(ProcessIdentity.of(self._process.pid), self.stop_signal, self.stop_within_s)
-        self._process.wait()
+        self._process.send_signal(self.stop_signal)
+        try:
+            self._process.wait(self.stop_within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._process = None
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+        if self._process is not None:
+            self._process.wait()
 
     def kill(self) -> None:
         """End it as a crash would: without a last word, without writing anything more."""
@@ -135,4 +143,3 @@ class Service(ABC):
         if not lines:
             return f"It said nothing (log: {self.log})."
         return "\n".join([f"Its log {self.log} ends:", *lines[-LOG_LINES_SHOWN:]])
-

@@ -58,10 +58,10 @@ def find_columns(
         matches = [by_spelling[_plain(name)] for name in spelled if _plain(name) in by_spelling]
         if ours in mapping or matches:
             found[ours] = mapping.get(ours) or matches[0]
-    missing = [f"{ours} ({' or '.join(spellings[ours])})" for ours in required if ours not in found]
+    missing = [" or ".join(spellings[ours]) for ours in required if ours not in found]
     if missing:
         raise SourceError(
-            f"{file} has no column {'; '.join(missing)}. It has: {', '.join(header)}. "
+            f"{file} has no column {', no '.join(missing)}. It has: {', '.join(header)}. "
             "Say which is which with --columns, for example --columns order_id=MyColumn."
         )
     return found

@@ -27,7 +27,9 @@ CODE_OF = {name: code for code, name in enumerate(SEGMENTS)}
 
 SILENT_TIMES_TYPICAL = 1.25
 NEW_WITHIN_DAYS = 60.0
-NEW_TIMES_TYPICAL = 0.9  # in a young shop everyone came within 60 days; new are then those who came later than the typical
+NEW_TIMES_TYPICAL = (
+    0.9  # in a young shop everyone came within 60 days; new are then those who came later than the typical
+)
 OFTEN_SIGMAS = 0.8
 GOOD_FREQUENCY_SIGMAS = 0.1
 CHAMPION_SHARE_OF_BEST = 0.75
@@ -56,9 +58,7 @@ class Centre(NamedTuple):
         return self.frequency + self.spend
 
 
-def name_centres(
-    centres: Sequence[Sequence[float]], means: Sequence[float], scales: Sequence[float]
-) -> list[str]:
+def name_centres(centres: Sequence[Sequence[float]], means: Sequence[float], scales: Sequence[float]) -> list[str]:
     """The name of each centre.
 
     Args:

@@ -2,20 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 from faust.types import TP
 
-from schemas.messages import EpochPassed, Label, LabelRecord
+from schemas.messages import Label, LabelRecord
 from schemas.topics import LABELS
 from stream.learner.teaching import Teacher
-from stream.learning.lockstep import Epochs
+from stream.learning.lockstep import Lockstep
 from stream.metrics import learner as metrics
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
-from stream.worker.lane import retrying
+from stream.worker.retrying import retrying
 from stream.worker.transport import Fetched
 
 QUEUED_AT_MOST = 200_000  # labels waiting to be learned; more hold the topic
@@ -44,11 +44,11 @@ class LearnerProcess:
 
     def __init__(self, plan: LearnerPlan, loop: asyncio.AbstractEventLoop) -> None:
         self._plan, self._teacher = plan, plan.teacher
-        self._epochs = Epochs(plan.partitions)
+        self._epochs = Lockstep(plan.partitions)
         self._arrived: asyncio.Queue[Fetched] = asyncio.Queue()
         self._waiting: list[Label] = []
         self._work: asyncio.Task[None] | None = None
-        self._next_offset = 0
+        self._next_offset, self._published_s = 0, 0.0
         self.failure: BaseException | None = None
         subscription = Subscription(
             group=plan.group,
@@ -67,8 +67,8 @@ class LearnerProcess:
         if LABELS_PARTITION not in assigned:
             return {}
         first, _ = (await self.app.chunk_consumer.log_range({LABELS_PARTITION}))[LABELS_PARTITION]
-        self._next_offset = max(await retrying(self._teacher.restore), first)
-        self._epochs = Epochs(self._plan.partitions, self._teacher.epoch_day)
+        self._next_offset = max(await retrying(self._teacher.restore, metrics.STORE_RETRIES), first)
+        self._epochs = Lockstep(self._plan.partitions, self._teacher.epoch_day)
         self._arrived, self._waiting = asyncio.Queue(), []
         self._work = asyncio.ensure_future(self._learn())
         self._work.add_done_callback(self._ended)
@@ -81,35 +81,39 @@ class LearnerProcess:
             await self.app.chunk_consumer.hold(LABELS_PARTITION)
 
     async def _learn(self) -> None:
-        published_s = time.monotonic()
         while True:
             try:
                 fetched = await asyncio.wait_for(self._arrived.get(), self._plan.publish_every_ms / 1000)
             except TimeoutError:
                 fetched = None
             if fetched is not None:
-                self._next_offset = fetched.next_offset
-                await self._take(_labels(fetched))
+                await self._take(fetched)
                 if self._arrived.empty():
                     await self.app.chunk_consumer.release(LABELS_PARTITION)
-            due = (time.monotonic() - published_s) * 1000 >= self._plan.publish_every_ms
-            if not self._plan.lockstep and self._waiting and due:
-                await self._teach(self._waiting, None)
-                self._waiting, published_s = [], time.monotonic()
+            if not self._plan.lockstep:
+                await self._teach_now_and_then()
 
-    async def _take(self, records: Sequence[LabelRecord]) -> None:
-        if not self._plan.lockstep:
-            self._waiting.extend(record for record in records if isinstance(record, Label))
-            return
-        for record in records:
-            complete = self._epochs.add(record)
-            if complete is not None:
-                await self._teach(complete.labels, complete.day)
+    async def _take(self, fetched: Fetched) -> None:
+        for offset, record in _readable(fetched):
+            if not self._plan.lockstep:
+                self._waiting.extend([record] if isinstance(record, Label) else [])
+                continue
+            for epoch in self._epochs.add(offset, record):
+                await self._teach(epoch.labels, epoch.day, epoch.resume_offset)
+        self._next_offset = fetched.next_offset
 
-    async def _teach(self, labels: Sequence[Label], day: int | None) -> None:
+    async def _teach_now_and_then(self) -> None:
+        """Live: what has come is learned and published at most every so often."""
+        if self._waiting and (time.monotonic() - self._published_s) * 1000 >= self._plan.publish_every_ms:
+            labels, self._waiting = self._waiting, []
+            labels.sort(key=lambda label: (label.matured_ms, label.customer_id, label.outcome))
+            await self._teach(labels, None, self._next_offset)
+            self._published_s = time.monotonic()
+
+    async def _teach(self, labels: Sequence[Label], day: int | None, resume_offset: int) -> None:
         with metrics.TRAIN_SECONDS.time():
             self._teacher.learn(labels, day)
-        await retrying(lambda: self._teacher.publish(self._next_offset))
+        await retrying(lambda: self._teacher.publish(resume_offset), metrics.STORE_RETRIES)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled() or task.exception() is None or self.failure is not None:
@@ -129,16 +133,11 @@ class LearnerProcess:
             self._work = None
 
 
-def _labels(fetched: Fetched) -> list[LabelRecord]:
-    """The readable records; another's writing in our topic is counted and passed over."""
-    records: list[LabelRecord] = []
+def _readable(fetched: Fetched) -> Iterator[tuple[int, LabelRecord]]:
+    """(offset, record) of what can be read; another's writing in our topic is counted and passed over."""
     for raw in fetched.records:
         try:
-            records.append(_decoder.decode(raw.value or b""))
+            yield raw.offset, _decoder.decode(raw.value or b"")
         except msgspec.DecodeError as error:
             metrics.UNREADABLE.inc()
             log.error("a record of the labels topic is no label", offset=raw.offset, error=str(error))
-    return records
-
-
-__all__ = ["EpochPassed", "LearnerPlan", "LearnerProcess"]

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.messages import Label
-from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.champion import serving
 from stream.learning.judge import Judge, JudgeState
 from stream.learning.logistic import Logistic, RegressionState, Row, ScalerState, Standardiser, constant
 from stream.learning.recent_ids import RecentIds
+from stream.learning.states import decode_state, refuse_other_layout
 from stream.scoring.documents import CANDIDATES, FLOORS, RIVER_LOGISTIC, Judged, OutcomeDocument
 from stream.scoring.linear import LinearModel
 
@@ -127,15 +127,8 @@ class OutcomeLearner:
         Raises:
             LayoutError: it learned other columns, or is not a learner's state.
         """
-        try:
-            state = msgspec.msgpack.decode(packed, type=OutcomeState)
-        except msgspec.DecodeError as error:
-            raise LayoutError(f"{len(packed)} bytes are not the state of an outcome's learner: {error}") from error
-        if (state.layout, state.columns) != (layout, columns):
-            raise LayoutError(
-                f"The learner of {state.name} learned columns of layout {state.layout!r}; this release has {layout!r}. "
-                "Train it again from the labels of this layout."
-            )
+        state = decode_state(packed, OutcomeState)
+        refuse_other_layout(state.name, (state.layout, state.columns), (layout, columns))
         learner = cls(state.name, columns, layout)
         learner._restore(state)
         return learner

@@ -8,11 +8,11 @@ from river import cluster
 
 from schemas.messages import Label
 from stream.customers.segments import name_centres
-from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.logistic import ScalerState, Standardiser
 from stream.learning.recent_ids import RecentIds
+from stream.learning.states import decode_state, refuse_other_layout
 from stream.scoring.documents import SegmentDocument
 
 SAMPLED_OUTCOME = "purchase_7d"
@@ -32,6 +32,8 @@ REFRESH_DAYS = 28  # each new document moves customers who did nothing; four wee
 _WEIGHTS = (SILENCE_WEIGHT, 1.0, 1.0, 1.0)
 _PLACES = range(len(SEGMENT_COLUMNS))
 
+Reader = Callable[[Sequence[float]], tuple[float, float, float, float]]
+
 
 class SegmentState(msgspec.Struct, frozen=True, kw_only=True):
     """A learner of segments as numbers and names."""
@@ -46,7 +48,7 @@ class SegmentState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentLearner:
-    """Online clustering of the sampled customers.
+    """Online clustering of the sampled customers; a function of the labels it has been given, in their order.
 
     Args:
         columns: the columns that labels carry, in their order.
@@ -59,6 +61,127 @@ class SegmentLearner:
         self._read = segment_reader(columns)
         self._samples = 0
         self._published_day = 0
-        self._standardiser = _Weighted()
-        self._clusters = _first_clusters()
+        self._standardiser = Standardiser()
+        self._clusters = _clusters()
         self._recent = RecentIds()
+
+    def learn(self, labels: Sequence[Label]) -> int:
+        """Take samples in their order.
+
+        Passed over: labels of other outcomes than `SAMPLED_OUTCOME`, repeats, and labels of another layout.
+
+        Returns:
+            How many samples were new.
+        """
+        new = 0
+        for label in labels:
+            if label.outcome == SAMPLED_OUTCOME and label.layout == self._layout and self._recent.add(label.message_id):
+                self._learn_one(label.columns)
+                new += 1
+        return new
+
+    def document(self, version: str, epoch_day: int) -> SegmentDocument | None:
+        """The centres and their names, when it is time for new ones; None while those last given out stay in force.
+
+        The first is due after `SAMPLES_BEFORE_FIRST` samples, then one every `REFRESH_DAYS`. Giving one out is remembered.
+        """
+        first = self._published_day == 0
+        due = self._samples >= SAMPLES_BEFORE_FIRST if first else epoch_day >= self._published_day + REFRESH_DAYS
+        if not due:
+            return None
+        self._published_day = epoch_day
+        means, deviations = self._standardiser.moments(SEGMENT_COLUMNS)
+        scales = tuple(d / weight if d else 1.0 for d, weight in zip(deviations, _WEIGHTS, strict=True))
+        centres = tuple(tuple(centre) for centre in self._centres())
+        return SegmentDocument(
+            version=version,
+            epoch_day=epoch_day,
+            layout=self._layout,
+            means=means,
+            scales=scales,
+            centres=centres,
+            names=tuple(name_centres(centres, means, scales)),
+            samples=self._samples,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Everything to go on from, exactly: a learner restored from it continues bit for bit."""
+        state = SegmentState(
+            layout=self._layout,
+            columns=self._columns,
+            samples=self._samples,
+            published_day=self._published_day,
+            scaler=self._standardiser.state(),
+            centres=self._centres(),
+            recent=self._recent.to_bytes(),
+        )
+        return msgspec.msgpack.encode(state)
+
+    @classmethod
+    def from_bytes(
+        cls, packed: bytes, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT
+    ) -> "SegmentLearner":
+        """The learner that `to_bytes` packed.
+
+        Raises:
+            LayoutError: it learned other columns, or is not a learner's state.
+        """
+        state = decode_state(packed, SegmentState)
+        refuse_other_layout("segments", (state.layout, state.columns), (layout, columns))
+        learner = cls(columns, layout)
+        learner._samples = state.samples
+        learner._published_day = state.published_day
+        learner._standardiser = Standardiser(state.scaler)
+        learner._clusters.centers = {place: dict(enumerate(centre)) for place, centre in enumerate(state.centres)}
+        learner._recent = RecentIds.from_bytes(state.recent)
+        return learner
+
+    def _learn_one(self, columns: Sequence[float]) -> None:
+        row = dict(zip(SEGMENT_COLUMNS, self._read(columns), strict=True))
+        self._standardiser.learn(row)
+        standardised = self._standardiser.transform(row)
+        weighted = [
+            standardised.get(name, 0.0) * weight for name, weight in zip(SEGMENT_COLUMNS, _WEIGHTS, strict=True)
+        ]
+        self._samples += 1
+        self._clusters.halflife = max(STEP, min(FIRST_STEP, CLUSTERS / self._samples))
+        # Numbers as keys: River adds a distance up in the order of a set of keys, which for text differs between processes.
+        self._clusters.learn_one(dict(enumerate(weighted)))
+
+    def _centres(self) -> list[list[float]]:
+        return [[centre[place] for place in _PLACES] for centre in self._clusters.centers.values()]
+
+
+def segment_reader(columns: tuple[str, ...]) -> Reader:
+    """How to read the `SEGMENT_COLUMNS` from a row of model columns, as `segment_matrix` computes them from a state.
+
+    Net spend is the one that is not a model column itself: it is the difference of two that are.
+
+    >>> names = ("log_since_last_purchase_days", "log_purchase_days", "log_since_first_purchase_days",
+    ...          "log_decayed_spend_365d_minor", "log_decayed_refund_365d_minor")
+    >>> [round(math.expm1(x)) for x in segment_reader(names)([math.log1p(x) for x in (3, 5, 40, 700, 200)])]
+    [3, 5, 500, 40]
+    """
+    silence, frequency, tenure, spent, refunded = (
+        columns.index(f"log_{feature}")
+        for feature in (
+            "since_last_purchase_days",
+            "purchase_days",
+            "since_first_purchase_days",
+            "decayed_spend_365d_minor",
+            "decayed_refund_365d_minor",
+        )
+    )
+
+    def read(row: Sequence[float]) -> tuple[float, float, float, float]:
+        net = max(math.expm1(row[spent]) - math.expm1(row[refunded]), 0.0)
+        return row[silence], row[frequency], math.log1p(net), row[tenure]
+
+    return read
+
+
+def _clusters() -> cluster.KMeans:
+    """River draws a centre when it is first looked at; looking at all of them now leaves nothing to chance later."""
+    clusters = cluster.KMeans(n_clusters=CLUSTERS, halflife=FIRST_STEP, mu=0, sigma=SPREAD, seed=SEED)
+    clusters.predict_one(dict.fromkeys(_PLACES, 0.0))
+    return clusters

@@ -68,7 +68,9 @@ class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, tag="segments")
     def __post_init__(self) -> None:
         widths = {len(self.means), len(self.scales), *map(len, self.centres)}
         if widths != {len(self.columns)} or not self.centres or len(self.centres) != len(self.names):
-            raise ValueError(f"{len(self.columns)} columns, {len(self.names)} names and {len(self.centres)} centres disagree")
+            raise ValueError(
+                f"{len(self.columns)} columns, {len(self.names)} names and {len(self.centres)} centres disagree"
+            )
         if 0.0 in self.scales:
             raise ValueError("a column of the centres has scale 0")
 

@@ -17,7 +17,9 @@ from stream.features.columns import MODEL_COLUMNS
 FloatArray = NDArray[np.float64]
 
 CLIP = 6.0  # standard deviations; one wild value must not decide a score (docs/architecture.md, "Learning")
-LARGEST_LOGIT = 30.0  # sigmoid(30) = 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity
+LARGEST_LOGIT = (
+    30.0  # sigmoid(30) = 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity
+)
 
 
 class LinearModel(msgspec.Struct, frozen=True):
@@ -104,9 +106,7 @@ def sigmoid(logit: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out
-def _arrays(
-    model: LinearModel, columns: Sequence[str]
-) -> tuple[NDArray[np.intp], FloatArray, FloatArray, FloatArray]:
+def _arrays(model: LinearModel, columns: Sequence[str]) -> tuple[NDArray[np.intp], FloatArray, FloatArray, FloatArray]:
     """Where the model's columns are in the matrix, and its numbers as (columns, 1) arrays."""
     missing = [name for name in model.columns if name not in columns]
     if missing:

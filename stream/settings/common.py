@@ -16,14 +16,21 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         "127.0.0.1:9092",
     )
     redis_url: Annotated[
-        str, setting("Redis that keeps states, views and models. It must persist (AOF) and not evict.", form=forms.REDIS_URL)
+        str,
+        setting(
+            "Redis that keeps states, views and models. It must persist (AOF) and not evict.", form=forms.REDIS_URL
+        ),
     ] = "redis://127.0.0.1:6379/0"
     clock: Annotated[
         Literal["live", "replay"],
         setting("Where time comes from: events and the wall, or the clock records of a replay. One per deployment."),
     ] = "live"
-    partitions: Annotated[int, setting("Partitions of each input topic. One per deployment.", unit="partitions", ge=1, le=1024)] = 4
-    currency: Annotated[str, setting("The one currency of all money; another one is a dead letter.", form=forms.CURRENCY)] = "GBP"
+    partitions: Annotated[
+        int, setting("Partitions of each input topic. One per deployment.", unit="partitions", ge=1, le=1024)
+    ] = 4
+    currency: Annotated[
+        str, setting("The one currency of all money; another one is a dead letter.", form=forms.CURRENCY)
+    ] = "GBP"
     categories: Annotated[
         tuple[str, ...],
         setting("Product categories whose shares are kept; all others count together.", form=forms.CATEGORIES),
@@ -49,9 +56,18 @@ class ProcessSettings(CommonSettings, frozen=True, kw_only=True):
     lockstep: Annotated[
         bool, setting("Whether models change at stream days only, and lanes wait for them. Needs EBB_CLOCK=replay.")
     ] = False
+    session_timeout_ms: Annotated[
+        int,
+        setting(
+            "Kafka gives a silent process's partitions to another after this long.", unit="ms", ge=1_000, le=300_000
+        ),
+    ] = 10_000
     model_keys: Annotated[
         str,
-        setting("Keys that sign models; the first signs, all verify. Empty: read from EBB_MODEL_KEYS_FILE.", form=forms.MODEL_KEYS),
+        setting(
+            "Keys that sign models; the first signs, all verify. Empty: read from EBB_MODEL_KEYS_FILE.",
+            form=forms.MODEL_KEYS,
+        ),
     ] = ""
     model_keys_file: Annotated[
         str, setting("File with such keys, one a line. `ebb up` and `ebb demo` make the default one.", form=forms.FILE)
@@ -65,4 +81,6 @@ class ProcessSettings(CommonSettings, frozen=True, kw_only=True):
             SettingError: lockstep without the replay clock.
         """
         if self.lockstep and self.clock != "replay":
-            raise SettingError(f"EBB_LOCKSTEP='true' does not work with EBB_CLOCK='{self.clock}'. Set EBB_CLOCK=replay ({PAGE}).")
+            raise SettingError(
+                f"EBB_LOCKSTEP='true' does not work with EBB_CLOCK='{self.clock}'. Set EBB_CLOCK=replay ({PAGE})."
+            )

@@ -13,5 +13,6 @@ class LearnerSettings(ProcessSettings, frozen=True, kw_only=True):
     learner_group: Annotated[str, setting("Consumer group of the learner.", form=forms.PLAIN_TEXT)] = "ebb-learner"
     metrics_port: Annotated[int, setting("Port the metrics are served on; 0: none.", ge=0, le=65_535)] = 9465
     publish_every_ms: Annotated[
-        int, setting("On the live clock a changed model is published at most this often.", unit="ms", ge=100, le=86_400_000)
+        int,
+        setting("On the live clock a changed model is published at most this often.", unit="ms", ge=100, le=86_400_000),
     ] = 1_000

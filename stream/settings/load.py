@@ -105,7 +105,11 @@ def _with_model_keys(settings: Process) -> Process:
     try:
         keys = str(MODEL_KEYS.read(text))
     except ValueError as error:
-        raise SettingError(f"EBB_MODEL_KEYS_FILE='{path}' {error}. Write {MODEL_KEYS.written}, or one a line ({PAGE}).") from error
+        raise SettingError(
+            f"EBB_MODEL_KEYS_FILE='{path}' {error}. Write {MODEL_KEYS.written}, or one a line ({PAGE})."
+        ) from error
     if not keys:
-        raise SettingError(f"EBB_MODEL_KEYS_FILE='{path}' has no key. Write {MODEL_KEYS.written}, or one a line ({PAGE}).")
+        raise SettingError(
+            f"EBB_MODEL_KEYS_FILE='{path}' has no key. Write {MODEL_KEYS.written}, or one a line ({PAGE})."
+        )
     return msgspec.structs.replace(settings, model_keys=keys)

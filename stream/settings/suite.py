@@ -11,5 +11,6 @@ class SuiteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the tests read. Load it with `stream.settings.load.load_suite_settings`."""
 
     require_kafka: Annotated[
-        bool, setting("Whether tests on Apache Kafka fail, instead of being skipped, on a machine without Java or Maven.")
+        bool,
+        setting("Whether tests on Apache Kafka fail, instead of being skipped, on a machine without Java or Maven."),
     ] = False

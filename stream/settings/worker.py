@@ -13,28 +13,33 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
 
     worker_group: Annotated[str, setting("Consumer group of the workers.", form=forms.PLAIN_TEXT)] = "ebb-worker"
     metrics_port: Annotated[int, setting("Port the metrics are served on; 0: none.", ge=0, le=65_535)] = 9464
-    chunk_records: Annotated[int, setting("Most records applied in one commit.", unit="records", ge=1, le=50_000)] = 5_000
+    chunk_records: Annotated[int, setting("Most records applied in one commit.", unit="records", ge=1, le=50_000)] = (
+        5_000
+    )
     chunk_bytes: Annotated[
-        int, setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000)
+        int,
+        setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000),
     ] = 4_000_000
     queue_bytes: Annotated[
         int, setting("Most bytes fetched ahead, per topic and partition.", unit="bytes", ge=1_000)
     ] = 16_000_000
     decide_every_ms: Annotated[
-        int, setting("A customer is scored at most this often; a later event waits for it.", unit="ms", ge=0, le=86_400_000)
+        int,
+        setting("A customer is scored at most this often; a later event waits for it.", unit="ms", ge=0, le=86_400_000),
     ] = 1_000
     tick_ms: Annotated[
-        int, setting("How often an idle partition on the live clock looks at the wall clock.", unit="ms", ge=10, le=60_000)
+        int,
+        setting("How often an idle partition on the live clock looks at the wall clock.", unit="ms", ge=10, le=60_000),
     ] = 250
     due_limit: Annotated[
         int, setting("Most deadlines fired before the next records get their turn.", unit="deadlines", ge=1, le=100_000)
     ] = 5_000
-    session_timeout_ms: Annotated[
-        int, setting("Kafka gives a silent worker's partitions to another after this long.", unit="ms", ge=1_000, le=300_000)
-    ] = 10_000
-    alert_probability: Annotated[
-        float, setting("A churn alert opens at this probability of leaving.", ge=0, le=1)
-    ] = 0.8
+    kafka_idempotent: Annotated[
+        bool, setting("Whether messages are written with Kafka's idempotence; the embedded broker has none.")
+    ] = True
+    alert_probability: Annotated[float, setting("A churn alert opens at this probability of leaving.", ge=0, le=1)] = (
+        0.8
+    )
     alert_close_probability: Annotated[
         float, setting("An open churn alert closes below this probability.", ge=0, le=1)
     ] = 0.7

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -13,21 +13,18 @@ from faust.types import TP
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import StreamTimes
 from stream.clock import LiveClock, ReplayClock
-from stream.errors import StoreUnavailableError
 from stream.metrics import worker as metrics
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
 from stream.worker.inbox import Batch, Inbox, LogRecord
 from stream.worker.model_watch import ModelWatch
 from stream.worker.publisher import OutboxPublisher
+from stream.worker.retrying import retrying
 from stream.worker.transport import Fetched
 
 DAY_MS = 86_400_000
-RETRY_FIRST_S, RETRY_AT_MOST_S = 0.05, 5.0
 
 log = structlog.get_logger()
-
-Result = TypeVar("Result")
 
 
 class LogReader(Protocol):
@@ -176,16 +173,3 @@ def _vouches(record: LogRecord) -> tuple[str, str | None, int | None]:
     """(topic, customer, event time) of a record, for the live clock."""
     event = record.decoded
     return record.topic, getattr(event, "customer_id", None), getattr(event, "event_time_ms", None)
-
-
-async def retrying(attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Repeat `attempt` while Redis is away, ever more slowly, until it answers or the lane is cancelled."""
-    delay_s = RETRY_FIRST_S
-    while True:
-        try:
-            return await attempt()
-        except StoreUnavailableError as error:
-            metrics.STORE_RETRIES.inc()
-            log.warning("redis does not answer, trying again", error=str(error), delay_s=delay_s)
-            await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, RETRY_AT_MOST_S)

@@ -21,8 +21,9 @@ from stream.worker.applying import Applying, Fenced
 from stream.worker.assembly import Assembly
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
 from stream.worker.inbox import Inbox
-from stream.worker.lane import Lane, LaneLimits, retrying
+from stream.worker.lane import Lane, LaneLimits
 from stream.worker.model_watch import ModelWatch
+from stream.worker.retrying import retrying
 from stream.worker.publisher import OutboxPublisher, outbox_producer
 from stream.worker.transport import Fetched
 

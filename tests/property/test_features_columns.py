@@ -1,9 +1,8 @@
-"""Laws of the columns: finite for every reachable state, and the same bits alone, in company and in any memory layout."""
+"""Laws of the columns: finite for every reachable state, and the same bits alone, in company, in any layout."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.features.histories import CUSTOMERS, DAY_MS, START_MS, YEARS_3_MS, folded, histories
 
 from stream.features.columns import (
     MODEL_COLUMNS,
@@ -15,6 +14,7 @@ from stream.features.columns import (
     segment_matrix,
     segments_of,
 )
+from tests.unit.features.histories import CUSTOMERS, DAY_MS, START_MS, YEARS_3_MS, folded, histories
 
 quick = settings(max_examples=100, deadline=None)
 nows = st.integers(START_MS - DAY_MS, START_MS + 2 * YEARS_3_MS)

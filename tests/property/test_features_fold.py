@@ -1,8 +1,14 @@
 """Laws of `fold` and `merge`: what a state is depends on the events, not on how they came."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from stream.features.fold import fold
+from stream.features.layout import empty, pack, unpack
+from stream.features.merge import merge
 from tests.unit.features.histories import (
     CUSTOMERS,
     DAY_MS,
@@ -13,10 +19,6 @@ from tests.unit.features.histories import (
     histories,
 )
 
-from stream.features.fold import fold
-from stream.features.layout import empty, pack, unpack
-from stream.features.merge import merge
-
 quick = settings(max_examples=150, deadline=None)
 
 
@@ -24,7 +26,7 @@ quick = settings(max_examples=150, deadline=None)
 @given(histories(), st.lists(st.integers(0, 30), max_size=6))
 def test_a_state_has_the_same_bits_wherever_the_log_is_cut(history, cuts):
     edges = [0, *sorted(cuts), len(history)]
-    pieces = [history[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [history[start:end] for start, end in pairwise(edges)]
     assert folded(*pieces).tobytes() == folded(history).tobytes()
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import oracle_features as oracle
-from tests.unit.features.histories import CATEGORIES, CUSTOMERS, DAY_MS, folded, histories
 
 from stream.features.columns import NATURAL_COLUMNS, natural
+from tests import oracle_features as oracle
+from tests.unit.features.histories import CATEGORIES, CUSTOMERS, DAY_MS, folded, histories
 
 quick = settings(max_examples=150, deadline=None)
 

@@ -1,0 +1,5 @@
+"""`python -m ebb`: the same as `ebb`."""
+
+from ebb.cli import main
+
+main()

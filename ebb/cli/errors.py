@@ -1,0 +1,32 @@
+"""How commands fail: one line on standard error and exit code 1 for what a person can mend; bugs keep their traceback."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+from stream.errors import EbbError
+
+FAILED, INTERRUPTED = 1, 130
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def told(command: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Turn Ebb's own errors into their message."""
+
+    @wraps(command)
+    def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except EbbError as error:
+            click.echo(f"ebb: {error}", err=True)
+            sys.exit(FAILED)
+        except KeyboardInterrupt:
+            click.echo("ebb: interrupted", err=True)
+            sys.exit(INTERRUPTED)
+
+    return run

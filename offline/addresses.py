@@ -1,0 +1,29 @@
+"""Where an event goes: the topic of its kind, and the partition of its customer."""
+
+from schemas.events import Event
+from schemas.partition import partition_of
+from schemas.topics import CLOCK, INPUT_TOPICS, KINDS_OF
+
+EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
+
+_TOPIC_OF = {kind: topic for topic in EVENT_TOPICS for kind in KINDS_OF[topic]}
+
+
+def topic_of(event: Event) -> str:
+    """The input topic that carries events of this kind.
+
+    >>> from schemas.events import PageView
+    >>> topic_of(PageView(event_id="1", event_time_ms=0))
+    'events.engagement'
+    """
+    return _TOPIC_OF[type(event)]
+
+
+def key_of(event: Event) -> str:
+    """The customer; a guest's event is keyed by its own id, so that guests spread over the partitions."""
+    return event.customer_id or event.event_id
+
+
+def partition_for(event: Event, partitions: int) -> int:
+    """The partition of the event's key."""
+    return partition_of(key_of(event), partitions)

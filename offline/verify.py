@@ -1,0 +1,156 @@
+"""Parity: every customer's features recomputed from a history, compared with what is stored.
+
+The recomputation takes the way of a record without Kafka and Redis: encoded, decoded by the same rules, duplicates left
+out by the same window, folded by the same code.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.addresses import partition_for, topic_of
+from offline.duplicates import NO_ID, repeated
+from offline.history import History
+from schemas.clock import ClockRecord
+from schemas.decode import DecodeRules, Rejection, decode
+from schemas.events import Event
+from schemas.money import exponent_of
+from schemas.topics import INPUT_TOPICS
+from stream.features.facts import event_hash, facts_of
+from stream.features.fold import fold
+from stream.features.layout import StateArray, empty, unpack
+
+BLOCKS = ("features", "engagement")
+"""The blocks that are a function of the events; the decision block is its owner's."""
+
+RELATIVE_TOLERANCE = 1e-9  # of sums of floats, which depend on the order of the events
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What a history comes to.
+
+    Attributes:
+        customers: in the order of their first event.
+        states: shape (customers,), features and engagement filled.
+        rejected: events that no worker would take.
+        duplicates: events left out as repeats.
+    """
+
+    customers: Sequence[str]
+    states: StateArray
+    rejected: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One number of one customer, or the customer itself: what the history says and what is stored."""
+
+    customer: str
+    field: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How many customers the history has, and every difference from what is stored."""
+
+    customers: int
+    mismatches: Sequence[Mismatch]
+
+
+def recompute(
+    history: History,
+    partitions: int,
+    rules: DecodeRules,
+    received_ms: int,
+    categories: tuple[str, ...] = (),
+) -> Recomputed:
+    """Fold a history as a worker would.
+
+    Args:
+        history: events in the order they were published.
+        partitions: of the input topics; repeats are found per topic-partition.
+        rules: what the deployment accepts.
+        received_ms: Kafka timestamp that the events count as having, ms since 1970.
+        categories: the declared categories.
+    """
+    encode = msgspec.json.Encoder().encode
+    decoded = [decode(topic_of(event), encode(event), received_ms, rules) for event in history.events]
+    repeats = repeated(_id_hashes(decoded), _lanes(history.events, partitions))
+    events = [
+        event
+        for event, is_repeat in zip(decoded, repeats.tolist(), strict=True)
+        if not isinstance(event, Rejection | ClockRecord) and not is_repeat and event.customer_id is not None
+    ]
+    places: dict[str, int] = {}
+    rows = [places.setdefault(str(event.customer_id), len(places)) for event in events]
+    states = empty(len(places))
+    fold(states, facts_of(events, rows, categories, exponent_of(rules.currency)))
+    rejected = sum(isinstance(event, Rejection) for event in decoded)
+    return Recomputed(list(places), states, rejected, int(repeats.sum()))
+
+
+def compare(expected: Recomputed, actual: Mapping[str, bytes]) -> Parity:
+    """Compare what a history comes to with stored states.
+
+    Integers must be equal, sums of floats equal to 1e-9. A customer of one side only is a mismatch.
+
+    Args:
+        expected: from `recompute`.
+        actual: customer -> packed state.
+
+    Raises:
+        LayoutError: a stored state has another layout.
+    """
+    known = set(expected.customers)
+    mismatches = [Mismatch(customer, "customer", "none", "stored") for customer in actual if customer not in known]
+    rows = []
+    for row, customer in enumerate(expected.customers):
+        if customer in actual:
+            rows.append(row)
+        else:
+            mismatches.append(Mismatch(customer, "customer", "stored", "none"))
+    customers = [expected.customers[row] for row in rows]
+    stored = unpack([actual[customer] for customer in customers])
+    mismatches += _differences(customers, expected.states[rows], stored)
+    return Parity(len(expected.customers), sorted(mismatches, key=lambda mismatch: (mismatch.customer, mismatch.field)))
+
+
+def _id_hashes(decoded: Sequence[object]) -> NDArray[np.uint64]:
+    return np.array(
+        [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded], np.uint64
+    )  # type: ignore[attr-defined]
+
+
+def _lanes(events: Sequence[Event], partitions: int) -> NDArray[np.int64]:
+    """A number for each event's topic-partition."""
+    lanes = [INPUT_TOPICS.index(topic_of(event)) * partitions + partition_for(event, partitions) for event in events]
+    return np.array(lanes, np.int64)
+
+
+def _differences(customers: Sequence[str], expected: StateArray, actual: StateArray) -> Iterator[Mismatch]:
+    for block in BLOCKS:
+        for name in expected[block].dtype.names or ():
+            ours, theirs = _slots(expected[block][name]), _slots(actual[block][name])
+            for place, slot in np.argwhere(_differ(ours, theirs)).tolist():
+                field = f"{block}.{name}[{slot}]" if ours.shape[1] > 1 else f"{block}.{name}"
+                yield Mismatch(customers[place], field, str(ours[place, slot]), str(theirs[place, slot]))
+
+
+def _slots(values: NDArray[Any]) -> NDArray[Any]:
+    """Shape (customers, slots), whatever the shape of the field."""
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))
+
+
+def _differ(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.bool_]:
+    if expected.dtype.kind != "f":
+        return np.asarray(expected != actual)
+    larger = np.maximum(np.abs(expected), np.abs(actual))
+    return np.asarray(~(np.abs(expected - actual) <= RELATIVE_TOLERANCE * larger))

@@ -1,0 +1,116 @@
+"""All learners of a deployment together: taught from the same labels, saved and published one after another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from schemas.messages import Label
+from stream.errors import LayoutError
+from stream.learning.outcome import OutcomeLearner
+from stream.learning.segments import SegmentLearner
+from stream.metrics import learner as metrics
+from stream.outcomes.declaration import OUTCOMES
+from stream.ports import ModelStore
+from stream.scoring.documents import OutcomeDocument, encode
+from stream.signing import Keyring, seal
+
+DAY_MS = 86_400_000
+SEGMENTS_NAME = "segments"
+NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """A learner as it is saved, with the document it published last: a crash between saving and publishing loses nothing."""
+
+    epoch_day: int
+    labels: int
+    version: str
+    sealed: bytes
+    learner: bytes
+
+
+@dataclass
+class Pupil:
+    """One learner, how many labels it has learned, and the document it gave out last.
+
+    Versions are numbers of labels: the same log gives the same names.
+    """
+
+    name: str
+    learner: OutcomeLearner | SegmentLearner
+    labels: int = 0
+    version: str = NO_DOCUMENT_YET
+    sealed: bytes = b""
+    metrics: bytes = b"{}"
+
+
+class Teacher:
+    """Teaches, saves and publishes. `epoch_day` is the last day taught, 0 before the first."""
+
+    def __init__(self, store: ModelStore, keyring: Keyring) -> None:
+        self._store, self._keyring = store, keyring
+        self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in OUTCOMES]
+        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner()))
+        self.epoch_day = 0
+
+    async def restore(self) -> int:
+        """Take up what was saved, publish it again, and return the offset of the labels log to go on at.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+            LayoutError: saved by another layout.
+        """
+        offsets = []
+        for pupil in self._pupils:
+            saved = await self._store.load_learner(pupil.name)
+            offsets.append(saved[0] if saved else 0)
+            if saved:
+                self._take_up(pupil, saved[1])
+                await self._store.publish(pupil.name, pupil.version, pupil.sealed, self.epoch_day)
+        return min(offsets)
+
+    def _take_up(self, pupil: Pupil, packed: bytes) -> None:
+        try:
+            saved = msgspec.msgpack.decode(packed, type=Saved)
+        except msgspec.DecodeError as error:
+            raise LayoutError(f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}.") from error
+        pupil.learner = type(pupil.learner).from_bytes(saved.learner)
+        pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, saved.sealed
+        self.epoch_day = max(self.epoch_day, saved.epoch_day)
+
+    def learn(self, labels: Sequence[Label], day: int | None) -> None:
+        """Learn labels, sorted as they should be learned; `day` is the epoch they complete, None on the live clock."""
+        newest_ms = max((label.matured_ms for label in labels), default=0)
+        self.epoch_day = day if day is not None else max(self.epoch_day, newest_ms // DAY_MS)
+        for pupil in self._pupils:
+            new = pupil.learner.learn(labels)
+            pupil.labels += new
+            metrics.LABELS.labels(pupil.name).inc(new)
+            if new or not pupil.sealed:
+                self._write(pupil)
+
+    def _write(self, pupil: Pupil) -> None:
+        document = pupil.learner.document(str(pupil.labels), self.epoch_day)
+        if document is None:
+            return
+        pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
+        if isinstance(document, OutcomeDocument):
+            pupil.metrics = msgspec.json.encode(document.metrics)
+            _show(document)
+
+    async def publish(self, next_offset: int) -> None:
+        """Save each learner with its offset in one write, then put its document in force."""
+        for pupil in self._pupils:
+            packed = pupil.learner.to_bytes()
+            saved = Saved(self.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
+            await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)
+            await self._store.publish(pupil.name, pupil.version, pupil.sealed, self.epoch_day)
+        metrics.EPOCH_DAY.set(self.epoch_day)
+
+
+def _show(document: OutcomeDocument) -> None:
+    for candidate, judged in document.metrics.items():
+        metrics.LOG_LOSS.labels(document.name, candidate).set(judged.log_loss)
+        if judged.auc is not None:
+            metrics.AUC.labels(document.name, candidate).set(judged.auc)

@@ -1,0 +1,75 @@
+"""What a commit sends to Redis."""
+
+import pytest
+from redis import exceptions
+
+from stream.errors import LayoutError, SettingError, StoreUnavailableError
+from stream.ports import Commit, LogPosition
+from stream.redis_store.client import address, connection_arguments, explained
+from stream.redis_store.commit import net_moves, transaction
+from stream.redis_store.connection import packed
+
+URL = "redis://worker:secret@cache:6380/2?socket_timeout=1"
+
+
+def test_arguments_travel_by_length_so_no_byte_of_them_means_anything():
+    assert packed([(b"SET", b"a\r\n$1", b""), (b"PING",)]) == b"*3\r\n$3\r\nSET\r\n$5\r\na\r\n$1\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n"
+
+
+def test_states_views_and_snapshots_travel_in_one_command():
+    commit = Commit(
+        positions={"events.purchases": LogPosition(7, topic_id="T")},
+        stream_time_ms=5,
+        sequence=2,
+        states={"ada": b"A"},
+        views={"ada": b"{}"},
+        snapshots={("ada", 9): b"s"},
+        deadlines={"ada": 100, "bob": 0},
+        segment_moves=[("ada", None, "New Customers"), ("ada", "New Customers", "At Risk")],
+    )
+    position = b'{"next_offset":7,"last_timestamp_ms":0,"last_crc32":0,"topic_id":"T"}'
+    head = [b"version", b"4", b"stream_time_ms", b"5", b"sequence", b"2", b"position:events.purchases", position]
+    assert [list(command) for command in transaction(3, 4, commit)] == [
+        [b"MULTI"],
+        [b"MSET", b"state:{3}:ada", b"A", b"customer:{3}:ada", b"{}", b"snapshot:{3}:ada:9", b"s"],
+        [b"ZADD", b"due:{3}", b"100", b"ada"],
+        [b"ZREM", b"due:{3}", b"bob"],
+        [b"SADD", b"segment:{3}:At Risk", b"ada"],
+        [b"HSET", b"partition:{3}", *head],
+        [b"EXEC"],
+    ]
+
+
+def test_a_customer_who_leaves_and_returns_within_a_chunk_has_not_moved():
+    assert net_moves([("ada", "At Risk", "Champions"), ("ada", "Champions", "At Risk")]) == {"ada": ("At Risk", "At Risk")}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (exceptions.ConnectionError("Connection refused."), StoreUnavailableError),
+        (exceptions.AuthenticationError("invalid password"), StoreUnavailableError),
+        (exceptions.TimeoutError("Timeout reading"), StoreUnavailableError),
+        (exceptions.ResponseError("MISCONF Errors writing to the AOF file"), StoreUnavailableError),
+        (exceptions.MovedError("866 10.0.0.1:6379"), StoreUnavailableError),
+        (exceptions.ResponseError("WRONGTYPE Operation against a key"), LayoutError),
+        (exceptions.ResponseError("BUSYGROUP Consumer Group name already exists"), exceptions.ResponseError),
+        (exceptions.ResponseError("wrong number of arguments for 'zadd' command"), exceptions.ResponseError),
+    ],
+)
+def test_a_refusal_a_person_can_act_on_is_told_from_a_bug(error, kind):
+    assert type(explained(error, URL)) is kind
+
+
+def test_messages_show_the_address_and_no_secret():
+    message = str(explained(exceptions.ConnectionError("Error 111\nconnecting to cache:6380."), URL))
+    assert message == (
+        "Redis at redis://cache:6380/2 does not work: Error 111 connecting to cache:6380. Start it, or set EBB_REDIS_URL to "
+        "one that runs."
+    )
+    assert address("unix://:secret@/run/redis.sock?db=1") == "unix:///run/redis.sock"
+
+
+def test_another_scheme_is_a_setting_error():
+    with pytest.raises(SettingError, match="EBB_REDIS_URL is not the address of a Redis"):
+        connection_arguments("http://cache:6380")
