@@ -49,7 +49,9 @@ def end_offsets(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str
 
 
 def _consumer(servers: Sequence[str]) -> KafkaConsumer:
-    return KafkaConsumer(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)
+    return KafkaConsumer(
+        bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS, enable_auto_commit=False
+    )
 
 
 def partitions_of(consumer: KafkaConsumer, topic: str) -> set[int]:
@@ -60,7 +62,7 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> set[int]:
     """
     partitions: set[int] | None = consumer.partitions_for_topic(topic)
     if not partitions:
-        raise BrokerError(f"Topic {topic} does not exist. Create the topics first: 'ebb up' or 'ebb topics create'.")
+        raise BrokerError(f"Topic {topic} does not exist. 'ebb replay' creates all topics.")
     return partitions
 
 

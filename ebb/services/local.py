@@ -1,4 +1,4 @@
-"""The embedded pair of a project folder, started by `ebb up` and the demo, and anything else kept running in the background."""
+"""The embedded pair of a project folder, as `ebb up` starts it, and whatever else runs in the background."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.ports import require_free
 from ebb.services.running import RunningProcess, RunningProcesses
 from ebb.services.service import Service
-from stream.errors import ServiceError
 
 FOLDER = ".ebb"
 EMBEDDED_PAIR = (EmbeddedBroker.name, EmbeddedRedis.name)
@@ -27,9 +26,9 @@ class Started:
 
 
 def start_embedded(folder: Path, kafka_port: int, redis_port: int) -> Started:
-    """Start the embedded broker and Redis in the background, both empty, or say that they run.
+    """Start the embedded broker and Redis in the background, both empty, unless they run, on whatever ports.
 
-    They begin and end together: the broker keeps nothing, and a Redis with positions in topics that are gone is of no use.
+    They begin and end together: the broker keeps nothing, and Redis with positions in topics that are gone is no use.
 
     Args:
         folder: the project's `.ebb` folder.
@@ -37,17 +36,16 @@ def start_embedded(folder: Path, kafka_port: int, redis_port: int) -> Started:
         redis_port: for Redis, on loopback.
 
     Raises:
-        ServiceError: they run on other ports, a port is taken, or one did not start; then neither runs.
+        ServiceError: a port is taken, or one did not start; then neither runs.
     """
     processes = RunningProcesses(folder)
     with processes.changing():
         pair = [process for process in processes.alive() if process.name in EMBEDDED_PAIR]
-        services = (_broker(folder, kafka_port), EmbeddedRedis(folder / EmbeddedRedis.name, redis_port))
         if len(pair) == len(EMBEDDED_PAIR):
-            _require_same(pair, services)
             return Started(pair, already=True)
         for left_alone in pair:
             processes.end(left_alone)
+        services = (_broker(folder, kafka_port), EmbeddedRedis(folder / EmbeddedRedis.name, redis_port))
         for service in services:
             require_free(service.port, service.name, service.port_option)
             shutil.rmtree(service.folder, ignore_errors=True)
@@ -102,13 +100,3 @@ def _all_or_none(processes: RunningProcesses) -> Iterator[None]:
             if process not in before:
                 processes.end(process)
         raise
-
-
-def _require_same(pair: Sequence[RunningProcess], services: Sequence[Service]) -> None:
-    for service in services:
-        process = next(process for process in pair if process.name == service.name)
-        if process.address != service.address:
-            raise ServiceError(
-                f"{service.name} already runs at {process.address}, not at {service.address}. "
-                f"Run `ebb down` first; it empties the embedded services."
-            )

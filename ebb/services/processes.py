@@ -59,7 +59,7 @@ def start_process(
     Args:
         command: program and arguments.
         log: a file for standard output and errors; its folder is made.
-        tied: the process dies with this thread, however that ends; otherwise it gets a session of its own and outlives us.
+        tied: the process dies with the thread that called, however that ends; otherwise it outlives us.
         folder: the working folder; ours when absent.
         environ: the whole environment; ours when absent.
 
@@ -77,7 +77,7 @@ def start_process(
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env=environ,
-                start_new_session=True,  # Ctrl-C in the terminal is for the command in front, which then stops its services
+                start_new_session=True,  # Ctrl-C is for the command in front, which then stops this
             )
     except OSError as error:
         raise ServiceError(f"Cannot run {command[0]}: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""What runs in the background for a project folder, remembered in `.ebb/services.json` so that `ebb down` ends that and nothing else."""
+"""What runs in the background for a project folder, remembered so that `ebb down` ends that and nothing else."""
 
 import fcntl
 import signal

@@ -22,8 +22,8 @@ class NotInstalledError(ServiceError):
 class Service(ABC):
     """A process that serves one loopback port, with a data folder and a log of its own.
 
-    Use it as a context (`with EmbeddedRedis(folder) as redis: …`: started, ready, tied to us, stopped at the end), or call
-    `start`, `wait_until_ready` and `stop`.
+    `with EmbeddedRedis(folder) as redis: …` starts it tied to us; it is ready inside and stopped at the end. Otherwise
+    call `start`, `wait_until_ready` and `stop`.
 
     Args:
         folder: where it keeps everything it writes; made when absent.

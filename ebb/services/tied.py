@@ -1,7 +1,8 @@
 """Run a command that the kernel kills when its parent dies, even when the parent is killed itself.
 
-A script of its own, run as `python -I -S tied.py PARENT_PID COMMAND…`: a test run stopped by SIGKILL must not leave a broker
-behind, and no code of the parent runs then. The wish survives the exec. Linux only; elsewhere the command just runs.
+A script of its own, run as `python -I -S tied.py PARENT_PID COMMAND…`: a test run stopped by SIGKILL must not leave a
+broker behind, and no code of the parent runs then. The wish survives the exec. Linux only; elsewhere the command
+just runs.
 """
 
 import ctypes

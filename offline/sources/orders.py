@@ -15,6 +15,7 @@ A line table is a data frame with one row per order line, in the order of the fi
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -111,4 +112,5 @@ def _orders(lines: pd.DataFrame) -> Iterator[tuple[Any, list[int]]]:
     by_order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[by_order], prepend=-1))
     firsts = lines.iloc[by_order[starts]].itertuples(index=False)
-    yield from zip(firsts, (part.tolist() for part in np.split(by_order, starts[1:])), strict=True)
+    spans = pairwise([*starts.tolist(), len(codes)])
+    yield from zip(firsts, (by_order[start:end].tolist() for start, end in spans), strict=True)

@@ -1,8 +1,9 @@
 """The segments, and the rules that give a cluster its name by where its centre lies.
 
-A centre is read as a customer: its days of silence, its purchase days, its spend of a year and its tenure. Silence and tenure
-are compared with the typical customer's (the geometric mean) because days mean something to people; frequency and spend in
-standard deviations, because how far the best are ahead differs between shops. Names need not be unique, and any centre has one.
+A centre is read as a customer: its days of silence, its purchase days, its spend of a year and its tenure. Silence and
+tenure are compared with the typical customer's (the geometric mean) because days mean something to people; frequency
+and spend in standard deviations, because how far the best are ahead differs between shops. Names need not be unique,
+and any centre has one.
 
 The numbers were chosen on a year of Online Retail II (docs/architecture.md, "Segments").
 """
@@ -69,12 +70,13 @@ def name_centres(centres: Sequence[Sequence[float]], means: Sequence[float], sca
     Returns:
         One of `SEGMENTS`, never "Unsegmented", for each centre.
 
-    Typical here: silent for 32 days, 2 purchase days, 490 spent, first bought 88 days ago. These customers, in this order: silent
-    for 5 days, 20 purchases and 6,000 spent; 20 days, 6 and 1,800; 15 days, 3 and 700; new a week ago; good, but silent for 60 days;
-    silent for 110 days after one small purchase.
+    Typical here: silent for 32 days, 2 purchase days, 490 spent, first bought 88 days ago. These customers, in this
+    order: silent for 5 days, 20 purchases and 6,000 spent; 20 days, 6 and 1,800; 15 days, 3 and 700; new a week ago;
+    good, but silent for 60 days; silent for 110 days after one small purchase.
 
     >>> means, scales = [math.log1p(x) for x in (32, 2, 490, 88)], [1.9, 0.6, 1.3, 1.0]
-    >>> seen = [(5, 20, 6000, 330), (20, 6, 1800, 290), (15, 3, 700, 200), (7, 1, 300, 7), (60, 3, 800, 250), (110, 1, 160, 140)]
+    >>> seen = [(5, 20, 6000, 330), (20, 6, 1800, 290), (15, 3, 700, 200)]
+    >>> seen += [(7, 1, 300, 7), (60, 3, 800, 250), (110, 1, 160, 140)]
     >>> centres = [[(math.log1p(x) - m) / s for x, m, s in zip(row, means, scales)] for row in seen]
     >>> name_centres(centres, means, scales)
     ['Champions', 'Loyal Customers', 'Potential Loyalists', 'New Customers', 'At Risk', 'Need Attention']
@@ -89,7 +91,10 @@ def is_new(centre: Centre) -> bool:
 
     >>> is_new(Centre(silence=0.6, frequency=-0.7, spend=-0.3, tenure_days=20, tenure=0.2))
     True
-    >>> is_new(Centre(silence=1.0, frequency=0.0, spend=0.0, tenure_days=20, tenure=1.0))  # a shop opened three weeks ago
+
+    In a shop that opened three weeks ago the typical customer is not new:
+
+    >>> is_new(Centre(silence=1.0, frequency=0.0, spend=0.0, tenure_days=20, tenure=1.0))
     False
     """
     lately = centre.tenure_days <= NEW_WITHIN_DAYS and centre.tenure <= NEW_TIMES_TYPICAL
@@ -139,7 +144,7 @@ def was_good(centre: Centre) -> bool:
 
 
 def _name(centre: Centre, best: float) -> str:
-    """The first rule that holds. Recent customers whom no other rule takes may become loyal; silent ones need attention."""
+    """The first rule that holds. Whom no rule takes may become loyal while recent, and needs attention when silent."""
     if is_new(centre):
         return "New Customers"
     if is_silent(centre):

@@ -8,15 +8,15 @@ LABELS_BEFORE_SERVING = 200
 """Fewer labels, or labels of one class, and there is no probability at all."""
 
 JUDGED_BEFORE_COMPARING = 200
-"""Fewer judged labels say nothing: the standard error of a log loss over 200 labels is about .03, as large as what is at stake."""
+"""Over 200 labels a log loss has a standard error of about .03, as large as what is at stake: fewer say nothing."""
 
 
 def serving(labels: int, positives: int, progressive: Mapping[str, float], judged: Mapping[str, Judged]) -> str | None:
     """The candidate that serves, None while there are too few labels.
 
-    Between the first model and enough labels that carry its scores (at least a horizon later), the floor with the lowest
-    progressive log loss serves: each label predicted just before it is learned. From then on only stored scores count: the floor
-    with the lowest log loss serves until the model's is lower.
+    Between the first model and enough labels that carry its scores (at least a horizon later), the floor with the
+    lowest progressive log loss serves: each label predicted just before it is learned. From then on only stored scores
+    count: the floor with the lowest log loss serves until the model's is lower.
 
     Args:
         labels: labels learned so far.

@@ -1,7 +1,7 @@
 """Epochs of the labels log in lockstep: training is a function of the log's content, not of how partitions interleave.
 
-Each lane writes its labels of a day and then "epoch passed". A day is complete when all partitions have passed it; its labels
-are then in one fixed order. What a fast partition wrote of later days waits.
+Each lane writes its labels of a day and then "epoch passed". A day is complete when all partitions have passed it; its
+labels are then in one fixed order. What a fast partition wrote of later days waits.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Epoch:
     Attributes:
         day: days since 1970, UTC.
         labels: sorted by (matured_ms, customer_id, outcome); repeats of the log are still among them.
-        resume_offset: where reading must start again once this epoch is saved; labels of later days may lie before the end.
+        resume_offset: where reading must start again once this epoch is saved; labels of later days may wait.
     """
 
     day: int
@@ -26,7 +26,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class _Day:
-    """A day that its partition has passed: its labels, and the offset of its first record, at the latest "epoch passed"."""
+    """A day that its partition has passed: its labels, and the offset of its first record."""
 
     labels: tuple[Label, ...]
     first_offset: int
@@ -41,7 +41,7 @@ class _Partition:
     """Days that other partitions have not passed."""
 
     def close(self, offset: int, passed: EpochPassed) -> None:
-        """Close the day, or discard what a repeated or already trained "epoch passed" has before it: that was given out."""
+        """Close the day. What a repeated, or already trained, "epoch passed" has before it was given out: discard it."""
         before = [(at, label) for at, label in self.open if label.sequence < passed.sequence]
         self.open = [(at, label) for at, label in self.open if label.sequence > passed.sequence]
         if passed.day > self.passed_day:

@@ -1,7 +1,7 @@
 """River's StandardScaler | LogisticRegression, with its numbers in the open.
 
-The steps are River's; the clip between them is ours. They are called one by one, not through a River pipeline, because the
-candidates of an outcome share one scaler: a third of the work of a label.
+The steps are River's; the clip between them is ours. They are called one by one, not through a River pipeline, because
+the candidates of an outcome share one scaler: a third of the work of a label.
 """
 
 import math
@@ -42,9 +42,9 @@ class Standardiser:
         self._scaler.learn_one(row)
 
     def transform(self, row: Row) -> Row:
-        """The row in standard deviations, clipped, without zeros: a column at its mean, or one that never varied, moves nothing."""
+        """The row in standard deviations, clipped. Zeros are left out: a column that never varied costs no time."""
         standardised: Row = self._scaler.transform_one(row)
-        return {name: min(max(z, -CLIP), CLIP) for name, z in standardised.items() if z}
+        return {name: z if -CLIP < z < CLIP else math.copysign(CLIP, z) for name, z in standardised.items() if z}
 
     def moments(self, columns: Iterable[str]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Means and standard deviations of columns; 0 and 0 before the first row."""
@@ -60,7 +60,7 @@ class Standardiser:
 
 
 class RegressionState(msgspec.Struct, frozen=True, kw_only=True):
-    """Weights and the optimiser's memory. The order of `weights` is kept: River adds in it, and sums depend on order."""
+    """Weights and the optimiser's memory. River adds in the order of `weights`, so the order is part of the state."""
 
     rows: int
     intercept: float

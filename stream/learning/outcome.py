@@ -102,7 +102,7 @@ class OutcomeLearner:
         )
 
     def to_bytes(self) -> bytes:
-        """Everything to go on from, exactly: a learner restored from it continues bit for bit. Numbers and names, no code."""
+        """Everything to go on from as numbers and names: a learner restored from it continues bit for bit."""
         state = OutcomeState(
             name=self.name,
             layout=self._layout,
@@ -148,7 +148,7 @@ class OutcomeLearner:
             "count_90d": (COUNT_90D_COLUMN,),
         }
         self._regressions = {name: Logistic(read, state.regressions.get(name)) for name, read in reads.items()}
-        self._judges = {name: Judge.restored(judge) for name, judge in state.judges.items()}
+        self._judges = {name: Judge(state.judges.get(name)) for name in CANDIDATES}
         self._recent = RecentIds.from_bytes(state.recent)
 
     def _learn_one(self, label: Label) -> None:
@@ -165,10 +165,10 @@ class OutcomeLearner:
         self._trained_until_ms = max(self._trained_until_ms, label.matured_ms)
 
     def _judge(self, scores: dict[str, float], happened: bool) -> None:
-        """Judge on the stored scores, never scored again, and all candidates on the same labels: those the model itself has scored."""
+        """Judge stored scores, never scored again; all candidates on the same labels, those the model has scored."""
         if RIVER_LOGISTIC in scores:
-            for name in CANDIDATES:
-                self._judges.setdefault(name, Judge()).add(scores[name], happened)
+            for name, judge in self._judges.items():
+                judge.add(scores[name], happened)
 
     def _predict_before_learning(self, row: Row, happened: bool) -> None:
         standardised = self._standardiser.transform({name: row[name] for name in (SILENCE_COLUMN, COUNT_90D_COLUMN)})

@@ -6,7 +6,7 @@ from hashlib import blake2b
 import numpy as np
 
 RECENT_IDS = 65_536
-"""Repeats come from an outbox that published again after a crash: at most one backlog apart, thousands and not millions."""
+"""Repeats come from an outbox that published again after a crash: at most one backlog apart, so thousands."""
 
 
 class RecentIds:

@@ -24,7 +24,7 @@ FIRST_STEP = 0.1
 SPREAD = 0.5  # standard deviations between the first centres and the average customer
 SEED = 7
 SILENCE_WEIGHT = 0.6
-"""Every purchase sets silence to zero. At full weight it would decide alone, and each purchase be a change of segment."""
+"""Every purchase sets silence to zero. At full weight that alone would decide, and each purchase change the segment."""
 
 SAMPLES_BEFORE_FIRST = 500
 REFRESH_DAYS = 28  # each new document moves customers who did nothing; four weeks measured as current enough
@@ -83,7 +83,7 @@ class SegmentLearner:
     def document(self, version: str, epoch_day: int) -> SegmentDocument | None:
         """The centres and their names, when it is time for new ones; None while those last given out stay in force.
 
-        The first is due after `SAMPLES_BEFORE_FIRST` samples, then one every `REFRESH_DAYS`. Giving one out is remembered.
+        The first is due after `SAMPLES_BEFORE_FIRST` samples, then one every `REFRESH_DAYS` after the last given out.
         """
         first = self._published_day == 0
         due = self._samples >= SAMPLES_BEFORE_FIRST if first else epoch_day >= self._published_day + REFRESH_DAYS
@@ -145,7 +145,7 @@ class SegmentLearner:
         ]
         self._samples += 1
         self._clusters.halflife = max(STEP, min(FIRST_STEP, CLUSTERS / self._samples))
-        # Numbers as keys: River adds a distance up in the order of a set of keys, which for text differs between processes.
+        # Numbers as keys: River adds up a distance in the order of a set of keys, which for text differs by process.
         self._clusters.learn_one(dict(enumerate(weighted)))
 
     def _centres(self) -> list[list[float]]:

@@ -77,8 +77,8 @@ def explained(error: exceptions.RedisError, url: str) -> EbbError | exceptions.R
     """What to raise for an error of redis-py: Ebb's own where a person can act on it, else the error itself, a bug."""
     if isinstance(error, CANNOT_WORK_NOW) or str(error).startswith(REFUSALS):
         return StoreUnavailableError(
-            f"Redis at {address(url)} does not work: {_one_line(error)}. Start it, or set EBB_REDIS_URL "
-            "to one that runs."
+            f"Redis at {address(url)} does not work: {_one_line(error)}. Start or mend it, or set EBB_REDIS_URL "
+            "to one that works."
         )
     if str(error).startswith("WRONGTYPE"):
         return LayoutError(

@@ -66,11 +66,12 @@ class StoredViews:
         return views
 
     def stream_time_ms(self) -> int:
-        """The time all partitions have reached, 0 before the first event."""
+        """The time every partition in use has reached, 0 before the first event."""
         with explaining(self._url), self._redis.pipeline(transaction=False) as pipeline:
             for partition in range(self._partitions):
                 pipeline.hget(keys.partition_head(partition), "stream_time_ms")
-            return min(int(time_ms or 0) for time_ms in pipeline.execute())
+            reached = [int(time_ms) for time_ms in pipeline.execute() if time_ms]
+        return min((time_ms for time_ms in reached if time_ms), default=0)
 
     def members(self, segment: str, page_size: int) -> Iterator[tuple[list[str], int]]:
         """Pages of a segment's customers with the stream time in ms they are from, each customer once."""

@@ -9,7 +9,8 @@ from stream.scoring.documents import SegmentDocument
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
-MARGIN = 0.15
+MARGIN = 0.4
+"""Of a distance. A year of Online Retail II: 2.4 changes of segment per customer-year; 2.8 with .35, above 4 with .15."""
 
 
 def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Codes:
@@ -29,7 +30,7 @@ def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Cod
     >>> document = SegmentDocument(
     ...     version="1", epoch_day=0, layout="", columns=("spend",), means=(0.0,), scales=(1.0,),
     ...     centres=((0.0,), (10.0,)), names=("Need Attention", "Champions"), samples=2)
-    >>> assign(document, np.array([[5.2], [5.2], [6.0]]), np.array([0, 6, 6], dtype=np.uint8))
+    >>> assign(document, np.array([[6.0], [6.0], [7.0]]), np.array([0, 6, 6], dtype=np.uint8))
     array([1, 6, 1], dtype=uint8)
     """
     distances = _distances(document, matrix)
@@ -44,7 +45,7 @@ def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Cod
 
 
 def _distances(document: SegmentDocument, matrix: FloatArray) -> FloatArray:
-    """Euclidean distances, shape (customers, centres), added column by column: the same bits for one row and for many."""
+    """Euclidean distances, shape (customers, centres), added column by column: one row gets the bits of many."""
     squares = np.zeros((len(matrix), len(document.centres)))
     centres = np.array(document.centres)
     for column, (mean, scale) in enumerate(zip(document.means, document.scales, strict=True)):

@@ -1,7 +1,7 @@
 """Models as data: what the learner publishes and the worker scores with.
 
-A document is numbers and names in JSON, never code. It carries the layout of the columns it was trained on; scoring other
-columns with it would be silently wrong, so a document of another layout is refused.
+A document is numbers and names in JSON, never code. It carries the layout of the columns it was trained on; scoring
+other columns with it would be silently wrong, so a document of another layout is refused.
 """
 
 import math
@@ -31,8 +31,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     """Everything to score one outcome: the candidates, and which of them serves.
 
-    `candidates` is empty and `serving` None before 200 labels with both classes. `metrics` are over labels that carry the
-    scores of the model itself; before the first of them it is empty.
+    `candidates` is empty and `serving` None before 200 labels with both classes. `metrics` are over labels that carry
+    the scores of the model itself; before the first of them it is empty.
     """
 
     name: str
@@ -47,6 +47,7 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     metrics: dict[str, Judged]
 
     def __post_init__(self) -> None:
+        """Refuse numbers that do not belong together."""
         if self.serving is not None and self.serving not in self.candidates:
             raise ValueError(f"{self.serving!r} is to serve but is not among the candidates {sorted(self.candidates)}")
 
@@ -66,6 +67,7 @@ class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, tag="segments")
     samples: int
 
     def __post_init__(self) -> None:
+        """Refuse numbers that do not belong together."""
         widths = {len(self.means), len(self.scales), *map(len, self.centres)}
         if widths != {len(self.columns)} or not self.centres or len(self.centres) != len(self.names):
             raise ValueError(
@@ -100,7 +102,7 @@ def decode(payload: bytes, layout: str) -> Document:
         ModelRefusedError: not a model document, or of another layout.
     """
     try:
-        document = msgspec.json.decode(payload, type=Document)
+        document: Document = msgspec.json.decode(payload, type=Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelRefusedError(f"not a model document: {error}. Publish the model again.") from error
     if document.layout != layout:

@@ -1,7 +1,7 @@
 """Why a customer scores as it does, in a few words a person uses.
 
-A logistic model adds up columns, so the share of each column in a logit is known exactly. Columns are grouped into concepts,
-because single ones share their story ("no purchase for 41 days" is in nine columns) and mean little alone.
+A logistic model adds up columns, so the share of each column in a logit is known exactly. Columns are grouped into
+concepts, because single ones share their story ("no purchase for 41 days" is in nine columns) and mean little alone.
 """
 
 import numpy as np

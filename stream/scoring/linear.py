@@ -42,6 +42,7 @@ class LinearModel(msgspec.Struct, frozen=True):
     clip: float = CLIP
 
     def __post_init__(self) -> None:
+        """Refuse numbers that do not belong together."""
         lengths = {len(self.means), len(self.scales), len(self.weights)}
         if lengths != {len(self.columns)}:
             raise ValueError(f"{len(self.columns)} columns, but means, scales and weights number {sorted(lengths)}")

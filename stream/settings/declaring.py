@@ -1,7 +1,7 @@
 """How a setting is declared: once, as a field of the settings of the processes that read it.
 
-The field's name gives the variable (`chunk_records` is EBB_CHUNK_RECORDS), its type and bounds the values, its default the
-default. Checks, error messages and the table in docs/settings.md all come from there.
+The field's name gives the variable (`chunk_records` is EBB_CHUNK_RECORDS), its type and bounds the values, its default
+the default. Checks, error messages and the table in docs/settings.md all come from there.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ PAGE = "docs/settings.md"
 class Form:
     """How a value is written where a plain number, flag or choice does not say it.
 
-    `written` completes "Write …". `read` makes the value from the text, or raises ValueError with what is wrong ("has no
-    port"). `show` is as much of a text as a message may quote.
+    `written` completes "Write …". `read` makes the value from the text, or raises ValueError with what is wrong
+    ("has no port"). `show` is as much of a text as a message may quote.
     """
 
     written: str
@@ -32,7 +32,7 @@ class Form:
 def setting(
     meaning: str, *, unit: str = "", form: Form | None = None, ge: float | None = None, le: float | None = None
 ) -> msgspec.Meta:
-    """Declare the field that this annotates: `meaning` is a sentence for the table, the value is in `unit` from `ge` to `le`."""
+    """Declare the annotated field: `meaning` is a sentence for the table; values are in `unit`, from `ge` to `le`."""
     return msgspec.Meta(description=meaning, ge=ge, le=le, extra={"unit": unit, "form": form})
 
 

@@ -1,7 +1,7 @@
 """Settings from the environment and `.env`, checked whole at start: a process with a wrong setting does not begin.
 
-The environment wins over `.env` in the working folder. An empty value counts as not set. A variable that begins with EBB_ and is
-no setting of any process is an error: a misspelt one would otherwise be a default in silence.
+The environment wins over `.env` in the working folder. An empty value counts as not set. A variable that begins with
+EBB_ and is no setting of any process is an error: a misspelt one would otherwise be a default in silence.
 """
 
 import os
@@ -44,9 +44,9 @@ def load_common_settings(environ: Mapping[str, str] | None = None) -> CommonSett
 
     >>> load_common_settings({"EBB_KAFKA_SERVERS": "kafka:9092"}).kafka_servers
     ('kafka:9092',)
-    >>> load_common_settings({"EBB_KAFKA_SERVERS": "localhost"})
+    >>> load_common_settings({"EBB_CURRENCY": "pounds"})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    stream.errors.SettingError: EBB_KAFKA_SERVERS='localhost' has no port. Write host:port, several separated by commas (docs/settings.md).
+    stream.errors.SettingError: EBB_CURRENCY='pounds' is not a currency code. Write three ... (docs/settings.md).
     """
     return _load(CommonSettings, environ)
 

@@ -8,10 +8,10 @@ from stream.settings.load import READERS
 BEFORE = """\
 # Settings
 
-Every setting is an environment variable, or a line `NAME=value` in a file `.env` in the folder the command runs in; the
-environment wins, and an empty value counts as not set. They are checked when a command starts. A wrong value ends it with a
-message that names the variable, the value and what to write; so does a variable that begins with `EBB_` and is not listed
-here.
+Every setting is an environment variable, or a line `NAME=value` in a file `.env` in the folder the command runs in.
+The environment wins; an empty value counts as not set. They are checked when a command starts. A wrong value ends it
+with a message that names the variable, the value and what to write; so does a variable that begins with `EBB_` and is
+not listed here.
 
     EBB_REDIS_URL=redis://redis-1:6379/0 EBB_KAFKA_SERVERS=kafka-1:9092,kafka-2:9092 ebb worker
 

@@ -29,6 +29,8 @@ from stream.worker.transport import Fetched
 
 REPORT_EVERY_S = 1.0  # how often the consumer group is told our positions, for lag monitors
 
+CANCEL_AGAIN_S = 0.2
+
 log = structlog.get_logger()
 
 
@@ -229,9 +231,12 @@ def _starts(head: Head, ranges: Mapping[TP, tuple[int, int]]) -> dict[TP, int]:
 
 
 async def _cancelled(tasks: list["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancel until they have ended: a cancellation that arrives while a client reconnects can be lost."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
     tasks.clear()
 
 

@@ -75,7 +75,7 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):
     async def _pause_or_resume(self, verb: str, partitions: tuple[TP, ...]) -> None:
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
-        getattr(consumer, verb)(*(tp for tp in partitions if tp in assigned))
+        getattr(consumer, verb)(*(TopicPartition(*tp) for tp in partitions if tp in assigned))
 
     def end_offset(self, tp: TP) -> int | None:
         """The high watermark of the last fetch."""

@@ -56,7 +56,7 @@ def test_the_clock_of_a_deployment_is_switched_on_purpose(redis_url):
     check_deployment(redis_url, OURS)
     switch_clock(redis_url, "live")
     assert stored_deployment(redis_url) == Deployment(4, "live", "abc123")
-    with pytest.raises(SettingError, match="EBB_CLOCK='wall' is no clock mode. Choose one of replay, live"):
+    with pytest.raises(SettingError, match=r"EBB_CLOCK='wall' is no clock mode. Choose one of replay, live"):
         switch_clock(redis_url, "wall")
 
 

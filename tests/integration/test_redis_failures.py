@@ -1,4 +1,4 @@
-"""Redis killed, paused, cut off, out of memory: a commit is known to be whole, known to be absent, or said to be unknown."""
+"""Redis killed, paused, cut off, out of memory: a commit is there whole, or not at all, or is said to be unknown."""
 
 import asyncio
 import os
@@ -33,7 +33,10 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_redis, to_redis = await asyncio.open_connection("127.0.0.1", self.redis_port)
-        self.tasks += [asyncio.create_task(self._requests(reader, to_redis)), asyncio.create_task(self._answers(from_redis, writer))]
+        self.tasks += [
+            asyncio.create_task(self._requests(reader, to_redis)),
+            asyncio.create_task(self._answers(from_redis, writer)),
+        ]
 
     async def _requests(self, reader: asyncio.StreamReader, to_redis: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):

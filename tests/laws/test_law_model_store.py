@@ -17,7 +17,10 @@ async def test_the_version_published_last_is_in_force(models):
     await models.publish(NAME, "v1", b"one", epoch_day=14_610)
     await models.publish(NAME, "v2", b"two", epoch_day=14_611)
     await models.publish("segments", "v1", b"three", epoch_day=14_611)
-    assert await models.champions([NAME, "segments", "purchase_7d"]) == {NAME: ("v2", 14_611), "segments": ("v1", 14_611)}
+    assert await models.champions([NAME, "segments", "purchase_7d"]) == {
+        NAME: ("v2", 14_611),
+        "segments": ("v1", 14_611),
+    }
     assert [await models.fetch(NAME, "v1"), await models.fetch(NAME, "v2")] == [b"one", b"two"]
     assert await models.fetch("segments", "v1") == b"three"
 
@@ -31,9 +34,9 @@ async def test_an_unchanged_model_is_published_again_for_the_next_day(models):
 
 async def test_a_version_that_is_not_there_is_refused_by_name(models):
     await models.publish(NAME, "v1", b"one", epoch_day=1)
-    with pytest.raises(ModelRefusedError, match="'v2'.*'churn_30d'"):
+    with pytest.raises(ModelRefusedError, match=r"'v2'.*'churn_30d'"):
         await models.fetch(NAME, "v2")
-    with pytest.raises(ModelRefusedError, match="'v2'.*'churn_30d'"):
+    with pytest.raises(ModelRefusedError, match=r"'v2'.*'churn_30d'"):
         await models.publish(NAME, "v2", None, epoch_day=2)
     assert await models.champions([NAME]) == {NAME: ("v1", 1)}
 

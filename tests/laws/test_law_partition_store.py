@@ -47,7 +47,10 @@ async def test_a_commit_keeps_the_owner_and_the_positions_it_does_not_name(store
 async def test_what_was_committed_is_loaded_in_the_order_asked_for(store):
     await apply(store, states={"ada": b"A\x00", "bob": b"B"}, labels={"bob": b"open"})
     await store.begin(0, 0)
-    assert await store.load(["bob", "nobody", "ada", "bob"]) == ([b"B", None, b"A\x00", b"B"], [b"open", None, None, b"open"])
+    assert await store.load(["bob", "nobody", "ada", "bob"]) == (
+        [b"B", None, b"A\x00", b"B"],
+        [b"open", None, None, b"open"],
+    )
     assert await store.load([]) == ([], [])
 
 
@@ -93,6 +96,14 @@ async def test_a_head_of_an_earlier_chunk_is_refused(store):
     assert await store.commit(old, changes())
     await store.begin(0, 0)
     assert not await store.commit(old, changes(next_offset=2))
+
+
+async def test_a_head_read_elsewhere_does_not_renew_a_chunk(stores):
+    ours, theirs = stores.partition(3), stores.partition(3)
+    await ours.begin(0, 0)
+    await apply(theirs)
+    head, _ = await theirs.begin(0, 0)
+    assert not await ours.commit(head, changes(next_offset=2))
 
 
 async def test_an_abandoned_chunk_neither_writes_nor_hinders_the_next(stores):

@@ -22,7 +22,9 @@ OFFSETS = st.integers(0, 2**62)
 
 commits = st.builds(
     Commit,
-    positions=st.dictionaries(TOPICS, st.builds(LogPosition, OFFSETS, OFFSETS, st.integers(0, 2**32 - 1), st.text(max_size=3))),
+    positions=st.dictionaries(
+        TOPICS, st.builds(LogPosition, OFFSETS, OFFSETS, st.integers(0, 2**32 - 1), st.text(max_size=3))
+    ),
     stream_time_ms=OFFSETS,
     sequence=OFFSETS,
     states=st.dictionaries(CUSTOMERS, VALUES),
@@ -74,7 +76,9 @@ def on_redis(client: redis.Redis) -> StoredPartition:
     for customer, deadline in client.zrange(keys.due(PARTITION), 0, -1, withscores=True):
         found.due.append((int(deadline), customer))
         found.deadlines[customer.decode()] = int(deadline)
-    found.risks = {customer.decode(): risk for customer, risk in client.zrange(keys.risk(PARTITION), 0, -1, withscores=True)}
+    found.risks = {
+        customer.decode(): risk for customer, risk in client.zrange(keys.risk(PARTITION), 0, -1, withscores=True)
+    }
     found.labels = {customer.decode(): value for customer, value in client.hgetall(keys.labels(PARTITION)).items()}
     found.outbox = {int(sequence): packed for sequence, packed in client.hgetall(keys.outbox(PARTITION)).items()}
     found.journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(PARTITION))]

@@ -8,14 +8,14 @@ from stream.features.merge import merge
 from tests.unit.features.histories import DAY_MS, START_MS, facts_from, folded
 
 
-def order(name, day, product="a", **fields):
-    line = {"product_id": product, "quantity": 1, "unit_price": "1", **fields}
+def order(name, day, product="a", hour=0):
+    line = {"product_id": product, "quantity": 1, "unit_price": "1"}
     return (
         0,
         {
             "type": "purchase",
             "event_id": name,
-            "event_time_ms": START_MS + day * DAY_MS,
+            "event_time_ms": START_MS + day * DAY_MS + hour * 3_600_000,
             "currency": "GBP",
             "lines": [line],
         },
@@ -38,7 +38,7 @@ def test_a_purchase_511_days_old_still_counts():
 
 
 def test_two_purchases_on_one_day_are_one_purchase_day_without_a_gap():
-    found = natural(folded([order("a", 0), order("b", 0.9)]), START_MS + 10 * DAY_MS)
+    found = natural(folded([order("a", 0), order("b", 0, hour=23)]), START_MS + 10 * DAY_MS)
     assert found["purchase_days"][0] == 1
     assert np.isnan(found["mean_gap_days"][0])
     assert np.isnan(found["silence_over_gap"][0])

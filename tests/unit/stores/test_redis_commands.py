@@ -13,7 +13,10 @@ URL = "redis://worker:secret@cache:6380/2?socket_timeout=1"
 
 
 def test_arguments_travel_by_length_so_no_byte_of_them_means_anything():
-    assert packed([(b"SET", b"a\r\n$1", b""), (b"PING",)]) == b"*3\r\n$3\r\nSET\r\n$5\r\na\r\n$1\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n"
+    assert (
+        packed([(b"SET", b"a\r\n$1", b""), (b"PING",)])
+        == b"*3\r\n$3\r\nSET\r\n$5\r\na\r\n$1\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n"
+    )
 
 
 def test_states_views_and_snapshots_travel_in_one_command():
@@ -41,7 +44,9 @@ def test_states_views_and_snapshots_travel_in_one_command():
 
 
 def test_a_customer_who_leaves_and_returns_within_a_chunk_has_not_moved():
-    assert net_moves([("ada", "At Risk", "Champions"), ("ada", "Champions", "At Risk")]) == {"ada": ("At Risk", "At Risk")}
+    assert net_moves([("ada", "At Risk", "Champions"), ("ada", "Champions", "At Risk")]) == {
+        "ada": ("At Risk", "At Risk")
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,8 +69,8 @@ def test_a_refusal_a_person_can_act_on_is_told_from_a_bug(error, kind):
 def test_messages_show_the_address_and_no_secret():
     message = str(explained(exceptions.ConnectionError("Error 111\nconnecting to cache:6380."), URL))
     assert message == (
-        "Redis at redis://cache:6380/2 does not work: Error 111 connecting to cache:6380. Start it, or set EBB_REDIS_URL to "
-        "one that runs."
+        "Redis at redis://cache:6380/2 does not work: Error 111 connecting to cache:6380. Start or mend it, "
+        "or set EBB_REDIS_URL to one that works."
     )
     assert address("unix://:secret@/run/redis.sock?db=1") == "unix:///run/redis.sock"
 

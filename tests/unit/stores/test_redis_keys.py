@@ -16,7 +16,10 @@ def test_every_key_of_a_partition_is_in_one_hash_slot(customer):
         keys.snapshot(3, customer, 14_610),
         keys.segment(3, "At Risk"),
         keys.seen(3, "events.purchases"),
-        *(key(3) for key in (keys.partition_head, keys.shop, keys.due, keys.risk, keys.labels, keys.outbox, keys.journal)),
+        *(
+            key(3)
+            for key in (keys.partition_head, keys.shop, keys.due, keys.risk, keys.labels, keys.outbox, keys.journal)
+        ),
     ]
     assert {key_slot(key) for key in made} == {key_slot(b"3")}
     assert len(set(made)) == len(made)

@@ -1,0 +1,61 @@
+# Every target makes .venv with .venv/bin/ebb first. Needs Python 3.11 or newer; `make PYTHON=…` names one.
+
+VENV := .venv
+RUN := $(VENV)/bin
+UV := uv==0.13.8
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock schemas settings-page clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the main job on a real history, with an embedded broker and Redis
+	$(RUN)/ebb demo
+
+test: $(READY) ## everything this machine can test, with a reason for each test it cannot
+	$(RUN)/python -m pytest
+
+lint: $(READY) ## style, types and rings
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: $(READY) ## bring all Python files into form
+	$(RUN)/ruff check --fix --exit-zero .
+	$(RUN)/ruff format .
+
+schemas: $(READY) ## write the JSON Schema files from the event types
+	$(RUN)/python -m schemas.json_schema
+
+settings-page: $(READY) ## write docs/settings.md from the settings
+	$(RUN)/python -m stream.settings.page
+
+lock: $(READY) ## write requirements.lock from pyproject.toml
+	$(RUN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check "$(UV)"
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --extra embedded --extra dev --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-cache \
+		--upgrade --fork-strategy fewest --output-file requirements.lock
+	@! grep -n "://" requirements.lock || { echo "requirements.lock names a host"; exit 1; }
+
+clean: ## remove .venv and everything that was built or cached
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache deploy/kafka-test/libs deploy/kafka-test/.m2
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python that is new enough and can make an environment; 3.12 and 3.11 come first, for which pip has a Redis.
+CAN_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON = $(shell for python in python3.12 python3.11 python3 python3.13 python3.14; do \
+	$$python -c '$(CAN_DO)' >/dev/null 2>&1 && { echo $$python; break; }; done)
+
+$(READY): requirements.lock pyproject.toml
+	@python="$(PYTHON)"; [ -n "$$python" ] && "$$python" -c '$(CAN_DO)' 2>/dev/null || { \
+		echo "Ebb needs Python 3.11 or newer with its venv module; $${python:-python3} here is" \
+			"$$($${python:-python3} --version 2>&1 || echo missing)."; \
+		echo "Install one (Debian: python3 python3-venv), or name one: make PYTHON=python3.12"; exit 1; }
+	$(RUN)/python -c '$(CAN_DO)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,124 @@
+"""`ebb verify`: is what Redis holds what the history says?"""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from ebb.cli.errors import told
+from ebb.cli.replay import history_options, quiet_kafka
+from offline.broker import end_offsets
+from offline.history import History
+from offline.sources import read_history
+from offline.sources.columns import parse_mapping
+from offline.verify import Parity, compare, recompute
+from schemas.decode import DecodeRules
+from schemas.topics import INPUT_TOPICS
+from stream.errors import EbbError, LayoutError
+from stream.features.layout import LAYOUT
+from stream.redis_store.deployment import stored_deployment
+from stream.redis_store.inspection import applied_positions, scan_states
+from stream.settings.common import CommonSettings
+from stream.settings.load import load_common_settings
+
+SHOWN_MAX = 20
+LOOK_EVERY_S = 0.2
+
+
+class LagError(EbbError):
+    """The workers have not applied everything in time."""
+
+
+@click.command()
+@history_options
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait until the workers have applied all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@told
+def verify(files: tuple[Path, ...], source: str, columns: str, timeout: float, as_json: bool) -> None:
+    """Recompute every customer's features from a history and compare them with Redis.
+
+    Waits until the workers have applied all input. The history must be all that was ever published. Exits with 1 if
+    anything differs.
+    """
+    quiet_kafka()
+    settings = load_common_settings()
+    history = read_history(files, source, settings.currency, parse_mapping(columns))
+    wait_for_lag_zero(list(settings.kafka_servers), settings.redis_url, timeout)
+    parity = parity_of(history, settings)
+    click.echo(_as_json(parity) if as_json else describe(parity))
+    if parity.mismatches:
+        raise click.exceptions.Exit(1)
+
+
+def parity_of(history: History, settings: CommonSettings) -> Parity:
+    """Compare a history with what Redis holds now.
+
+    Raises:
+        LayoutError: another layout of Ebb wrote it.
+    """
+    deployment = stored_deployment(settings.redis_url)
+    if deployment.layout != LAYOUT:
+        raise LayoutError(f"Redis holds layout {deployment.layout}, this Ebb has {LAYOUT}. Run the Ebb that wrote it.")
+    rules = DecodeRules(
+        currency=settings.currency,
+        earliest_event_time_ms=settings.earliest_event_ms,
+        latest_lead_ms=settings.latest_lead_ms,
+    )
+    now_ms = time.time_ns() // 1_000_000
+    expected = recompute(history, deployment.partitions, rules, now_ms, settings.categories)
+    return compare(expected, asyncio.run(_stored_states(settings.redis_url)))
+
+
+def wait_for_lag_zero(servers: list[str], redis_url: str, timeout_s: float) -> None:
+    """Return once all input that is in Kafka now is applied.
+
+    Raises:
+        LagError: it is not within `timeout_s`; the message says how much is missing where.
+    """
+    ends = end_offsets(servers, INPUT_TOPICS)
+    deadline_s = time.monotonic() + timeout_s
+    while missing := lag(ends, applied_positions(redis_url)):
+        if time.monotonic() > deadline_s:
+            (topic, partition), records = max(missing.items(), key=lambda entry: entry[1])
+            raise LagError(
+                f"After {timeout_s:g} s {sum(missing.values()):,} records are not applied, {records:,} of them in "
+                f"{topic} partition {partition}. Is a worker running? Start one with 'ebb worker', or raise --timeout."
+            )
+        time.sleep(LOOK_EVERY_S)
+
+
+def lag(ends: dict[tuple[str, int], int], applied: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+    """(topic, partition) -> records before `ends` that are not applied, where there are any.
+
+    >>> lag({("events.purchases", 0): 7, ("events.clock", 0): 2}, {("events.purchases", 0): 4, ("events.clock", 0): 3})
+    {('events.purchases', 0): 3}
+    """
+    return {place: end - applied.get(place, 0) for place, end in ends.items() if end > applied.get(place, 0)}
+
+
+def describe(parity: Parity) -> str:
+    """The result for a reader, with the first differences."""
+    count, customers = len(parity.mismatches), f"{parity.customers:,} customers"
+    if not count:
+        return f"{customers} recomputed from the history: Redis holds the same"
+    shown = parity.mismatches[:SHOWN_MAX]
+    widths = [max(len(getattr(mismatch, name)) for mismatch in shown) for name in ("customer", "field")]
+    lines = [
+        f"  {m.customer:<{widths[0]}}  {m.field:<{widths[1]}}  history {m.expected}  Redis {m.actual}" for m in shown
+    ]
+    more = [f"  and {count - SHOWN_MAX:,} more"] if count > SHOWN_MAX else []
+    return "\n".join([f"{customers} recomputed from the history: {count:,} differences", *lines, *more])
+
+
+def _as_json(parity: Parity) -> bytes:
+    shown: list[Any] = list(parity.mismatches[:SHOWN_MAX])
+    return msgspec.json.encode(
+        {"customers": parity.customers, "mismatches": len(parity.mismatches), "first_mismatches": shown}
+    )
+
+
+async def _stored_states(redis_url: str) -> dict[str, bytes]:
+    return {customer: packed async for customer, packed in scan_states(redis_url)}

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.customers.segments import SEGMENTS
+from stream.features.columns import MODEL_COLUMNS
+from stream.learning.logistic import Logistic, Standardiser
+from stream.scoring.clusters import assign
+from stream.scoring.documents import SegmentDocument
+from stream.scoring.explain import by_concept
+from stream.scoring.linear import LinearModel, probability
+
+ROWS = 5_000
+
+
+def random_model(random):
+    width = len(MODEL_COLUMNS)
+    scales = np.where(random.random(width) < 0.1, 0.0, np.exp(random.normal(0, 1, width)))
+    numbers = (random.normal(0, 2, width), scales, random.normal(0, 1, width))
+    means, scales, weights = (tuple(map(float, column)) for column in numbers)
+    return LinearModel(MODEL_COLUMNS, means, scales, weights, float(random.normal()))
+
+
+def in_chunks(function, matrix, size):
+    return np.concatenate([function(matrix[at : at + size], at) for at in range(0, len(matrix), size)])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_score_has_the_same_bits_alone_and_among_5000(seed, order):
+    random = np.random.default_rng(seed)
+    model = random_model(random)
+    matrix = np.array(random.normal(0, 3, (ROWS, len(MODEL_COLUMNS))), order=order)
+    together = probability(model, matrix)
+    for size in (1, 7, 1_000):
+        chunk = 400 if size == 1 else ROWS
+        apart = in_chunks(lambda rows, _: probability(model, rows), matrix[:chunk], size)
+        assert apart.tobytes() == together[:chunk].tobytes()
+
+
+def test_a_segment_is_the_same_alone_and_among_5000():
+    random = np.random.default_rng(1)
+    document = SegmentDocument(
+        version="1",
+        epoch_day=0,
+        layout="",
+        means=(3.5, 1.1, 6.1, 4.5),
+        scales=(1.9, 0.6, 1.3, 1.0),
+        centres=tuple(tuple(map(float, centre)) for centre in random.normal(0, 1, (8, 4))),
+        names=(*SEGMENTS[1:], "At Risk", "Need Attention"),
+        samples=500,
+    )
+    matrix = np.asfortranarray(random.normal(4, 2, (ROWS, 4)))
+    current = random.integers(0, 7, ROWS).astype(np.uint8)
+    together = assign(document, matrix, current)
+    for size in (1, 7):
+        apart = in_chunks(lambda rows, at: assign(document, rows, current[at : at + len(rows)]), matrix[:700], size)
+        assert apart.tolist() == together[:700].tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+@settings(max_examples=60, deadline=None)
+def test_an_exported_model_scores_as_river_does(seed, rows):
+    random = np.random.default_rng(seed)
+    columns = tuple(f"column {number}" for number in range(6))
+    matrix = random.normal(0, 1, (rows, 6)) * 10.0 ** random.integers(-3, 6, 6)
+    matrix[:, 5] = 3.25  # never varies
+    standardiser, regression = Standardiser(), Logistic(columns)
+    for row in matrix:
+        named = dict(zip(columns, map(float, row), strict=True))
+        standardiser.learn(named)
+        regression.learn(standardiser.transform(named), bool(random.random() < 0.4))
+    fresh = matrix * random.normal(1, 1, (rows, 1))
+    ours = probability(regression.exported(standardiser), fresh, columns)
+    river = [
+        regression.probability(standardiser.transform(dict(zip(columns, map(float, row), strict=True))))
+        for row in fresh
+    ]
+    np.testing.assert_allclose(ours, river, rtol=0, atol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_concepts_add_up_to_the_logit(seed):
+    random = np.random.default_rng(seed)
+    model = random_model(random)
+    matrix = random.normal(0, 1, (5, len(MODEL_COLUMNS)))
+    logit = by_concept(model, matrix).sum(axis=1) + model.bias
+    scored = probability(model, matrix)
+    np.testing.assert_allclose(np.clip(logit, -30, 30), np.log(scored) - np.log1p(-scored), rtol=1e-3, atol=1e-9)

@@ -1,0 +1,131 @@
+import msgspec
+import numpy as np
+import pytest
+
+from stream.errors import LayoutError
+from stream.features.columns import MODEL_COLUMNS
+from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN, OutcomeLearner
+from stream.scoring.documents import CANDIDATES
+from stream.scoring.linear import probability
+from tests.unit.learning.label_history import labels
+
+DAY = 14_700
+
+
+def taught(history):
+    learner = OutcomeLearner("churn_30d")
+    learner.learn(history)
+    return learner
+
+
+def matrix_of(history):
+    return np.asfortranarray([label.columns for label in history])
+
+
+def test_there_is_no_model_before_200_labels_with_both_classes():
+    history = labels(200)
+    before = taught(history[:199]).document("1", DAY)
+    assert (before.serving, before.candidates, before.labels) == (None, {}, 199)
+    after = taught(history).document("1", DAY)
+    assert after.serving is not None
+    assert set(after.candidates) == set(CANDIDATES)
+
+
+def test_labels_of_one_class_are_not_enough():
+    one_class = [msgspec.structs.replace(label, value=1.0) for label in labels(300)]
+    assert taught(one_class).document("1", DAY).serving is None
+
+
+def test_until_labels_carry_scores_the_best_floor_serves():
+    document = taught(labels(1_000)).document("1", DAY)
+    assert document.serving in {"since_last_purchase", "count_90d"}
+    assert document.metrics == {}
+
+
+def test_the_model_serves_once_its_stored_scores_have_the_lower_log_loss():
+    good = {"river_logistic": 0.7, "base_rate": 0.5, "since_last_purchase": 0.5, "count_90d": 0.5}
+    history = [
+        msgspec.structs.replace(label, scores=good if label.value else {**good, "river_logistic": 0.3})
+        for label in labels(400)
+    ]
+    assert taught(history).document("1", DAY).serving == "river_logistic"
+
+
+def test_a_floor_serves_while_the_models_stored_scores_are_worse():
+    scores = {"river_logistic": 0.999, "base_rate": 0.5, "since_last_purchase": 0.9, "count_90d": 0.1}
+    assert taught(labels(400, scores=scores)).document("1", DAY).serving == "base_rate"
+
+
+def test_metrics_count_exactly_the_labels_that_the_model_had_scored():
+    scores = {"river_logistic": 0.8, "base_rate": 0.5, "since_last_purchase": 0.5, "count_90d": 0.5}
+    history = labels(300, seed=1) + labels(40, seed=2, scores=scores)
+    metrics = taught(history).document("1", DAY).metrics
+    ones = sum(label.value for label in history[300:])
+    assert {name: judged.rows for name, judged in metrics.items()} == dict.fromkeys(CANDIDATES, 40)
+    assert metrics["river_logistic"].log_loss == pytest.approx(-(ones * np.log(0.8) + (40 - ones) * np.log(0.2)) / 40)
+    assert metrics["base_rate"].log_loss == pytest.approx(np.log(2))
+    assert metrics["base_rate"].auc == 0.5
+
+
+def test_a_label_is_learned_once_however_often_the_log_repeats_it():
+    history = labels(250)
+    learner = taught(history)
+    before = learner.to_bytes()
+    assert learner.learn(history[100:200]) == 0
+    assert learner.to_bytes() == before
+
+
+def test_labels_of_other_outcomes_and_layouts_are_passed_over():
+    learner = OutcomeLearner("churn_30d")
+    assert learner.learn(labels(5, outcome="purchase_7d") + labels(5, layout="older")) == 0
+    assert learner.document("1", DAY).labels == 0
+
+
+def test_the_models_beat_the_base_rate_where_there_is_something_to_learn():
+    document = taught(labels(4_000, seed=3)).document("1", DAY)
+    fresh = labels(2_000, seed=4)
+    happened = np.array([label.value for label in fresh])
+
+    def log_loss(name):
+        p = probability(document.candidates[name], matrix_of(fresh))
+        return -np.mean(np.where(happened > 0, np.log(p), np.log(1 - p)))
+
+    assert log_loss("river_logistic") < log_loss("since_last_purchase") - 0.02
+    assert log_loss("since_last_purchase") < log_loss("base_rate") - 0.02
+    assert log_loss("count_90d") < log_loss("base_rate") - 0.02
+
+
+def test_floors_read_their_one_column_and_the_base_rate_none():
+    candidates = taught(labels(300)).document("1", DAY).candidates
+    assert candidates["base_rate"].columns == ()
+    assert candidates["since_last_purchase"].columns == (SILENCE_COLUMN,)
+    assert candidates["count_90d"].columns == (COUNT_90D_COLUMN,)
+    assert candidates["river_logistic"].columns == MODEL_COLUMNS
+
+
+def test_a_restored_learner_continues_bit_for_bit_wherever_it_was_saved():
+    history = labels(600, seed=5, scores=dict.fromkeys(CANDIDATES, 0.4))
+    whole = taught(history)
+    for cut in (0, 1, 2, 37, 311, 599):
+        first = taught(history[:cut])
+        second = OutcomeLearner.from_bytes(first.to_bytes())
+        second.learn(history[cut:])
+        assert second.to_bytes() == whole.to_bytes(), cut
+        assert second.document("1", DAY) == whole.document("1", DAY), cut
+
+
+def test_state_is_plain_data_that_msgpack_reads_without_our_types():
+    plain = msgspec.msgpack.decode(taught(labels(10)).to_bytes())
+    assert plain["labels"] == 10
+    assert set(plain["regressions"]) == {"river_logistic", "since_last_purchase", "count_90d"}
+
+
+def test_state_of_another_layout_is_refused_with_what_to_do():
+    packed = taught(labels(10)).to_bytes()
+    with pytest.raises(LayoutError, match=r"churn_30d has learned layout .* Delete it"):
+        OutcomeLearner.from_bytes(packed, layout="newer")
+
+
+def test_bytes_that_are_no_state_are_refused():
+    with pytest.raises(LayoutError, match="no OutcomeState"):
+        OutcomeLearner.from_bytes(b"\x93abc")

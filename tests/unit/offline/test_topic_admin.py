@@ -1,0 +1,35 @@
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from ebb.topic_admin import create_topics
+from offline.broker import BrokerError, end_offsets
+from schemas.topics import CLOCK, INPUT_TOPICS, LABELS, TOPICS
+from stream.errors import SettingError
+
+
+@pytest.fixture(params=["embedded_kafka", "empty_apache_kafka"])
+def servers(request):
+    return [request.getfixturevalue(request.param)]
+
+
+def test_topics_are_created_once_and_with_their_partitions(servers):
+    assert create_topics(servers, 3) == [topic.name for topic in TOPICS]
+    assert create_topics(servers, 3) == []
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics([t.name for t in TOPICS])}
+    admin.close()
+    assert found == {topic.name: topic.partitions or 3 for topic in TOPICS}
+    assert found[LABELS] == 1
+    assert set(end_offsets(servers, INPUT_TOPICS).values()) == {0}
+
+
+def test_another_partition_count_is_an_error_that_names_both(servers):
+    create_topics(servers, 2)
+    with pytest.raises(SettingError, match=r"purchases has 2 partitions, but 5 are wanted. Set EBB_PARTITIONS=2"):
+        create_topics(servers, 5)
+
+
+def test_a_topic_that_does_not_exist_is_not_created_by_asking(servers):
+    for _ in range(2):
+        with pytest.raises(BrokerError, match=r"events.clock does not exist"):
+            end_offsets(servers, [CLOCK])
