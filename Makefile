@@ -53,7 +53,7 @@ PYTHON = $(shell for python in python3.12 python3.11 python3 python3.13 python3.
 $(READY): requirements.lock pyproject.toml
 	@python="$(PYTHON)"; [ -n "$$python" ] && "$$python" -c '$(CAN_DO)' 2>/dev/null || { \
 		echo "Ebb needs Python 3.11 or newer with its venv module; $${python:-python3} here is" \
-			"$$($${python:-python3} --version 2>&1 || echo missing)."; \
+			"$$($${python:-python3} --version 2>/dev/null || echo missing)."; \
 		echo "Install one (Debian: python3 python3-venv), or name one: make PYTHON=python3.12"; exit 1; }
 	$(RUN)/python -c '$(CAN_DO)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock

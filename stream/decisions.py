@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, Rules
-from stream.features.columns import Natural, model_matrix, natural, segment_matrix
+from stream.features.columns import Natural, matrix_of, natural, segments_of
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import CHURN_30D, OUTCOMES
 from stream.scoring.clusters import assign
@@ -56,7 +56,8 @@ class Decisions:
 
 def decide(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -> Decisions:
     """Score the customers at `now_ms` and say what follows, without changing them."""
-    features, matrix = natural(states, now_ms), model_matrix(states, now_ms)
+    features = natural(states, now_ms)
+    matrix = matrix_of(features)
     scored = {outcome.name: _scored(models.outcomes.get(outcome.name), matrix) for outcome in OUTCOMES}
     churn = scored[CHURN_30D.name].probability
     opens, closes, purchased = _alert(states, features, churn, rules.churn)
@@ -65,25 +66,28 @@ def decide(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -
         matrix=matrix,
         scored=scored,
         value_at_risk_minor=np.nan_to_num(churn) * np.maximum(features["net_spend_365d_minor"], 0.0),
-        segment=_segment(states, now_ms, models),
+        segment=_segment(states, features, models),
         opens=opens,
         closes=closes,
         purchased=purchased,
     )
 
 
-def ask_again_ms(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -> IntArray:
-    """When each customer would cross a threshold or change segment in silence, at most `stale_after_ms` from now."""
+def ask_again_ms(states: StateArray, features: Natural, now_ms: IntArray, models: Models, rules: Rules) -> IntArray:
+    """When each customer would cross a threshold or change segment in silence, at most `stale_after_ms` from now.
+
+    `states` have their decision applied; `features` are theirs at any time.
+    """
     until_ms = now_ms + rules.stale_after_ms
     if CHURN_30D.name not in models.outcomes and models.segments is None:
         return until_ms
     current = np.ascontiguousarray(states["decision"]["segment"])
 
     def would_change(rows: NDArray[np.intp], at_ms: IntArray) -> BoolArray:
-        asked = states[rows]
-        scored = _scored(models.outcomes.get(CHURN_30D.name), model_matrix(asked, at_ms))
-        opens, closes, _ = _alert(asked, natural(asked, at_ms), scored.probability, rules.churn)
-        moved: BoolArray = _segment(asked, at_ms, models) != current[rows]
+        asked, later = states[rows], features.later(at_ms, rows)
+        scored = _scored(models.outcomes.get(CHURN_30D.name), matrix_of(later))
+        opens, closes, _ = _alert(asked, later, scored.probability, rules.churn)
+        moved: BoolArray = _segment(asked, later, models) != current[rows]
         return opens | closes | moved
 
     return first_change_ms(would_change, now_ms, until_ms)
@@ -96,12 +100,12 @@ def _scored(document: OutcomeDocument | None, matrix: FloatArray) -> Scored:
     return Scored(probability(model, matrix), document.serving, version, model)
 
 
-def _segment(states: StateArray, now_ms: IntArray, models: Models) -> NDArray[np.uint8]:
+def _segment(states: StateArray, features: Natural, models: Models) -> NDArray[np.uint8]:
     current = np.ascontiguousarray(states["decision"]["segment"])
     if models.segments is None:
         return current
-    bought = np.ascontiguousarray(states["features"]["last_purchase_ms"]) > 0
-    return np.where(bought, assign(models.segments, segment_matrix(states, now_ms), current), current)
+    bought = states["features"]["last_purchase_ms"] > 0
+    return np.where(bought, assign(models.segments, segments_of(features), current), current)
 
 
 def _alert(

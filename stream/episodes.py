@@ -33,7 +33,7 @@ class Episodes:
         self._decision = given.states["decision"]
         self._hashes = np.array([customer_hash(customer) for customer in given.customers], np.uint64)
         self._open = given.accumulators
-        self._had_open = set(self._open["row"].tolist())
+        self._open_before = pack_open(self._open)
         self._due_before: IntArray = self._decision["due_ms"].copy()
         self._touched = np.zeros(len(self._ids), np.bool_)
         self._changes = Changes()
@@ -170,7 +170,9 @@ class Episodes:
         decisions = decide(asked, now_ms, self._models, self._rules)
         self._verdicts.apply(rows, asked, now_ms, decisions, self._models, self._order_of)
         asked["decision"]["last_decision_ms"] = now_ms
-        asked["decision"]["decide_at_ms"] = ask_again_ms(asked, now_ms, self._models, self._rules)
+        asked["decision"]["decide_at_ms"] = ask_again_ms(
+            asked, decisions.natural, now_ms, self._models, self._rules
+        )
         self._decision[rows] = asked["decision"]
         self._verdicts.show(rows, asked, now_ms, decisions)
 
@@ -189,9 +191,10 @@ class Episodes:
         changes.states = dict(zip((self._ids[row] for row in rows), pack(self._states[rows]), strict=True))
         moved = rows[self._decision["due_ms"][rows] != self._due_before[rows]]
         changes.deadlines = {self._ids[row]: int(self._decision["due_ms"][row]) for row in moved}
-        open_now = set(self._open["row"].tolist())
-        for row in sorted((self._had_open | open_now) & set(rows.tolist())):
-            changes.labels[self._ids[row]] = pack_open(self._open, row)
+        packed = pack_open(self._open)
+        for row in rows.tolist():
+            if packed.get(row) != self._open_before.get(row):
+                changes.labels[self._ids[row]] = packed.get(row, b"")
         self._verdicts.render_views()
         return changes
 

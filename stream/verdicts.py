@@ -1,21 +1,22 @@
 """What decisions lead to: segment moves, alerts, value at risk, and the customer's view."""
 
-from decimal import Decimal
+import math
 from typing import Any
 
 import numpy as np
 
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, SegmentChanged
+from schemas.money import major_units
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.actions.alerts import RULE_VERSION
 from stream.actions.reasons import in_words
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Rules
 from stream.customers.segments import SEGMENTS, UNSEGMENTED
-from stream.decisions import Decisions
+from stream.decisions import Decisions, Scored
 from stream.drafts import MessageDraft, Order, message_id
 from stream.features.layout import StateArray
-from stream.outcomes.declaration import CHURN_30D
+from stream.outcomes.declaration import CHURN_30D, OUTCOMES
 from stream.rounds import RowArray
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 from stream.views import AlertState, Score, View, encode_view
@@ -27,6 +28,10 @@ SHOWN = (
     "decayed_count_90d", "discount_share", "refund_share",
 )  # fmt: skip
 """Natural features a view shows under their own names."""
+
+VIEW_FEATURES = (
+    *SHOWN, "spend", "refunded", "net_spend_365d", "first_purchase_ms", "last_purchase_ms", "last_event_ms",
+)  # fmt: skip
 
 
 class Verdicts:
@@ -86,7 +91,7 @@ class Verdicts:
                 "episode_ms": episode_ms,
                 "opened_message_id": opened_id,
                 "cause": "purchase" if decisions.purchased[at] else "probability",
-                "probability": _known(churn[at]),
+                "probability": _known(churn[[at]])[0],
             }
             self._draft(order[int(rows[at])], "churn-alert.closed", CHURN_ALERTS, ChurnAlertClosed, fields)
             self._changes.count("churn_alerts_closed")
@@ -105,7 +110,7 @@ class Verdicts:
                 "opened_ms": int(now_ms[at]),
                 "episode_ms": episode_ms,
                 "probability": float(scored.probability[at]),
-                "value_at_risk": self._major(decisions.value_at_risk_minor[at]),
+                "value_at_risk": self._major(decisions.value_at_risk_minor[[at]])[0],
                 "currency": self._rules.currency,
                 "reasons": self._reasons(decisions, np.array([at]))[0],
                 "model": scored.model,
@@ -129,65 +134,83 @@ class Verdicts:
 
     def show(self, rows: RowArray, asked: StateArray, now_ms: IntArray, decisions: Decisions) -> None:
         """Keep the views of the decided customers; the last one of a chunk is stored."""
-        natural = decisions.natural
-        features = {name: natural[name].tolist() for name in SHOWN}
-        money = {name: asked["features"][f"{name}_minor"].tolist() for name in ("purchase", "refund")}
-        net = natural["net_spend_365d_minor"].tolist()
+        columns = self._columns(asked, now_ms, decisions)
         reasons = self._reasons(decisions, np.arange(len(rows)))
-        block = asked["decision"]
         for at, row in enumerate(rows.tolist()):
-            shown: dict[str, Any] = {name: _known(values[at]) for name, values in features.items()}
-            shown["spend"] = self._major(money["purchase"][at])
-            shown["refunded"] = self._major(money["refund"][at])
-            shown["net_spend_365d"] = self._major(net[at])
-            for name in ("first_purchase_ms", "last_purchase_ms", "last_event_ms"):
-                shown[name] = int(asked["features"][name][at]) or None
-            self._shown[row] = View(
-                customer_id=self._given.customers[row],
-                partition=self._given.partition,
-                segment=SEGMENTS[block["segment"][at]],
-                segment_since_ms=int(block["segment_since_ms"][at]) or None,
-                scores={
-                    outcome: Score(_known(scored.probability[at]), scored.model, scored.version)
-                    for outcome, scored in decisions.scored.items()
-                },
-                value_at_risk=self._value_at_risk(decisions, at),
-                currency=self._rules.currency,
-                alert=AlertState(bool(block["alert"][at]), int(block["episode_ms"][at]) if block["alert"][at] else None),
-                reasons=reasons[at],
-                features=shown,
-                as_of_ms=int(now_ms[at]),
-                valid_until_ms=int(block["decide_at_ms"][at]),
-            )
+            self._shown[row] = self._view(row, {name: values[at] for name, values in columns.items()}, reasons[at])
+
+    def _columns(self, asked: StateArray, now_ms: IntArray, decisions: Decisions) -> dict[str, list[Any]]:
+        """Everything a view shows, a list per field: rows are built from lists, a hundred times quicker than from arrays."""
+        block, stored, natural = asked["decision"], asked["features"], decisions.natural
+        columns = {name: _known(natural[name]) for name in SHOWN}
+        columns |= {name: (stored[name]).tolist() for name in ("first_purchase_ms", "last_purchase_ms", "last_event_ms")}
+        columns |= {
+            "spend": self._major(stored["purchase_minor"]),
+            "refunded": self._major(stored["refund_minor"]),
+            "net_spend_365d": self._major(natural["net_spend_365d_minor"]),
+        }
+        shown = {f"score:{outcome}": self._scores(scored) for outcome, scored in decisions.scored.items()}
+        unknown = np.isnan(decisions.scored[CHURN_30D.name].probability).tolist()
+        risk = self._major(decisions.value_at_risk_minor)
+        return columns | shown | {
+            "value_at_risk": [None if nothing else text for nothing, text in zip(unknown, risk, strict=True)],
+            "segment": block["segment"].tolist(),
+            "segment_since_ms": block["segment_since_ms"].tolist(),
+            "alert": block["alert"].tolist(),
+            "episode_ms": block["episode_ms"].tolist(),
+            "as_of_ms": now_ms.tolist(),
+            "valid_until_ms": block["decide_at_ms"].tolist(),
+        }
+
+    @staticmethod
+    def _scores(scored: Scored) -> list[Score]:
+        return [Score(value, scored.model, scored.version) for value in _known(scored.probability)]
+
+    def _view(self, row: int, shown: dict[str, Any], reasons: list[str]) -> View:
+        return View(
+            customer_id=self._given.customers[row],
+            partition=self._given.partition,
+            segment=SEGMENTS[shown["segment"]],
+            segment_since_ms=shown["segment_since_ms"] or None,
+            scores={outcome.name: shown[f"score:{outcome.name}"] for outcome in OUTCOMES},
+            value_at_risk=shown["value_at_risk"],
+            currency=self._rules.currency,
+            alert=AlertState(shown["alert"] == 1, shown["episode_ms"] if shown["alert"] else None),
+            reasons=reasons,
+            features={name: shown[name] for name in VIEW_FEATURES},
+            as_of_ms=shown["as_of_ms"],
+            valid_until_ms=shown["valid_until_ms"],
+        )
 
     def render_views(self) -> None:
         """Encode the newest view of each decided customer."""
         self._changes.views = {view.customer_id: encode_view(view) for view in self._shown.values()}
 
-    def _value_at_risk(self, decisions: Decisions, at: int) -> str | None:
-        unknown = np.isnan(decisions.scored[CHURN_30D.name].probability[at])
-        return None if unknown else self._major(decisions.value_at_risk_minor[at])
-
     def _reasons(self, decisions: Decisions, chosen: RowArray) -> list[list[str]]:
         serving = decisions.scored[CHURN_30D.name].serving
         if serving is None:
             return [[] for _ in chosen]
-        natural = decisions.natural
-        concepts = top_concepts(serving, decisions.matrix[chosen])
-        rows = []
-        for at, named in zip(chosen, concepts, strict=True):
-            row = {name: float(natural[name][at]) for name in SHOWN}
-            row["net_spend_365d_major"] = float(natural["net_spend_365d_minor"][at]) / self._minor
-            rows.append(in_words([CONCEPT_NAMES[code] for code in named if code != NO_CONCEPT], row))
-        return rows
+        columns = {name: decisions.natural[name][chosen].tolist() for name in SHOWN}
+        net_minor = decisions.natural["net_spend_365d_minor"][chosen]
+        columns["net_spend_365d_major"] = (net_minor / self._minor).tolist()
+        concepts = top_concepts(serving, decisions.matrix[chosen]).tolist()
+        return [
+            in_words(
+                [CONCEPT_NAMES[code] for code in codes if code != NO_CONCEPT],
+                {name: values[at] for name, values in columns.items()},
+            )
+            for at, codes in enumerate(concepts)
+        ]
 
-    def _major(self, minor: float) -> str:
-        return str((Decimal(round(minor)) / self._minor).quantize(Decimal(1) / self._minor))
+    def _major(self, minor: Any) -> list[str]:
+        """Amounts in major units as decimal text."""
+        return [major_units(amount, self._rules.exponent) for amount in np.rint(minor).astype(np.int64).tolist()]
 
 
 def _opened_id(customer: str, episode_ms: int) -> str:
     return message_id("churn-alert.opened", RULE_VERSION, customer, episode_ms)
 
 
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _known(values: Any) -> list[Any]:
+    """Numbers as a list, None for what is not known."""
+    return [None if math.isnan(value) else value for value in values.tolist()]

@@ -59,6 +59,14 @@ def recent_purchase_days(purchases):
     return [day for day in days if day > days[-1] - 512]
 
 
+def purchase_day_words(purchases):
+    """Eight words of 64 days, the last purchase day first."""
+    days = recent_purchase_days(purchases) if purchases else []
+    return [
+        sum(1 << (days[-1] - day - 64 * word) for day in days if (days[-1] - day) // 64 == word) for word in range(8)
+    ]
+
+
 def decayed(now_ms, half_life_days, pairs):
     return sum(value * 2.0 ** (-(now_ms - time_ms) / (half_life_days * DAY_MS)) for time_ms, value in pairs)
 
@@ -105,6 +113,7 @@ def stored(events, categories=()):
         "product_hash": [key for key, _ in last_products(purchases)],
         "product_time_ms": [time for _, time in last_products(purchases)],
     }
+    found["purchase_days"] = purchase_day_words(purchases)
     lines = [line.get("category") for event in purchases for line in event["lines"]]
     found["category_lines"] = [0] * 8
     for category in lines:

@@ -1,9 +1,8 @@
 """Services for tests: on a free port, in a folder of their own, and gone with the test run, however that ends."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import redis
@@ -12,32 +11,39 @@ from kafka import KafkaAdminClient
 from ebb.services.apache_kafka import ApacheKafka
 from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
-from ebb.services.service import NotInstalledError, Service
+from ebb.services.service import NotInstalledError
 from stream.settings.load import load_suite_settings
-
-Started = TypeVar("Started", bound=Service)
 
 
 @contextmanager
-def started(service: Started) -> Iterator[Started]:
-    """The service, ready. Where this machine lacks a program it needs, the test is skipped with that reason.
+def missing_is_skipped() -> Iterator[None]:
+    """Skip a test, with the reason, when this machine lacks a program that a service of the test is made of."""
+    try:
+        yield
+    except NotInstalledError as reason:
+        if load_suite_settings().require_kafka:
+            raise
+        pytest.skip(str(reason))
 
-    Apache Kafka fails the test instead when EBB_REQUIRE_KAFKA is set.
-    """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(service)
-        except NotInstalledError as reason:
-            if isinstance(service, ApacheKafka) and load_suite_settings().require_kafka:
-                pytest.fail(f"EBB_REQUIRE_KAFKA is set, and: {reason}", pytrace=False)
-            pytest.skip(str(reason))
-        yield service
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Whichever fixture starts the service."""
+    with missing_is_skipped():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """A test may start one itself."""
+    with missing_is_skipped():
+        return (yield)
 
 
 @pytest.fixture(scope="session")
 def redis_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
     """One Redis for the test run. Tests take `redis_url`; a test that stops Redis starts one of its own."""
-    with started(EmbeddedRedis(tmp_path_factory.mktemp("redis"))) as service:
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as service:
         yield service
 
 
@@ -52,16 +58,14 @@ def redis_url(redis_service: EmbeddedRedis) -> str:
 @pytest.fixture
 def embedded_kafka(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[str]:
     """host:port of a new embedded broker. It is up in 30 ms: each test has its own, as each has an empty Redis."""
-    with started(
-        EmbeddedBroker(tmp_path / "embedded-broker", binaries=pytestconfig.rootpath / ".ebb" / "bin")
-    ) as service:
+    with EmbeddedBroker(tmp_path / "embedded-broker", binaries=pytestconfig.rootpath / ".ebb" / "bin") as service:
         yield service.address
 
 
 @pytest.fixture(scope="session")
 def apache_kafka_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     """One Apache Kafka for the test run. A test that stops Kafka starts one of its own."""
-    with started(ApacheKafka(tmp_path_factory.mktemp("apache-kafka"))) as service:
+    with ApacheKafka(tmp_path_factory.mktemp("apache-kafka")) as service:
         yield service
         service.kill()  # its data goes away: nothing to write down first
 

@@ -9,7 +9,7 @@ from ebb.cli.errors import told
 @told
 def worker() -> None:
     """Fold events into live features, scores and alerts, until stopped."""
-    from ebb.compose import run_worker
+    from ebb.compose.worker import run_worker
     from stream.settings.load import load_worker_settings
     from stream.settings.logs import configure_logging
 
@@ -22,7 +22,7 @@ def worker() -> None:
 @told
 def learner() -> None:
     """Learn from matured outcomes and publish signed models, until stopped. One per deployment."""
-    from ebb.compose import run_learner
+    from ebb.compose.learner import run_learner
     from stream.settings.load import load_learner_settings
     from stream.settings.logs import configure_logging
 

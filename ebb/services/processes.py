@@ -92,7 +92,7 @@ def end(process: ProcessIdentity, ask_with: signal.Signals, patience_s: float) -
     for wish, wait_s in ((ask_with, patience_s), (signal.SIGKILL, 10.0)):
         if not _signal(process, wish):
             return
-        if _ended_within(process, wait_s):
+        if ended_within(process, wait_s):
             return
     raise ServiceError(f"Process {process.pid} does not end. See `ps -p {process.pid}`.")
 
@@ -108,8 +108,8 @@ def _signal(process: ProcessIdentity, wish: signal.Signals) -> bool:
     return True
 
 
-def _ended_within(process: ProcessIdentity, seconds: float) -> bool:
-    """Whether the process ends in time. A child of ours is reaped by its Popen, so a zombie counts as ended."""
+def ended_within(process: ProcessIdentity, seconds: float) -> bool:
+    """Wait for a process to end; whether it did in time. A zombie, which its parent has yet to ask about, has ended."""
     until = time.monotonic() + seconds
     while process.is_alive():
         if time.monotonic() > until:

@@ -31,9 +31,8 @@ def fold_purchase_days(states: StateArray, rows: NDArray[np.intp], time_ms: IntA
         of_moved = _DAYS.of(rows[moved])
         words[of_moved] = shifted(words[of_moved], later[moved])
     age = last_day - time_ms // DAY_MS
-    if age.max() >= PURCHASE_DAYS_KEPT:
-        kept = age < PURCHASE_DAYS_KEPT
-        rows, age = rows[kept], age[kept]
+    kept = (age < PURCHASE_DAYS_KEPT).nonzero()[0]
+    rows, age = rows[kept], age[kept]
     np.bitwise_or.at(words, _DAYS.slot(rows, age >> 6), np.uint64(1) << (age & 63).astype(np.uint64))
 
 

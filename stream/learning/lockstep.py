@@ -41,7 +41,7 @@ class _Partition:
     """Days that other partitions have not passed."""
 
     def close(self, offset: int, passed: EpochPassed) -> None:
-        """Close the day. What a repeated, or already trained, "epoch passed" has before it was given out: discard it."""
+        """Close the day. What a repeated or trained "epoch passed" has before it was given out: discard it."""
         before = [(at, label) for at, label in self.open if label.sequence < passed.sequence]
         self.open = [(at, label) for at, label in self.open if label.sequence > passed.sequence]
         if passed.day > self.passed_day:

@@ -34,14 +34,19 @@ def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
     return accumulators
 
 
-def pack_open(accumulators: OpenArray, row: int) -> bytes:
-    """The stored value of one customer: its accumulators by (day, outcome); empty when none is open."""
-    mine = accumulators[accumulators["row"] == row]
-    mine = mine[np.lexsort((mine["outcome"], mine["day"]))]
-    stored = np.zeros(len(mine), ACCUMULATOR)
+def pack_open(accumulators: OpenArray) -> dict[int, bytes]:
+    """Row -> the stored value of its customer, by (day, outcome). Customers with nothing open are absent."""
+    ordered = accumulators[np.lexsort((accumulators["outcome"], accumulators["day"], accumulators["row"]))]
+    stored = np.zeros(len(ordered), ACCUMULATOR)
     for name in ACCUMULATOR.names or ():
-        stored[name] = mine[name]
-    return stored.tobytes()
+        stored[name] = ordered[name]
+    packed, size = stored.tobytes(), ACCUMULATOR.itemsize
+    rows, starts = np.unique(ordered["row"], return_index=True)
+    ends = [*starts.tolist(), len(ordered)][1:]
+    return {
+        row: packed[start * size : end * size]
+        for row, start, end in zip(rows.tolist(), starts.tolist(), ends, strict=True)
+    }
 
 
 def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:

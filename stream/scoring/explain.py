@@ -4,6 +4,8 @@ A logistic model adds up columns, so the share of each column in a logit is know
 concepts, because single ones share their story ("no purchase for 41 days" is in nine columns) and mean little alone.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,12 @@ def concepts_of(column: str) -> str:
     return CONCEPTS[column]
 
 
+@lru_cache(maxsize=128)  # as many as there are models in force
+def _places(columns: tuple[str, ...]) -> tuple[int, ...]:
+    """Each column's place among the concepts."""
+    return tuple(CONCEPT_NAMES.index(concepts_of(column)) for column in columns)
+
+
 def by_concept(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
     """What each concept adds to the logit of each row, relative to the average customer, for whom all are 0.
 
@@ -42,8 +50,8 @@ def by_concept(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] 
         Shape (rows, len(CONCEPT_NAMES)), logits; positive makes the outcome more likely.
     """
     sums = np.zeros((len(CONCEPT_NAMES), len(matrix)))
-    for column, contribution in zip(model.columns, contributions(model, matrix, columns), strict=True):
-        sums[CONCEPT_NAMES.index(concepts_of(column))] += contribution
+    for place, contribution in zip(_places(model.columns), contributions(model, matrix, columns), strict=True):
+        sums[place] += contribution
     return sums.T
 
 

@@ -21,6 +21,10 @@ LARGEST_LOGIT = (
     30.0  # sigmoid(30) = 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity
 )
 
+FEW_ROWS = (
+    100  # below, one call that adds rows in memory order costs less than a call per column: 1 us against 15 for a row
+)
+
 
 class LinearModel(msgspec.Struct, frozen=True):
     """Standardise, clip, weigh, add: everything a logistic regression needs to score a row.
@@ -66,10 +70,7 @@ def probability(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...]
     >>> probability(model, np.array([[2.0], [4.0]]), ("silence",)).round(3)
     array([0.5  , 0.731])
     """
-    logit = np.full(len(matrix), model.bias)
-    for contribution in contributions(model, matrix, columns):
-        logit += contribution
-    return sigmoid(logit)
+    return sigmoid(_added(model.bias, contributions(model, matrix, columns)))
 
 
 def contributions(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
@@ -104,6 +105,17 @@ def sigmoid(logit: FloatArray) -> FloatArray:
     """
     bounded = np.clip(np.ascontiguousarray(logit), -LARGEST_LOGIT, LARGEST_LOGIT)
     return np.asarray(1.0 / (1.0 + np.exp(-bounded)))
+
+
+def _added(bias: float, parts: FloatArray) -> FloatArray:
+    """`bias` plus each row of `parts` in order. Both ways add in that order, so their bits agree; `np.sum` does not."""
+    if parts.size > 0 and parts.shape[1] < FEW_ROWS:
+        parts[0] += bias
+        return np.asarray(np.add.accumulate(parts, axis=0)[-1])
+    logit = np.full(parts.shape[1], bias)
+    for part in parts:
+        logit += part
+    return logit
 
 
 @lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out

@@ -12,5 +12,5 @@ class SuiteSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     require_kafka: Annotated[
         bool,
-        setting("Whether tests on Apache Kafka fail, instead of being skipped, on a machine without Java or Maven."),
+        setting("Whether a test fails, not is skipped, when Apache Kafka or another service it needs is missing."),
     ] = False

@@ -50,7 +50,7 @@ class ModelWatch:
         try:
             sealed = await self._store.fetch(name, version)
             if sealed:
-                self._documents[name] = decode(open_sealed(sealed, self._keyring), LAYOUT)
+                self._documents[name] = _expected(name, version, decode(open_sealed(sealed, self._keyring), LAYOUT))
         except ModelRefusedError as error:
             MODELS_REFUSED.labels(name).inc()
             log.error("a model was refused, the old one stays", name=name, version=version, error=str(error))
@@ -80,6 +80,19 @@ class ModelWatch:
             except StoreUnavailableError as error:
                 log.warning("redis does not answer, the models in force stay", error=str(error))
             await asyncio.sleep(LIVE_POLL_S)
+
+
+def _expected(name: str, version: str, document: Document) -> Document:
+    """A signature says who wrote a document, not where it belongs.
+
+    Raises:
+        ModelRefusedError: it is another model, or another version of it.
+    """
+    if (document.name, document.version) != (name, version):
+        raise ModelRefusedError(
+            f"Model {name} {version} holds {document.name} {document.version}. Let the learner publish it again."
+        )
+    return document
 
 
 def _models_of(documents: dict[str, Document]) -> Models:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stream.features.columns import NATURAL_COLUMNS, natural
 from tests import oracle_features as oracle
-from tests.unit.features.histories import CATEGORIES, CUSTOMERS, DAY_MS, folded, histories
+from tests.unit.features.histories import CATEGORIES, CUSTOMERS, DAY_MS, START_MS, folded, histories
 
 quick = settings(max_examples=150, deadline=None)
 
@@ -22,6 +22,18 @@ def test_every_stored_number_is_what_the_oracle_counts(history):
     for row in range(CUSTOMERS):
         for name, value in oracle.stored(events_of(row, history), CATEGORIES).items():
             np.testing.assert_array_equal(states["features"][name][row], value, err_msg=name)
+
+
+@quick
+@given(st.lists(st.integers(0, 700), min_size=1, max_size=40))
+def test_purchase_days_are_those_of_the_oracle_however_days_cross_words_and_come_late(days):
+    line = {"product_id": "a", "quantity": 1, "unit_price": "1"}
+    order = {"type": "purchase", "currency": "GBP", "lines": [line]}
+    times_ms = [START_MS + day * DAY_MS for day in days]
+    history = [(0, {"event_id": f"e{at}", "event_time_ms": time_ms, **order}) for at, time_ms in enumerate(times_ms)]
+    expected = oracle.stored(events_of(0, history))["purchase_days"]
+    assert folded(history)["features"]["purchase_days"][0].tolist() == expected
+    assert folded(*([each] for each in history))["features"]["purchase_days"][0].tolist() == expected
 
 
 @quick

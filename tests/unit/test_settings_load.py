@@ -143,8 +143,8 @@ class TestModelKeys:
     def test_without_any_a_process_does_not_begin(self, empty_folder):
         assert refusal(load_worker_settings) == (
             "EBB_MODEL_KEYS is not set and EBB_MODEL_KEYS_FILE='.ebb/model-keys' cannot be read: "
-            "No such file or directory. `ebb up` makes the file, or write key_id:hexadecimal, several separated by commas into EBB_MODEL_KEYS "
-            "(docs/settings.md)."
+            "No such file or directory. `ebb up` makes the file, or write key_id:hexadecimal, "
+            "several separated by commas into EBB_MODEL_KEYS (docs/settings.md)."
         )
 
     def test_but_a_lookup_does(self, empty_folder):

@@ -23,9 +23,11 @@ def order(name, day, product="a", hour=0):
 
 
 def test_a_purchase_older_than_512_days_leaves_no_trace_in_the_days():
-    old_first = folded([order("a", 0), order("b", 511), order("c", 512)])
-    late = folded([order("b", 511), order("c", 512), order("a", 0)])
-    assert old_first["features"]["purchase_days"].tolist() == late["features"]["purchase_days"].tolist()
+    first, second, third = order("a", 0), order("b", 511), order("c", 512)
+    together = folded([first, second, third])
+    assert together.tobytes() == folded([first], [second], [third]).tobytes()
+    late = folded([second, third, first])
+    assert late["features"]["purchase_days"].tolist() == together["features"]["purchase_days"].tolist()
     found = natural(late, START_MS + 600 * DAY_MS)
     assert found["purchase_days"][0] == 2
     assert found["mean_gap_days"][0] == 1

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -129,3 +130,14 @@ def test_parquet_with_typed_columns_tells_the_same_as_text(tmp_path, read):
     rows.to_parquet(tmp_path / "orders.parquet")
     typed = read_history([tmp_path / "orders.parquet"], "generic", "EUR")
     assert typed.events == read("1,17850,2024-03-01 08:00,7,1,0.3", "2,,2024-03-01 09:00,8,2,1.1").events
+
+
+def test_the_example_of_the_documentation_is_read_as_it_says(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "your-own-data.md").read_text()
+    (tmp_path / "orders.csv").write_text(page.split("```csv\n")[1].split("```")[0])
+    history = read_history([tmp_path / "orders.csv"], "generic", "EUR")
+    assert [(event.event_id, event.customer_id, len(event.lines)) for event in history.events] == [
+        ("1001", "ada", 2),
+        ("1002", None, 1),
+        ("1001:refund", "ada", 1),
+    ]

@@ -1,0 +1,42 @@
+"""What both processes do before they start."""
+
+import structlog
+from prometheus_client import CollectorRegistry, start_http_server
+
+from ebb.topic_admin import create_topics
+from stream.errors import ServiceError
+from stream.features.layout import LAYOUT
+from stream.ports import Deployment
+from stream.redis_store.deployment import check_deployment
+from stream.settings.common import ProcessSettings
+
+log = structlog.get_logger()
+
+
+def prepare(settings: ProcessSettings) -> None:
+    """See that Redis is the one of this deployment, and that the topics exist.
+
+    Raises:
+        EbbError: Redis or Kafka is away, or is not what the settings say.
+    """
+    check_deployment(settings.redis_url, Deployment(settings.partitions, settings.clock, LAYOUT))
+    created = create_topics(settings.kafka_servers, settings.partitions)
+    if created:
+        log.info("topics created", topics=created)
+
+
+def serve_metrics(settings: ProcessSettings, port: int, registry: CollectorRegistry) -> None:
+    """Serve metrics for Prometheus; port 0 serves none.
+
+    Raises:
+        ServiceError: the port is taken.
+    """
+    if not port:
+        return
+    try:
+        start_http_server(port, addr=settings.metrics_host, registry=registry)
+    except OSError as error:
+        raise ServiceError(
+            f"Metrics cannot be served on {settings.metrics_host}:{port}: {error.strerror}. "
+            "Set EBB_METRICS_PORT to a free port, or to 0 for none."
+        ) from error

@@ -1,0 +1,58 @@
+"""The worker process, put together from its settings."""
+
+import os
+import socket
+import uuid
+
+from ebb.compose.starting import prepare, serve_metrics
+from schemas.decode import DecodeRules
+from schemas.money import exponent_of
+from stream.actions.alerts import ChurnRule
+from stream.chunk import Rules
+from stream.metrics.worker import REGISTRY
+from stream.redis_store.partition import RedisPartitionStore
+from stream.redis_store.registry import RedisModelStore
+from stream.settings.worker import WorkerSettings
+from stream.signing import Keyring
+from stream.worker.lane import LaneLimits
+from stream.worker.process import WorkerPlan, WorkerProcess
+from stream.worker.running import run_until_stopped
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Run a worker until it is stopped.
+
+    Raises:
+        EbbError: Redis or Kafka is not what the settings say, or the worker refused to go on.
+    """
+    prepare(settings)
+    serve_metrics(settings, settings.metrics_port, REGISTRY)
+    rules = Rules(
+        currency=settings.currency,
+        exponent=exponent_of(settings.currency),
+        categories=settings.categories,
+        churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
+        decide_every_ms=settings.decide_every_ms,
+    )
+    plan = WorkerPlan(
+        group=settings.worker_group,
+        servers=settings.kafka_servers,
+        session_timeout_ms=settings.session_timeout_ms,
+        partitions=settings.partitions,
+        live=settings.clock == "live",
+        lockstep=settings.lockstep,
+        idempotent=settings.kafka_idempotent,
+        due_at_once=settings.due_limit,
+        limits=LaneLimits(settings.chunk_records, settings.chunk_bytes, settings.queue_bytes, settings.tick_ms),
+        rules=rules,
+        decoding=DecodeRules(
+            currency=settings.currency,
+            earliest_event_time_ms=settings.earliest_event_ms,
+            latest_lead_ms=settings.latest_lead_ms,
+        ),
+        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+        store_of=lambda partition: RedisPartitionStore(settings.redis_url, partition),
+        models=RedisModelStore(settings.redis_url),
+        keyring=Keyring.from_text(settings.model_keys),
+    )
+    run_until_stopped(lambda loop: WorkerProcess(plan, loop))
