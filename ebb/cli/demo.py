@@ -1,0 +1,82 @@
+"""`ebb demo`: the main job on a real retailer's history, on this machine."""
+
+from importlib.resources import files as packaged
+from pathlib import Path
+
+import click
+
+from ebb.cli.errors import told
+from ebb.cli.replay import quiet_kafka
+from ebb.services.local import FOLDER
+from offline.sources import SOURCES
+from stream.errors import SourceError
+
+EXAMPLE = Path("examples/online_retail/online_retail_2009-12_2010-12.parquet")
+KAFKA_PORT, REDIS_PORT = 9092, 6379
+
+NEXT = """next, with everything running on the live clock (ebb demo --keep; ebb down stops it):
+  ebb lookup {customer}       one customer
+  ebb segments                all segments
+  ebb at-risk -n 20           who is worth a call
+your own data: ebb demo --history FILE --source online_retail   (docs/your-own-data.md)"""
+
+KEPT = """everything runs on the live clock now; stop it with: ebb down
+  ebb lookup {customer}
+  ebb segments
+  ebb at-risk -n 20"""
+
+
+@click.command()
+@click.option("--history", "histories", multiple=True, type=click.Path(path_type=Path), help="A history of your own; may be given several times.")
+@click.option("--source", type=click.Choice(list(SOURCES)), default="online_retail", show_default=True, help="What kind of files they are.")
+@click.option("--columns", default="", metavar="OURS=THEIRS,…", help="Which column of the files is which of ours.")
+@click.option("--currency", default="GBP", show_default=True, help="The one currency of all money.")
+@click.option("--kafka-port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True, help="Port of the embedded broker.")
+@click.option("--redis-port", type=click.IntRange(1, 65_535), default=REDIS_PORT, show_default=True, help="Port of the embedded Redis.")
+@click.option("--keep", is_flag=True, help="Leave everything running on the live clock.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, the last line.")
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE…]")
+@told
+def demo(
+    histories: tuple[Path, ...],
+    source: str,
+    columns: str,
+    currency: str,
+    kafka_port: int,
+    redis_port: int,
+    keep: bool,
+    as_json: bool,
+    more: tuple[Path, ...],
+) -> None:
+    """Replay a year of a real retailer through broker, worker, learner and Redis, and show what it taught.
+
+    Exits with 1 if what Redis holds differs from the history.
+    """
+    from ebb.demo.deployment import Ports
+    from ebb.demo.results import as_json as encoded
+    from ebb.demo.run import DemoPlan, run_demo
+    from ebb.demo.screen import summary
+
+    quiet_kafka()
+    files = (*histories, *more) or (example_history(),)
+    results = run_demo(DemoPlan(files, source, columns, currency, Path(FOLDER), Ports(kafka_port, redis_port), keep))
+    if not as_json:
+        click.echo(summary(results, currency))
+        customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
+        click.echo("\n" + (KEPT if keep else NEXT).format(customer=customer))
+    else:
+        click.echo(encoded(results))
+    if results.parity.mismatches:
+        raise click.exceptions.Exit(1)
+
+
+def example_history() -> Path:
+    """The year of Online Retail II in the repository.
+
+    Raises:
+        SourceError: the package is installed without the repository.
+    """
+    path = Path(str(packaged("ebb"))).parent / EXAMPLE
+    if not path.exists():
+        raise SourceError(f"{path} is not there: the example is part of the repository. Give a history with --history FILE.")
+    return path

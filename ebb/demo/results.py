@@ -1,0 +1,145 @@
+"""What the demo shows at its end, gathered from Redis, Kafka and the history."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from ebb.cli.verify import parity_of
+from ebb.demo.figures import AlertFigures, alert_figures, changes_per_customer_year, purchases_by_customer
+from ebb.lookup import Lookup, Page, SegmentSize, View
+from offline.broker import broker_errors, end_offsets
+from offline.history import History
+from offline.verify import Parity
+from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, SegmentChanged
+from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
+from stream.features.layout import LAYOUT
+from stream.outcomes.declaration import CHURN_30D
+from stream.redis_store.inspection import shop_totals
+from stream.redis_store.registry import RedisModelStore
+from stream.scoring.documents import RIVER_LOGISTIC, Judged, OutcomeDocument, decode
+from stream.settings.common import CommonSettings
+from stream.signing import Keyring, open_sealed
+
+AT_RISK_SHOWN = 10
+
+_Message = ChurnAlertOpened | ChurnAlertClosed | SegmentChanged
+_decoder = msgspec.json.Decoder(_Message)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a demo has found out."""
+
+    totals: Mapping[str, int]
+    segments: Page[SegmentSize]
+    at_risk: Page[View]
+    alerts: AlertFigures
+    changes_per_customer_year: float
+    model: OutcomeDocument | None
+    parity: Parity
+    elapsed_s: float
+
+    @property
+    def events_per_s(self) -> float:
+        """Applied events over the time from the first published to the last applied."""
+        return self.totals.get("events", 0) / self.elapsed_s
+
+
+def gather(history: History, settings: CommonSettings, keyring: Keyring, elapsed_s: float) -> Results:
+    """Read everything once the replay is applied.
+
+    Raises:
+        EbbError: Redis or Kafka does not answer.
+    """
+    bought_ms = purchases_by_customer(history.events)
+    end_ms = history.summary.last_ms
+    messages = published(list(settings.kafka_servers), (CHURN_ALERTS, SEGMENT_CHANGES))
+    opened = [message for message in messages if isinstance(message, ChurnAlertOpened)]
+    changes = [message for message in messages if isinstance(message, SegmentChanged)]
+    totals = shop_totals(settings.redis_url)
+    segmented_from_ms = min((change.changed_ms for change in changes), default=end_ms)
+    with Lookup(settings.redis_url) as lookup:
+        segments, at_risk = lookup.segments(), lookup.at_risk(AT_RISK_SHOWN)
+    return Results(
+        totals=totals,
+        segments=segments,
+        at_risk=at_risk,
+        alerts=alert_figures(opened, bought_ms, end_ms),
+        changes_per_customer_year=changes_per_customer_year(
+            totals.get("segment_changes", 0), bought_ms, segmented_from_ms, end_ms
+        ),
+        model=asyncio.run(_champion(settings.redis_url, keyring)),
+        parity=parity_of(history, settings),
+        elapsed_s=elapsed_s,
+    )
+
+
+def published(servers: list[str], topics: tuple[str, ...]) -> list[_Message]:
+    """All messages of some output topics, partition by partition."""
+    ends = {place: end for place, end in end_offsets(servers, topics).items() if end}
+    with broker_errors(servers), closing(KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)) as consumer:
+        places = [TopicPartition(*place) for place in ends]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        messages: list[_Message] = []
+        while any(consumer.position(place) < ends[place.topic, place.partition] for place in places):
+            for records in consumer.poll(timeout_ms=500).values():
+                messages.extend(_decoder.decode(record.value) for record in records)
+    return messages
+
+
+async def _champion(redis_url: str, keyring: Keyring) -> OutcomeDocument | None:
+    store = RedisModelStore(redis_url)
+    try:
+        champions = await store.champions([CHURN_30D.name])
+        if CHURN_30D.name not in champions:
+            return None
+        sealed = await store.fetch(CHURN_30D.name, champions[CHURN_30D.name][0])
+        document = decode(open_sealed(sealed, keyring), LAYOUT)
+        return document if isinstance(document, OutcomeDocument) else None
+    finally:
+        await store.close()
+
+
+def as_json(results: Results) -> bytes:
+    """The one object `ebb demo --json` ends with."""
+    totals = results.totals
+    return msgspec.json.encode(
+        {
+            "events": totals.get("events", 0),
+            "customers": totals.get("customers", 0),
+            "guest_events": totals.get("guest_events", 0),
+            "segments": {size.name: size.customers for size in results.segments},
+            "churn_alerts": totals.get("churn_alerts", 0),
+            "segment_changes": totals.get("segment_changes", 0),
+            "dead_letters": totals.get("dead_letters", 0),
+            "duplicates": totals.get("duplicates", 0),
+            "events_per_s": round(results.events_per_s, 1),
+            "churn_model": _model(results.model),
+            "parity": {"customers": results.parity.customers, "mismatches": len(results.parity.mismatches)},
+        }
+    )
+
+
+def _model(document: OutcomeDocument | None) -> dict[str, Any]:
+    """How the churn model has done on snapshots it scored itself, and its floors on the same ones."""
+    metrics: Mapping[str, Judged] = document.metrics if document else {}
+    own = metrics.get(RIVER_LOGISTIC)
+    return {
+        "version": document.version if document else "none",
+        "serving": document.serving if document else None,
+        "labels": document.labels if document else 0,
+        "judged": own.rows if own else 0,
+        "auc": own.auc if own else None,
+        "log_loss": own.log_loss if own else None,
+        "floors": {
+            name: {"auc": judged.auc, "log_loss": judged.log_loss}
+            for name, judged in metrics.items()
+            if name != RIVER_LOGISTIC
+        },
+    }

@@ -1,0 +1,53 @@
+"""Ebb's own processes as services: a worker or a learner of this machine."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ebb.services.ports import LOOPBACK, is_open
+from ebb.services.service import Service
+
+
+class EbbProcess(Service):
+    """`ebb worker` or `ebb learner` with settings of its own; ready when it serves its metrics.
+
+    Args:
+        name: the command to run.
+        folder: for its log.
+        settings: EBB_* variables; those of our own environment are not handed on.
+        port: for its metrics.
+    """
+
+    stop_within_s = 15.0
+
+    def __init__(self, name: str, folder: Path, settings: Mapping[str, str], port: int | None = None) -> None:
+        super().__init__(folder, port)
+        self.name = name  # type: ignore[misc] - one class, two processes
+        self._settings = settings
+
+    @property
+    def address(self) -> str:
+        """Where Prometheus finds its metrics."""
+        return f"http://{LOOPBACK}:{self.port}/metrics"
+
+    def prepare(self) -> list[str]:
+        """The command of this very installation."""
+        return [sys.executable, "-m", "ebb", self.name]
+
+    def environ(self) -> Mapping[str, str]:
+        """Our environment without settings of ours, and the given ones."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EBB_")}
+        return inherited | dict(self._settings) | {"EBB_METRICS_PORT": str(self.port)}
+
+    def answers(self) -> bool:
+        """Whether its metrics are served: it has seen Redis and Kafka then."""
+        return is_open(self.port)
+
+    def has_ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def last_words(self) -> str:
+        """What it said last, for an error message."""
+        return self._last_words()
