@@ -22,6 +22,7 @@ lint: $(READY) ## style, types and rings
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	@! grep -n "://" requirements.lock || { echo "requirements.lock names a host: run make lock"; exit 1; }
 
 format: $(READY) ## bring all Python files into form
 	$(RUN)/ruff check --fix --exit-zero .
@@ -39,7 +40,6 @@ lock: $(READY) ## write requirements.lock from pyproject.toml
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --extra embedded --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-cache \
 		--upgrade --fork-strategy fewest --output-file requirements.lock
-	@! grep -n "://" requirements.lock || { echo "requirements.lock names a host"; exit 1; }
 
 clean: ## remove .venv and everything that was built or cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache deploy/kafka-test/libs deploy/kafka-test/.m2

@@ -14,16 +14,12 @@ from stream.errors import SourceError
 EXAMPLE = Path("examples/online_retail/online_retail_2009-12_2010-12.parquet")
 KAFKA_PORT, REDIS_PORT = 9092, 6379
 
-NEXT = """next, with everything running on the live clock (ebb demo --keep; ebb down stops it):
-  ebb lookup {customer}       one customer
-  ebb segments                all segments
-  ebb at-risk -n 20           who is worth a call
-your own data: ebb demo --history FILE --source online_retail   (docs/your-own-data.md)"""
-
-KEPT = """everything runs on the live clock now; stop it with: ebb down
-  ebb lookup {customer}
-  ebb segments
-  ebb at-risk -n 20"""
+COMMANDS = (
+    ("ebb lookup {customer}", "one customer, and why"),
+    ("ebb segments", "all segments"),
+    ("ebb at-risk -n 20", "whom to call first"),
+)
+OWN_DATA = "your own data: ebb demo --history FILE --source online_retail   (docs/your-own-data.md)"
 
 
 @click.command()
@@ -63,11 +59,23 @@ def demo(
     if not as_json:
         click.echo(summary(results, currency))
         customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
-        click.echo("\n" + (KEPT if keep else NEXT).format(customer=customer))
+        click.echo("\n" + next_steps(customer, keep))
     else:
         click.echo(encoded(results))
     if results.parity.mismatches:
         raise click.exceptions.Exit(1)
+
+
+def next_steps(customer: str, kept: bool) -> str:
+    """What to try next."""
+    first = (
+        "everything runs on the live clock now, until `ebb down`:"
+        if kept
+        else "next: ebb demo --keep leaves everything running on the live clock, until `ebb down`; then"
+    )
+    shown = [(command.format(customer=customer), what) for command, what in COMMANDS]
+    width = max(len(command) for command, _ in shown)
+    return "\n".join([first, *(f"  {command:<{width}}   {what}" for command, what in shown), OWN_DATA])
 
 
 def example_history() -> Path:

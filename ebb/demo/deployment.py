@@ -1,6 +1,7 @@
 """The demo's deployment: embedded broker and Redis, a worker and a learner as processes of their own."""
 
 import fcntl
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.local import run_in_background
 from ebb.services.model_keys import ensure_model_keys
-from ebb.services.ports import free_port, is_free
+from ebb.services.ports import free_port, is_free, require_free
 from ebb.services.running import RunningProcesses
 from ebb.services.service import Service
 from ebb.topic_admin import create_topics
@@ -67,7 +68,10 @@ class DemoDeployment:
         }
 
     def start(self) -> None:
-        """Start everything on the replay clock, in lockstep."""
+        """Start everything empty, on the replay clock, in lockstep: a Redis of another run has positions in topics that are gone."""
+        for service in (self.broker, self.redis):
+            require_free(service.port, service.name, service.port_option)
+            shutil.rmtree(service.folder, ignore_errors=True)
         self._start(self.broker)
         self._start(self.redis)
         create_topics([self.broker.address], PARTITIONS)

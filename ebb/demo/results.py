@@ -82,6 +82,8 @@ def gather(history: History, settings: CommonSettings, keyring: Keyring, elapsed
 def published(servers: list[str], topics: tuple[str, ...]) -> list[_Message]:
     """All messages of some output topics, partition by partition."""
     ends = {place: end for place, end in end_offsets(servers, topics).items() if end}
+    if not ends:
+        return []
     with broker_errors(servers), closing(KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)) as consumer:
         places = [TopicPartition(*place) for place in ends]
         consumer.assign(places)

@@ -12,6 +12,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 SEGMENTS = (
     "Unsegmented",
     "Champions",
@@ -34,6 +37,9 @@ NEW_TIMES_TYPICAL = (
 OFTEN_SIGMAS = 0.8
 GOOD_FREQUENCY_SIGMAS = 0.1
 CHAMPION_SHARE_OF_BEST = 0.75
+
+ACTIVE_WITHIN_DAYS = 120.0  # a rich customer's spend outweighs any silence; four months are long in every segment of the active
+NEW_AT_MOST_DAYS = 120.0  # twice what makes a centre new: a customer between two centres does not stay new for a year
 
 
 class Centre(NamedTuple):
@@ -141,6 +147,46 @@ def was_good(centre: Centre) -> bool:
     False
     """
     return centre.frequency > GOOD_FREQUENCY_SIGMAS and centre.spend > 0.0
+
+
+class Standing(NamedTuple):
+    """Customers as `fits` reads them, shape (customers,) each: days, and standard deviations above the average."""
+
+    silence_days: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    spend: NDArray[np.float64]
+    tenure_days: NDArray[np.float64]
+
+
+def fits(codes: NDArray[np.uint8], customers: Standing) -> NDArray[np.bool_]:
+    """Which names a customer may have, wherever it lies between the centres.
+
+    Silent for more than 120 days it needs attention, or is At Risk; it is At Risk if it bought oftener and spent more than
+    the average. 120 days after its first purchase it is not new.
+
+    Args:
+        codes: shape (centres,), indices into `SEGMENTS`.
+        customers: shape (customers,) each.
+
+    Returns:
+        Shape (centres, customers).
+
+    A great customer silent for 266 days, and one of the same tenure that bought five days ago:
+
+    >>> codes = np.array([CODE_OF[name] for name in ("Champions", "New Customers", "At Risk", "Need Attention")], np.uint8)
+    >>> fits(codes, Standing(*map(np.array, ([266.0, 5.0], [2.0, 2.0], [3.0, 3.0], [300.0, 300.0]))))
+    array([[False,  True],
+           [False, False],
+           [ True,  True],
+           [False,  True]])
+    """
+    silent = customers.silence_days > ACTIVE_WITHIN_DAYS
+    good = (customers.frequency > GOOD_FREQUENCY_SIGMAS) & (customers.spend > 0.0)
+    names = codes[:, None]
+    of_active = (names != CODE_OF["At Risk"]) & (names != CODE_OF["Need Attention"])
+    unfit = (of_active & silent) | ((names == CODE_OF["Need Attention"]) & silent & good)
+    unfit |= (names == CODE_OF["New Customers"]) & (customers.tenure_days > NEW_AT_MOST_DAYS)
+    return ~unfit
 
 
 def _name(centre: Centre, best: float) -> str:

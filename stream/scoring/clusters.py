@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.customers.segments import CODE_OF
+from stream.customers.segments import CODE_OF, Standing, fits
+from stream.features.columns import SEGMENT_COLUMNS
 from stream.scoring.documents import SegmentDocument
 
 FloatArray = NDArray[np.float64]
@@ -19,7 +20,8 @@ def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Cod
     """Segment codes of customers, given the ones they have.
 
     A customer moves only when the nearest centre of another name is at least `MARGIN` nearer than the nearest centre of
-    its own; a customer whose name no centre has goes to the nearest.
+    its own; a customer whose name no centre has goes to the nearest. Centres whose name does not fit the customer
+    (`fits`) do not count, unless there are no others.
 
     Args:
         document: the named centres.
@@ -36,12 +38,25 @@ def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Cod
     array([1, 6, 1], dtype=uint8)
     """
     names, centres = _centres(document)
-    distances = _distances(document, centres, matrix)
+    distances = _fitting(document, names, matrix, _distances(document, centres, matrix))
     own = names[:, None] == current
     nearest_own = np.where(own, distances, np.inf).min(axis=0)
     others = np.where(own, np.inf, distances)
     moves = others.min(axis=0) < (1.0 - MARGIN) * nearest_own
     return np.where(moves, names[others.argmin(axis=0)], current).astype(np.uint8)
+
+
+def _fitting(document: SegmentDocument, names: Codes, matrix: FloatArray, distances: FloatArray) -> FloatArray:
+    """The distances, infinite to centres whose name does not fit; documents of other columns fit everybody."""
+    if document.columns != SEGMENT_COLUMNS:
+        return distances
+    silence, frequency, spend, tenure = matrix.T
+    means, scales = document.means, document.scales
+    standing = Standing(
+        np.expm1(silence), (frequency - means[1]) / scales[1], (spend - means[2]) / scales[2], np.expm1(tenure)
+    )
+    fitting = fits(names, standing)
+    return np.where(fitting | ~fitting.any(axis=0), distances, np.inf)
 
 
 @lru_cache(maxsize=8)  # one document is in force at a time
