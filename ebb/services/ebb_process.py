@@ -23,7 +23,7 @@ class EbbProcess(Service):
 
     def __init__(self, name: str, folder: Path, settings: Mapping[str, str], port: int | None = None) -> None:
         super().__init__(folder, port)
-        self.name = name  # type: ignore[misc] - one class, two processes
+        self.name = name
         self._settings = settings
 
     @property

@@ -30,7 +30,7 @@ class Service(ABC):
         port: the port to serve; a free one when absent.
     """
 
-    name: ClassVar[str]
+    name: str
     port_option: ClassVar[str] = "give another port"
     ready_within_s: ClassVar[float] = 30.0
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM

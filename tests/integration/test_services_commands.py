@@ -15,9 +15,21 @@ from kafka.admin import NewTopic
 
 from ebb.services.kafka_libraries import kafka_libraries
 from ebb.services.ports import free_port, is_open
-from ebb.services.processes import ProcessIdentity
+from ebb.services.processes import TIED, ProcessIdentity
 
 EBB = [sys.executable, "-c", "from ebb.cli import main; main()"]
+
+GUARD = """
+import fcntl, pathlib, sys
+from ebb.services.running import RunningProcesses
+sys.stdin.read()
+processes = RunningProcesses(pathlib.Path(sys.argv[1]))
+processes.folder.mkdir(exist_ok=True)
+with (processes.folder / "services.lock").open("w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    processes.end_all()
+"""
+"""Ends what runs in a folder when its input is closed: by the fixture, or by the kernel when the test run is killed."""
 
 
 class Project:
@@ -37,8 +49,9 @@ class Project:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        tied = [sys.executable, "-I", "-S", str(TIED), str(os.getpid()), *EBB]
         return subprocess.Popen(
-            [*EBB, *arguments], cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, text=True
+            [*tied, *arguments], cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, text=True
         )
 
     def running(self) -> dict[str, ProcessIdentity]:
@@ -52,9 +65,12 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path):
-    made = Project(tmp_path)
-    yield made
-    made.ebb("down")
+    guard = subprocess.Popen(
+        [sys.executable, "-c", GUARD, str(tmp_path / ".ebb")], stdin=subprocess.PIPE, start_new_session=True
+    )
+    yield Project(tmp_path)
+    guard.communicate()
+    assert guard.returncode == 0
 
 
 def test_up_starts_both_and_down_ends_both(project):
