@@ -7,6 +7,10 @@ import click
 
 from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
+from ebb.demo.deployment import Ports
+from ebb.demo.results import as_json as encoded
+from ebb.demo.run import DemoPlan, run_demo
+from ebb.demo.screen import summary
 from ebb.services.local import FOLDER
 from offline.sources import SOURCES
 from stream.errors import SourceError
@@ -23,17 +27,42 @@ OWN_DATA = "your own data: ebb demo --history FILE --source online_retail   (doc
 
 
 @click.command()
-@click.option("--history", "histories", multiple=True, type=click.Path(path_type=Path), help="A history of your own; may be given several times.")
-@click.option("--source", type=click.Choice(list(SOURCES)), default="online_retail", show_default=True, help="What kind of files they are.")
+@click.option(
+    "--history",
+    "histories",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A history of your own; may be given several times.",
+)
+@click.option(
+    "--source",
+    type=click.Choice(list(SOURCES)),
+    default="online_retail",
+    show_default=True,
+    help="What kind of files they are.",
+)
 @click.option("--columns", default="", metavar="OURS=THEIRS,…", help="Which column of the files is which of ours.")
 @click.option("--currency", default="GBP", show_default=True, help="The one currency of all money.")
-@click.option("--kafka-port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True, help="Port of the embedded broker.")
-@click.option("--redis-port", type=click.IntRange(1, 65_535), default=REDIS_PORT, show_default=True, help="Port of the embedded Redis.")
+@click.option(
+    "--kafka-port",
+    type=click.IntRange(1, 65_535),
+    default=KAFKA_PORT,
+    show_default=True,
+    help="Port of the embedded broker.",
+)
+@click.option(
+    "--redis-port",
+    type=click.IntRange(1, 65_535),
+    default=REDIS_PORT,
+    show_default=True,
+    help="Port of the embedded Redis.",
+)
 @click.option("--keep", is_flag=True, help="Leave everything running on the live clock.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, the last line.")
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE…]")
 @told
 def demo(
+    *,
     histories: tuple[Path, ...],
     source: str,
     columns: str,
@@ -48,11 +77,6 @@ def demo(
 
     Exits with 1 if what Redis holds differs from the history.
     """
-    from ebb.demo.deployment import Ports
-    from ebb.demo.results import as_json as encoded
-    from ebb.demo.run import DemoPlan, run_demo
-    from ebb.demo.screen import summary
-
     quiet_kafka()
     files = (*histories, *more) or (example_history(),)
     results = run_demo(DemoPlan(files, source, columns, currency, Path(FOLDER), Ports(kafka_port, redis_port), keep))
@@ -86,5 +110,7 @@ def example_history() -> Path:
     """
     path = Path(str(packaged("ebb"))).parent / EXAMPLE
     if not path.exists():
-        raise SourceError(f"{path} is not there: the example is part of the repository. Give a history with --history FILE.")
+        raise SourceError(
+            f"{path} is not there: the example is part of the repository. Give a history with --history FILE."
+        )
     return path

@@ -1,4 +1,4 @@
-"""How commands fail: one line on standard error and exit code 1 for what a person can mend; bugs keep their traceback."""
+"""How commands fail: one line and exit code 1 for what a person can mend; a bug keeps its traceback."""
 
 import sys
 from collections.abc import Callable

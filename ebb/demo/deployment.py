@@ -35,6 +35,18 @@ class Ports:
     redis: int
 
 
+class DemoBroker(EmbeddedBroker):
+    """The embedded broker, on the demo's port."""
+
+    port_option = "choose another with --kafka-port"
+
+
+class DemoRedis(EmbeddedRedis):
+    """The embedded Redis, on the demo's port."""
+
+    port_option = "choose another with --redis-port"
+
+
 @dataclass
 class DemoDeployment:
     """What runs. `stay` says that it outlives the command, to be ended by `ebb down`."""
@@ -43,16 +55,15 @@ class DemoDeployment:
     ports: Ports
     currency: str
     stay: bool
-    broker: EmbeddedBroker = field(init=False)
-    redis: EmbeddedRedis = field(init=False)
+    broker: DemoBroker = field(init=False)
+    redis: DemoRedis = field(init=False)
     processes: list[EbbProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        """Everything is kept below `.ebb/demo`."""
         home = self.folder / "demo"
-        self.broker = EmbeddedBroker(home / EmbeddedBroker.name, self.ports.kafka, binaries=self.folder / "bin")
-        self.redis = EmbeddedRedis(home / EmbeddedRedis.name, self.ports.redis)
-        self.broker.port_option = "choose another with --kafka-port"  # type: ignore[misc] - said of this one alone
-        self.redis.port_option = "choose another with --redis-port"  # type: ignore[misc]
+        self.broker = DemoBroker(home / EmbeddedBroker.name, self.ports.kafka, binaries=self.folder / "bin")
+        self.redis = DemoRedis(home / EmbeddedRedis.name, self.ports.redis)
 
     @property
     def settings(self) -> CommonSettings:
@@ -68,7 +79,7 @@ class DemoDeployment:
         }
 
     def start(self) -> None:
-        """Start everything empty, on the replay clock, in lockstep: a Redis of another run has positions in topics that are gone."""
+        """Start everything empty, since another run's Redis knows topics that are gone; replay clock, lockstep."""
         for service in (self.broker, self.redis):
             require_free(service.port, service.name, service.port_option)
             shutil.rmtree(service.folder, ignore_errors=True)

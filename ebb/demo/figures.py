@@ -29,7 +29,9 @@ class AlertFigures:
     did_not_buy: float | None
 
 
-def alert_figures(alerts: Sequence[ChurnAlertOpened], bought_ms: Mapping[str, Sequence[int]], end_ms: int) -> AlertFigures:
+def alert_figures(
+    alerts: Sequence[ChurnAlertOpened], bought_ms: Mapping[str, Sequence[int]], end_ms: int
+) -> AlertFigures:
     """Judge every distinct alert by what its customer bought afterwards.
 
     Args:
@@ -66,8 +68,10 @@ def purchases_by_customer(events: Iterable[Event]) -> dict[str, list[int]]:
     return {customer: sorted(times) for customer, times in bought.items()}
 
 
-def changes_per_customer_year(changes: int, bought_ms: Mapping[str, Sequence[int]], segmented_from_ms: int, end_ms: int) -> float:
-    """Segment changes over the years customers have been segmented: from their first purchase, or from the first centres.
+def changes_per_customer_year(
+    changes: int, bought_ms: Mapping[str, Sequence[int]], segmented_from_ms: int, end_ms: int
+) -> float:
+    """Segment changes over the years customers could have a segment: from their first purchase or the first centres on.
 
     >>> changes_per_customer_year(3, {"a": [0], "b": [0]}, 0, round(YEAR_DAYS * DAY_MS))
     1.5

@@ -84,7 +84,10 @@ def published(servers: list[str], topics: tuple[str, ...]) -> list[_Message]:
     ends = {place: end for place, end in end_offsets(servers, topics).items() if end}
     if not ends:
         return []
-    with broker_errors(servers), closing(KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)) as consumer:
+    with (
+        broker_errors(servers),
+        closing(KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)) as consumer,
+    ):
         places = [TopicPartition(*place) for place in ends]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)

@@ -68,7 +68,9 @@ def _alerts(results: Results) -> list[str]:
     alerts = results.alerts
     lines = [f"Churn alerts · {alerts.sent:,} sent, {alerts.per_week:.1f} a week"]
     if alerts.did_not_buy is not None:
-        lines.append(f"  {alerts.did_not_buy:.0%} of {alerts.judged:,} alerted customers did not buy in the next 30 days")
+        lines.append(
+            f"  {alerts.did_not_buy:.0%} of {alerts.judged:,} alerted customers did not buy in the next 30 days"
+        )
     return lines
 
 

@@ -33,7 +33,9 @@ class Look:
         return self.events / self.elapsed_s if self.elapsed_s else 0.0
 
 
-def looks(servers: list[str], redis_url: str, publishing: "Future[Replayed]", check: Callable[[], None]) -> Iterator[Look]:
+def looks(
+    servers: list[str], redis_url: str, publishing: "Future[Replayed]", check: Callable[[], None]
+) -> Iterator[Look]:
     """Look again and again until everything published is applied and sent out.
 
     Raises:

@@ -4,9 +4,14 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from ebb.services.ports import LOOPBACK, is_open
 from ebb.services.service import Service
+
+ERRORS_SHOWN = 3
 
 
 class EbbProcess(Service):
@@ -49,5 +54,16 @@ class EbbProcess(Service):
         return self._process is not None and self._process.poll() is not None
 
     def last_words(self) -> str:
-        """What it said last, for an error message."""
-        return self._last_words()
+        """Why it ended, as it said: its last errors, without their tracebacks."""
+        said = [_event(line) for line in self.log.read_text(errors="replace").splitlines()] if self.log.exists() else []
+        errors = [text for level, text in said if level in {"error", "critical"}][-ERRORS_SHOWN:]
+        return "\n".join([*errors, f"Its log: {self.log}"])
+
+
+def _event(line: str) -> tuple[str, str]:
+    """(level, text) of a log line; a line that is no JSON object is an error: something wrote past the log."""
+    try:
+        entry = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return "error", line
+    return str(entry.get("level")), str(entry.get("error") or entry.get("event"))

@@ -1,7 +1,7 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import structlog
@@ -10,22 +10,15 @@ from schemas.decode import Rejection
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
 from stream.metrics import worker as metrics
-from stream.ports import Head, PartitionStore, SeenBlock
+from stream.ports import Commit, Head, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly, Loaded
 from stream.worker.inbox import Batch
 from stream.worker.publisher import OutboxPublisher
+from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow
 from stream.worker.sorting import Sorted, sort_out
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended: `behind` is the head of a partition that has applied less than we believed."""
-
-    epoch_day: int | None = None
-    behind: Head | None = None
 
 
 class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error of anyone
@@ -33,7 +26,10 @@ class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error 
 
 
 class Applying:
-    """Keeps the partition's event-id windows and version, and turns batches into commits."""
+    """Keeps the partition's event-id windows and version, and turns batches into commits.
+
+    `applied` is how far each topic has been applied by us, whatever Redis says.
+    """
 
     def __init__(
         self,
@@ -59,9 +55,13 @@ class Applying:
                 self._windows[topic] = SeenWindow(await self._store.seen_blocks(topic))
         self._publisher.add(await self._store.outbox())
         self._version = head.version
+        self.applied = {topic: position.next_offset for topic, position in head.positions.items()}
 
-    async def apply(self, batch: Batch, times: StreamTimes, models: Models) -> Outcome:
+    async def apply(self, batch: Batch, times: StreamTimes, models: Models) -> Head | None:
         """Apply `batch` once, in as many commits as its deadlines need.
+
+        Returns:
+            None when it is applied. Else the head of a partition that has applied less than we did.
 
         Raises:
             StoreUnavailableError: Redis is away; call again with the same batch.
@@ -70,60 +70,76 @@ class Applying:
         while True:
             with metrics.STAGE_SECONDS.labels("read").time():
                 head, due = await self._store.begin(times.end_ms, self._due_at_once)
-            if head.version != self._version:
+            known = head.version == self._version
+            behind = self._is_behind(head, batch.previous if known else self.applied)
+            if not known:
                 await self._resync(head)
-                continue
-            if self._is_behind(head, batch):
+            if behind:
                 await self._store.abandon()
-                return Outcome(behind=head)
+                return head
             batch, times = _left(head, batch, times)
+            if not known:
+                continue
             if len(due) >= self._due_at_once:
                 await self._commit(head, Batch([], {}), _only_deadlines(due[-1][1]), due, models)
             elif not batch.records and not due:
                 await self._store.abandon()
-                return Outcome()
-            else:
-                applied = await self._commit(head, batch, times, due, models)
-                if applied is not None:
-                    return Outcome(epoch_day=applied.epoch_day)
+                return None
+            elif await self._commit(head, batch, times, due, models):
+                return None
 
     async def _resync(self, head: Head) -> None:
-        """The partition moved without us: a commit of ours whose answer was lost, or another worker's."""
+        """The partition moved without us: a commit of ours whose answer was lost, another worker's, or an older Redis."""
         await self._store.abandon()
         if head.owner != self._owner:
             raise Fenced(head.owner)
         log.info("partition is at another version, reading it again", partition=self._partition, version=head.version)
+        self._publisher.take_acknowledged()  # Redis may hold others under these numbers; its outbox says what waits
         await self.load(head)
 
-    def _is_behind(self, head: Head, batch: Batch) -> bool:
-        """Whether Redis has applied less of one of the batch's topics than we believed."""
-        return any(
-            topic in head.positions
-            and max(head.positions[topic].next_offset, self._log_starts.get(topic, 0)) < previous
-            for topic, previous in batch.previous.items()
-        )
+    def _is_behind(self, head: Head, expected: Mapping[str, int]) -> bool:
+        """Whether Redis has applied less of a topic than expected."""
+        return any(offset > self.resume_offset(head, topic) for topic, offset in expected.items())
+
+    def resume_offset(self, head: Head, topic: str) -> int:
+        """Where a topic goes on: where Redis is, or where the log begins."""
+        known = head.positions.get(topic)
+        return max(known.next_offset if known else 0, self._log_starts.get(topic, 0))
 
     async def _commit(
         self, head: Head, batch: Batch, times: StreamTimes, due: list[tuple[str, int]], models: Models
-    ) -> Applied | None:
-        """One commit; None when somebody else was faster."""
+    ) -> bool:
+        """One commit; False when somebody else was faster."""
         found = sort_out(batch.records, self._windows)
         with metrics.STAGE_SECONDS.labels("read").time():
             loaded = await self._load(found, due, times)
         with metrics.STAGE_SECONDS.labels("step").time():
             applied = self._assembly.apply(head, batch, found, loaded, times, models)
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
-        forget = self._publisher.take_acknowledged()
-        commit = replace(applied.commit, seen=seen, forget_outbox=forget)
-        with metrics.STAGE_SECONDS.labels("commit").time():
-            done = await self._store.commit(head, commit)
-        if not done:
+        if not await self._store_changes(head, replace(applied.commit, seen=seen)):
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
-            self._publisher.give_back(forget)
-            return None
+            return False
         self._committed(head, applied, found, seen)
         self._count(batch, found, applied, len(due))
-        return applied
+        return True
+
+    async def _store_changes(self, head: Head, commit: Commit) -> bool:
+        """Commit, and let the store forget what the broker has."""
+        forget = self._publisher.take_acknowledged()
+        done = False
+        try:
+            with metrics.STAGE_SECONDS.labels("commit").time():
+                done = await self._store.commit(head, replace(commit, forget_outbox=forget))
+        finally:
+            if not done:
+                self._publisher.give_back(forget)
+        return done
+
+    async def forget_acknowledged(self) -> None:
+        """Between two commits: let the store forget what the broker has."""
+        forget = self._publisher.take_acknowledged()
+        if forget:
+            await retrying(lambda: self._store.forget_outbox(forget))
 
     async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes) -> Loaded:
         customers = sorted({event.customer_id or "" for _, event in found.events} | {customer for customer, _ in due})

@@ -39,7 +39,6 @@ class Applied:
 
     commit: Commit
     rejections: list[Rejection]
-    epoch_day: int | None
 
 
 class Assembly:
@@ -75,7 +74,7 @@ class Assembly:
         for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests))).items():
             changes.count(name, count)
         commit = self._commit(head, batch, changes, times, models)
-        return Applied(commit, [rejection for _, rejection in found.invalid], day)
+        return Applied(commit, [rejection for _, rejection in found.invalid])
 
     def _facts(self, events: list[Event], rows: list[int]) -> EventFacts:
         return facts_of(events, rows, self._rules.categories, self._rules.exponent)
@@ -134,7 +133,7 @@ class Assembly:
     def _journal(batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models) -> bytes:
         """Enough to apply the same records again: offset ranges, stream times as runs, models in force."""
         entry = {
-            "offsets": {topic: [offset, positions[topic].next_offset] for topic, offset in batch.previous.items()},
+            "offsets": {record.topic: [batch.previous[record.topic], positions[record.topic].next_offset] for record in batch.records},
             "stream_time_ms": times.end_ms,
             "stream_time_runs": _runs(times.of_record),
             "models": models.versions,

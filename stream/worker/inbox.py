@@ -11,7 +11,7 @@ from schemas.decode import Rejection
 from schemas.topics import CLOCK
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
-from stream.worker.transport import Fetched
+from stream.worker.fetched import Fetched
 
 RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
 
@@ -75,15 +75,18 @@ class Inbox:
     def put(self, fetched: Fetched) -> int:
         """Queue what was fetched; returns the bytes queued for its topic.
 
-        Records fetched before a seek do not continue what is queued and are dropped: they will be fetched again.
+        Records fetched before a seek may leave a gap after what is queued, or repeat it. After a gap they are dropped: they
+        will be fetched again. Of a repetition the part that is new is taken.
         """
         queue = self._queues[fetched.tp.topic]
-        if fetched.previous_offset == queue.tail:
-            queue.tail = fetched.next_offset
-            for raw in fetched.records:
+        if fetched.previous_offset > queue.tail:
+            return queue.queued_bytes
+        for raw in fetched.records:
+            if raw.offset >= queue.tail:
                 size = RECORD_OVERHEAD_BYTES + len(raw.value or b"")
                 queue.records.append((self._decoded(raw), size))
                 queue.queued_bytes += size
+        queue.tail = max(queue.tail, fetched.next_offset)
         return queue.queued_bytes
 
     def _decoded(self, raw: Any) -> LogRecord:
@@ -101,6 +104,11 @@ class Inbox:
     def position(self, topic: str) -> int:
         """The next offset of `topic` that `take` will return."""
         return self._queues[topic].position
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics there are queues for."""
+        return list(self._queues)
 
     def take_live(self, at_most: int, bytes_at_most: int) -> Batch | None:
         """Whatever is queued, topic by topic; nothing waits on the live clock."""

@@ -7,10 +7,10 @@ import pytest
 
 from schemas.partition import partition_of
 from schemas.topics import INVALID, PURCHASES
+from stream.chunk import Rules
 from stream.memory_store import MemoryStore
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
-from stream.chunk import Rules
 from tests.world import BEGIN_MS, World, purchase
 
 GOOD = msgspec.json.encode(purchase("ada", 0, event_id="good"))
