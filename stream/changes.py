@@ -24,6 +24,12 @@ class Changes:
     totals: dict[str, int] = field(default_factory=dict)
 
     def count(self, name: str, by: int = 1) -> None:
-        """Add to a total of the shop."""
+        """Add to a total of the shop.
+
+        >>> changes = Changes()
+        >>> changes.count("labels"); changes.count("labels", 2); changes.count("duplicates", 0)
+        >>> changes.totals
+        {'labels': 3}
+        """
         if by:
             self.totals[name] = self.totals.get(name, 0) + by

@@ -10,9 +10,11 @@ from stream.actions.alerts import ChurnRule
 from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
 from stream.outcomes.maturity import OpenArray
+from stream.scoring.deadlines import SHORTEST_SEARCH_MS
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 
 IntArray = NDArray[np.int64]
+RowArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,13 @@ class Models:
 class Rules:
     """What does not change while a process runs.
 
-    `decide_every_ms` bounds how often one customer is decided; `stale_after_ms` how long a decision may stand unasked: a
-    new model makes deadlines stale.
+    Attributes:
+        currency: of all money in the history.
+        exponent: its decimal places.
+        categories: the declared ones, whose shares are features.
+        churn: when alerts open and close.
+        decide_every_ms: one customer is decided at most this often.
+        stale_after_ms: how long a decision may stand unasked: a new model makes deadlines stale.
     """
 
     currency: str = "GBP"
@@ -78,3 +85,11 @@ class Rules:
     churn: ChurnRule = ChurnRule()
     decide_every_ms: int = 1_000
     stale_after_ms: int = 7 * 86_400_000
+
+    def __post_init__(self) -> None:
+        """Refuse deadlines that would not lie after the decision that sets them: they would fire for ever."""
+        if self.stale_after_ms < SHORTEST_SEARCH_MS or self.decide_every_ms < 0:
+            raise ValueError(
+                f"stale_after_ms={self.stale_after_ms} must be at least {SHORTEST_SEARCH_MS}, "
+                f"decide_every_ms={self.decide_every_ms} at least 0"
+            )

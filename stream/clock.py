@@ -62,7 +62,9 @@ class LiveClock:
         self.stream_time_ms = stream_time_ms
         self._topics: dict[str, SupportedMaximum] = {}
 
-    def advance(self, records: Iterable[tuple[str, str | None, int | None]], lagging: Sequence[str]) -> NDArray[np.int64]:
+    def advance(
+        self, records: Iterable[tuple[str, str | None, int | None]], lagging: Sequence[str]
+    ) -> NDArray[np.int64]:
         """Stream time of each record, in ms.
 
         Args:

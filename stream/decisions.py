@@ -1,16 +1,17 @@
 """Deciding customers: probability, value at risk, segment, alert, and when to ask again if nothing arrives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.actions.alerts import ChurnRule
-from stream.chunk import IntArray, Models, Rules
+from stream.chunk import IntArray, Models, RowArray, Rules
 from stream.features.columns import Natural, matrix_of, natural, segments_of
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import CHURN_30D, OUTCOMES
-from stream.scoring.clusters import assign
+from stream.scoring.clusters import Codes, assign
 from stream.scoring.deadlines import first_change_ms
 from stream.scoring.documents import OutcomeDocument
 from stream.scoring.linear import LinearModel, probability
@@ -18,6 +19,35 @@ from stream.scoring.serving import NO_MODEL, serving_model
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Customers that are decided together, each at its own time.
+
+    Attributes:
+        rows: shape (customers,), their places in the chunk; none twice.
+        states: shape (customers,), copies; what is decided is written into their decision blocks.
+        now_ms: shape (customers,), never before a customer's last event.
+    """
+
+    rows: RowArray
+    states: StateArray
+    now_ms: IntArray
+
+    def __len__(self) -> int:
+        """How many customers."""
+        return len(self.rows)
+
+    @cached_property
+    def block(self) -> StateArray:
+        """The decision blocks, to read and to write."""
+        return self.states["decision"]
+
+    @cached_property
+    def last_purchase_ms(self) -> IntArray:
+        """Time of the last purchase; 0 before the first."""
+        return np.ascontiguousarray(self.states["features"]["last_purchase_ms"])
 
 
 @dataclass(frozen=True)
@@ -48,73 +78,109 @@ class Decisions:
     matrix: FloatArray
     scored: dict[str, Scored]
     value_at_risk_minor: FloatArray
-    segment: NDArray[np.uint8]
+    segment: Codes
     opens: BoolArray
     closes: BoolArray
     purchased: BoolArray
 
+    @property
+    def churn(self) -> Scored:
+        """The scores that alerts and value at risk go by."""
+        return self.scored[CHURN_30D.name]
 
-def decide(states: StateArray, now_ms: IntArray, models: Models, rules: Rules) -> Decisions:
-    """Score the customers at `now_ms` and say what follows, without changing them."""
-    features = natural(states, now_ms)
+
+@dataclass(frozen=True)
+class Held:
+    """What was decided before and bears on the next decision, shape (customers,) each."""
+
+    segment: Codes
+    alert_is_open: BoolArray
+    episode_ms: IntArray
+    last_purchase_ms: IntArray
+
+    @classmethod
+    def of(cls, asked: Asked) -> "Held":
+        """What the decision blocks hold now."""
+        block = asked.block
+        episode_ms = np.ascontiguousarray(block["episode_ms"])
+        return cls(np.ascontiguousarray(block["segment"]), block["alert"] == 1, episode_ms, asked.last_purchase_ms)
+
+    def take(self, rows: RowArray) -> "Held":
+        """The same of the customers at `rows`."""
+        return Held(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
+    """Score the customers and say what follows, without changing them."""
+    features, held = natural(asked.states, asked.now_ms), Held.of(asked)
     matrix = matrix_of(features)
     scored = {outcome.name: _scored(models.outcomes.get(outcome.name), matrix) for outcome in OUTCOMES}
     churn = scored[CHURN_30D.name].probability
-    opens, closes, purchased = _alert(states, features, churn, rules.churn)
+    opens, closes, purchased = _alert(held, features, churn, rules.churn)
     return Decisions(
         natural=features,
         matrix=matrix,
         scored=scored,
-        value_at_risk_minor=np.nan_to_num(churn) * np.maximum(features["net_spend_365d_minor"], 0.0),
-        segment=_segment(states, features, models),
+        value_at_risk_minor=np.nan_to_num(churn) * features["net_spend_365d_minor"],
+        segment=_segment(held, features, models),
         opens=opens,
         closes=closes,
         purchased=purchased,
     )
 
 
-def ask_again_ms(states: StateArray, features: Natural, now_ms: IntArray, models: Models, rules: Rules) -> IntArray:
-    """When each customer would cross a threshold or change segment in silence, at most `stale_after_ms` from now.
+def ask_again_ms(asked: Asked, features: Natural, models: Models, rules: Rules) -> IntArray:
+    """When each customer would cross a threshold or change segment in silence, at most `stale_after_ms` from now, in ms.
 
-    `states` have their decision applied; `features` are theirs at any time.
+    Args:
+        asked: with the decision applied to their blocks.
+        features: theirs, at any time.
+        models: the documents in force.
+        rules: thresholds and intervals.
     """
-    until_ms = now_ms + rules.stale_after_ms
-    if CHURN_30D.name not in models.outcomes and models.segments is None:
+    until_ms = asked.now_ms + rules.stale_after_ms
+    model, held = serving_model(models.outcomes.get(CHURN_30D.name)), Held.of(asked)
+    if model is None and models.segments is None:
         return until_ms
-    current = np.ascontiguousarray(states["decision"]["segment"])
 
-    def would_change(rows: NDArray[np.intp], at_ms: IntArray) -> BoolArray:
-        asked, later = states[rows], features.later(at_ms, rows)
-        scored = _scored(models.outcomes.get(CHURN_30D.name), matrix_of(later))
-        opens, closes, _ = _alert(asked, later, scored.probability, rules.churn)
-        moved: BoolArray = _segment(asked, later, models) != current[rows]
+    def would_change(rows: RowArray, at_ms: IntArray) -> BoolArray:
+        then, later = held.take(rows), features.later(at_ms, rows)
+        churn = _unknown(len(later)) if model is None else probability(model, matrix_of(later))
+        opens, closes, _ = _alert(then, later, churn, rules.churn)
+        moved: BoolArray = _segment(then, later, models) != then.segment
         return opens | closes | moved
 
-    return first_change_ms(would_change, now_ms, until_ms)
+    return first_change_ms(would_change, asked.now_ms, until_ms)
 
 
 def _scored(document: OutcomeDocument | None, matrix: FloatArray) -> Scored:
-    model, version = serving_model(document), document.version if document else ""
-    if document is None or model is None or document.serving is None:
-        return Scored(np.full(len(matrix), np.nan), NO_MODEL, version, None)
+    version = document.version if document else ""
+    if document is None or document.serving is None:
+        return Scored(_unknown(len(matrix)), NO_MODEL, version, None)
+    model = document.candidates[document.serving]
     return Scored(probability(model, matrix), document.serving, version, model)
 
 
-def _segment(states: StateArray, features: Natural, models: Models) -> NDArray[np.uint8]:
-    current = np.ascontiguousarray(states["decision"]["segment"])
+def _unknown(customers: int) -> FloatArray:
+    return np.full(customers, np.nan)
+
+
+def _segment(held: Held, features: Natural, models: Models) -> Codes:
+    """Nobody has a segment before the first centres, nor before the first purchase."""
     if models.segments is None:
-        return current
-    bought = states["features"]["last_purchase_ms"] > 0
-    return np.where(bought, assign(models.segments, segments_of(features), current), current)
+        return held.segment
+    return np.where(
+        held.last_purchase_ms > 0, assign(models.segments, segments_of(features), held.segment), held.segment
+    )
 
 
-def _alert(
-    states: StateArray, features: Natural, churn: FloatArray, rule: ChurnRule
-) -> tuple[BoolArray, BoolArray, BoolArray]:
-    is_open = states["decision"]["alert"] == 1
-    episode_ms, last_purchase_ms = states["decision"]["episode_ms"], states["features"]["last_purchase_ms"]
-    purchased = last_purchase_ms > episode_ms
+def _alert(held: Held, features: Natural, churn: FloatArray, rule: ChurnRule) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Whether the alert opens, whether it closes, whether the customer has bought since its episode.
+
+    An episode is alerted once: after a close by probability the same silence does not open again.
+    """
+    purchased = held.last_purchase_ms > held.episode_ms
     silent = rule.opens(churn, features["since_last_purchase_days"], features["mean_gap_days"])
-    opens = ~is_open & purchased & (last_purchase_ms > 0) & silent
-    closes = is_open & (purchased | rule.closes(churn))
+    opens = ~held.alert_is_open & purchased & silent
+    closes = held.alert_is_open & (purchased | rule.closes(churn))
     return opens, closes, purchased

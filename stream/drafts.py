@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,8 +19,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     headers: list[tuple[str, bytes]] = []
 
 
-@dataclass(frozen=True)
-class MessageDraft:
+class MessageDraft(msgspec.Struct, frozen=True):
     """A message to come: `build(partition=…, sequence=…, **fields)` makes it."""
 
     order: Order
@@ -36,8 +34,7 @@ class MessageDraft:
         return Outgoing(self.topic, self.key.encode(), _json.encode(message))
 
 
-@dataclass(frozen=True)
-class DeadLetterDraft:
+class DeadLetterDraft(msgspec.Struct, frozen=True):
     """A record that could not be applied: its original bytes, and in the headers what it was and why."""
 
     order: Order
@@ -65,7 +62,11 @@ def pack_outgoing(message: Outgoing) -> bytes:
 
 
 def unpack_outgoing(packed: bytes) -> Outgoing:
-    """A waiting message as stored."""
+    """A waiting message as stored.
+
+    >>> unpack_outgoing(pack_outgoing(Outgoing("labels", b"17850", b"{}")))
+    Outgoing(topic='labels', key=b'17850', value=b'{}', headers=[])
+    """
     return _decoder.decode(packed)
 
 
@@ -80,7 +81,13 @@ def message_id(*parts: object) -> str:
 
 
 def number(drafts: Iterable[Draft], partition: int, last_sequence: int) -> list[tuple[int, bytes]]:
-    """Sort by cause, give out sequence numbers, pack."""
+    """Sort by cause, give out sequence numbers, pack.
+
+    Args:
+        drafts: of one step, in any order.
+        partition: whose outbox they go to.
+        last_sequence: the number of the last message put in it.
+    """
     ordered = sorted(drafts, key=lambda draft: draft.order)
     return [
         (sequence, pack_outgoing(draft.outgoing(partition, sequence)))

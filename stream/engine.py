@@ -6,9 +6,7 @@ from stream.episodes import Episodes
 from stream.rounds import rounds
 
 
-def step(
-    customers: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules
-) -> Changes:
+def step(customers: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules) -> Changes:
     """Apply records to customers as if one after another (docs/architecture.md, "Per record, executed in chunks").
 
     Args:

@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stream.chunk import IntArray, Records, StreamTimes
-
-RowArray = NDArray[np.intp]
+from stream.chunk import IntArray, Records, RowArray, StreamTimes
 
 
 @dataclass(frozen=True)
@@ -32,16 +29,17 @@ def rounds(records: Records, times: StreamTimes, customers: int, due_ms: Callabl
     rows = records.facts.row
     order = np.argsort(rows, kind="stable")
     cursor = np.searchsorted(rows[order], np.arange(customers))
-    ends = np.searchsorted(rows[order], np.arange(customers), side="right")
-    time_of = times.of_record[records.index]
+    end = np.searchsorted(rows[order], np.arange(customers), side="right")
+    time_ms = np.append(
+        times.of_record[records.index[order]], times.end_ms
+    )  # a queue at its end waits for the chunk's end
     while True:
-        waiting = cursor < ends
-        upcoming = order[np.where(waiting, cursor, 0)] if len(order) else np.zeros(customers, np.intp)
-        until = np.where(waiting, time_of[upcoming], times.end_ms) if len(order) else np.full(customers, times.end_ms)
+        waiting = cursor < end
+        until_ms = np.where(waiting, time_ms[cursor], times.end_ms)
         due = due_ms()
-        fires = (due != 0) & (due <= until)
+        fires = (due != 0) & (due <= until_ms)
         applies = waiting & ~fires
         if not (fires.any() or applies.any()):
             return
-        yield Round(np.flatnonzero(fires), upcoming[applies])
+        yield Round(np.flatnonzero(fires), order[cursor[applies]])
         cursor[applies] += 1

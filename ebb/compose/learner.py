@@ -7,6 +7,7 @@ from stream.metrics.learner import REGISTRY
 from stream.redis_store.registry import RedisModelStore
 from stream.settings.learner import LearnerSettings
 from stream.signing import Keyring
+from stream.worker.chunk_app import Membership
 from stream.worker.running import run_until_stopped
 
 
@@ -19,9 +20,7 @@ def run_learner(settings: LearnerSettings) -> None:
     prepare(settings)
     serve_metrics(settings, settings.metrics_port, REGISTRY)
     plan = LearnerPlan(
-        group=settings.learner_group,
-        servers=settings.kafka_servers,
-        session_timeout_ms=settings.session_timeout_ms,
+        membership=Membership(settings.learner_group, settings.kafka_servers, settings.session_timeout_ms),
         partitions=settings.partitions,
         lockstep=settings.lockstep,
         publish_every_ms=settings.publish_every_ms,

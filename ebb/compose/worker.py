@@ -14,9 +14,11 @@ from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
-from stream.worker.lane import LaneLimits
-from stream.worker.process import WorkerPlan, WorkerProcess
+from stream.worker.chunk_app import Membership
+from stream.worker.plan import WorkerPlan
+from stream.worker.process import WorkerProcess
 from stream.worker.running import run_until_stopped
+from stream.worker.timing import LaneLimits
 
 
 def run_worker(settings: WorkerSettings) -> None:
@@ -35,13 +37,11 @@ def run_worker(settings: WorkerSettings) -> None:
         decide_every_ms=settings.decide_every_ms,
     )
     plan = WorkerPlan(
-        group=settings.worker_group,
-        servers=settings.kafka_servers,
-        session_timeout_ms=settings.session_timeout_ms,
+        membership=Membership(settings.worker_group, settings.kafka_servers, settings.session_timeout_ms),
+        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         partitions=settings.partitions,
         live=settings.clock == "live",
         lockstep=settings.lockstep,
-        idempotent=settings.kafka_idempotent,
         due_at_once=settings.due_limit,
         limits=LaneLimits(settings.chunk_records, settings.chunk_bytes, settings.queue_bytes, settings.tick_ms),
         rules=rules,
@@ -50,7 +50,6 @@ def run_worker(settings: WorkerSettings) -> None:
             earliest_event_time_ms=settings.earliest_event_ms,
             latest_lead_ms=settings.latest_lead_ms,
         ),
-        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         store_of=lambda partition: RedisPartitionStore(settings.redis_url, partition),
         models=RedisModelStore(settings.redis_url),
         keyring=Keyring.from_text(settings.model_keys),

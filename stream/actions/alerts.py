@@ -43,7 +43,9 @@ class ChurnRule:
         >>> ChurnRule().opens(np.array([0.9, np.nan]), np.array([30.0, 30.0]), np.array([12.0, 12.0])).tolist()
         [True, False]
         """
-        opened: BoolArray = (probability >= self.open_probability) & (silence_days >= self.threshold_days(mean_gap_days))
+        opened: BoolArray = (probability >= self.open_probability) & (
+            silence_days >= self.threshold_days(mean_gap_days)
+        )
         return opened
 
     def closes(self, probability: FloatArray) -> BoolArray:

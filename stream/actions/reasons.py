@@ -1,40 +1,62 @@
 """Why a customer is scored as it is, in the customer's own numbers and in words."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
+from typing import NamedTuple
 
-Row = Mapping[str, float]
+from stream.chunk import RowArray
+from stream.decisions import Decisions
+from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 
 
-def _silence(row: Row) -> str:
-    if row["since_last_purchase_days"] != row["since_last_purchase_days"]:
+class Figures(NamedTuple):
+    """The numbers a sentence may use, by the names of the natural features; nan is unknown."""
+
+    since_last_purchase_days: float
+    since_first_purchase_days: float
+    mean_gap_days: float
+    purchase_days: int
+    decayed_count_90d: float
+    net_spend_365d_minor: float
+    refund_share: float
+    major: float = 100.0
+    """Minor units in a major one."""
+
+
+def _days(days: float) -> str:
+    return "1 day" if round(days) == 1 else f"{days:.0f} days"
+
+
+def _silence(of: Figures) -> str:
+    if isnan(of.since_last_purchase_days):
         return "no purchase yet"
-    silent = f"no purchase for {row['since_last_purchase_days']:.0f} days"
-    gap = row["mean_gap_days"]
-    return silent if gap != gap else f"{silent}, usual gap {gap:.0f}"
+    silent = f"no purchase for {_days(of.since_last_purchase_days)}"
+    return silent if isnan(of.mean_gap_days) else f"{silent}, usual gap {of.mean_gap_days:.0f}"
 
 
-def _frequency(row: Row) -> str:
-    days = row["purchase_days"]
-    return f"bought on {days:.0f} {'day' if days == 1 else 'days'}, {row['decayed_count_90d']:.1f} orders in recent months"
+def _frequency(of: Figures) -> str:
+    return f"bought on {_days(of.purchase_days)}, {of.decayed_count_90d:.1f} orders in recent months"
 
 
-def _spend(row: Row) -> str:
-    return f"net spend of the last year {row['net_spend_365d_major']:,.0f}"
+def _spend(of: Figures) -> str:
+    return f"net spend of the last year {of.net_spend_365d_minor / of.major:,.0f}"
 
 
-def _age(row: Row) -> str:
-    return f"first bought {row['since_first_purchase_days']:.0f} days ago"
+def _age(of: Figures) -> str:
+    if isnan(of.since_first_purchase_days):
+        return "no purchase yet"
+    return f"first bought {_days(of.since_first_purchase_days)} ago"
 
 
-def _refunds(row: Row) -> str:
-    return f"{row['refund_share'] * 100:.0f} % of spend refunded"
+def _refunds(of: Figures) -> str:
+    return f"{of.refund_share * 100:.0f} % of spend refunded"
 
 
-def _engagement(_: Row) -> str:
+def _engagement(_: Figures) -> str:
     return "little engagement lately"
 
 
-WORDS: Mapping[str, Callable[[Row], str]] = {
+WORDS: Mapping[str, Callable[[Figures], str]] = {
     "silence": _silence,
     "frequency": _frequency,
     "spend": _spend,
@@ -45,11 +67,32 @@ WORDS: Mapping[str, Callable[[Row], str]] = {
 """Concept of `stream.scoring.explain` -> its sentence. A new concept is one entry."""
 
 
-def in_words(concepts: Sequence[str], row: Row) -> list[str]:
-    """The sentences of the concepts, most important first; silence always has its place.
+def in_words(concepts: Sequence[str], figures: Figures) -> list[str]:
+    """The sentences of the concepts, the most important first; of the silence where there is none.
 
-    >>> in_words(["silence"], {"since_last_purchase_days": 41.0, "mean_gap_days": 12.0})
-    ['no purchase for 41 days, usual gap 12']
+    >>> ada = Figures(41.2, 300.0, 12.0, 9, 1.5, 21_400.0, 0.0)
+    >>> in_words(["silence", "spend"], ada)
+    ['no purchase for 41 days, usual gap 12', 'net spend of the last year 214']
+    >>> in_words([], ada._replace(since_last_purchase_days=1.0, mean_gap_days=float("nan")))
+    ['no purchase for 1 day']
     """
-    named = [concept for concept in concepts if concept in WORDS]
-    return [WORDS[concept](row) for concept in (named or ["silence"])]
+    return list(dict.fromkeys(WORDS[concept](figures) for concept in concepts or ("silence",)))
+
+
+def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[list[str]]:
+    """What raises the churn probability of the customers at `chosen`, in words; nothing while no model serves.
+
+    Args:
+        decisions: of some customers.
+        chosen: places among them.
+        exponent: decimal places of the reporting currency.
+    """
+    serving = decisions.churn.serving
+    if serving is None or not len(chosen):
+        return [[] for _ in chosen]
+    columns = [decisions.natural[name][chosen].tolist() for name in Figures._fields[:-1]]
+    codes = top_concepts(serving, decisions.matrix[chosen]).tolist()
+    return [
+        in_words([CONCEPT_NAMES[code] for code in best if code != NO_CONCEPT], Figures(*figures, 10.0**exponent))
+        for best, *figures in zip(codes, *columns, strict=True)
+    ]

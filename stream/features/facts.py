@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import Event, OrderLine, Purchase, Refund, RefundLine
+from schemas.events import NOTHING, Event, OrderLine, Purchase, Refund, RefundLine
 from schemas.money import line_minor, minor_units
 
 PURCHASE, REFUND, PROFILE, FIRST_ENGAGEMENT = 1, 2, 3, 10
@@ -164,7 +164,7 @@ def _order(event: Purchase | Refund, categories: tuple[str, ...], exponent: int)
     channel = _CHANNEL_CODES[event.channel]
     if isinstance(event, Refund):
         return amount, 0, units, len(lines), channel, _NO_CATEGORIES, _NO_PRODUCTS
-    discount = sum(minor_units(line.discount, exponent) for line in lines if line.discount)
+    discount = sum(minor_units(line.discount, exponent) for line in lines if line.discount != NOTHING)
     counted = [0] * (CATEGORIES_MAX + 1)
     for line in lines:
         counted[categories.index(line.category) if line.category in categories else CATEGORIES_MAX] += 1

@@ -60,7 +60,7 @@ DECISION = np.dtype(
         ("segment", "u1"),
         ("alert", "u1"),
         ("alert_closed_cause", "u1"),
-        ("spare", "u1"),
+        ("segment_changes", "u1"),
         ("risk_shown", "<f4"),
         ("episode_ms", "<i8"),
         ("last_decision_ms", "<i8"),

@@ -6,7 +6,7 @@ A column is a function with a unit; `natural_columns` holds them all.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,47 +64,44 @@ class Natural:
     customer's last event, so nothing lies in the future.
     """
 
-    def __init__(
-        self, states: StateArray, now_ms: NDArray[np.int64] | int, standing: dict[str, Column] | None = None
-    ) -> None:
-        self._states = states
-        last_event_ms = states["features"]["last_event_ms"]
-        self.now_ms: NDArray[np.int64] = np.maximum(last_event_ms, now_ms)
-        self._standing: dict[str, Column] = {} if standing is None else standing
+    def __init__(self, states: StateArray, now_ms: NDArray[np.int64] | int, chosen: "Chosen | None" = None) -> None:
+        self._states, self._chosen = states, chosen
+        self._standing: dict[str, Column] = {}
         self._moving: dict[str, Column] = {}
+        self.now_ms: NDArray[np.int64] = np.maximum(self.stored("features", "last_event_ms"), now_ms)
 
     def __len__(self) -> int:
         """How many customers."""
-        return len(self._states)
+        return len(self.now_ms)
 
     def __getitem__(self, name: str) -> Column:
         """The feature of this name, one of `NATURAL_COLUMNS`."""
         entry = NATURAL_COLUMNS[name]
-        known = self._moving if entry.moves else self._standing
-        if name not in known:
-            known[name] = entry.formula(self)
-        return known[name]
+        if not entry.moves:
+            return self.once(name, entry.formula)
+        if name not in self._moving:
+            self._moving[name] = entry.formula(self)
+        return self._moving[name]
 
     def later(self, now_ms: NDArray[np.int64] | int, rows: NDArray[np.intp] | None = None) -> "Natural":
-        """The same customers, or those at `rows`, at another time; what stands still is not computed again."""
-        if rows is None:
-            return Natural(self._states, now_ms, self._standing)
-        standing = {name: values[..., rows] for name, values in self._standing.items()}
-        return Natural(self._states[rows], now_ms, standing)
+        """The same customers, or those at `rows`, at another time; what stands still is not computed again.
+
+        A row may come many times: of the states nothing is copied but the columns that are asked for.
+        """
+        return Natural(self._states, now_ms, Chosen(self, rows))
 
     def stored(self, block: str, field: str) -> Column:
         """A stored field as contiguous numbers, signed and 8 bytes wide; its slots, if it has any, come first."""
-        key = f"{block}.{field}"
-        if key not in self._standing:
-            values = self._states[block][field].T
-            wide = values.dtype if values.dtype.itemsize == 8 else np.int64
-            self._standing[key] = np.array(values, wide, order="C")
-        return self._standing[key]
+        return self.once(f"{block}.{field}", lambda n: n._read(block, field))
 
-    def once(self, key: str, compute: Callable[["Natural"], Column]) -> Column:
+    def _read(self, block: str, field: str) -> Column:
+        values = self._states[block][field].T
+        return np.array(values, values.dtype if values.dtype.itemsize == 8 else np.int64, order="C")
+
+    def once(self, key: str, compute: Formula) -> Column:
         """What `compute` gives, shape (..., customers); it must not move with time."""
         if key not in self._standing:
-            self._standing[key] = compute(self)
+            self._standing[key] = compute(self) if self._chosen is None else self._chosen.column(key, compute)
         return self._standing[key]
 
     @cached_property
@@ -112,3 +109,15 @@ class Natural:
         """The sums of `decayed.SUMS` at now, shape (sums, half-lives, customers)."""
         weight = weight_at(self.stored("features", "decayed_reference"), self.now_ms)
         return np.stack([self.stored("features", name) * weight for name in SUMS])
+
+
+class Chosen(NamedTuple):
+    """Customers that were looked at before: those at `rows` of `of`, or all of them."""
+
+    of: Natural
+    rows: NDArray[np.intp] | None
+
+    def column(self, key: str, compute: Formula) -> Column:
+        """`of.once` for these customers."""
+        values = self.of.once(key, compute)
+        return values if self.rows is None else values.take(self.rows, axis=-1)

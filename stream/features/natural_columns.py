@@ -180,7 +180,11 @@ def _times(slot: int) -> Formula:
 
 
 def _days_since_kind(*slots: int) -> Formula:
-    return lambda n: _days_since(n, n.stored("engagement", "last_s")[list(slots)].max(axis=0) * 1000)
+    def last_ms(n: Natural) -> Column:
+        last: Column = n.stored("engagement", "last_s")[list(slots)].max(axis=0) * 1000
+        return last
+
+    return lambda n: _days_since(n, n.once(f"last_ms of {slots}", last_ms))
 
 
 for _slot, _kind in enumerate(ENGAGEMENT_KINDS):

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import structlog
@@ -14,9 +15,12 @@ from schemas.topics import LABELS
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.metrics import learner as metrics
-from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
+from stream.ports import LogPosition
+from stream.worker.chunk_app import ChunkApp, Membership, Subscription, chunk_app
+from stream.worker.fetched import Fetched
+from stream.worker.log_check import check_logs
+from stream.worker.partition_lane import cancelled
 from stream.worker.retrying import retrying
-from stream.worker.transport import Fetched
 
 QUEUED_AT_MOST = 200_000  # labels waiting to be learned; more hold the topic
 
@@ -30,9 +34,7 @@ LABELS_PARTITION = TP(LABELS, 0)
 class LearnerPlan:
     """Everything a learner is made of, decided before it starts."""
 
-    group: str
-    servers: tuple[str, ...]
-    session_timeout_ms: int
+    membership: Membership
     partitions: int
     lockstep: bool
     publish_every_ms: int
@@ -44,17 +46,12 @@ class LearnerProcess:
 
     def __init__(self, plan: LearnerPlan, loop: asyncio.AbstractEventLoop) -> None:
         self._plan, self._teacher = plan, plan.teacher
-        self._epochs = Lockstep(plan.partitions)
-        self._arrived: asyncio.Queue[Fetched] = asyncio.Queue()
-        self._waiting: list[Label] = []
-        self._work: asyncio.Task[None] | None = None
-        self._next_offset, self._published_s = 0, 0.0
+        self._tasks: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
+        self._begin(0)
         subscription = Subscription(
-            group=plan.group,
-            servers=plan.servers,
+            membership=plan.membership,
             topics=(LABELS,),
-            session_timeout_ms=plan.session_timeout_ms,
             positions_of=self._assigned,
             deliver=self._deliver,
             revoked=self._revoked,
@@ -62,45 +59,64 @@ class LearnerProcess:
         )
         self.app: ChunkApp = chunk_app(subscription, loop)
 
-    async def _assigned(self, assigned: set[TP]) -> dict[TP, int]:
+    def _begin(self, next_offset: int) -> None:
+        """Nothing has been read before `next_offset`."""
+        self._next_offset, self._published_s = next_offset, 0.0
+        self._tail = next_offset
+        self._epochs = Lockstep(self._plan.partitions, self._teacher.epoch_day)
+        self._arrived: asyncio.Queue[Sequence[Any]] = asyncio.Queue()
+        self._queued, self._held = 0, False
+        self._waiting: list[Label] = []
+
+    async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Restore the learners and go on at the earliest offset one of them needs."""
+        await self._stop()
         if LABELS_PARTITION not in assigned:
             return {}
-        first, _ = (await self.app.chunk_consumer.log_range({LABELS_PARTITION}))[LABELS_PARTITION]
-        self._next_offset = max(await retrying(self._teacher.restore, metrics.STORE_RETRIES), first)
-        self._epochs = Lockstep(self._plan.partitions, self._teacher.epoch_day)
-        self._arrived, self._waiting = asyncio.Queue(), []
-        self._work = asyncio.ensure_future(self._learn())
-        self._work.add_done_callback(self._ended)
+        log_starts = await self.app.chunk_consumer.log_starts({LABELS_PARTITION})
+        applied = await retrying(self._teacher.restore, metrics.STORE_RETRIES)
+        await check_logs(self._plan.membership.servers, {LABELS_PARTITION: LogPosition(applied)}, log_starts)
+        self._begin(max(applied, log_starts[LABELS_PARTITION]))
+        self._tasks = [asyncio.ensure_future(self._learn())]
+        self._tasks[0].add_done_callback(self._ended)
         log.info("learner started", offset=self._next_offset, epoch_day=self._teacher.epoch_day)
         return {LABELS_PARTITION: self._next_offset}
 
     async def _deliver(self, fetched: Fetched) -> None:
-        await self._arrived.put(fetched)
-        if self._arrived.qsize() * len(fetched.records) > QUEUED_AT_MOST:
+        """Queue what continues the log; too much holds the topic."""
+        records = fetched.continuing(self._tail)
+        if not records:
+            return
+        self._tail = records[-1].offset + 1
+        self._queued += len(records)
+        self._arrived.put_nowait(records)
+        if self._queued > QUEUED_AT_MOST and not self._held:
+            self._held = True
             await self.app.chunk_consumer.hold(LABELS_PARTITION)
 
     async def _learn(self) -> None:
         while True:
             try:
-                fetched = await asyncio.wait_for(self._arrived.get(), self._plan.publish_every_ms / 1000)
+                records = await asyncio.wait_for(self._arrived.get(), self._plan.publish_every_ms / 1000)
             except TimeoutError:
-                fetched = None
-            if fetched is not None:
-                await self._take(fetched)
-                if self._arrived.empty():
-                    await self.app.chunk_consumer.release(LABELS_PARTITION)
+                records = []
+            if records:
+                await self._take(records)
             if not self._plan.lockstep:
                 await self._teach_now_and_then()
 
-    async def _take(self, fetched: Fetched) -> None:
-        for offset, record in _readable(fetched):
+    async def _take(self, records: Sequence[Any]) -> None:
+        for offset, record in _readable(records):
             if not self._plan.lockstep:
                 self._waiting.extend([record] if isinstance(record, Label) else [])
                 continue
             for epoch in self._epochs.add(offset, record):
                 await self._teach(epoch.labels, epoch.day, epoch.resume_offset)
-        self._next_offset = fetched.next_offset
+        self._next_offset = records[-1].offset + 1
+        self._queued -= len(records)
+        if self._held and self._queued < QUEUED_AT_MOST // 2:
+            self._held = False
+            await self.app.chunk_consumer.release(LABELS_PARTITION)
 
     async def _teach_now_and_then(self) -> None:
         """Live: what has come is learned and published at most every so often."""
@@ -119,7 +135,6 @@ class LearnerProcess:
         if task.cancelled() or task.exception() is None or self.failure is not None:
             return
         self.failure = task.exception()
-        log.critical("the learner stops", error=repr(self.failure), exc_info=self.failure)
         self._crash = asyncio.ensure_future(self.app.crash(self.failure))
 
     async def _revoked(self, revoked: set[TP]) -> None:
@@ -127,15 +142,12 @@ class LearnerProcess:
             await self._stop()
 
     async def _stop(self) -> None:
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
-            self._work = None
+        await cancelled(self._tasks)
 
 
-def _readable(fetched: Fetched) -> Iterator[tuple[int, LabelRecord]]:
+def _readable(records: Sequence[Any]) -> Iterator[tuple[int, LabelRecord]]:
     """(offset, record) of what can be read; another's writing in our topic is counted and passed over."""
-    for raw in fetched.records:
+    for raw in records:
         try:
             yield raw.offset, _decoder.decode(raw.value or b"")
         except msgspec.DecodeError as error:

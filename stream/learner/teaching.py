@@ -43,16 +43,25 @@ class Pupil:
     version: str = NO_DOCUMENT_YET
     sealed: bytes = b""
     metrics: bytes = b"{}"
+    epoch_day: int = 0
 
 
 class Teacher:
-    """Teaches, saves and publishes. `epoch_day` is the last day taught, 0 before the first."""
+    """Teaches, saves and publishes.
+
+    Each learner is saved in a write of its own: after a crash between two of them one is a day ahead of the other. The day
+    is then read again, and who has learned it is passed over.
+    """
 
     def __init__(self, store: ModelStore, keyring: Keyring) -> None:
         self._store, self._keyring = store, keyring
         self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in OUTCOMES]
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner()))
-        self.epoch_day = 0
+
+    @property
+    def epoch_day(self) -> int:
+        """The last day that every learner has been taught, 0 before the first."""
+        return min(pupil.epoch_day for pupil in self._pupils)
 
     async def restore(self) -> int:
         """Take up what was saved, publish it again, and return the offset of the labels log to go on at.
@@ -67,31 +76,37 @@ class Teacher:
             offsets.append(saved[0] if saved else 0)
             if saved:
                 self._take_up(pupil, saved[1])
-                await self._store.publish(pupil.name, pupil.version, pupil.sealed, self.epoch_day)
+                await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         return min(offsets)
 
     def _take_up(self, pupil: Pupil, packed: bytes) -> None:
         try:
             saved = msgspec.msgpack.decode(packed, type=Saved)
         except msgspec.DecodeError as error:
-            raise LayoutError(f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}.") from error
+            raise LayoutError(
+                f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}."
+            ) from error
         pupil.learner = type(pupil.learner).from_bytes(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, saved.sealed
-        self.epoch_day = max(self.epoch_day, saved.epoch_day)
+        pupil.epoch_day = saved.epoch_day
 
     def learn(self, labels: Sequence[Label], day: int | None) -> None:
         """Learn labels, sorted as they should be learned; `day` is the epoch they complete, None on the live clock."""
         newest_ms = max((label.matured_ms for label in labels), default=0)
-        self.epoch_day = day if day is not None else max(self.epoch_day, newest_ms // DAY_MS)
         for pupil in self._pupils:
-            new = pupil.learner.learn(labels)
-            pupil.labels += new
-            metrics.LABELS.labels(pupil.name).inc(new)
-            if new or not pupil.sealed:
-                self._write(pupil)
+            if day is None or day > pupil.epoch_day:
+                pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
+                self._teach(pupil, labels)
+
+    def _teach(self, pupil: Pupil, labels: Sequence[Label]) -> None:
+        new = pupil.learner.learn(labels)
+        pupil.labels += new
+        metrics.LABELS.labels(pupil.name).inc(new)
+        if new or not pupil.sealed:
+            self._write(pupil)
 
     def _write(self, pupil: Pupil) -> None:
-        document = pupil.learner.document(str(pupil.labels), self.epoch_day)
+        document = pupil.learner.document(str(pupil.labels), pupil.epoch_day)
         if document is None:
             return
         pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
@@ -103,9 +118,9 @@ class Teacher:
         """Save each learner with its offset in one write, then put its document in force."""
         for pupil in self._pupils:
             packed = pupil.learner.to_bytes()
-            saved = Saved(self.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
+            saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
             await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)
-            await self._store.publish(pupil.name, pupil.version, pupil.sealed, self.epoch_day)
+            await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         metrics.EPOCH_DAY.set(self.epoch_day)
 
 

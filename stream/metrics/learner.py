@@ -8,8 +8,18 @@ LABELS = Counter("ebb_learner_labels", "Labels learned from, by outcome.", ["out
 EPOCH_DAY = Gauge("ebb_learner_epoch_day", "Last epoch day published.", registry=REGISTRY)
 TRAIN_SECONDS = Histogram("ebb_learner_train_seconds", "Time to learn one batch of labels.", registry=REGISTRY)
 LOG_LOSS = Gauge(
-    "ebb_model_log_loss", "Log loss of a candidate on the scores stored with snapshots.", ["outcome", "candidate"], registry=REGISTRY
+    "ebb_model_log_loss",
+    "Log loss of a candidate on the scores stored with snapshots.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
 )
-AUC = Gauge("ebb_model_auc", "ROC AUC of a candidate on the scores stored with snapshots.", ["outcome", "candidate"], registry=REGISTRY)
-STORE_RETRIES = Counter("ebb_learner_store_retries", "Attempts repeated because Redis did not answer.", registry=REGISTRY)
+AUC = Gauge(
+    "ebb_model_auc",
+    "ROC AUC of a candidate on the scores stored with snapshots.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
+STORE_RETRIES = Counter(
+    "ebb_learner_store_retries", "Attempts repeated because Redis did not answer.", registry=REGISTRY
+)
 UNREADABLE = Counter("ebb_learner_unreadable", "Records of the labels topic that are no label.", registry=REGISTRY)

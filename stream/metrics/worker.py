@@ -12,7 +12,10 @@ STAGE_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 RECORDS = Counter(
-    "ebb_records", "Records by topic and what became of them: applied, duplicate, invalid.", ["topic", "result"], registry=REGISTRY
+    "ebb_records",
+    "Records by topic and what became of them: applied, duplicate, invalid.",
+    ["topic", "result"],
+    registry=REGISTRY,
 )
 DEAD_LETTERS = Counter("ebb_dead_letters", "Dead letters by reason.", ["reason"], registry=REGISTRY)
 COMMITS = Counter("ebb_commits", "Chunks committed to Redis.", ["partition"], registry=REGISTRY)
@@ -24,15 +27,27 @@ SEEK_BACKS = Counter(
 )
 LOG_GAPS = Counter("ebb_log_gaps", "Records lost to retention before they were applied.", ["topic"], registry=REGISTRY)
 STORE_RETRIES = Counter("ebb_store_retries", "Attempts repeated because Redis did not answer.", registry=REGISTRY)
-PUBLISH_RETRIES = Counter("ebb_publish_retries", "Attempts repeated because Kafka did not acknowledge.", registry=REGISTRY)
-OUTBOX_WAITING = Gauge("ebb_outbox_waiting", "Messages committed and not acknowledged.", ["partition"], registry=REGISTRY)
+PUBLISH_RETRIES = Counter(
+    "ebb_publish_retries", "Attempts repeated because Kafka did not acknowledge.", registry=REGISTRY
+)
+OUTBOX_WAITING = Gauge(
+    "ebb_outbox_waiting", "Messages committed and not acknowledged.", ["partition"], registry=REGISTRY
+)
 STREAM_TIME = Gauge("ebb_stream_time_seconds", "Stream time, seconds since 1970.", ["partition"], registry=REGISTRY)
 DEADLINES_FIRED = Counter("ebb_deadlines_fired", "Customers whose deadline was due.", ["partition"], registry=REGISTRY)
-QUEUED_BYTES = Gauge("ebb_queued_bytes", "Bytes fetched and not yet applied.", ["topic", "partition"], registry=REGISTRY)
-TOTALS = Counter("ebb_shop", "Totals of the shop by name, as in Redis key shop:{p}, since this start.", ["name"], registry=REGISTRY)
+QUEUED_BYTES = Gauge(
+    "ebb_queued_bytes", "Bytes fetched and not yet applied.", ["topic", "partition"], registry=REGISTRY
+)
+TOTALS = Counter(
+    "ebb_shop", "Totals of the shop by name, as in Redis key shop:{p}, since this start.", ["name"], registry=REGISTRY
+)
 MODEL_EPOCH = Gauge("ebb_model_epoch_day", "Epoch day of the model in force.", ["name"], registry=REGISTRY)
-EPOCH_WAIT_SECONDS = Counter("ebb_epoch_wait_seconds", "Time lanes waited for the learner in lockstep.", registry=REGISTRY)
-CLOCK_IGNORED = Counter("ebb_clock_records_ignored", "Clock records read on the live clock, where they mean nothing.", registry=REGISTRY)
+EPOCH_WAIT_SECONDS = Counter(
+    "ebb_epoch_wait_seconds", "Time lanes waited for the learner in lockstep.", registry=REGISTRY
+)
+CLOCK_IGNORED = Counter(
+    "ebb_clock_records_ignored", "Clock records read on the live clock, where they mean nothing.", registry=REGISTRY
+)
 MODELS_REFUSED = Counter(
     "ebb_models_refused", "Model documents refused for signature, layout or form.", ["name"], registry=REGISTRY
 )

@@ -1,7 +1,7 @@
 """Open accumulators: what has happened since each snapshot, until its outcome is known.
 
 An accumulator counts events with event time in (t, t + horizon]. It closes at t + horizon + grace of stream time; what comes
-later changes nothing and is counted as late.
+later changes nothing (`stream.outcomes.lateness` counts it).
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,26 @@ from stream.features.facts import EventFacts
 from stream.outcomes.declaration import DAY_MS, GRACE_MS, OUTCOMES
 
 ACCUMULATOR = np.dtype([("day", "<i4"), ("outcome", "u1"), ("hits", "<u4")])
+"""As stored: the snapshot's day since 1970, the outcome's place in `OUTCOMES`, and how many events have counted."""
+
 OPEN = np.dtype([("row", "<i8"), *((name, ACCUMULATOR[name]) for name in ACCUMULATOR.names or ())])
 """An accumulator in memory, with the row of its customer."""
 
 _HORIZON_MS = np.array([outcome.horizon_days * DAY_MS for outcome in OUTCOMES])
 _EVENT_KIND = np.array([outcome.event_kind for outcome in OUTCOMES])
 _OPEN_AT_MOST = np.array([outcome.open_at_most for outcome in OUTCOMES])
+_NEVER = np.iinfo(np.int64).max
 
 OpenArray = NDArray[np.void]
+"""Shape (accumulators,), dtype `OPEN`."""
 
 
 def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
-    """All accumulators of the customers whose stored values are given, in row order."""
+    """All accumulators of the customers whose stored values are given, in row order.
+
+    >>> unpack_open([None, pack_open(unpack_open([bytes(9)]))[0]])["row"].tolist()
+    [1]
+    """
     counts = [len(blob or b"") // ACCUMULATOR.itemsize for blob in packed]
     stored = np.frombuffer(b"".join(blob for blob in packed if blob), ACCUMULATOR)
     accumulators = np.zeros(len(stored), OPEN)
@@ -36,7 +44,7 @@ def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
 
 def pack_open(accumulators: OpenArray) -> dict[int, bytes]:
     """Row -> the stored value of its customer, by (day, outcome). Customers with nothing open are absent."""
-    ordered = accumulators[np.lexsort((accumulators["outcome"], accumulators["day"], accumulators["row"]))]
+    ordered = in_order(accumulators)
     stored = np.zeros(len(ordered), ACCUMULATOR)
     for name in ACCUMULATOR.names or ():
         stored[name] = ordered[name]
@@ -49,52 +57,75 @@ def pack_open(accumulators: OpenArray) -> dict[int, bytes]:
     }
 
 
+def in_order(accumulators: OpenArray) -> OpenArray:
+    """Sorted by (row, day, outcome)."""
+    return accumulators[np.lexsort((accumulators["outcome"], accumulators["day"], accumulators["row"]))]
+
+
 def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
-    """Stream time at which each accumulator closes, in ms."""
-    closes: NDArray[np.int64] = (
-        accumulators["day"].astype(np.int64) * DAY_MS + _HORIZON_MS[accumulators["outcome"]] + GRACE_MS
-    )
+    """Stream time at which each accumulator closes, in ms.
+
+    >>> int(closes_ms(np.array([(0, 14_600, 1, 0)], OPEN))[0]) == OUTCOMES[1].closes_ms(14_600)
+    True
+    """
+    closes: NDArray[np.int64] = _snapshot_ms(accumulators) + _HORIZON_MS[accumulators["outcome"]] + GRACE_MS
     return closes
 
 
-def count_events(accumulators: OpenArray, facts: EventFacts, rows: int) -> None:
-    """Count the events of a round, at most one per customer, in the accumulators of their customers, in place."""
-    if not len(accumulators):
-        return
-    event_of_row = np.full(rows, -1)
+def count_events(accumulators: OpenArray, facts: EventFacts, customers: int) -> NDArray[np.bool_]:
+    """Count the events of a round in the accumulators of their customers, in place.
+
+    Args:
+        accumulators: of all customers of the chunk.
+        facts: at most one event per customer.
+        customers: how many customers the chunk has.
+
+    Returns:
+        Shape (accumulators,): which of them counted an event.
+    """
+    event_of_row = np.full(customers, -1)
     event_of_row[facts.row] = np.arange(len(facts.row))
     event = event_of_row[accumulators["row"]]
-    outcome = accumulators["outcome"]
-    snapshot_ms = accumulators["day"].astype(np.int64) * DAY_MS
-    event_ms = facts.time_ms[event]
-    counted = (
-        (event >= 0)
-        & (facts.kind[event] == _EVENT_KIND[outcome])
-        & (event_ms > snapshot_ms)
-        & (event_ms <= snapshot_ms + _HORIZON_MS[outcome])
-    )
+    outcome, snapshot_ms, event_ms = accumulators["outcome"], _snapshot_ms(accumulators), facts.time_ms[event]
+    within = (event_ms > snapshot_ms) & (event_ms <= snapshot_ms + _HORIZON_MS[outcome])
+    counted: NDArray[np.bool_] = (event >= 0) & (facts.kind[event] == _EVENT_KIND[outcome]) & within
     accumulators["hits"] += counted
+    return counted
 
 
 def open_snapshots(accumulators: OpenArray, rows: NDArray[np.intp], days: NDArray[np.int64]) -> OpenArray:
-    """`accumulators` with those of new snapshots appended, save for outcomes that already wait for as many as they may."""
-    new = []
-    for code in range(len(OUTCOMES)):
-        waiting = np.bincount(
-            accumulators["row"][accumulators["outcome"] == code], minlength=int(rows.max(initial=-1)) + 1
-        )
-        room = waiting[rows] < _OPEN_AT_MOST[code]
-        opened = np.zeros(int(room.sum()), OPEN)
-        opened["row"], opened["day"], opened["outcome"] = rows[room], days[room], code
-        new.append(opened)
-    return np.concatenate([accumulators, *new])
+    """The accumulators that snapshots of `rows` on `days` open: one per outcome that may wait for another.
+
+    Args:
+        accumulators: what is open already.
+        rows: shape (snapshots,), none twice.
+        days: shape (snapshots,), days since 1970.
+
+    >>> nothing_open, day = np.zeros(0, OPEN), np.array([14_600])
+    >>> open_snapshots(nothing_open, np.array([7]), day)[["row", "outcome"]].tolist()
+    [(7, 0), (7, 1)]
+    >>> full = np.concatenate([open_snapshots(nothing_open, np.array([7]), day - days) for days in range(4)])
+    >>> open_snapshots(full, np.array([7]), day + 1)[["row", "outcome"]].tolist()
+    []
+    """
+    waiting = np.zeros(
+        (len(OUTCOMES), int(max(accumulators["row"].max(initial=-1), rows.max(initial=-1))) + 1), np.intp
+    )
+    np.add.at(waiting, (accumulators["outcome"], accumulators["row"]), 1)
+    outcome, snapshot = (waiting[:, rows] < _OPEN_AT_MOST[:, None]).nonzero()
+    opened = np.zeros(len(outcome), OPEN)
+    opened["row"], opened["day"], opened["outcome"] = rows[snapshot], days[snapshot], outcome
+    return opened
 
 
 def next_close_ms(accumulators: OpenArray, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """The earliest close of each given row, in ms; 0 where nothing is open."""
-    never = np.iinfo(np.int64).max
-    earliest = np.full(int(rows.max(initial=-1)) + 1, never)
-    mine = accumulators[accumulators["row"] < len(earliest)]
-    np.minimum.at(earliest, mine["row"], closes_ms(mine))
+    earliest = np.full(int(max(accumulators["row"].max(initial=-1), rows.max(initial=-1))) + 1, _NEVER)
+    np.minimum.at(earliest, accumulators["row"], closes_ms(accumulators))
     picked: NDArray[np.int64] = earliest[rows]
-    return np.where(picked == never, 0, picked)
+    return np.where(picked == _NEVER, 0, picked)
+
+
+def _snapshot_ms(accumulators: OpenArray) -> NDArray[np.int64]:
+    snapshot_ms: NDArray[np.int64] = accumulators["day"].astype(np.int64) * DAY_MS
+    return snapshot_ms

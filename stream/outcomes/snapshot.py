@@ -10,7 +10,13 @@ from stream.errors import LayoutError
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Columns as little-endian float32 and, per outcome, the probability of every candidate that had one."""
+    """What is stored of a customer's midnight.
+
+    Attributes:
+        layout: of the columns.
+        columns: the model columns as little-endian float32, in the layout's order.
+        scores: outcome -> candidate -> the probability it gave; no candidate before the first model.
+    """
 
     layout: str
     columns: bytes
@@ -27,7 +33,7 @@ class Snapshot(msgspec.Struct, frozen=True):
                 f"A snapshot has layout {self.layout}, this version of Ebb reads {layout}. "
                 "Rebuild the deployment from its history (docs/architecture.md)."
             )
-        values: list[float] = np.frombuffer(self.columns, "<f4").astype(float).tolist()
+        values: list[float] = np.frombuffer(self.columns, "<f4").tolist()
         return values
 
 

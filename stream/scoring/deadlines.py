@@ -10,6 +10,7 @@ BoolArray = NDArray[np.bool_]
 
 SECTIONS = 8  # points asked per customer and pass: few passes cost less than few points, a pass is ~100 array calls
 PASSES = 4  # 7 days / 8^4 = 2.5 min: an alert that silence opens is at most this late
+SHORTEST_SEARCH_MS = SECTIONS**PASSES  # an interval shorter than its last grid would find `now` again
 
 WouldChange = Callable[[NDArray[np.intp], IntArray], BoolArray]
 """(row of each question, time of each question in ms) -> whether that customer would have changed by then."""
@@ -24,7 +25,7 @@ def first_change_ms(would_change: WouldChange, now_ms: IntArray, until_ms: IntAr
     Args:
         would_change: asked about `SECTIONS` times per customer and pass.
         now_ms: shape (customers,); the customer has not changed then.
-        until_ms: shape (customers,); how far to look.
+        until_ms: shape (customers,); how far to look, at least `SHORTEST_SEARCH_MS`.
 
     >>> crossing = np.array([1_000, 99_000])
     >>> first_change_ms(lambda rows, at: at >= crossing[rows], np.array([0, 0]), np.array([8_192, 8_192]))

@@ -70,32 +70,36 @@ class Applying:
         while True:
             with metrics.STAGE_SECONDS.labels("read").time():
                 head, due = await self._store.begin(times.end_ms, self._due_at_once)
-            known = head.version == self._version
-            behind = self._is_behind(head, batch.previous if known else self.applied)
-            if not known:
-                await self._resync(head)
-            if behind:
+            if head.version != self._version:
+                if await self._resync(head):
+                    return head
+                continue
+            if self._is_behind(head, batch.previous):
                 await self._store.abandon()
                 return head
             batch, times = _left(head, batch, times)
-            if not known:
-                continue
             if len(due) >= self._due_at_once:
-                await self._commit(head, Batch([], {}), _only_deadlines(due[-1][1]), due, models)
+                await self._commit(head, *_portion(batch, times, due), models)
             elif not batch.records and not due:
                 await self._store.abandon()
                 return None
             elif await self._commit(head, batch, times, due, models):
                 return None
 
-    async def _resync(self, head: Head) -> None:
-        """The partition moved without us: a commit of ours whose answer was lost, another worker's, or an older Redis."""
+    async def _resync(self, head: Head) -> bool:
+        """The partition moved without us: a commit of ours whose answer was lost, another worker's, or an older Redis.
+
+        Returns:
+            Whether it has applied less than we did.
+        """
         await self._store.abandon()
         if head.owner != self._owner:
             raise Fenced(head.owner)
         log.info("partition is at another version, reading it again", partition=self._partition, version=head.version)
+        behind = self._is_behind(head, self.applied)
         self._publisher.take_acknowledged()  # Redis may hold others under these numbers; its outbox says what waits
         await self.load(head)
+        return behind
 
     def _is_behind(self, head: Head, expected: Mapping[str, int]) -> bool:
         """Whether Redis has applied less of a topic than expected."""
@@ -116,7 +120,12 @@ class Applying:
         with metrics.STAGE_SECONDS.labels("step").time():
             applied = self._assembly.apply(head, batch, found, loaded, times, models)
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
-        if not await self._store_changes(head, replace(applied.commit, seen=seen)):
+        commit = replace(applied.commit, seen=seen)
+        if (
+            not batch.records and len(due) >= self._due_at_once
+        ):  # what these deadlines precede is what advances stream time
+            commit = replace(commit, stream_time_ms=head.stream_time_ms)
+        if not await self._store_changes(head, commit):
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
             return False
         self._committed(head, applied, found, seen)
@@ -168,7 +177,13 @@ class Applying:
             metrics.DEAD_LETTERS.labels(rejection.reason).inc()
         duplicates = set(found.duplicates)
         for index, record in enumerate(batch.records):
-            result = "invalid" if isinstance(record.decoded, Rejection) else "duplicate" if index in duplicates else "applied"
+            result = (
+                "invalid"
+                if isinstance(record.decoded, Rejection)
+                else "duplicate"
+                if index in duplicates
+                else "applied"
+            )
             metrics.RECORDS.labels(record.topic, result).inc()
 
 
@@ -181,5 +196,16 @@ def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTi
     return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
 
 
-def _only_deadlines(until_ms: int) -> StreamTimes:
-    return StreamTimes(np.zeros(0, np.int64), until_ms)
+def _portion(
+    batch: Batch, times: StreamTimes, due: list[tuple[str, int]]
+) -> tuple[Batch, StreamTimes, list[tuple[str, int]]]:
+    """As much of a batch as can be applied with the deadlines read, when more of them wait: those before its records
+    alone, else the records before the last of them."""
+    last_ms = due[-1][1]
+    first = int(np.searchsorted(times.of_record, last_ms, side="left"))
+    if not first:
+        return Batch([], {}), StreamTimes(np.zeros(0, np.int64), last_ms), due
+    until_ms = int(times.of_record[first - 1])
+    records = batch.records[:first]
+    portion = Batch(records, {topic: batch.previous[topic] for topic in {record.topic for record in records}})
+    return portion, StreamTimes(times.of_record[:first], until_ms), [entry for entry in due if entry[1] <= until_ms]

@@ -54,7 +54,9 @@ class Assembly:
         """The snapshots of outcomes that close up to the chunk's end."""
         opened = unpack_open(accumulators)
         closing = opened[closes_ms(opened) <= end_ms]
-        return sorted({(customers[row], day) for row, day in zip(closing["row"].tolist(), closing["day"].tolist(), strict=True)})
+        return sorted(
+            {(customers[row], day) for row, day in zip(closing["row"].tolist(), closing["day"].tolist(), strict=True)}
+        )
 
     def apply(
         self, head: Head, batch: Batch, found: Sorted, loaded: Loaded, times: StreamTimes, models: Models
@@ -79,9 +81,7 @@ class Assembly:
     def _facts(self, events: list[Event], rows: list[int]) -> EventFacts:
         return facts_of(events, rows, self._rules.categories, self._rules.exponent)
 
-    def _routed(
-        self, found: Sorted, loaded: Loaded
-    ) -> tuple[list[tuple[int, Event]], list[tuple[int, Rejection]]]:
+    def _routed(self, found: Sorted, loaded: Loaded) -> tuple[list[tuple[int, Event]], list[tuple[int, Rejection]]]:
         """A customer with a state is at home; a new one must hash to this partition."""
         known = {customer for customer, state in zip(loaded.customers, loaded.states, strict=True) if state}
         home = {
@@ -133,7 +133,10 @@ class Assembly:
     def _journal(batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models) -> bytes:
         """Enough to apply the same records again: offset ranges, stream times as runs, models in force."""
         entry = {
-            "offsets": {record.topic: [batch.previous[record.topic], positions[record.topic].next_offset] for record in batch.records},
+            "offsets": {
+                record.topic: [batch.previous[record.topic], positions[record.topic].next_offset]
+                for record in batch.records
+            },
             "stream_time_ms": times.end_ms,
             "stream_time_runs": _runs(times.of_record),
             "models": models.versions,

@@ -10,7 +10,9 @@ from faust.serializers import codecs
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from stream.worker.transport import ChunkConsumer, ChunkTransport, Fetched, PositionsOf
+from stream.worker.consumer_thread import FAUST_LOGGER
+from stream.worker.fetched import Fetched
+from stream.worker.transport import ChunkConsumer, ChunkTransport, PositionsOf
 
 SEEK_MAY_WAIT_S = 3600.0  # a seek waits for Redis to answer; Faust gives it up after the broker request timeout
 FETCH_BYTES = 9_000_000  # the largest input message is 8 MB, plus its batch header
@@ -19,7 +21,7 @@ Deliver = Callable[[Fetched], Awaitable[None]]
 Assigned = Callable[[set[TP]], Awaitable[None]]
 
 
-class _Identity(codecs.Codec):
+class _Identity(codecs.Codec):  # type: ignore[misc]  # Faust has no types for us
     """A fetched chunk is handed over as it is; decoding is the core's business."""
 
     def _loads(self, s: Any) -> Any:
@@ -32,9 +34,10 @@ class _Identity(codecs.Codec):
 codecs.register("ebb-identity", _Identity())
 
 
-class ChunkApp(faust.App):
+class ChunkApp(faust.App):  # type: ignore[misc]  # Faust has no types for us
     """A Faust application that keeps nothing on disk."""
 
+    logger = FAUST_LOGGER
     stopping: Callable[[], Awaitable[None]]
 
     async def on_stop(self) -> None:
@@ -52,13 +55,20 @@ class ChunkApp(faust.App):
 
 
 @dataclass(frozen=True)
+class Membership:
+    """The consumer group a process belongs to, and where."""
+
+    group: str
+    servers: tuple[str, ...]
+    session_timeout_ms: int
+
+
+@dataclass(frozen=True)
 class Subscription:
     """What a process reads and where it hands the chunks."""
 
-    group: str
-    servers: Sequence[str]
+    membership: Membership
     topics: Sequence[str]
-    session_timeout_ms: int
     positions_of: PositionsOf
     deliver: Deliver
     revoked: Assigned
@@ -66,11 +76,37 @@ class Subscription:
 
 
 def chunk_app(subscription: Subscription, loop: asyncio.AbstractEventLoop) -> ChunkApp:
-    """Build the application. It starts with `faust.Worker` or `app.start()`."""
-    session_timeout_s = subscription.session_timeout_ms / 1000
-    app = ChunkApp(
-        subscription.group,
-        broker=[f"kafka://{server}" for server in subscription.servers],
+    """Build the application; `stream.worker.running` starts it."""
+    app = _app(subscription.membership, loop)
+    app.stopping = subscription.stopping
+    consumer = type("BoundChunkConsumer", (ChunkConsumer,), {"positions_of": staticmethod(subscription.positions_of)})
+    transport = type("BoundChunkTransport", (ChunkTransport,), {"Consumer": consumer})
+    app.transport = transport(app.conf.broker_consumer, app)
+    topic = app.topic(
+        *subscription.topics,
+        key_serializer="ebb-identity",
+        value_serializer="ebb-identity",
+        acks=False,
+        allow_empty=True,
+    )
+
+    @app.agent(topic, name="deliver")  # type: ignore[untyped-decorator]
+    async def deliver(chunks: Any) -> None:
+        async for chunk in chunks.noack():
+            await subscription.deliver(chunk)
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    async def revoked(_: Any, partitions: set[TP], **_options: Any) -> None:
+        await subscription.revoked({TP(*tp) for tp in partitions})
+
+    return app
+
+
+def _app(membership: Membership, loop: asyncio.AbstractEventLoop) -> ChunkApp:
+    session_timeout_s = membership.session_timeout_ms / 1000
+    return ChunkApp(
+        membership.group,
+        broker=[f"kafka://{server}" for server in membership.servers],
         loop=loop,
         autodiscover=False,
         web_enabled=False,
@@ -88,25 +124,3 @@ def chunk_app(subscription: Subscription, loop: asyncio.AbstractEventLoop) -> Ch
         stream_buffer_maxsize=64,
         stream_recovery_delay=0.0,
     )
-    app.stopping = subscription.stopping
-    consumer = type("BoundChunkConsumer", (ChunkConsumer,), {"positions_of": staticmethod(subscription.positions_of)})
-    transport = type("BoundChunkTransport", (ChunkTransport,), {"Consumer": consumer})
-    app.transport = transport(app.conf.broker_consumer, app)
-    topic = app.topic(
-        *subscription.topics,
-        key_serializer="ebb-identity",
-        value_serializer="ebb-identity",
-        acks=False,
-        allow_empty=True,
-    )
-
-    @app.agent(topic, name="deliver")
-    async def deliver(chunks: Any) -> None:
-        async for chunk in chunks.noack():
-            await subscription.deliver(chunk)
-
-    @app.on_partitions_revoked.connect
-    async def revoked(_: Any, partitions: set[TP], **_options: Any) -> None:
-        await subscription.revoked({TP(*tp) for tp in partitions})
-
-    return app

@@ -3,6 +3,7 @@
 Every name overridden here is checked against the pinned Faust and aiokafka by tests/contract.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,18 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, server_list
 from faust.types import TP
 
-FETCH_MAX_WAIT_MS = 100  # a partition that was paused or sought joins the next fetch; stock Faust would let it wait 1,500
-REQUEST_TIMEOUT_MS = 40_000  # aiokafka's own; Faust would hand on its setting, which must outlast a seek that waits for Redis
-REBALANCE_TIMEOUT_MS = 30_000  # below the request timeout: a join is answered when all members have come or this is over
+FETCH_MAX_WAIT_MS = (
+    100  # a partition that was paused or sought joins the next fetch; stock Faust would let it wait 1,500
+)
+REQUEST_TIMEOUT_MS = (
+    40_000  # aiokafka's own; Faust would hand on its setting, which must outlast a seek that waits for Redis
+)
+REBALANCE_TIMEOUT_MS = (
+    30_000  # below the request timeout: a join is answered when all members have come or this is over
+)
+
+FAUST_LOGGER = logging.getLogger("faust.ebb")
+"""What Faust logs for its classes' sake goes where Faust's lines go, not under the name of our modules."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +41,10 @@ class ReadTo:
     heard_ms: int
 
 
-class ChunkConsumerThread(AIOKafkaConsumerThread):
+class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust has no types for us
     """The consumer thread of both processes. Everything that changes the consumer runs inside the thread."""
 
+    logger = FAUST_LOGGER
     read_to: Mapping[TP, ReadTo] = {}
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:

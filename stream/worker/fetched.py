@@ -22,3 +22,13 @@ class Fetched:
     def next_offset(self) -> int:
         """The offset after the last record."""
         return int(self.records[-1].offset) + 1
+
+    def continuing(self, offset: int) -> Sequence[Any]:
+        """The records that go on where a reader stands that has taken everything before `offset`.
+
+        None, when some between are missing: what was asked for before a seek can leave a gap, or repeat. A gap closes by
+        itself, because the consumer goes on at the seek.
+        """
+        if self.previous_offset > offset:
+            return []
+        return [record for record in self.records if record.offset >= offset]

@@ -73,20 +73,13 @@ class Inbox:
         self._queues = {topic: _Queue(offset, offset) for topic, offset in positions.items()}
 
     def put(self, fetched: Fetched) -> int:
-        """Queue what was fetched; returns the bytes queued for its topic.
-
-        Records fetched before a seek may leave a gap after what is queued, or repeat it. After a gap they are dropped: they
-        will be fetched again. Of a repetition the part that is new is taken.
-        """
+        """Queue what continues the log; returns the bytes queued for its topic."""
         queue = self._queues[fetched.tp.topic]
-        if fetched.previous_offset > queue.tail:
-            return queue.queued_bytes
-        for raw in fetched.records:
-            if raw.offset >= queue.tail:
-                size = RECORD_OVERHEAD_BYTES + len(raw.value or b"")
-                queue.records.append((self._decoded(raw), size))
-                queue.queued_bytes += size
-        queue.tail = max(queue.tail, fetched.next_offset)
+        for raw in fetched.continuing(queue.tail):
+            size = RECORD_OVERHEAD_BYTES + len(raw.value or b"")
+            queue.records.append((self._decoded(raw), size))
+            queue.queued_bytes += size
+            queue.tail = raw.offset + 1
         return queue.queued_bytes
 
     def _decoded(self, raw: Any) -> LogRecord:
@@ -130,9 +123,7 @@ class Inbox:
         return head.decoded if head and isinstance(head.decoded, ClockRecord) else None
 
     def _all_before(self, pending: ClockRecord) -> bool:
-        return all(
-            self._queues[topic].position >= end for topic, end in pending.ends.items() if topic in self._queues
-        )
+        return all(self._queues[topic].position >= end for topic, end in pending.ends.items() if topic in self._queues)
 
     def _of_begun_days(self, clock: ReplayClock, pending: ClockRecord | None) -> Iterator[str]:
         ends = pending.ends if pending else {}

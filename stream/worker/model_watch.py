@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import structlog
 
 from stream.chunk import Models
-from stream.errors import ModelRefusedError, StoreUnavailableError
+from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODELS_REFUSED
 from stream.outcomes.declaration import OUTCOMES
 from stream.ports import ModelStore
 from stream.scoring.documents import Document, OutcomeDocument, SegmentDocument, decode
 from stream.signing import Keyring, open_sealed
+from stream.worker.retrying import retrying
 
 SEGMENTS_NAME = "segments"
 MODEL_NAMES = (*(outcome.name for outcome in OUTCOMES), SEGMENTS_NAME)
@@ -24,10 +25,15 @@ log = structlog.get_logger()
 
 
 class ModelWatch:
-    """Keeps `models` at what the registry calls champion. A refused document leaves the old one in force."""
+    """Keeps `models` at what the registry calls champion. A refused document leaves the old one in force.
 
-    def __init__(self, store: ModelStore, keyring: Keyring, names: Sequence[str] = MODEL_NAMES) -> None:
-        self._store, self._keyring, self._names = store, keyring, names
+    In lockstep, models change where `reached` is called and nowhere else.
+    """
+
+    def __init__(
+        self, store: ModelStore, keyring: Keyring, names: Sequence[str] = MODEL_NAMES, *, lockstep: bool = False
+    ) -> None:
+        self._store, self._keyring, self._names, self._lockstep = store, keyring, names, lockstep
         self._documents: dict[str, Document] = {}
         self._versions: dict[str, str] = {}
         self._epoch_day = -1
@@ -46,7 +52,6 @@ class ModelWatch:
         return min(epoch_day for _, epoch_day in champions.values()) if complete else -1
 
     async def _take_up(self, name: str, version: str) -> None:
-        self._versions[name] = version
         try:
             sealed = await self._store.fetch(name, version)
             if sealed:
@@ -54,9 +59,12 @@ class ModelWatch:
         except ModelRefusedError as error:
             MODELS_REFUSED.labels(name).inc()
             log.error("a model was refused, the old one stays", name=name, version=version, error=str(error))
+        self._versions[name] = version  # not before: while Redis is away it is still to be fetched
 
     async def reached(self, epoch_day: int) -> None:
         """In lockstep: wait until the models of `epoch_day` are in force. The wait is counted, and ends with the lane."""
+        if not self._lockstep:
+            return
         began = time.monotonic()
         while self._epoch_day < epoch_day:
             async with self._polling:
@@ -65,21 +73,14 @@ class ModelWatch:
         EPOCH_WAIT_SECONDS.inc(time.monotonic() - began)
 
     async def _poll(self) -> None:
-        try:
-            self._epoch_day = await self.refresh()
-        except StoreUnavailableError as error:
-            log.warning("redis does not answer while an epoch's models are awaited", error=str(error))
-            await asyncio.sleep(LIVE_POLL_S)
+        self._epoch_day = await retrying(self.refresh)
         await asyncio.sleep(EPOCH_POLL_S)
 
     async def run(self) -> None:
         """Live: look for new models every second until cancelled."""
-        while True:
-            try:
-                await self.refresh()
-            except StoreUnavailableError as error:
-                log.warning("redis does not answer, the models in force stay", error=str(error))
+        while not self._lockstep:
             await asyncio.sleep(LIVE_POLL_S)
+            await retrying(self.refresh)
 
 
 def _expected(name: str, version: str, document: Document) -> Document:

@@ -2,83 +2,128 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas.topics import INVALID_BYTES_MAX
 from stream.drafts import unpack_outgoing
 from stream.metrics.worker import OUTBOX_WAITING, PUBLISH_RETRIES
+from stream.worker.producer import is_fatal
 
 SEND_AT_ONCE = 500  # messages in flight per partition lane; more only waits in the producer's buffer
+SEND_BYTES_AT_ONCE = 16_000_000  # two of the largest dead letters
 RETRY_FIRST_S, RETRY_AT_MOST_S = 0.2, 10.0
-BATCH_BYTES = 1_000_000  # the topic's limit for a batch; aiokafka's 16 kB held 20 labels a round trip
 WAITING_AT_MOST = 20_000  # a lane stops taking records while this many of its messages wait for Kafka
+WAITING_BYTES_AT_MOST = 64_000_000  # ... or this many bytes: dead letters may have 8 MB each
 
 log = structlog.get_logger()
+
+Message = tuple[int, bytes]
+"""(sequence, packed message)."""
+
+
+class Producer(Protocol):
+    """What a publisher asks of the producer."""
+
+    async def send(
+        self, topic: str, value: bytes | None, *, key: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> Awaitable[Any]:
+        """Hand over a message; what is returned ends when the broker has it, or fails."""
 
 
 class OutboxPublisher:
     """Publishes one partition's messages in the order of their sequence, and remembers which may be forgotten."""
 
-    def __init__(self, partition: int, producer: AIOKafkaProducer) -> None:
+    def __init__(self, partition: int, producer: Producer) -> None:
         self._partition, self._producer = partition, producer
-        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._waiting: deque[Message] = deque()
+        self._waiting_bytes = 0
         self._acknowledged: list[int] = []
-        self._last = 0
+        self._known: dict[int, bytes] = {}  # waiting, or acknowledged and not yet handed out to be forgotten
+        self._handed_out: dict[int, bytes] = {}
         self._more = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
-    def add(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Queue messages; those queued before are skipped."""
-        new = [message for message in messages if message[0] > self._last]
-        if new:
-            self._last = new[-1][0]
-            self._waiting.extend(new)
-            self._note()
+    def add(self, messages: Sequence[Message]) -> None:
+        """Queue messages. Those that are known already are skipped: an outbox that is read again repeats them."""
+        for sequence, packed in messages:
+            if self._known.get(sequence) != packed:
+                self._known[sequence] = packed
+                self._waiting.append((sequence, packed))
+                self._waiting_bytes += len(packed)
+        self._note()
 
     def _note(self) -> None:
         OUTBOX_WAITING.labels(self._partition).set(len(self._waiting))
         (self._more.set if self._waiting else self._more.clear)()
-        (self._room.clear if len(self._waiting) > WAITING_AT_MOST else self._room.set)()
+        full = len(self._waiting) > WAITING_AT_MOST or self._waiting_bytes > WAITING_BYTES_AT_MOST
+        (self._room.clear if full else self._room.set)()
 
     def take_acknowledged(self) -> list[int]:
         """Sequences the broker has acknowledged since the last call."""
         taken, self._acknowledged = self._acknowledged, []
+        self._handed_out = {sequence: self._known.pop(sequence) for sequence in taken if sequence in self._known}
         return taken
 
     def give_back(self, sequences: list[int]) -> None:
-        """The commit that was to forget these did not happen."""
+        """The commit that was to forget these, the last handed out, did not happen."""
         self._acknowledged.extend(sequences)
+        self._known = self._handed_out | self._known
 
     async def room(self) -> None:
         """Wait until few enough messages wait."""
         await self._room.wait()
 
     async def run(self) -> None:
-        """Publish until cancelled."""
+        """Publish until cancelled.
+
+        Raises:
+            KafkaError: this producer cannot send anything any more.
+        """
         delay_s = RETRY_FIRST_S
         while True:
             await self._more.wait()
-            chunk = [self._waiting[at] for at in range(min(SEND_AT_ONCE, len(self._waiting)))]
+            chunk = self._next_chunk()
             try:
                 await self._send(chunk)
             except KafkaError as error:
+                if is_fatal(error):
+                    raise
                 PUBLISH_RETRIES.inc()
-                log.warning("kafka did not take messages, trying again", partition=self._partition, error=repr(error), delay_s=delay_s)
+                log.warning(
+                    "kafka did not take messages, trying again",
+                    partition=self._partition,
+                    error=repr(error),
+                    delay_s=delay_s,
+                )
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, RETRY_AT_MOST_S)
                 continue
             delay_s = RETRY_FIRST_S
-            for sequence, _ in chunk:
-                self._waiting.popleft()
-                self._acknowledged.append(sequence)
-            self._note()
+            self._acknowledge(len(chunk))
 
-    async def _send(self, chunk: list[tuple[int, bytes]]) -> None:
+    def _next_chunk(self) -> list[Message]:
+        """The first messages, as many as may be in flight; one at least."""
+        chunk: list[Message] = []
+        size = 0
+        for message in self._waiting:
+            size += len(message[1])
+            if chunk and (len(chunk) >= SEND_AT_ONCE or size > SEND_BYTES_AT_ONCE):
+                break
+            chunk.append(message)
+        return chunk
+
+    def _acknowledge(self, count: int) -> None:
+        for _ in range(count):
+            sequence, packed = self._waiting.popleft()
+            self._waiting_bytes -= len(packed)
+            self._acknowledged.append(sequence)
+        self._note()
+
+    async def _send(self, chunk: Sequence[Message]) -> None:
         """Send in order and wait for all acknowledgements; on any failure the whole chunk is sent again."""
         sent = []
         for _, packed in chunk:
@@ -87,16 +132,3 @@ class OutboxPublisher:
                 await self._producer.send(message.topic, message.value, key=message.key, headers=message.headers)
             )
         await asyncio.gather(*sent)
-
-
-def outbox_producer(servers: Sequence[str], *, idempotent: bool) -> AIOKafkaProducer:
-    """The producer all lanes of a worker share. The embedded broker cannot do idempotence; Apache Kafka can."""
-    return AIOKafkaProducer(
-        bootstrap_servers=list(servers),
-        acks="all",
-        enable_idempotence=idempotent,
-        linger_ms=1,
-        max_batch_size=BATCH_BYTES,
-        max_request_size=INVALID_BYTES_MAX + 64 * 1024,
-        compression_type=None,
-    )

@@ -1,6 +1,7 @@
 """Redis is away: wait and ask again, ever more slowly. Both processes count every attempt."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from prometheus_client import Counter
 from stream.errors import StoreUnavailableError
 from stream.metrics import worker as metrics
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.05, 5.0
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.05, 2.0
 
 log = structlog.get_logger()
 
@@ -20,14 +21,21 @@ Result = TypeVar("Result")
 async def retrying(attempt: Callable[[], Awaitable[Result]], counted: Counter = metrics.STORE_RETRIES) -> Result:
     """Repeat `attempt` while Redis is away, until it answers or the caller is cancelled.
 
-    Only this lane waits: fetching is held by full queues, and no partition is given up.
+    Only the caller waits: fetching is held by full queues, and no partition is given up. One line is logged when it begins
+    and one when it is over.
     """
-    delay_s = FIRST_DELAY_S
+    delay_s, began_s = FIRST_DELAY_S, 0.0
     while True:
         try:
-            return await attempt()
+            result = await attempt()
         except StoreUnavailableError as error:
             counted.inc()
-            log.warning("redis does not answer, trying again", error=str(error), delay_s=delay_s)
+            if not began_s:
+                began_s = time.monotonic()
+                log.warning("redis does not answer, trying until it does", error=str(error))
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+            continue
+        if began_s:
+            log.info("redis answers again", after_s=round(time.monotonic() - began_s, 1))
+        return result

@@ -1,13 +1,22 @@
 """Run a chunk application until a signal or a failure ends it."""
 
 import asyncio
-import logging
+import signal
 from collections.abc import Callable
 from typing import Protocol
 
-import faust
+import structlog
+from aiokafka.errors import KafkaError
 
+from stream.errors import EbbError
 from stream.worker.chunk_app import ChunkApp
+from stream.worker.library_logs import quiet_libraries
+
+log = structlog.get_logger()
+
+
+class KafkaUnavailableError(EbbError):
+    """Kafka cannot be reached or refuses to work."""
 
 
 class Process(Protocol):
@@ -23,18 +32,34 @@ def run_until_stopped(build: Callable[[asyncio.AbstractEventLoop], Process]) -> 
     Raises:
         BaseException: what made the process fail.
     """
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    process = build(loop)
-    for chatty in ("faust", "mode", "aiokafka", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
-    worker = faust.Worker(
-        process.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True, blocking_timeout=None
-    )
+    quiet_libraries()
+    with asyncio.Runner() as runner:
+        process = build(runner.get_loop())
+        runner.run(_run(process))
+    failure = process.failure or process.app.crash_reason
+    if isinstance(failure, KafkaError):
+        raise KafkaUnavailableError(f"Kafka: {failure!r}. Check EBB_KAFKA_SERVERS and that it runs.") from failure
+    if failure is not None:
+        raise failure
+
+
+async def _run(process: Process) -> None:
+    """Until a signal, or until the application has crashed. `faust.Worker` would do as much and write on the terminal."""
+    app, asked = process.app, asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    running = asyncio.ensure_future(_until_crashed(process))
+    stopping = asyncio.ensure_future(asked.wait())
+    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping", asked=asked.is_set())
+    await app.stop()
+    stopping.cancel()
+    await asyncio.gather(running, stopping, return_exceptions=True)
+
+
+async def _until_crashed(process: Process) -> None:
     try:
-        worker.execute_from_commandline()
-    except SystemExit:
-        if process.failure is None:
-            raise
-    if process.failure is not None:
-        raise process.failure
+        await process.app.start()
+        await process.app.wait_until_stopped()
+    except Exception as error:  # noqa: BLE001 - whatever kept it from starting is the failure
+        process.failure = process.failure or error

@@ -23,7 +23,6 @@ class Sorted:
     invalid: list[tuple[int, Rejection]] = field(default_factory=list)
     hashes: dict[str, list[int]] = field(default_factory=dict)
     duplicates: list[int] = field(default_factory=list)
-    ignored_clock_records: int = 0
 
 
 def sort_out(records: list[LogRecord], windows: Mapping[str, SeenWindow]) -> Sorted:
@@ -44,7 +43,7 @@ def _place(found: Sorted, index: int, record: LogRecord, is_duplicate: bool) -> 
     if isinstance(record.decoded, Rejection):
         found.invalid.append((index, record.decoded))
     elif isinstance(record.decoded, ClockRecord):
-        found.ignored_clock_records += 1
+        return  # it has set the time of the records after it, or means nothing on the live clock
     elif is_duplicate:
         found.duplicates.append(index)
     elif record.decoded.customer_id is None:

@@ -12,7 +12,7 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, ConsumerMessage
 
-from stream.worker.consumer_thread import ChunkConsumerThread, ReadTo, now_ms
+from stream.worker.consumer_thread import FAUST_LOGGER, ChunkConsumerThread, ReadTo, now_ms
 from stream.worker.fetched import Fetched
 
 EMPTY_ASSIGNMENT_SLEEP_S = 0.005  # stock Faust sleeps a whole second when nothing may be fetched
@@ -31,9 +31,10 @@ class _NoReadOffsets(dict[TP, int | None]):
         """Remember nothing."""
 
 
-class ChunkConsumer(FaustConsumer):
+class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types for us
     """Yields one message per (partition, fetch); its value is a `Fetched`."""
 
+    logger = FAUST_LOGGER
     _thread: ChunkConsumerThread
 
     positions_of: ClassVar[PositionsOf]
@@ -139,7 +140,7 @@ class ChunkConsumer(FaustConsumer):
         await self._thread.commit_positions(offsets)
 
 
-class ChunkTransport(FaustTransport):
+class ChunkTransport(FaustTransport):  # type: ignore[misc]  # Faust has no types for us
     """Faust's aiokafka transport with the chunked consumer."""
 
     Consumer: ClassVar[type[FaustConsumer]] = ChunkConsumer

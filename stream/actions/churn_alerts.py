@@ -1,0 +1,65 @@
+"""The messages of a churn alert: one when it opens, one when it closes."""
+
+import numpy as np
+
+from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
+from schemas.money import major_units
+from schemas.topics import CHURN_ALERTS
+from stream.actions.acting import Acting
+from stream.actions.alerts import RULE_VERSION
+from stream.actions.reasons import reasons_of
+from stream.decisions import Asked, Decisions
+from stream.drafts import message_id
+
+
+def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
+    """Close the alerts of customers who bought, or of whom the model has changed its mind."""
+    for at in np.flatnonzero(decisions.closes).tolist():
+        row, episode_ms, probability = (
+            int(asked.rows[at]),
+            int(asked.block["episode_ms"][at]),
+            decisions.churn.probability[at],
+        )
+        opened_id = _opened_id(acting.customers[row], episode_ms)
+        acting.announcer.say(
+            row, "churn-alert.closed", CHURN_ALERTS, ChurnAlertClosed,
+            message_id=message_id("churn-alert.closed", opened_id),
+            closed_ms=int(asked.now_ms[at]),
+            episode_ms=episode_ms,
+            opened_message_id=opened_id,
+            cause="purchase" if decisions.purchased[at] else "probability",
+            probability=None if np.isnan(probability) else float(probability),
+        )  # fmt: skip
+        acting.changes.count("churn_alerts_closed")
+    asked.block["alert"][decisions.closes] = 0
+
+
+def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
+    """Alert whom silence has made likely to stay away. The episode is the last purchase, which began the silence."""
+    block, opens = asked.block, decisions.opens
+    block["alert"][opens] = 1
+    block["episode_ms"][opens] = asked.last_purchase_ms[opens]
+    chosen = np.flatnonzero(opens)
+    for at, reasons in zip(chosen.tolist(), reasons_of(decisions, chosen, acting.rules.exponent), strict=True):
+        _announce(at, reasons, asked, decisions, acting)
+
+
+def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, acting: Acting) -> None:
+    row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
+    acting.announcer.say(
+        row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
+        message_id=_opened_id(acting.customers[row], episode_ms),
+        opened_ms=int(asked.now_ms[at]),
+        episode_ms=episode_ms,
+        probability=float(decisions.churn.probability[at]),
+        value_at_risk=major_units(round(float(decisions.value_at_risk_minor[at])), rules.exponent),
+        currency=rules.currency,
+        reasons=reasons,
+        model=decisions.churn.model,
+        model_version=decisions.churn.version,
+    )  # fmt: skip
+    acting.changes.count("churn_alerts")
+
+
+def _opened_id(customer: str, episode_ms: int) -> str:
+    return message_id("churn-alert.opened", RULE_VERSION, customer, episode_ms)

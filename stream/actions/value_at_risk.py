@@ -1,0 +1,29 @@
+"""The index of customers by value at risk."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.actions.acting import Acting
+from stream.decisions import Asked, Decisions
+
+MOVES_BY = 0.05  # the index is rewritten when a value has moved by this share; readers rank again by the views
+
+
+def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
+    """Write values that have moved, in major units; nothing at risk leaves the index."""
+    minor = 10**acting.rules.exponent
+    risk, shown = decisions.value_at_risk_minor / minor, asked.block["risk_shown"].astype(np.float64)
+    moved = has_moved(risk, shown, 1 / minor)
+    for at in np.flatnonzero(moved).tolist():
+        acting.changes.risks[acting.customers[asked.rows[at]]] = float(risk[at])
+    asked.block["risk_shown"] = np.where(moved, risk, shown)
+
+
+def has_moved(risk: NDArray[np.float64], shown: NDArray[np.float64], smallest: float) -> NDArray[np.bool_]:
+    """Whether values differ by more than `MOVES_BY` from those shown, of which none counts as less than `smallest`.
+
+    >>> has_moved(np.array([105.0, 105.1, 94.9, 0.0]), np.full(4, 100.0), 0.01).tolist()
+    [False, True, True, True]
+    """
+    moved: NDArray[np.bool_] = np.abs(risk - shown) > MOVES_BY * np.maximum(shown, smallest)
+    return moved

@@ -1,0 +1,43 @@
+"""What a step has to say, and which record or deadline made it say so."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stream.changes import Changes
+from stream.chunk import IntArray, RowArray, StreamTimes
+from stream.drafts import MessageDraft, Order
+
+
+class Announcer:
+    """Drafts messages in the place that their cause has in the log: a customer's record or deadline of the current round.
+
+    A deadline comes before the first record whose stream time has reached it.
+    """
+
+    def __init__(self, customers: Sequence[str], times: StreamTimes, changes: Changes) -> None:
+        self._customers, self._times, self._changes = customers, times, changes
+        self._record = np.zeros(len(customers), np.int64)
+        self._deadline_ms = np.zeros(len(customers), np.int64)  # 0: the record itself is the cause
+
+    def deadlines_fire(self, rows: RowArray, deadline_ms: IntArray) -> None:
+        """From here on these rows speak because of their deadlines."""
+        self._record[rows] = np.searchsorted(self._times.of_record, deadline_ms, side="left")
+        self._deadline_ms[rows] = deadline_ms
+
+    def records_apply(self, rows: RowArray, index: IntArray) -> None:
+        """From here on these rows speak because of the records at `index`."""
+        self._record[rows] = index
+        self._deadline_ms[rows] = 0
+
+    def say(self, row: int, kind: str, topic: str, build: type[msgspec.Struct], **fields: Any) -> None:
+        """Draft a message about the customer of `row`; of two with one cause, the smaller `kind` comes first."""
+        customer = self._customers[row]
+        fields["customer_id"] = customer
+        self._changes.drafts.append(MessageDraft(self._order(row, kind), topic, customer, build, fields))
+
+    def _order(self, row: int, kind: str) -> Order:
+        deadline_ms = int(self._deadline_ms[row])
+        return int(self._record[row]), int(deadline_ms == 0), deadline_ms, self._customers[row], kind

@@ -1,0 +1,164 @@
+"""The snapshots and open outcomes of a chunk's customers: taken at sampled midnights, counted by events, closed into labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schemas.messages import Label
+from schemas.topics import LABELS
+from stream.announcing import Announcer
+from stream.changes import Changes
+from stream.chunk import IntArray, Models, PartitionCustomers, RowArray
+from stream.drafts import message_id
+from stream.features.columns import model_matrix
+from stream.features.facts import EventFacts
+from stream.features.layout import LAYOUT
+from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, DAY_MS, GRACE_MS, OUTCOMES
+from stream.outcomes.lateness import came_too_late
+from stream.outcomes.maturity import (
+    OpenArray,
+    closes_ms,
+    count_events,
+    in_order,
+    next_close_ms,
+    open_snapshots,
+    pack_open,
+)
+from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
+from stream.outcomes.snapshot import decode_snapshot, encode_snapshot
+from stream.scoring.linear import FloatArray
+from stream.scoring.serving import score_outcome
+
+
+class WaitingOutcomes:
+    """What waits to be known of each customer. It keeps two deadlines of the states: `snapshot_at_ms` and `close_at_ms`."""
+
+    def __init__(self, given: PartitionCustomers, announcer: Announcer, changes: Changes) -> None:
+        self._given, self._announcer, self._changes = given, announcer, changes
+        self._ids: Sequence[str] = given.customers
+        self._features, self._decision = given.states["features"], given.states["decision"]
+        self._open = given.accumulators
+        self._moved = np.zeros(len(given.customers), np.bool_)
+
+    def mature(self, rows: RowArray, now_ms: IntArray) -> None:
+        """Close what is over: each accumulator becomes a label, and a snapshot nobody waits for goes.
+
+        Args:
+            rows: customers whose `close_at_ms` has come.
+            now_ms: that time.
+        """
+        if not len(rows):
+            return
+        time_ms = np.zeros(len(self._ids), np.int64)
+        time_ms[rows] = now_ms
+        over = closes_ms(self._open) <= time_ms[self._open["row"]]
+        closed, self._open = in_order(self._open[over]), self._open[~over]
+        matured_ms = time_ms[closed["row"]].tolist()
+        for (row, day, outcome, hits), matured in zip(closed.tolist(), matured_ms, strict=True):
+            self._label(row, day, outcome, hits, matured)
+        still_open = self._open[time_ms[self._open["row"]] > 0]
+        for row, day in sorted(_snapshots_of(closed) - _snapshots_of(still_open)):
+            self._changes.snapshots.pop((self._ids[row], day), None)
+            self._changes.closed_snapshots.append((self._ids[row], day))
+        self._moved[rows] = True
+        self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
+
+    def _label(self, row: int, day: int, code: int, hits: int, matured_ms: int) -> None:
+        customer, outcome = self._ids[row], OUTCOMES[code]
+        taken = self._changes.snapshots.get((customer, day))
+        snapshot = decode_snapshot(self._given.snapshots[customer, day] if taken is None else taken)
+        self._announcer.say(
+            row, f"label:{day:012d}:{outcome.name}", LABELS, Label,
+            message_id=message_id("label", customer, outcome.name, day),
+            outcome=outcome.name,
+            snapshot_ms=day * DAY_MS,
+            matured_ms=matured_ms,
+            value=outcome.value(hits),
+            columns=snapshot.column_values(LAYOUT),
+            scores=snapshot.scores.get(outcome.name, {}),
+            layout=LAYOUT,
+        )  # fmt: skip
+        self._changes.count("labels")
+
+    def sample(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
+        """Take the snapshots of customers who bought within 180 days, with what every candidate says of them.
+
+        A customer of whom something later than this midnight has arrived already gets none: the columns would know what
+        the label asks. Who has been silent for too long gets none until it returns.
+
+        Args:
+            rows: customers whose `snapshot_at_ms` has come.
+            now_ms: that midnight.
+            models: what scores the snapshots.
+        """
+        if not len(rows):
+            return
+        last_purchase_ms = self._features["last_purchase_ms"][rows]
+        active = (last_purchase_ms > 0) & (now_ms - last_purchase_ms <= ACTIVE_WITHIN_DAYS * DAY_MS)
+        self._decision["snapshot_at_ms"][rows] = 0
+        self.await_sample(rows[active], now_ms[active])
+        taken = active & (self._features["last_event_ms"][rows] <= now_ms)
+        if taken.any():
+            self._take(rows[taken], now_ms[taken], models)
+
+    def await_sample(self, rows: RowArray, now_ms: IntArray) -> None:
+        """Set the next sampled midnight after `now_ms` of the customers who await none."""
+        unset = self._decision["snapshot_at_ms"][rows] == 0
+        if unset.any():
+            self._decision["snapshot_at_ms"][rows[unset]] = next_sample_ms(self._hashes(rows[unset]), now_ms[unset])
+
+    def _hashes(self, rows: RowArray) -> HashArray:
+        return np.array([customer_hash(self._ids[row]) for row in rows.tolist()], np.uint64)
+
+    def _take(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
+        days = now_ms // DAY_MS
+        opened = open_snapshots(self._open, rows, days)
+        self._open = np.concatenate([self._open, opened])
+        self._moved[rows] = True
+        self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
+        wanted = np.isin(rows, opened["row"])  # not where every outcome waits for as many as it may
+        if wanted.any():
+            self._write(rows[wanted], now_ms[wanted], models)
+
+    def _write(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
+        matrix = model_matrix(self._given.states[rows], now_ms)
+        scores = _scores(models, matrix)
+        days = (now_ms // DAY_MS).tolist()
+        for row, day, columns, scored in zip(rows.tolist(), days, matrix, scores, strict=True):
+            self._changes.snapshots[self._ids[row], day] = encode_snapshot(LAYOUT, columns, scored)
+
+    def count(self, facts: EventFacts, first_purchase_ms: IntArray, stream_time_ms: IntArray) -> None:
+        """Count a round's events in the open outcomes they fall into, and those that came too late for one.
+
+        Args:
+            facts: at most one event per customer.
+            first_purchase_ms: shape (events,), known of the customer before the event; 0 for none.
+            stream_time_ms: shape (events,), at each event.
+        """
+        if len(self._open):
+            self._moved[self._open["row"][count_events(self._open, facts, len(self._ids))]] = True
+        old = np.flatnonzero(facts.time_ms + GRACE_MS <= stream_time_ms)
+        if len(old):
+            known = first_purchase_ms[old], stream_time_ms[old]
+            late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known)
+            self._changes.count("late_label_events", int(late.sum()))
+
+    def stored(self) -> dict[str, bytes]:
+        """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
+        packed = pack_open(self._open[self._moved[self._open["row"]]])
+        return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
+
+
+def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
+    """(row, day) of the snapshots that accumulators wait for."""
+    return set(zip(accumulators["row"].tolist(), accumulators["day"].tolist(), strict=True))
+
+
+def _scores(models: Models, matrix: FloatArray) -> list[dict[str, dict[str, float]]]:
+    """Of each row of the matrix: outcome -> candidate -> probability."""
+    scored = {outcome.name: score_outcome(models.outcomes.get(outcome.name), matrix).candidates for outcome in OUTCOMES}
+    listed = {outcome: {name: p.tolist() for name, p in by.items()} for outcome, by in scored.items()}
+    return [
+        {outcome: {name: values[at] for name, values in by.items()} for outcome, by in listed.items()}
+        for at in range(len(matrix))
+    ]

@@ -1,0 +1,38 @@
+"""What Faust and aiokafka may say: their complaints, and each only now and then."""
+
+import logging
+import time
+
+REPEAT_AFTER_S = 30.0  # a client that cannot reach its broker says so ten times a second
+LEVELS = {
+    "aiokafka": logging.ERROR,
+    "kafka": logging.ERROR,
+    "faust": logging.CRITICAL,  # what ends a process is told by the process itself
+    "mode": logging.CRITICAL,
+}
+
+
+def quiet_libraries() -> None:
+    """Raise the libraries' levels, and let no handler repeat itself for them."""
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(NowAndThen())
+
+
+class NowAndThen(logging.Filter):
+    """Passes what a library says in the same words again only after `REPEAT_AFTER_S`. Ebb's own lines always pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_s: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is new, or old enough to be said again."""
+        if record.name.partition(".")[0] not in LEVELS:
+            return True
+        said, now_s = (record.name, str(record.msg)), time.monotonic()
+        if now_s - self._said_s.get(said, -REPEAT_AFTER_S) < REPEAT_AFTER_S:
+            return False
+        self._said_s[said] = now_s
+        return True

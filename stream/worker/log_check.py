@@ -1,0 +1,128 @@
+"""Is the log still the one Redis has applied? Asked before a partition goes on.
+
+The end that a broker tells when asked for it is not relied on: the embedded one answers with an offset within its last
+batch. What a fetch at the last applied record brings is the truth on every broker, and that record can be compared.
+"""
+
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+from faust.types import TP
+
+from stream.errors import LogRecreatedError
+from stream.metrics import worker as metrics
+from stream.ports import LogPosition
+
+ANSWER_WITHIN_S = 10.0  # a broker that answers nothing in that time is no proof against the log
+POLL_MS = 500
+FETCH_BYTES = 64 * 1024  # one record is wanted; a larger batch comes whole
+REMEDY = (
+    "The topic was deleted or its data lost. Wipe Redis and replay the history, or point EBB_REDIS_URL at the Redis of "
+    "this Kafka."
+)
+
+log = structlog.get_logger()
+
+
+async def check_logs(servers: Sequence[str], applied: Mapping[TP, LogPosition], log_starts: Mapping[TP, int]) -> None:
+    """See that every log still holds what has been applied of it.
+
+    Args:
+        servers: host:port of brokers.
+        applied: how far each topic-partition has been applied, and its last record.
+        log_starts: the first offset that each log still has.
+
+    Raises:
+        LogRecreatedError: a log ends before its position, or has another record there.
+        KafkaError: no broker answers.
+    """
+    for tp, position in applied.items():
+        _report_gap(tp, position, log_starts[tp])
+    looking = {
+        tp: max(position.next_offset - 1, log_starts[tp]) for tp, position in applied.items() if position.next_offset
+    }
+    if looking:
+        for tp, seen in (await _look(servers, looking)).items():
+            _compare(tp, applied[tp], seen)
+
+
+def _report_gap(tp: TP, position: LogPosition, log_start: int) -> None:
+    lost = log_start - position.next_offset
+    if lost > 0:
+        metrics.LOG_GAPS.labels(tp.topic).inc(lost)
+        log.error("records were lost to retention", topic=tp.topic, partition=tp.partition, lost=lost)
+
+
+@dataclass
+class _Seen:
+    """What is known of a log from `offset` on: its first record there, and where it ends; None before any answer."""
+
+    offset: int
+    record: Any = None
+    end: int | None = None
+    out_of_range: bool = False
+
+    @property
+    def is_clear(self) -> bool:
+        return self.out_of_range or self.record is not None or (self.end is not None and self.end <= self.offset)
+
+
+async def _look(servers: Sequence[str], offsets: Mapping[TP, int]) -> dict[TP, _Seen]:
+    """Fetch at each offset until all is clear; what is not clear in time has nothing that can be read there."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(servers),
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+    seen = {tp: _Seen(offset) for tp, offset in offsets.items()}
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(*tp) for tp in offsets])
+        for tp, offset in offsets.items():
+            consumer.seek(TopicPartition(*tp), offset)
+        give_up_s = time.monotonic() + ANSWER_WITHIN_S
+        while (unclear := [tp for tp, found in seen.items() if not found.is_clear]) and time.monotonic() < give_up_s:
+            await _fetch(consumer, unclear, seen)
+    finally:
+        await consumer.stop()
+    return seen
+
+
+async def _fetch(consumer: AIOKafkaConsumer, unclear: Iterable[TP], seen: Mapping[TP, _Seen]) -> None:
+    """One fetch. Partitions that are clear are paused: a fetch may have room for one of the others only."""
+    try:
+        fetched = await consumer.getmany(*(TopicPartition(*tp) for tp in unclear), timeout_ms=POLL_MS, max_records=1)
+    except OffsetOutOfRangeError as error:
+        for tp, end in (await consumer.end_offsets(list(error.args[0]))).items():
+            seen[TP(*tp)].out_of_range, seen[TP(*tp)].end = True, end
+            consumer.pause(tp)
+        return
+    for tp in unclear:
+        found, aiokafka_tp = seen[tp], TopicPartition(*tp)
+        records = fetched.get(aiokafka_tp)
+        found.record = records[0] if records else None
+        found.end = consumer.highwater(aiokafka_tp)
+        if found.is_clear:
+            consumer.pause(aiokafka_tp)
+
+
+def _compare(tp: TP, position: LogPosition, seen: _Seen) -> None:
+    where, record = f"topic {tp.topic} partition {tp.partition}", seen.record
+    if record is None and seen.end is not None and seen.end < position.next_offset:
+        raise LogRecreatedError(
+            f"{where} ends at offset {seen.end:,}, but Redis has applied {position.next_offset:,}. {REMEDY}"
+        )
+    if record is None or record.offset != position.next_offset - 1 or not position.last_timestamp_ms:
+        return  # retention, compaction or a transaction took what lay there, or it was never noted
+    if (record.timestamp, zlib.crc32(record.value or b"")) != (position.last_timestamp_ms, position.last_crc32):
+        raise LogRecreatedError(
+            f"{where} holds another record at offset {record.offset:,} than the one Redis has applied. {REMEDY}"
+        )

@@ -1,0 +1,129 @@
+"""A lane with everything that belongs to its partition: claimed, started and stopped together."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP
+
+from schemas.decode import decode
+from stream.ports import Head, PartitionStore
+from stream.worker.applying import Applying
+from stream.worker.assembly import Assembly
+from stream.worker.inbox import Inbox
+from stream.worker.lane import Lane
+from stream.worker.model_watch import ModelWatch
+from stream.worker.plan import WorkerPlan
+from stream.worker.publisher import OutboxPublisher, Producer
+from stream.worker.retrying import retrying
+from stream.worker.timing import LiveTiming, ReplayTiming, Timing
+from stream.worker.transport import ChunkConsumer
+
+CANCEL_AGAIN_S = 0.2
+DAY_MS = 86_400_000
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A partition that is ours: its store, and where that stood when it was claimed."""
+
+    partition: int
+    store: PartitionStore
+    head: Head
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all lanes of a process have in common."""
+
+    plan: WorkerPlan
+    consumer: ChunkConsumer
+    producer: Producer
+    models: ModelWatch
+
+
+@dataclass
+class PartitionLane:
+    """The running parts of one partition."""
+
+    claimed: Claimed
+    applying: Applying
+    publisher: OutboxPublisher
+    lane: Lane
+    positions: Mapping[TP, int]
+    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    async def load(self) -> None:
+        """Read what the store has of event ids and of messages to publish."""
+        await retrying(lambda: self.applying.load(self.claimed.head))
+
+    def start(self, spawn: Spawn, run: Callable[["PartitionLane"], Coroutine[Any, Any, None]]) -> None:
+        """Publish and apply; `run` wraps the lane's own run."""
+        self.tasks = [spawn(self.publisher.run()), spawn(run(self))]
+
+    async def stop(self) -> None:
+        """Let the chunk in flight end, then end everything."""
+        if self.tasks:
+            await self.lane.stop()
+        await cancelled(self.tasks)
+        await self.claimed.store.close()
+
+
+async def claim(plan: WorkerPlan, partition: int) -> Claimed:
+    """Make the partition ours, however long Redis takes."""
+    store = plan.store_of(partition)
+    try:
+        return Claimed(partition, store, await retrying(lambda: store.claim(plan.owner)))
+    except BaseException:
+        await store.close()
+        raise
+
+
+def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int]) -> PartitionLane:
+    """Put a partition's lane together; it goes on where Redis is, or where the logs begin."""
+    plan, head = shared.plan, claimed.head
+    starts = {tp.topic: first for tp, first in log_starts.items()}
+    publisher = OutboxPublisher(claimed.partition, shared.producer)
+    assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep)
+    applying = Applying(claimed.partition, plan.owner, claimed.store, publisher, assembly, plan.due_at_once, starts)
+    positions = {tp: applying.resume_offset(head, tp.topic) for tp in log_starts}
+    inbox = Inbox(
+        {tp.topic: offset for tp, offset in positions.items()},
+        lambda topic, value, timestamp_ms: decode(topic, value, timestamp_ms, plan.decoding),
+    )
+    lane = Lane(
+        partition=claimed.partition,
+        inbox=inbox,
+        fetching=shared.consumer,
+        publisher=publisher,
+        applying=applying,
+        models=shared.models,
+        timing=_timing(shared, claimed),
+        limits=plan.limits,
+    )
+    return PartitionLane(claimed, applying, publisher, lane, positions)
+
+
+def _timing(shared: Shared, claimed: Claimed) -> Timing:
+    time_ms, limits = claimed.head.stream_time_ms, shared.plan.limits
+    if not shared.plan.live:
+        return ReplayTiming(time_ms, limits)
+    return LiveTiming(time_ms, limits, claimed.partition, shared.consumer, _wall_ms)
+
+
+def _wall_ms() -> int:
+    return int(time.time() * 1000)
+
+
+async def cancelled(tasks: list["asyncio.Task[None]"]) -> None:
+    """Cancel until they have ended: a cancellation that arrives while a client reconnects can be lost."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+    tasks.clear()

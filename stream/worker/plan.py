@@ -1,0 +1,44 @@
+"""Everything a worker is made of, decided before it starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from schemas.decode import DecodeRules
+from stream.chunk import Rules
+from stream.ports import ModelStore, PartitionStore
+from stream.signing import Keyring
+from stream.worker.chunk_app import Membership
+from stream.worker.timing import LaneLimits
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """What `ebb.compose.worker` puts together.
+
+    Attributes:
+        membership: the consumer group, and where Kafka is.
+        owner: names this process among all that ever claim a partition.
+        partitions: of each input topic.
+        live: whether the wall may be read; else clock records say the time.
+        lockstep: whether lanes wait for the models of each day.
+        due_at_once: most deadlines in one commit.
+        limits: of each lane.
+        rules: of the engine.
+        decoding: which records are events.
+        store_of: partition -> its store.
+        models: where they are published.
+        keyring: what they must be signed with.
+    """
+
+    membership: Membership
+    owner: str
+    partitions: int
+    live: bool
+    lockstep: bool
+    due_at_once: int
+    limits: LaneLimits
+    rules: Rules
+    decoding: DecodeRules
+    store_of: Callable[[int], PartitionStore]
+    models: ModelStore
+    keyring: Keyring

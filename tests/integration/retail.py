@@ -1,0 +1,19 @@
+"""The beginning of the example history, for tests that need a real shop."""
+
+from functools import cache
+from pathlib import Path
+
+from offline.history import History
+from offline.sources import read_history
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "online_retail" / "online_retail_2009-12_2010-12.parquet"
+
+
+@cache
+def _whole() -> History:
+    return read_history([EXAMPLE], "online_retail", "GBP")
+
+
+def first_events(count: int) -> History:
+    """The first events: 2,500 are six weeks of December and January."""
+    return History(_whole().events[:count])

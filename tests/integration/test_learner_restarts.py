@@ -1,0 +1,77 @@
+"""In lockstep a model is a function of the labels log: SIGKILLs change neither the log's content nor the models."""
+
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+
+from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
+from stream.features.layout import LAYOUT
+from stream.redis_store import keys
+from stream.scoring.documents import decode
+from stream.signing import Keyring, open_sealed
+from stream.worker.model_watch import MODEL_NAMES
+from tests.integration.processes import MODEL_KEYS, Deployment, deployed, eventually
+from tests.integration.retail import first_events
+
+SEED = 5
+EVENTS = 2_500
+
+
+def champions(redis_url: str) -> dict[str, Any]:
+    """The documents in force, opened."""
+    documents = {}
+    with redis.Redis.from_url(redis_url) as client:
+        for name in MODEL_NAMES:
+            version, day = client.hmget(keys.model_champion(name), ["version", "epoch_day"])
+            sealed = client.get(keys.model(name, version.decode()))
+            document = msgspec.to_builtins(decode(open_sealed(sealed, Keyring.from_text(MODEL_KEYS)), LAYOUT)) if sealed else None
+            documents[name] = (version, int(day), document)
+    return documents
+
+
+def said(shop: Deployment, topic: str) -> list[dict[str, Any]]:
+    """Each message of a topic once, whenever it was sent."""
+    messages = {m["message_id"]: m for m in (msgspec.json.decode(record.value) for record in shop.messages(topic))}
+    return [messages[name] for name in sorted(messages)]
+
+
+def outcome(shop: Deployment) -> dict[str, Any]:
+    """Everything that must not depend on who died when."""
+    topics = {topic: said(shop, topic) for topic in (CHURN_ALERTS, SEGMENT_CHANGES)}
+    return {"labels": shop.labels(), "models": champions(shop.redis_url), **topics}
+
+
+def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_run(
+    empty_apache_kafka: str, embedded_kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    history = first_events(EVENTS)
+    with deployed(embedded_kafka, redis_url, tmp_path / "undisturbed", broker="embedded", lockstep=True) as shop:
+        shop.publish(history)
+        shop.start("worker")
+        shop.start("learner")
+        shop.wait_until_applied()
+        undisturbed = outcome(shop)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    with deployed(empty_apache_kafka, redis_url, tmp_path / "disturbed", lockstep=True) as shop:
+        shop.publish(history)
+        worker, learner = shop.start("worker"), shop.start("learner")
+        draw = random.Random(SEED)
+        for part, victim in enumerate(["learner", "worker", "learner"]):
+            applied = round((part + draw.random()) * EVENTS / 4)
+            eventually(lambda applied=applied: shop.applied() >= applied)
+            shop.kill(worker if victim == "worker" else learner)
+            started = shop.start(victim)
+            worker, learner = (started, learner) if victim == "worker" else (worker, started)
+        shop.wait_until_applied()
+        disturbed = outcome(shop)
+        parity = shop.parity(history)
+        assert (parity.customers, list(parity.mismatches)) == (history.summary.customers, [])
+        learner.send(signal.SIGTERM)
+        assert learner.exit_code() == 0
+    assert disturbed == undisturbed
+    assert disturbed["models"]["purchase_7d"][2]["labels"] > 100, "the history is too short to have taught anything"
