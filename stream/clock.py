@@ -86,6 +86,11 @@ class LiveClock:
         return self.stream_time_ms
 
 
+    def lag(self, stream_time_ms: int) -> None:
+        """Deadlines later than `stream_time_ms` have not fired yet: it is no later than that."""
+        self.stream_time_ms = min(self.stream_time_ms, stream_time_ms)
+
+
 class ReplayClock:
     """Stream time of one partition in a replay: that of the last clock record. It never falls."""
 

@@ -100,12 +100,13 @@ class World:
     store: MemoryStore = field(default_factory=lambda: MemoryStore(1))
     lockstep: bool = False
     due_at_once: int = 5_000
+    may_lag: bool = False
 
     def __post_init__(self) -> None:
         self.outbox = KeptOutbox()
         self._partition = self.store.partition(0)
         assembly = Assembly(0, 1, self.rules, lockstep=self.lockstep)
-        self.applying = Applying(0, "test", self._partition, self.outbox, assembly, self.due_at_once, {})
+        self.applying = Applying(0, "test", self._partition, self.outbox, assembly, self.due_at_once, {}, may_lag=self.may_lag)
         self._offsets: dict[str, int] = {}
         self._events = 0
         self._now_ms = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import structlog
@@ -28,7 +29,12 @@ class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error 
 class Applying:
     """Keeps the partition's event-id windows and version, and turns batches into commits.
 
-    `applied` is how far each topic has been applied by us, whatever Redis says.
+    `applied` is how far each topic has been applied by us, whatever Redis says. `lags_at_ms` is the stream time at which
+    the last batch left deadlines waiting, None if it left none.
+
+    Args:
+        may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the rest
+            has fired, so that a long silence delays no live event. In a replay stream time is the clock records' alone.
     """
 
     def __init__(
@@ -40,7 +46,10 @@ class Applying:
         assembly: Assembly,
         due_at_once: int,
         log_starts: Mapping[str, int],
+        *,
+        may_lag: bool = False,
     ) -> None:
+        self._may_lag, self.lags_at_ms = may_lag, cast(int | None, None)
         self._partition, self._owner, self._store = partition, owner, store
         self._log_starts = log_starts  # what retention took before we applied it is not waited for
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
@@ -78,7 +87,12 @@ class Applying:
                 await self._store.abandon()
                 return head
             batch, times = _left(head, batch, times)
-            if len(due) >= self._due_at_once:
+            crowded = len(due) >= self._due_at_once
+            self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self._may_lag else None
+            if self.lags_at_ms is not None:
+                if await self._commit(head, batch, _at_most(times, self.lags_at_ms), due, models):
+                    return None
+            elif crowded:
                 await self._commit(head, *_portion(batch, times, due), models)
             elif not batch.records and not due:
                 await self._store.abandon()
@@ -122,7 +136,7 @@ class Applying:
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)
         if (
-            not batch.records and len(due) >= self._due_at_once
+            not batch.records and len(due) >= self._due_at_once and not self._may_lag
         ):  # what these deadlines precede is what advances stream time
             commit = replace(commit, stream_time_ms=head.stream_time_ms)
         if not await self._store_changes(head, commit):
@@ -194,6 +208,10 @@ def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTi
     if len(kept) == len(batch.records):
         return batch, times
     return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
+
+
+def _at_most(times: StreamTimes, until_ms: int) -> StreamTimes:
+    return StreamTimes(np.minimum(times.of_record, until_ms), min(times.end_ms, until_ms))
 
 
 def _portion(

@@ -97,6 +97,8 @@ class Lane:
             behind = await retrying(lambda: self._applying.apply(batch, times, self._models.models))
         finally:
             self._between_chunks.set()
+        if self._applying.lags_at_ms is not None:
+            self._timing.lag(self._applying.lags_at_ms)
         if behind is not None:
             await self._seek_back(behind)
         elif batch.clock_ms is not None:

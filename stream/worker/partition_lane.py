@@ -89,7 +89,16 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     starts = {tp.topic: first for tp, first in log_starts.items()}
     publisher = OutboxPublisher(claimed.partition, shared.producer)
     assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep)
-    applying = Applying(claimed.partition, plan.owner, claimed.store, publisher, assembly, plan.due_at_once, starts)
+    applying = Applying(
+        claimed.partition,
+        plan.owner,
+        claimed.store,
+        publisher,
+        assembly,
+        plan.due_at_once,
+        starts,
+        may_lag=plan.live,
+    )
     positions = {tp: applying.resume_offset(head, tp.topic) for tp in log_starts}
     inbox = Inbox(
         {tp.topic: offset for tp, offset in positions.items()},

@@ -35,6 +35,9 @@ class Timing(Protocol):
     def times(self, batch: Batch) -> StreamTimes:
         """Stream time of each record of a batch that was taken, and of its end. Moves the clock."""
 
+    def lag(self, stream_time_ms: int) -> None:
+        """More deadlines were due than one commit fires: it is only `stream_time_ms` yet."""
+
     def restart(self, stream_time_ms: int) -> None:
         """Go back to the time the store has."""
 
@@ -56,6 +59,9 @@ class ReplayTiming:
         if batch.clock_ms is not None:
             times[-1] = self._clock.advance(batch.clock_ms)
         return StreamTimes(times, self._clock.stream_time_ms)
+
+    def lag(self, stream_time_ms: int) -> None:
+        """A replay does not lag: a clock record takes effect when all deadlines before it have fired."""
 
     def restart(self, stream_time_ms: int) -> None:
         """Go back to the time the store has."""
@@ -109,6 +115,11 @@ class LiveTiming:
         behind = [topic for topic in EVENT_TOPICS if topic in self._unread or topic in batch.previous]
         times = self._clock.advance([_vouches(record) for record in batch.records], behind)
         return StreamTimes(times, self._clock.stream_time_ms)
+
+    def lag(self, stream_time_ms: int) -> None:
+        """It is only `stream_time_ms` yet; the next tick comes at once."""
+        self._clock.lag(stream_time_ms)
+        self._ticked_ms = 0
 
     def restart(self, stream_time_ms: int) -> None:
         """Go back to the time the store has. What the topics vouched for is read again."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from ebb.services.ebb_process import EbbProcess
 from ebb.services.processes import LOOK_EVERY_S
@@ -237,3 +237,11 @@ def read_all(servers: str, topic: str) -> list[Any]:
             for found in consumer.poll(200).values():
                 records += found
     return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def without_topics(servers: str) -> str:
+    """Delete all topics of a broker but its own, and wait until they are gone."""
+    with closing(KafkaAdminClient(bootstrap_servers=servers)) as admin:
+        while topics := [name for name in admin.list_topics() if not name.startswith("__")]:
+            admin.delete_topics(topics, raise_errors=False)  # those already on their way out answer with an error
+    return servers

@@ -18,7 +18,7 @@ from tests.integration.processes import MODEL_KEYS, Deployment, deployed, eventu
 from tests.integration.retail import first_events
 
 SEED = 5
-EVENTS = 2_500
+EVENTS = 2_000  # three weeks: labels of purchase_7d enough for a model to serve
 
 
 def champions(redis_url: str) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_r
         shop.publish(history)
         worker, learner = shop.start("worker"), shop.start("learner")
         draw = random.Random(SEED)
-        for part, victim in enumerate(["learner", "worker", "learner"]):
-            applied = round((part + draw.random()) * EVENTS / 4)
+        for part, victim in enumerate(["learner", "worker"]):
+            applied = round((part + draw.random()) * EVENTS / 3)
             eventually(lambda applied=applied: shop.applied() >= applied)
             shop.kill(worker if victim == "worker" else learner)
             started = shop.start(victim)
@@ -74,4 +74,4 @@ def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_r
         learner.send(signal.SIGTERM)
         assert learner.exit_code() == 0
     assert disturbed == undisturbed
-    assert disturbed["models"]["purchase_7d"][2]["labels"] > 100, "the history is too short to have taught anything"
+    assert disturbed["models"]["purchase_7d"][2]["serving"], "the history is too short to have taught anything"
