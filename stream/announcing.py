@@ -12,9 +12,10 @@ from stream.drafts import MessageDraft, Order
 
 
 class Announcer:
-    """Drafts messages in the place that their cause has in the log: a customer's record or deadline of the current round.
+    """Drafts messages, each in the place that its cause has in the log.
 
-    A deadline comes before the first record whose stream time has reached it.
+    The cause is the customer's record or deadline of the current round; a deadline comes before the first record whose
+    stream time has reached it.
     """
 
     def __init__(self, customers: Sequence[str], times: StreamTimes, changes: Changes) -> None:

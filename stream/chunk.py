@@ -1,4 +1,4 @@
-"""What one step of the engine is given: the partition's customers, the records, their stream times, models and rules."""
+"""What one step of the engine is given: customers of a partition, records, their stream times, models and rules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ class Rules:
     currency: str = "GBP"
     exponent: int = 2
     categories: tuple[str, ...] = ()
-    churn: ChurnRule = ChurnRule()
+    churn: ChurnRule = field(default_factory=ChurnRule)
     decide_every_ms: int = 1_000
     stale_after_ms: int = 7 * 86_400_000
 

@@ -1,7 +1,7 @@
 """Stream time: what time it is in the log. Nothing here reads a clock; the wall comes in as an argument of a tick.
 
-In `replay`, clock records say the time. In `live`, a topic vouches for a time once three distinct customers have reached it,
-so that one far-future event does not drag everybody along, and the wall ticks when all topics are read to their ends.
+In `replay`, clock records say the time. In `live`, a topic vouches for a time once three distinct customers have reached
+it, so that one far-future event does not drag everybody along, and the wall ticks when all topics are read to their ends.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ def end_of_day_ms(time_ms: int) -> int:
 
 
 class SupportedMaximum:
-    """The latest time that `SUPPORTERS` distinct customers have reached within the last `WINDOW_RECORDS` records of a topic.
+    """The latest time that three distinct customers have reached within the last 1,000 records of a topic.
 
     >>> topic = SupportedMaximum()
     >>> for customer, time_ms in (("a", 10), ("b", 20), ("far future", 10**13), ("c", 30)):
@@ -68,7 +68,7 @@ class LiveClock:
         """Stream time of each record, in ms.
 
         Args:
-            records: (topic, customer, event time in ms) in log order; a record without customer or time vouches for nothing.
+            records: (topic, customer, event time in ms) in log order; one without customer or time vouches for nothing.
             lagging: topics that are not read to their ends; the slowest of them bounds the time.
         """
         times = []
@@ -84,7 +84,6 @@ class LiveClock:
         """All topics are read to their ends: it is as late as the wall says, or later."""
         self.stream_time_ms = max(self.stream_time_ms, wall_ms)
         return self.stream_time_ms
-
 
     def lag(self, stream_time_ms: int) -> None:
         """Deadlines later than `stream_time_ms` have not fired yet: it is no later than that."""

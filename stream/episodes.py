@@ -1,4 +1,4 @@
-"""The customers of a chunk while it is applied: each method is one stage of a round, in the order of `stream.engine.step`."""
+"""The customers of a chunk while it is applied: each method is one stage of a round, as `stream.engine.step` calls them."""
 
 import numpy as np
 
@@ -36,7 +36,8 @@ class Episodes:
 
     def due_ms(self) -> IntArray:
         """Each customer's next deadline, 0 for none."""
-        return np.ascontiguousarray(self._decision["due_ms"])
+        due_ms: IntArray = np.ascontiguousarray(self._decision["due_ms"])
+        return due_ms
 
     def fire(self, rows: RowArray) -> None:
         """Begin a round with the rows whose deadline has come."""
@@ -60,7 +61,8 @@ class Episodes:
 
     def _whose(self, deadline: str) -> RowArray:
         """The fired rows whose deadline of this name has come."""
-        return self._fired[self._decision[deadline][self._fired] == self._time_ms[self._fired]]
+        rows: RowArray = self._fired[self._decision[deadline][self._fired] == self._time_ms[self._fired]]
+        return rows
 
     def fold(self, records: Records, chosen: RowArray) -> None:
         """Let the round's records take effect on features and open outcomes, and ask for decisions."""
@@ -78,7 +80,7 @@ class Episodes:
         self._ask(rows)
 
     def _now_ms(self, rows: RowArray) -> IntArray:
-        """Never before the last event: live stream time may lag behind it, in a replay it stands at the midnight before."""
+        """Never before the last event: stream time lags behind it, in a replay until the next midnight."""
         now_ms: IntArray = np.maximum(self._time_ms[rows], self._states["features"]["last_event_ms"][rows])
         return now_ms
 

@@ -1,7 +1,8 @@
 """The round loop: a chunk cut into steps that touch every customer at most once.
 
-Customers do not influence each other, so the order that matters is each customer's own: its deadlines and its records, one
-after another. A round takes the next item of every customer that has one; a round is as vectorised as a customer is rare.
+Customers do not influence each other, so the order that matters is each customer's own: its deadlines and its records,
+one after another. A round takes the next item of every customer that has one; a round is as vectorised as a customer is
+rare.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,7 @@
 """The views of a step: each customer as last decided in it, built once, at its end."""
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -120,5 +121,4 @@ def _known(values: NDArray[Any]) -> list[Any]:
     [0.5, None]
     """
     listed: list[Any] = values.tolist()
-    unknown = np.isnan(values)
-    return [None if value != value else value for value in listed] if unknown.any() else listed
+    return [None if isnan(value) else value for value in listed] if np.isnan(values).any() else listed

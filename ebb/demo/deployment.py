@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +20,13 @@ from ebb.services.service import Service
 from ebb.topic_admin import create_topics
 from stream.errors import ServiceError
 from stream.redis_store.deployment import switch_clock
+from stream.redis_store.inspection import stream_times
 from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
 PARTITIONS = 4
 SESSION_TIMEOUT_MS = 6_000  # the embedded broker lets a group begin after half of it
+TICKING_WITHIN_S, LOOK_EVERY_S = 30.0, 0.1
 WORKER_METRICS_PORT, LEARNER_METRICS_PORT = 9464, 9465
 
 
@@ -93,8 +96,25 @@ class DemoDeployment:
         for process in reversed(self.processes):
             self._stop(process)
         self.processes.clear()
+        replayed_until_ms = max(stream_times(self.redis.address).values())
         switch_clock(self.redis.address, "live")
         self._start_processes({"EBB_CLOCK": "live"})
+        self._wait_until_ticking(replayed_until_ms)
+
+    def _wait_until_ticking(self, replayed_until_ms: int) -> None:
+        """Return when every partition's time has moved on with the wall.
+
+        Raises:
+            ServiceError: a process ended, or a partition stands still.
+        """
+        deadline_s = time.monotonic() + TICKING_WITHIN_S
+        while min(stream_times(self.redis.address).values()) <= replayed_until_ms:
+            self.check_processes()
+            if time.monotonic() > deadline_s:
+                raise ServiceError(
+                    f"No time passes after {TICKING_WITHIN_S:.0f} s. See {self.folder / 'demo' / 'worker'}."
+                )
+            time.sleep(LOOK_EVERY_S)
 
     def _start_processes(self, mode: dict[str, str]) -> None:
         keys = ensure_model_keys(self.folder)

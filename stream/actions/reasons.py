@@ -93,6 +93,8 @@ def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[li
     columns = [decisions.natural[name][chosen].tolist() for name in Figures._fields[:-1]]
     codes = top_concepts(serving, decisions.matrix[chosen]).tolist()
     return [
-        in_words([CONCEPT_NAMES[code] for code in best if code != NO_CONCEPT], Figures(*figures, 10.0**exponent))
+        in_words(
+            [CONCEPT_NAMES[code] for code in best if code != NO_CONCEPT], Figures._make((*figures, 10.0**exponent))
+        )
         for best, *figures in zip(codes, *columns, strict=True)
     ]

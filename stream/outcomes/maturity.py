@@ -1,7 +1,7 @@
 """Open accumulators: what has happened since each snapshot, until its outcome is known.
 
-An accumulator counts events with event time in (t, t + horizon]. It closes at t + horizon + grace of stream time; what comes
-later changes nothing (`stream.outcomes.lateness` counts it).
+An accumulator counts events with event time in (t, t + horizon]. It closes at t + horizon + grace of stream time; what
+comes later changes nothing (`stream.outcomes.lateness` counts it).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which customer-days become snapshots: a fixed 1 in 28, decided by a hash so that no process has to agree with another."""
+"""Which customer-days become snapshots: a fixed 1 in 28 by a hash, so that no process has to agree with another."""
 
 import hashlib
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What was known of a customer at one midnight, and what each model said then. Written once, read when an outcome matures."""
+"""What was known of a customer at one midnight, and what each model said then. Written once, read at maturity."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The snapshots and open outcomes of a chunk's customers: taken at sampled midnights, counted by events, closed into labels."""
+"""Snapshots and open outcomes of a chunk's customers: taken at midnights, counted by events, closed into labels."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ from stream.scoring.serving import score_outcome
 
 
 class WaitingOutcomes:
-    """What waits to be known of each customer. It keeps two deadlines of the states: `snapshot_at_ms` and `close_at_ms`."""
+    """What waits to be known of each customer. Keeps two deadlines of the states: `snapshot_at_ms` and `close_at_ms`."""
 
     def __init__(self, given: PartitionCustomers, announcer: Announcer, changes: Changes) -> None:
         self._given, self._announcer, self._changes = given, announcer, changes

@@ -13,9 +13,10 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
 
     worker_group: Annotated[str, setting("Consumer group of the workers.", form=forms.PLAIN_TEXT)] = "ebb-worker"
     metrics_port: Annotated[int, setting("Port the metrics are served on; 0: none.", ge=0, le=65_535)] = 9464
-    chunk_records: Annotated[int, setting("Most records applied in one commit; 500 hold Redis for about 2 ms.", unit="records", ge=1, le=50_000)] = (
-        5_000
-    )
+    chunk_records: Annotated[
+        int,
+        setting("Most records applied in one commit; 500 hold Redis for about 2 ms.", unit="records", ge=1, le=50_000),
+    ] = 5_000
     chunk_bytes: Annotated[
         int,
         setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000),
@@ -33,7 +34,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     ] = 250
     due_limit: Annotated[
         int, setting("Most deadlines fired before the next records get their turn.", unit="deadlines", ge=1, le=100_000)
-    ] = 500
+    ] = 250
     kafka_idempotent: Annotated[
         bool, setting("Whether messages are written with Kafka's idempotence; the embedded broker has none.")
     ] = True
