@@ -48,39 +48,25 @@ class Showing:
         return views
 
     def _of(self, asked: Asked, decisions: Decisions, chosen: RowArray) -> Iterator[View]:
-        """Rows are built from lists: a hundred times quicker than element by element from arrays."""
-        block, partition, currency = asked.block[chosen], self._given.partition, self._rules.currency
-        columns = (
-            asked.rows[chosen].tolist(),
-            block["segment"].tolist(),
-            block["segment_since_ms"].tolist(),
-            self._scores(decisions, chosen),
-            self._values_at_risk(decisions, chosen),
-            _alerts(block),
-            reasons_of(decisions, chosen, self._rules.exponent),
-            self._features(asked, decisions, chosen),
-            asked.now_ms[chosen].tolist(),
-            block["decide_at_ms"].tolist(),
-        )
-        for row, segment, since_ms, scores, risk, alert, reasons, features, now_ms, until_ms in zip(
-            *columns, strict=True
-        ):
-            yield View(
-                customer_id=self._given.customers[row],
-                partition=partition,
-                segment=SEGMENTS[segment],
-                segment_since_ms=since_ms or None,
-                scores=scores,
-                value_at_risk=risk,
-                currency=currency,
-                alert=alert,
-                reasons=reasons,
-                features=features,
-                as_of_ms=now_ms,
-                valid_until_ms=until_ms,
-            )
+        """Built from one list per field: a hundred times quicker than element by element from arrays."""
+        block, constant = asked.block[chosen], {"partition": self._given.partition, "currency": self._rules.currency}
+        columns: dict[str, list[Any]] = {
+            "customer_id": [self._given.customers[row] for row in asked.rows[chosen].tolist()],
+            "segment": [SEGMENTS[code] for code in block["segment"].tolist()],
+            "segment_since_ms": [since_ms or None for since_ms in block["segment_since_ms"].tolist()],
+            "scores": self._scores(decisions, chosen),
+            "value_at_risk": self._values_at_risk(decisions, chosen),
+            "alert": _alerts(block),
+            "reasons": reasons_of(decisions, chosen, self._rules.exponent),
+            "features": self._features(asked, decisions, chosen),
+            "as_of_ms": asked.now_ms[chosen].tolist(),
+            "valid_until_ms": block["decide_at_ms"].tolist(),
+        }
+        for row in zip(*columns.values(), strict=True):
+            yield View(**constant, **dict(zip(columns, row, strict=True)))
 
-    def _scores(self, decisions: Decisions, chosen: RowArray) -> list[dict[str, Score]]:
+    @staticmethod
+    def _scores(decisions: Decisions, chosen: RowArray) -> list[dict[str, Score]]:
         by_outcome = [
             [Score(value, scored.model, scored.version) for value in _known(scored.probability[chosen])]
             for scored in decisions.scored.values()

@@ -38,7 +38,7 @@ OFTEN_SIGMAS = 0.8
 GOOD_FREQUENCY_SIGMAS = 0.1
 CHAMPION_SHARE_OF_BEST = 0.75
 
-ACTIVE_WITHIN_DAYS = 120.0  # a rich customer's spend outweighs any silence; four months are long in every segment of the active
+ACTIVE_WITHIN_DAYS = 120.0  # a rich customer's spend outweighs any silence; four months are long for anybody
 NEW_AT_MOST_DAYS = 120.0  # twice what makes a centre new: a customer between two centres does not stay new for a year
 
 
@@ -161,8 +161,8 @@ class Standing(NamedTuple):
 def fits(codes: NDArray[np.uint8], customers: Standing) -> NDArray[np.bool_]:
     """Which names a customer may have, wherever it lies between the centres.
 
-    Silent for more than 120 days it needs attention, or is At Risk; it is At Risk if it bought oftener and spent more than
-    the average. 120 days after its first purchase it is not new.
+    Silent for more than 120 days it needs attention, or is At Risk; it is At Risk if it bought oftener and spent more
+    than the average. 120 days after its first purchase it is not new.
 
     Args:
         codes: shape (centres,), indices into `SEGMENTS`.
@@ -173,7 +173,8 @@ def fits(codes: NDArray[np.uint8], customers: Standing) -> NDArray[np.bool_]:
 
     A great customer silent for 266 days, and one of the same tenure that bought five days ago:
 
-    >>> codes = np.array([CODE_OF[name] for name in ("Champions", "New Customers", "At Risk", "Need Attention")], np.uint8)
+    >>> names = ("Champions", "New Customers", "At Risk", "Need Attention")
+    >>> codes = np.array([CODE_OF[name] for name in names], np.uint8)
     >>> fits(codes, Standing(*map(np.array, ([266.0, 5.0], [2.0, 2.0], [3.0, 3.0], [300.0, 300.0]))))
     array([[False,  True],
            [False, False],
@@ -186,7 +187,8 @@ def fits(codes: NDArray[np.uint8], customers: Standing) -> NDArray[np.bool_]:
     of_active = (names != CODE_OF["At Risk"]) & (names != CODE_OF["Need Attention"])
     unfit = (of_active & silent) | ((names == CODE_OF["Need Attention"]) & silent & good)
     unfit |= (names == CODE_OF["New Customers"]) & (customers.tenure_days > NEW_AT_MOST_DAYS)
-    return ~unfit
+    fitting: NDArray[np.bool_] = ~unfit
+    return fitting
 
 
 def _name(centre: Centre, best: float) -> str:
