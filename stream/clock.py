@@ -1,7 +1,8 @@
 """Stream time: what time it is in the log. Nothing here reads a clock; the wall comes in as an argument of a tick.
 
-In `replay`, clock records say the time. In `live`, a topic vouches for a time once three distinct customers have reached
-it, so that one far-future event does not drag everybody along, and the wall ticks when all topics are read to their ends.
+In `replay`, clock records say the time. In `live`, a topic vouches for a time once three distinct customers have
+reached it, so that one far-future event does not drag everybody along, and the wall ticks when all topics are read to
+their ends.
 """
 
 from collections import deque

@@ -130,7 +130,7 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
 
 
 def ask_again_ms(asked: Asked, features: Natural, models: Models, rules: Rules) -> IntArray:
-    """When each customer would cross a threshold or change segment in silence, in ms; at most `stale_after_ms` from now.
+    """When each customer would cross a threshold or change segment in silence, in ms, within `stale_after_ms`.
 
     Args:
         asked: with the decision applied to their blocks.

@@ -1,4 +1,4 @@
-"""The customers of a chunk while it is applied: each method is one stage of a round, as `stream.engine.step` calls them."""
+"""The customers of a chunk while it is applied: each method is one stage of a round, called by `stream.engine.step`."""
 
 import numpy as np
 

@@ -49,7 +49,8 @@ class Showing:
 
     def _of(self, asked: Asked, decisions: Decisions, chosen: RowArray) -> Iterator[View]:
         """Built from one list per field: a hundred times quicker than element by element from arrays."""
-        block, constant = asked.block[chosen], {"partition": self._given.partition, "currency": self._rules.currency}
+        constant: dict[str, Any] = {"partition": self._given.partition, "currency": self._rules.currency}
+        block = asked.block[chosen]
         columns: dict[str, list[Any]] = {
             "customer_id": [self._given.customers[row] for row in asked.rows[chosen].tolist()],
             "segment": [SEGMENTS[code] for code in block["segment"].tolist()],

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from schemas.decode import DecodeRules, decode
-from schemas.topics import CHURN_ALERTS, ENGAGEMENT, PURCHASES, SEGMENT_CHANGES
+from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, LABELS, PURCHASES, SEGMENT_CHANGES
 from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
-from stream.features.layout import LAYOUT
+from stream.features.layout import LAYOUT, unpack
 from stream.memory_store import MemoryStore
+from stream.outcomes.sampling import customer_hash, is_sampled
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.linear import LinearModel
 from stream.views import View, decode_view
@@ -78,7 +80,9 @@ class KeptOutbox:
         return [unpack_outgoing(packed) for _, packed in self.messages]
 
 
-def purchase(customer: str | None, day: float, *, event_id: str, price: str = "12.50", quantity: int = 2) -> dict[str, Any]:
+def purchase(
+    customer: str | None, day: float, *, event_id: str, price: str = "12.50", quantity: int = 2
+) -> dict[str, Any]:
     """A purchase as it is on the wire, `day` days after the beginning."""
     event = {
         "type": "purchase",
@@ -89,6 +93,27 @@ def purchase(customer: str | None, day: float, *, event_id: str, price: str = "1
         "lines": [{"product_id": "85048", "quantity": quantity, "unit_price": price}],
     }
     return event if customer is None else event | {"customer_id": customer}
+
+
+def refund(customer: str | None, day: float, *, event_id: str, price: str = "12.50") -> dict[str, Any]:
+    """A refund of two pieces, as it is on the wire."""
+    return purchase(customer, day, event_id=event_id, price=price, quantity=-2) | {"type": "refund"}
+
+
+def engagement(kind: str, customer: str | None, day: float, *, event_id: str, **fields: Any) -> dict[str, Any]:
+    """An event of `kind` as it is on the wire; a profile looks like one too."""
+    event = {"type": kind, "event_id": event_id, "event_time_ms": BEGIN_MS + round(day * DAY_MS)} | fields
+    return event if customer is None else event | {"customer_id": customer}
+
+
+def sampled_on(day: int, name: str = "customer") -> str:
+    """An id that is sampled at the midnight `day` days after the beginning, and on none of the 40 days before."""
+    days = np.arange(day - 40, day + 1) + BEGIN_MS // DAY_MS
+    for number in count():
+        hashes = np.full(len(days), customer_hash(f"{name}-{number}"), np.uint64)
+        if np.flatnonzero(is_sampled(hashes, days)).tolist() == [40]:
+            return f"{name}-{number}"
+    raise AssertionError("numbers do not end")
 
 
 @dataclass
@@ -106,7 +131,9 @@ class World:
         self.outbox = KeptOutbox()
         self._partition = self.store.partition(0)
         assembly = Assembly(0, 1, self.rules, lockstep=self.lockstep)
-        self.applying = Applying(0, "test", self._partition, self.outbox, assembly, self.due_at_once, {}, may_lag=self.may_lag)
+        self.applying = Applying(
+            0, "test", self._partition, self.outbox, assembly, self.due_at_once, {}, may_lag=self.may_lag
+        )
         self._offsets: dict[str, int] = {}
         self._events = 0
         self._now_ms = 0
@@ -123,14 +150,15 @@ class World:
         return LogRecord(topic, offset, timestamp_ms, b"key", value, decode(topic, value, timestamp_ms, RULES))
 
     def apply(self, records: list[LogRecord], times_ms: Sequence[int], end_ms: int | None = None) -> None:
-        """One chunk."""
+        """One chunk; of a replay, if its last record is the clock's."""
         previous: dict[str, int] = {}
         for record in records:
             previous.setdefault(record.topic, record.offset)
         times = np.maximum.accumulate(np.array([self._now_ms, *times_ms], np.int64))[1:]
         end_ms = max(end_ms or 0, int(times[-1]) if len(times) else 0, self._now_ms)
         self._now_ms = end_ms
-        asyncio.run(self.applying.apply(Batch(records, previous), StreamTimes(times, end_ms), self.models))
+        clock_ms = records[-1].decoded.time_ms if records and records[-1].topic == CLOCK else None
+        asyncio.run(self.applying.apply(Batch(records, previous, clock_ms), StreamTimes(times, end_ms), self.models))
 
     def send(self, *events: dict[str, Any], topic: str = PURCHASES) -> "World":
         """Events in one chunk, each at the stream time of its own event time."""
@@ -143,11 +171,21 @@ class World:
         self._events += 1
         return self.send(purchase(customer, day, **({"event_id": f"order-{self._events}"} | changes)))
 
+    def refund(self, customer: str, day: float, **changes: Any) -> "World":
+        """One refund in a chunk of its own."""
+        self._events += 1
+        return self.send(refund(customer, day, **({"event_id": f"refund-{self._events}"} | changes)))
+
     def page_view(self, customer: str, day: float) -> "World":
         """One page view in a chunk of its own."""
         self._events += 1
-        event = {"type": "page_view", "event_id": f"view-{self._events}", "customer_id": customer}
-        return self.send(event | {"event_time_ms": BEGIN_MS + round(day * DAY_MS)}, topic=ENGAGEMENT)
+        return self.send(engagement("page_view", customer, day, event_id=f"view-{self._events}"), topic=ENGAGEMENT)
+
+    def late(self, event: dict[str, Any], at_day: float) -> "World":
+        """An event in a chunk of its own, at another stream time than its own time."""
+        at_ms = BEGIN_MS + round(at_day * DAY_MS)
+        self.apply([self.record(PURCHASES, msgspec.json.encode(event))], [at_ms])
+        return self
 
     def silence_until(self, day: float) -> "World":
         """A tick: nothing arrives until then."""
@@ -157,6 +195,14 @@ class World:
     def messages(self, *topics: str) -> list[dict[str, Any]]:
         """Published JSON of these topics, in order."""
         return [msgspec.json.decode(m.value) for m in self.outbox.outgoing() if m.topic in topics and m.value]
+
+    def labels(self, customer: str) -> list[dict[str, Any]]:
+        """A customer's labels, in order."""
+        return [m for m in self.messages(LABELS) if m.get("customer_id") == customer]
+
+    def state(self, customer: str) -> Any:
+        """The customer's record as stored."""
+        return unpack([self.stored.states[customer]])[0]
 
     def alerts(self, customer: str) -> list[str]:
         """Kinds of a customer's alert messages, in order."""

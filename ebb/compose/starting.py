@@ -9,16 +9,18 @@ from stream.features.layout import LAYOUT
 from stream.ports import Deployment
 from stream.redis_store.deployment import check_deployment
 from stream.settings.common import ProcessSettings
+from stream.worker.library_logs import quiet_libraries
 
 log = structlog.get_logger()
 
 
 def prepare(settings: ProcessSettings) -> None:
-    """See that Redis is the one of this deployment, and that the topics exist.
+    """Quiet the libraries, see that Redis is the one of this deployment, and that the topics exist.
 
     Raises:
         EbbError: Redis or Kafka is away, or is not what the settings say.
     """
+    quiet_libraries()
     check_deployment(settings.redis_url, Deployment(settings.partitions, settings.clock, LAYOUT))
     created = create_topics(settings.kafka_servers, settings.partitions)
     if created:

@@ -29,14 +29,13 @@ def run_worker(settings: WorkerSettings) -> None:
     """
     prepare(settings)
     serve_metrics(settings, settings.metrics_port, REGISTRY)
-    rules = Rules(
-        currency=settings.currency,
-        exponent=exponent_of(settings.currency),
-        categories=settings.categories,
-        churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
-        decide_every_ms=settings.decide_every_ms,
-    )
-    plan = WorkerPlan(
+    plan = worker_plan(settings)
+    run_until_stopped(lambda loop: WorkerProcess(plan, loop))
+
+
+def worker_plan(settings: WorkerSettings) -> WorkerPlan:
+    """Everything the worker is made of."""
+    return WorkerPlan(
         membership=Membership(settings.worker_group, settings.kafka_servers, settings.session_timeout_ms),
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         partitions=settings.partitions,
@@ -44,7 +43,7 @@ def run_worker(settings: WorkerSettings) -> None:
         lockstep=settings.lockstep,
         due_at_once=settings.due_limit,
         limits=LaneLimits(settings.chunk_records, settings.chunk_bytes, settings.queue_bytes, settings.tick_ms),
-        rules=rules,
+        rules=_rules(settings),
         decoding=DecodeRules(
             currency=settings.currency,
             earliest_event_time_ms=settings.earliest_event_ms,
@@ -54,4 +53,13 @@ def run_worker(settings: WorkerSettings) -> None:
         models=RedisModelStore(settings.redis_url),
         keyring=Keyring.from_text(settings.model_keys),
     )
-    run_until_stopped(lambda loop: WorkerProcess(plan, loop))
+
+
+def _rules(settings: WorkerSettings) -> Rules:
+    return Rules(
+        currency=settings.currency,
+        exponent=exponent_of(settings.currency),
+        categories=settings.categories,
+        churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
+        decide_every_ms=settings.decide_every_ms,
+    )

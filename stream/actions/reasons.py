@@ -92,9 +92,6 @@ def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[li
         return [[] for _ in chosen]
     columns = [decisions.natural[name][chosen].tolist() for name in Figures._fields[:-1]]
     codes = top_concepts(serving, decisions.matrix[chosen]).tolist()
-    return [
-        in_words(
-            [CONCEPT_NAMES[code] for code in best if code != NO_CONCEPT], Figures._make((*figures, 10.0**exponent))
-        )
-        for best, *figures in zip(codes, *columns, strict=True)
-    ]
+    concepts = [[CONCEPT_NAMES[code] for code in best if code != NO_CONCEPT] for best in codes]
+    figures = [Figures._make((*row, 10.0**exponent)) for row in zip(*columns, strict=True)]
+    return [in_words(best, row) for best, row in zip(concepts, figures, strict=True)]

@@ -16,8 +16,8 @@ def came_too_late(
     """Whether each event would have counted in an accumulator that has closed.
 
     It would have if it lies within the horizon of a sampled midnight that has matured, and the customer had bought by
-    that midnight. Whether a snapshot was really taken then is not kept: there was none of a customer who had been silent
-    for 180 days, so a few more events are counted than labels were wronged.
+    that midnight. Whether a snapshot was really taken then is not kept: there was none of a customer who had been
+    silent for 180 days, so a few more events are counted than labels were wronged.
 
     Args:
         facts: the events.

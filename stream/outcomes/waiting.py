@@ -31,7 +31,7 @@ from stream.scoring.serving import score_outcome
 
 
 class WaitingOutcomes:
-    """What waits to be known of each customer. Keeps two deadlines of the states: `snapshot_at_ms` and `close_at_ms`."""
+    """What waits to be known of each customer. It keeps the deadlines `snapshot_at_ms` and `close_at_ms` of states."""
 
     def __init__(self, given: PartitionCustomers, announcer: Announcer, changes: Changes) -> None:
         self._given, self._announcer, self._changes = given, announcer, changes
@@ -102,8 +102,8 @@ class WaitingOutcomes:
             self._take(rows[taken], now_ms[taken], models)
 
     def await_sample(self, rows: RowArray, now_ms: IntArray) -> None:
-        """Set the next sampled midnight after `now_ms` of the customers who await none."""
-        unset = self._decision["snapshot_at_ms"][rows] == 0
+        """Set the next sampled midnight after `now_ms` of the customers who have bought and await none."""
+        unset = (self._decision["snapshot_at_ms"][rows] == 0) & (self._features["last_purchase_ms"][rows] > 0)
         if unset.any():
             self._decision["snapshot_at_ms"][rows[unset]] = next_sample_ms(self._hashes(rows[unset]), now_ms[unset])
 

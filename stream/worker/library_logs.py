@@ -1,4 +1,4 @@
-"""What Faust and aiokafka may say: their complaints, and each only now and then."""
+"""What the Kafka libraries may say: aiokafka its complaints, each only now and then; the others nothing."""
 
 import logging
 import time
@@ -6,8 +6,8 @@ import time
 REPEAT_AFTER_S = 30.0  # a client that cannot reach its broker says so ten times a second
 LEVELS = {
     "aiokafka": logging.ERROR,
-    "kafka": logging.ERROR,
-    "faust": logging.CRITICAL,  # what ends a process is told by the process itself
+    "kafka": logging.CRITICAL,  # of these three whatever matters ends the process, which then says so itself
+    "faust": logging.CRITICAL,
     "mode": logging.CRITICAL,
 }
 

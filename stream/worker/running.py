@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError
 
 from stream.errors import EbbError
 from stream.worker.chunk_app import ChunkApp
-from stream.worker.library_logs import quiet_libraries
 
 log = structlog.get_logger()
 
@@ -32,7 +31,6 @@ def run_until_stopped(build: Callable[[asyncio.AbstractEventLoop], Process]) -> 
     Raises:
         BaseException: what made the process fail.
     """
-    quiet_libraries()
     with asyncio.Runner() as runner:
         process = build(runner.get_loop())
         runner.run(_run(process))
@@ -51,7 +49,11 @@ async def _run(process: Process) -> None:
     running = asyncio.ensure_future(_until_crashed(process))
     stopping = asyncio.ensure_future(asked.wait())
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    log.info("stopping", asked=asked.is_set())
+    failure = process.failure or app.crash_reason
+    if failure is None:
+        log.info("stopping, as asked")
+    else:
+        log.critical("stopping after a failure", error=repr(failure))
     await app.stop()
     stopping.cancel()
     await asyncio.gather(running, stopping, return_exceptions=True)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -49,6 +50,12 @@ class TestedProcess(EbbProcess):
 
     __test__ = False
 
+    script: Path | None = None
+
+    def prepare(self) -> list[str]:
+        """The command, or a script of the test in its place."""
+        return super().prepare() if self.script is None else [sys.executable, str(self.script)]
+
     def environ(self) -> Mapping[str, str]:
         return {**super().environ(), "PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -87,7 +94,7 @@ class Deployment:
     lockstep: bool = False
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[TestedProcess] = field(default_factory=list)
-    groups: int = 0
+    started: int = 0
 
     def __post_init__(self) -> None:
         create_topics([self.servers], PARTITIONS)
@@ -106,12 +113,13 @@ class Deployment:
             **more,
         }
 
-    def start(self, name: str, **more: str) -> TestedProcess:
+    def start(self, name: str, script: Path | None = None, **more: str) -> TestedProcess:
         """Start a worker or learner, and return without waiting. The embedded broker wants a new group at each start."""
         if self.broker == "embedded":
-            self.groups += 1
-            more |= {f"EBB_{name.upper()}_GROUP": f"{name}-{self.groups}"}
-        process = TestedProcess(name, self.folder / f"{name}-{len(self.processes)}", self.environ(**more))
+            more |= {f"EBB_{name.upper()}_GROUP": f"{name}-{self.started}"}
+        self.started += 1
+        process = TestedProcess(name, self.folder / f"{name}-{self.started}", self.environ(**more))
+        process.script = script
         process.start()
         self.processes.append(process)
         return process

@@ -3,13 +3,29 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.topics import ENGAGEMENT, PURCHASES
-from tests.world import BEGIN_MS, DAY_MS, World, purchase
+from schemas.clock import ClockRecord
+from schemas.topics import CLOCK, ENGAGEMENT, LABELS, PROFILES, PURCHASES
+from stream.chunk import Models, Rules
+from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, World, engagement, purchase, refund, silence_document
 
-CUSTOMERS = ("ada", "bob", "cy", None)
+CUSTOMERS = ("hot", "hot", "hot", "ada", "bob", None)
+KINDS = ("purchase",) * 5 + ("refund", "page_view", "add_to_cart", "profile", "late", "ahead", "repeat", "garbage", "tombstone")
+PAUSES_DAYS = (0.0, 0.0, 0.000_005, 0.000_02, 0.5, 3.0, 31.0)
+
+NOT_SERVING = msgspec.structs.replace(silence_document(), serving=None)
+MODELS = {
+    "everything": Models(PINNED.outcomes | {"purchase_7d": silence_document("purchase_7d")}, CENTRES),
+    "pinned": PINNED,
+    "no models": Models(),
+    "segments alone": Models(segments=CENTRES),
+    "churn alone": Models(PINNED.outcomes),
+    "nothing serves": Models({"churn_30d": NOT_SERVING}),
+}
+STORED = ("states", "views", "deadlines", "labels", "snapshots", "segments", "risks", "totals", "seen")
 
 Step = tuple[str, bytes | None, int]
 """(topic, value, stream time)."""
@@ -17,48 +33,91 @@ Step = tuple[str, bytes | None, int]
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
-    """Purchases, views, guests, repeats, late events and garbage, with a stream time that lags, jumps and never falls."""
+    """Everything that may arrive, with a stream time that lags, jumps and never falls; one customer is hot."""
     steps: list[Step] = []
     day, clock_ms = 0.0, 0
     for number in range(draw(st.integers(1, 40))):
-        day += draw(st.sampled_from([0.0, 0.000_005, 0.5, 3.0, 31.0]))
+        day += draw(st.sampled_from(PAUSES_DAYS))
         clock_ms = max(clock_ms, BEGIN_MS + round((day - draw(st.sampled_from([0.0, 0.3, 2.0]))) * DAY_MS))
         steps.append((*draw(records(number, day)), clock_ms))
     return steps
 
 
 @st.composite
+def replays(draw: st.DrawFn) -> list[list[Step]]:
+    """A history by days, each closed by the clock record of the next midnight or of one after a jump."""
+    days: list[list[Step]] = []
+    first_day = number = 0
+    for _ in range(draw(st.integers(1, 6))):
+        moments = sorted(draw(st.lists(st.sampled_from([0.0, 0.25, 0.250_004, 0.6, 0.999]), max_size=8)))
+        clock_ms = BEGIN_MS + first_day * DAY_MS if days else 0
+        steps = [(*draw(records(number + at, first_day + moment)), clock_ms) for at, moment in enumerate(moments)]
+        number, first_day = number + len(steps), first_day + draw(st.sampled_from([1, 1, 2, 40]))
+        clock = ClockRecord(time_ms=BEGIN_MS + first_day * DAY_MS)
+        days.append([*steps, (CLOCK, msgspec.json.encode(clock), clock.time_ms)])
+    return days
+
+
+@st.composite
 def records(draw: st.DrawFn, number: int, day: float) -> tuple[str, bytes | None]:
-    kind = draw(st.sampled_from(["purchase"] * 5 + ["page_view", "late", "repeat", "garbage", "tombstone"]))
-    customer = draw(st.sampled_from(CUSTOMERS))
-    if kind == "garbage":
-        return PURCHASES, b"{"
-    if kind == "tombstone":
-        return PURCHASES, None
-    if kind == "page_view":
-        event: dict[str, Any] = {"type": "page_view", "event_id": f"v{number}", "event_time_ms": BEGIN_MS + round(day * DAY_MS)}
-        return ENGAGEMENT, msgspec.json.encode(event | ({"customer_id": customer} if customer else {}))
+    kind, customer = draw(st.sampled_from(KINDS)), draw(st.sampled_from(CUSTOMERS))
+    if kind in ("garbage", "tombstone"):
+        return PURCHASES, b"{" if kind == "garbage" else None
+    if kind in ("page_view", "add_to_cart"):
+        fields = {"product_id": "85048"} if kind == "add_to_cart" else {}
+        return ENGAGEMENT, msgspec.json.encode(engagement(kind, customer, day, event_id=f"e{number}", **fields))
+    if kind == "profile":
+        return PROFILES, msgspec.json.encode(engagement(kind, customer or "cy", day, event_id=f"p{number}", age=40))
     event_id = "the-same" if kind == "repeat" else f"o{number}"
-    at = max(day - 20, 0) if kind == "late" else day
-    return PURCHASES, msgspec.json.encode(purchase(customer, at, event_id=event_id, price=f"{10 + number}.00"))
+    at = {"late": max(day - 20, 0), "ahead": day + 0.7}.get(kind, day)
+    make = refund if kind == "refund" else purchase
+    return PURCHASES, msgspec.json.encode(make(customer, at, event_id=event_id, price=f"{10 + number}.00"))
 
 
-def applied(history: list[Step], chunk: int, end_ms: int) -> World:
-    world = World()
-    log = [(world.record(topic, value), clock_ms) for topic, value, clock_ms in history]
-    for start in range(0, len(log), chunk):
-        part = log[start : start + chunk]
-        world.apply([record for record, _ in part], [clock_ms for _, clock_ms in part])
-    world.apply([], [], end_ms)
+def applied(world: World, days: list[list[Step]], chunk: int, silence_days: float) -> World:
+    for steps in days:
+        log = [(world.record(topic, value), clock_ms) for topic, value, clock_ms in steps]
+        for start in range(0, len(log), chunk):
+            part = log[start : start + chunk]
+            world.apply([record for record, _ in part], [clock_ms for _, clock_ms in part])
+    world.apply([], [], days[-1][-1][2] + round(silence_days * DAY_MS))
     return world
 
 
-@settings(max_examples=40, deadline=None)
-@given(histories(), st.sampled_from([0.0, 1.0, 90.0]))
-def test_chunks_of_1_7_and_5000_records_give_the_same(history: list[Step], silence_days: float) -> None:
-    end_ms = history[-1][2] + round(silence_days * DAY_MS)
-    one, seven, whole = (applied(history, chunk, end_ms) for chunk in (1, 7, 5_000))
-    for other in (one, seven):
+def assert_same(worlds: list[World]) -> None:
+    *others, whole = worlds
+    for other in others:
         assert other.outbox.messages == whole.outbox.messages
-        for name in ("states", "views", "deadlines", "labels", "snapshots", "segments", "totals", "seen"):
+        for name in STORED:
             assert getattr(other.stored, name) == getattr(whole.stored, name), name
+
+
+@settings(max_examples=30, deadline=None)
+@given(histories(), st.sampled_from([0.0, 1.0, 90.0]), st.sampled_from([*MODELS]), st.sampled_from([1_000, 0, DAY_MS]))
+def test_chunks_of_1_7_and_5000_records_give_the_same(
+    history: list[Step], silence_days: float, models: str, decide_every_ms: int
+) -> None:
+    rules = Rules(decide_every_ms=decide_every_ms)
+    assert_same([
+        applied(World(models=MODELS[models], rules=rules), [history], chunk, silence_days) for chunk in (1, 7, 5_000)
+    ])  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(replays(), st.sampled_from([*MODELS]))
+def test_a_lockstep_replay_does_not_depend_on_how_its_days_are_cut(days: list[list[Step]], models: str) -> None:
+    worlds = [applied(World(models=MODELS[models], lockstep=True), days, chunk, 0.0) for chunk in (1, 3, 5_000)]
+    assert_same(worlds)
+    assert [message["day"] for message in worlds[0].messages(LABELS) if message["type"] == "epoch-passed"] == [
+        msgspec.json.decode(clock)["time_ms"] // DAY_MS for _, clock, _ in (steps[-1] for steps in days) if clock
+    ]
+
+
+@pytest.mark.parametrize("models", MODELS.values(), ids=MODELS.keys())
+def test_a_hot_customer_in_one_chunk_is_the_same_as_one_record_after_another(models: Models) -> None:
+    def event(number: int) -> dict[str, Any]:
+        day = 12 * (number // 30) + number * 0.000_004  # bursts of three events a second, twelve days apart
+        return purchase("hot", day, event_id=f"o{number}", price=f"{10 + number}.00")
+
+    log = [(PURCHASES, msgspec.json.encode(event(number)), event(number)["event_time_ms"]) for number in range(120)]
+    assert_same([applied(World(models=models), [log], chunk, 60.0) for chunk in (1, 50, 5_000)])

@@ -73,7 +73,9 @@ def test_a_falling_probability_closes_an_alert_when_the_model_changes(world):
     world.purchase("ada", day=0).purchase("ada", day=10).silence_until(day=60)
     milder = PINNED.outcomes["churn_30d"]
     kinder = {"since_last_purchase": msgspec.structs.replace(milder.candidates["since_last_purchase"], bias=-9.0)}
-    world.models = Models({"churn_30d": msgspec.structs.replace(milder, version="v2", candidates=kinder)}, PINNED.segments)
+    world.models = Models(
+        {"churn_30d": msgspec.structs.replace(milder, version="v2", candidates=kinder)}, PINNED.segments
+    )
     world.silence_until(day=68)
     assert world.messages(CHURN_ALERTS)[-1]["cause"] == "probability"
 

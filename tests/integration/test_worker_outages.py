@@ -1,0 +1,86 @@
+"""Redis or Kafka goes away while a worker works: it waits, loses nothing, gives nothing up, and does not fill the log."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebb.services.apache_kafka import ApacheKafka
+from ebb.services.embedded_redis import EmbeddedRedis
+from ebb.services.service import Service
+from stream.redis_store.inspection import shop_totals
+from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually
+from tests.integration.retail import first_events
+
+EVENTS = 12_000
+AWAY_S = 10.0
+MORE_MEMORY_MAX = 150_000_000  # twice the queues of this test, and what the interpreter does not give back
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path / "redis") as service:
+        yield service
+
+
+def again(service: Service) -> None:
+    service.start()
+    service.wait_until_ready()
+
+
+def in_parity(shop: Deployment) -> None:
+    """Everything counts once."""
+    history = first_events(EVENTS)
+    parity = shop.parity(history)
+    assert (parity.customers, list(parity.mismatches)) == (history.summary.customers, [])
+    totals = shop_totals(shop.redis_url)
+    assert (totals["events"], totals.get("duplicates", 0), totals.get("dead_letters", 0)) == (EVENTS, 0, 0)
+
+
+def test_redis_killed_for_ten_seconds_costs_no_event_and_no_rebalance(
+    empty_apache_kafka: str, own_redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    settings = {"EBB_CHUNK_RECORDS": "100", "EBB_CHUNK_BYTES": "1000000", "EBB_QUEUE_BYTES": "4000000"}
+    with deployed(empty_apache_kafka, own_redis.address, tmp_path, settings=settings) as shop:
+        worker = shop.start("worker")
+        eventually(lambda: len(worker.said("lane started")) == PARTITIONS)
+        shop.publish(first_events(EVENTS))
+        eventually(lambda: shop.applied() > 500)
+        before = worker.resident_bytes()
+        own_redis.kill()
+        killed_s = time.monotonic()
+        eventually(lambda: time.monotonic() > killed_s + AWAY_S)
+        more = worker.resident_bytes() - before
+        again(own_redis)
+        applied = shop.applied()
+        eventually(lambda: shop.applied() > applied)
+        going_on_s = time.monotonic() - killed_s - AWAY_S
+        shop.wait_until_applied()
+        in_parity(shop)
+        assert more < MORE_MEMORY_MAX
+        assert len(worker.said("lane started")) == PARTITIONS, "a partition was given up"
+        assert len(worker.output().splitlines()) < 30, worker.output()
+        print(f"redis back: going on after {going_on_s:.1f} s, {more / 1e6:.0f} MB more memory")
+        print(worker.output())
+
+
+def test_kafka_killed_and_back_costs_no_event(redis_url: str, tmp_path: Path) -> None:
+    with ApacheKafka(tmp_path / "kafka") as kafka:
+        with deployed(kafka.address, redis_url, tmp_path, settings={"EBB_CHUNK_RECORDS": "50"}) as shop:
+            worker = shop.start("worker")
+            shop.publish(first_events(EVENTS))
+            eventually(lambda: shop.applied() > 500)
+            kafka.kill()
+            again(kafka)
+            shop.wait_until_applied()
+            in_parity(shop)
+            kafka.kill()
+            sent_s = time.monotonic()
+            worker.send(signal.SIGTERM)
+            assert worker.exit_code() == 0
+            print(f"without Kafka: left after {time.monotonic() - sent_s:.1f} s")
+            assert "Traceback" not in worker.output()
+            print(worker.output())
+        kafka.kill()
