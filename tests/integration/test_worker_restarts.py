@@ -48,4 +48,8 @@ def test_a_worker_killed_at_random_moments_of_a_replay_ends_in_parity(
         eventually(lambda: not any(outbox_depths(redis_url).values()), what="all messages published and forgotten")
         worker.send(signal.SIGTERM)
         assert worker.exit_code() == 0
-    print(f"{broker}: {kills} kills, going on after {', '.join(f'{s:.1f} s' for s in restarts[1:]) or "not measured"}")
+    print(f"{broker}: {kills} kills, going on after {_seconds(restarts[1:])}")
+
+
+def _seconds(waits: list[float]) -> str:
+    return ", ".join(f"{wait:.1f} s" for wait in waits) or "not measured"
