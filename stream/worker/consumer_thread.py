@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, server_list
 from faust.types import TP
+from mode.threads import WorkerThread
 
 FETCH_MAX_WAIT_MS = (
     100  # a partition that was paused or sought joins the next fetch; stock Faust would let it wait 1,500
@@ -24,6 +25,8 @@ REQUEST_TIMEOUT_MS = (
 REBALANCE_TIMEOUT_MS = (
     30_000  # below the request timeout: a join is answered when all members have come or this is over
 )
+
+LEAVE_WITHIN_S = 1.5  # the group misses us after the session timeout anyway
 
 FAUST_LOGGER = logging.getLogger("faust.ebb")
 """What Faust logs for its classes' sake goes where Faust's lines go, not under the name of our modules."""
@@ -41,10 +44,20 @@ class ReadTo:
     heard_ms: int
 
 
+class DaemonThread(WorkerThread):  # type: ignore[misc]  # mode has no types for us
+    """A thread that does not keep the process alive: aiokafka waits for ever to take leave of a broker that is gone."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+
 class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust has no types for us
     """The consumer thread of both processes. Everything that changes the consumer runs inside the thread."""
 
     logger = FAUST_LOGGER
+    Worker = DaemonThread
+    shutdown_timeout = LEAVE_WITHIN_S
     read_to: Mapping[TP, ReadTo] = {}
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:

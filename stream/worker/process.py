@@ -161,5 +161,5 @@ class WorkerProcess:
             except Exception as error:  # noqa: BLE001 - any failure of a report is reported, none may stop a lane
                 metrics.POSITION_REPORTS_FAILED.inc()
                 if not failing:
-                    log.info("positions are not reported to the group", error=repr(error))
+                    log.info("positions are not reported to the group", error=type(error).__name__)
                 failing = True

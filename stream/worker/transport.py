@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, ConsumerMessage
 
+from stream.errors import LogRecreatedError
 from stream.worker.consumer_thread import FAUST_LOGGER, ChunkConsumerThread, ReadTo, now_ms
 from stream.worker.fetched import Fetched
 
@@ -94,7 +96,27 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         if not active:
             await self.sleep(EMPTY_ASSIGNMENT_SLEEP_S)
             return {}, active
-        return await self._getmany(active_partitions=active, timeout=timeout), active
+        try:
+            return await self._getmany(active_partitions=active, timeout=timeout), active
+        except NoOffsetForPartitionError:
+            return {}, active  # a partition that was assigned this moment and not yet sought
+        except OffsetOutOfRangeError as error:
+            self._refuse(error.args[0])
+            return {}, active
+
+    def _refuse(self, out_of_range: Mapping[Any, int]) -> None:
+        """Kafka has nothing at an offset. What the group had committed is no concern of ours, what we sought is.
+
+        Raises:
+            LogRecreatedError: retention has passed us, or the topic was made anew.
+        """
+        for aiokafka_tp, offset in out_of_range.items():
+            tp = TP(*aiokafka_tp)
+            if self._next_offset.get(tp) == offset:
+                raise LogRecreatedError(
+                    f"topic {tp.topic} partition {tp.partition} has nothing at offset {offset:,} any more, where reading was to "
+                    "go on. Start again: what retention took is reported, and a topic that was made anew is refused."
+                )
 
     async def perform_seek(self) -> None:
         """Go on where Redis says, whatever the group committed. Faust calls this after each assignment."""

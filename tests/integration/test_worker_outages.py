@@ -76,6 +76,7 @@ def test_kafka_killed_and_back_costs_no_event(redis_url: str, tmp_path: Path) ->
             again(kafka)
             shop.wait_until_applied()
             in_parity(shop)
+            eventually(lambda: len(worker.said("lane started")) > PARTITIONS, what="the group has formed anew")
             kafka.kill()
             sent_s = time.monotonic()
             worker.send(signal.SIGTERM)
