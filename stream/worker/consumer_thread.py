@@ -3,9 +3,11 @@
 Every name overridden here is checked against the pinned Faust and aiokafka by tests/contract.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +52,11 @@ class DaemonThread(WorkerThread):  # type: ignore[misc]  # mode has no types for
     def __init__(self, service: Any, **kwargs: Any) -> None:
         super().__init__(service, **kwargs)
         self.daemon = True
+
+    def run(self) -> None:
+        """Until the consumer has stopped. aiokafka's fetch that failed and waits lets its own cancellation through."""
+        with suppress(asyncio.CancelledError):
+            super().run()
 
 
 class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust has no types for us

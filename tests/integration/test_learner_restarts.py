@@ -18,7 +18,7 @@ from tests.integration.processes import MODEL_KEYS, Deployment, deployed, eventu
 from tests.integration.retail import first_events
 
 SEED = 5
-EVENTS = 2_000  # three weeks: labels of purchase_7d enough for a model to serve
+EVENTS = 3_000  # a month: labels of purchase_7d enough for a model to serve
 
 
 def champions(redis_url: str) -> dict[str, Any]:
