@@ -75,7 +75,7 @@ class Episodes:
         self._changes.count("customers", int((features["first_event_ms"][rows] == 0).sum()))
         self._outcomes.count(facts, features["first_purchase_ms"][rows], self._time_ms[rows])
         fold(self._states, facts)
-        self._outcomes.await_sample(rows, self._now_ms(rows))
+        self._outcomes.await_sample(rows, self._time_ms[rows])
         self._touched[rows] = True
         self._ask(rows)
 

@@ -22,7 +22,8 @@ class LogPosition:
 class Head:
     """The partition as the store knows it: everything a commit is compared with.
 
-    `version` grows by one with each commit and each claim; `sequence` is the number of the last message put in the outbox.
+    `version` grows by one with each commit and each claim; `sequence` is the number of the last message put in the
+    outbox.
     """
 
     version: int = 0
@@ -83,8 +84,10 @@ class PartitionStore(Protocol):
         ...
 
     async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
-        """Start a chunk: the head, and up to `due_limit` (customer, deadline) with deadline <= due_until_ms, earliest first,
-        ties by customer id in byte order. From here on another writer's commit makes ours fail."""
+        """Start a chunk: the head, and up to `due_limit` (customer, deadline) with deadline <= `due_until_ms`.
+
+        Earliest first, ties by customer id in byte order. From here on another writer's commit makes ours fail.
+        """
         ...
 
     async def load(self, customers: Sequence[str]) -> tuple[list[bytes | None], list[bytes | None]]:
@@ -140,7 +143,7 @@ class ModelStore(Protocol):
         ...
 
     async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
-        """Store the document (None: it is stored already) and make it champion of `epoch_day`. Old versions are kept up to a bound."""
+        """Store the document (None: it is there already), make it champion of `epoch_day`, drop old versions."""
         ...
 
     async def load_learner(self, name: str) -> tuple[int, bytes] | None:

@@ -1,4 +1,4 @@
-"""The learner process: one consumer of the labels log; models out, signed, with metrics and offset in one write each."""
+"""The learner process: one consumer of the labels log; signed models out, each saved with its metrics and offset."""
 
 import asyncio
 import time
@@ -152,4 +152,4 @@ def _readable(records: Sequence[Any]) -> Iterator[tuple[int, LabelRecord]]:
             yield raw.offset, _decoder.decode(raw.value or b"")
         except msgspec.DecodeError as error:
             metrics.UNREADABLE.inc()
-            log.error("a record of the labels topic is no label", offset=raw.offset, error=str(error))
+            log.warning("a record of the labels topic is no label", offset=raw.offset, error=str(error))

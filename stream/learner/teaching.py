@@ -21,7 +21,7 @@ NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its doc
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """A learner as it is saved, with the document it published last: a crash between saving and publishing loses nothing."""
+    """A learner as saved, with the document it published last: a crash between saving and publishing loses nothing."""
 
     epoch_day: int
     labels: int
@@ -49,8 +49,8 @@ class Pupil:
 class Teacher:
     """Teaches, saves and publishes.
 
-    Each learner is saved in a write of its own: after a crash between two of them one is a day ahead of the other. The day
-    is then read again, and who has learned it is passed over.
+    Each learner is saved in a write of its own: after a crash between two of them one is a day ahead of the other. The
+    day is then read again, and who has learned it is passed over.
     """
 
     def __init__(self, store: ModelStore, keyring: Keyring) -> None:

@@ -101,11 +101,13 @@ class WaitingOutcomes:
         if taken.any():
             self._take(rows[taken], now_ms[taken], models)
 
-    def await_sample(self, rows: RowArray, now_ms: IntArray) -> None:
-        """Set the next sampled midnight after `now_ms` of the customers who have bought and await none."""
+    def await_sample(self, rows: RowArray, stream_time_ms: IntArray) -> None:
+        """Set the next sampled midnight after this stream time of the customers who have bought and await none."""
         unset = (self._decision["snapshot_at_ms"][rows] == 0) & (self._features["last_purchase_ms"][rows] > 0)
         if unset.any():
-            self._decision["snapshot_at_ms"][rows[unset]] = next_sample_ms(self._hashes(rows[unset]), now_ms[unset])
+            self._decision["snapshot_at_ms"][rows[unset]] = next_sample_ms(
+                self._hashes(rows[unset]), stream_time_ms[unset]
+            )
 
     def _hashes(self, rows: RowArray) -> HashArray:
         return np.array([customer_hash(self._ids[row]) for row in rows.tolist()], np.uint64)

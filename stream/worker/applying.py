@@ -29,11 +29,12 @@ class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error 
 class Applying:
     """Keeps the partition's event-id windows and version, and turns batches into commits.
 
-    `applied` is how far each topic has been applied by us, whatever Redis says. `lags_at_ms` is the stream time at which
-    the last batch left deadlines waiting, None if it left none.
+    `applied` is how far each topic has been applied by us, whatever Redis says. `lags_at_ms` is the stream time at
+    which the last batch left deadlines waiting, None if it left none.
 
     Args:
-        may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the rest
+        may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the
+        rest
             has fired, so that a long silence delays no live event. In a replay stream time is the clock records' alone.
     """
 

@@ -94,7 +94,7 @@ class Assembly:
         return here, [(index, self._wrong_partition(event, home[event.customer_id])) for index, event in elsewhere]
 
     def _wrong_partition(self, event: Event, home: int) -> Rejection:
-        detail = f"the customer belongs to partition {home}, the record came on {self._partition}; key it by customer_id with murmur2"
+        detail = f"the customer belongs to partition {home}, not {self._partition}; key by customer_id with murmur2"
         return Rejection(reason="wrong_partition", detail=detail, field="customer_id")
 
     def _epoch_day(self, head: Head, batch: Batch) -> int | None:

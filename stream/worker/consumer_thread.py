@@ -36,7 +36,7 @@ FAUST_LOGGER = logging.getLogger("faust.ebb")
 
 @dataclass(frozen=True)
 class ReadTo:
-    """How far a topic-partition was read when a fetch returned: the consumer's position, and the end of what it may read.
+    """How far a topic-partition was read when a fetch returned: the consumer's position, and the end of the readable.
 
     Both count records that are never handed out, such as the markers of transactions.
     """

@@ -11,7 +11,8 @@ from faust.types import TP
 class Fetched:
     """Records of one topic-partition, in offset order, as one fetch returned them.
 
-    `previous_offset` is the consumer's position before them: offsets are not dense, so only it tells that nothing is missing.
+    `previous_offset` is the consumer's position before them: offsets are not dense, so only it tells that nothing is
+    missing.
     """
 
     tp: TP
@@ -26,8 +27,8 @@ class Fetched:
     def continuing(self, offset: int) -> Sequence[Any]:
         """The records that go on where a reader stands that has taken everything before `offset`.
 
-        None, when some between are missing: what was asked for before a seek can leave a gap, or repeat. A gap closes by
-        itself, because the consumer goes on at the seek.
+        None, when some between are missing: what was asked for before a seek can leave a gap, or repeat. A gap closes
+        by itself, because the consumer goes on at the seek.
         """
         if self.previous_offset > offset:
             return []

@@ -40,8 +40,8 @@ Decode = Callable[[str, bytes | None, int], Any]
 class Batch:
     """Records to apply together, in the order they take effect.
 
-    `previous` is the offset before the first record of each topic; `clock_ms` the time of the clock record that ends the
-    batch in a replay.
+    `previous` is the offset before the first record of each topic; `clock_ms` the time of the clock record that ends
+    the batch in a replay.
     """
 
     records: list[LogRecord]

@@ -58,11 +58,11 @@ class ModelWatch:
                 self._documents[name] = _expected(name, version, decode(open_sealed(sealed, self._keyring), LAYOUT))
         except ModelRefusedError as error:
             MODELS_REFUSED.labels(name).inc()
-            log.error("a model was refused, the old one stays", name=name, version=version, error=str(error))
+            log.warning("a model was refused, the old one stays", name=name, version=version, error=str(error))
         self._versions[name] = version  # not before: while Redis is away it is still to be fetched
 
     async def reached(self, epoch_day: int) -> None:
-        """In lockstep: wait until the models of `epoch_day` are in force. The wait is counted, and ends with the lane."""
+        """In lockstep: wait until models of `epoch_day` are in force. The wait is counted; it ends with the lane."""
         if not self._lockstep:
             return
         began = time.monotonic()

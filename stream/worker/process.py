@@ -70,7 +70,7 @@ class WorkerProcess:
             starts = {tp: first for tp, first in log_starts.items() if tp.partition == each.partition}
             running = self._lanes[each.partition] = partition_lane(shared, each, starts)
             await running.load()
-            running.start(lambda work: self._spawn(work), self._run_lane)
+            running.start(self._spawn, self._run_lane)
             positions |= running.positions
             log.info(
                 "lane started",
@@ -97,7 +97,7 @@ class WorkerProcess:
             self._background.append(self._spawn(self._reclaim(running, str(fence))))
 
     async def _reclaim(self, fenced: PartitionLane, owner: str) -> None:
-        """Another owner is in Redis. If the group still counts us as a member, claim the partition back; else drop it."""
+        """Another owner is in Redis. If the group still has us for the partition, claim it back; else drop it."""
         partition = fenced.claimed.partition
         log.warning("another worker claimed a partition", partition=partition, owner=owner)
         await self._stop_lanes({partition})

@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 async def retrying(attempt: Callable[[], Awaitable[Result]], counted: Counter = metrics.STORE_RETRIES) -> Result:
     """Repeat `attempt` while Redis is away, until it answers or the caller is cancelled.
 
-    Only the caller waits: fetching is held by full queues, and no partition is given up. One line is logged when it begins
-    and one when it is over.
+    Only the caller waits: fetching is held by full queues, and no partition is given up. One line is logged when it
+    begins and one when it is over.
     """
     delay_s, began_s = FIRST_DELAY_S, 0.0
     while True:

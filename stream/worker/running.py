@@ -42,7 +42,7 @@ def run_until_stopped(build: Callable[[asyncio.AbstractEventLoop], Process]) -> 
 
 
 async def _run(process: Process) -> None:
-    """Until a signal, or until the application has crashed. `faust.Worker` would do as much and write on the terminal."""
+    """Until a signal, or until the application has crashed. `faust.Worker` does as much and writes on the terminal."""
     app, asked = process.app, asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)

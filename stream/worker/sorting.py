@@ -53,7 +53,7 @@ def _place(found: Sorted, index: int, record: LogRecord, is_duplicate: bool) -> 
 
 
 def dead_letter(index: int, record: LogRecord, partition: int, rejection: Rejection) -> Draft:
-    """The draft of one dead letter: the original bytes, and where they came from and why they are here in the headers."""
+    """The draft of one dead letter: the original bytes, and in the headers where they came from and why."""
     headers = {
         "reason": rejection.reason,
         "field": rejection.field or "",

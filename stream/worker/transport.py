@@ -1,7 +1,7 @@
 """Kafka records in chunks through Faust: one message per (partition, fetch) instead of one per record.
 
-Stock Faust spends about 100 us of CPU per record on messages, events and acknowledgements; a fetched list handed on whole
-costs 2 us. Every name overridden here is checked against the pinned Faust and aiokafka by tests/contract.
+Stock Faust spends about 100 us of CPU per record on messages, events and acknowledgements; a fetched list handed on
+whole costs 2 us. Every name overridden here is checked against the pinned Faust and aiokafka by tests/contract.
 """
 
 from collections import Counter
@@ -114,8 +114,9 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
             tp = TP(*aiokafka_tp)
             if self._next_offset.get(tp) == offset:
                 raise LogRecreatedError(
-                    f"topic {tp.topic} partition {tp.partition} has nothing at offset {offset:,} any more, where reading was to "
-                    "go on. Start again: what retention took is reported, and a topic that was made anew is refused."
+                    f"topic {tp.topic} partition {tp.partition} has nothing at offset {offset:,} any more, where "
+                    "reading was to go on. Start again: what retention took is reported, and a topic that was made "
+                    "anew is refused."
                 )
 
     async def perform_seek(self) -> None:

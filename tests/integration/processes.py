@@ -1,4 +1,4 @@
-"""Worker and learner as processes of their own: started tied to the test, killed, waited for, looked at from outside."""
+"""Worker and learner as processes of their own: started tied to the test, killed, waited for, looked at."""
 
 import asyncio
 import json
@@ -114,7 +114,7 @@ class Deployment:
         }
 
     def start(self, name: str, script: Path | None = None, **more: str) -> TestedProcess:
-        """Start a worker or learner, and return without waiting. The embedded broker wants a new group at each start."""
+        """Start a worker or learner and return at once. The embedded broker wants a new group at each start."""
         if self.broker == "embedded":
             more |= {f"EBB_{name.upper()}_GROUP": f"{name}-{self.started}"}
         self.started += 1

@@ -28,7 +28,11 @@ def champions(redis_url: str) -> dict[str, Any]:
         for name in MODEL_NAMES:
             version, day = client.hmget(keys.model_champion(name), ["version", "epoch_day"])
             sealed = client.get(keys.model(name, version.decode()))
-            document = msgspec.to_builtins(decode(open_sealed(sealed, Keyring.from_text(MODEL_KEYS)), LAYOUT)) if sealed else None
+            document = (
+                msgspec.to_builtins(decode(open_sealed(sealed, Keyring.from_text(MODEL_KEYS)), LAYOUT))
+                if sealed
+                else None
+            )
             documents[name] = (version, int(day), document)
     return documents
 

@@ -55,7 +55,8 @@ def blocks(section: str) -> list[tuple[str, str]]:
 class Reader:
     """Somebody who types what README.md says, in a folder that holds the histories it names.
 
-    Ports are free ones where README.md leaves or writes the usual ones, and `ebb demo` without a history gets a small one.
+    Ports are free ones where README.md leaves or writes the usual ones, and `ebb demo` without a history gets a small
+    one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -149,7 +150,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def _write_small_history(path: Path) -> None:
-    """Five customers and the guests' first invoices, of the example's first 40 days."""
+    """Five customers of the example, its first 40 days."""
     lines = pyarrow.parquet.read_table(EXAMPLE)
     wanted = pyarrow.array([int(customer) for customer in SHOWN_CUSTOMERS], pyarrow.int32())
     early = pc.less(lines["InvoiceDate"], pyarrow.scalar(1_262_304_000_000 + 9 * 86_400_000, pyarrow.timestamp("ms")))
@@ -176,6 +177,7 @@ def test_what_readme_says_to_type_works(sections: list[str], reader: Reader, req
                 reader.type(line)
         elif language == "python":
             reader.python(text)
+    reader.stop()
 
 
 def test_everything_in_readme_that_can_be_executed_is() -> None:

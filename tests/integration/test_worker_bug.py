@@ -1,6 +1,5 @@
 """A bug of our own: the worker stops loudly and commits nothing of the chunk; once mended it goes on where it was."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,10 @@ from ebb.lookup import Lookup
 from schemas.topics import PURCHASES
 from stream.errors import UnknownCustomerError
 from stream.redis_store.inspection import shop_totals
+from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
 from tests.integration.processes import deployed, eventually
-from tests.integration.test_worker_live import DAY_MS, customers_of, purchase
 
 BROKEN = Path(__file__).with_name("broken_worker.py")
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def test_a_bug_stops_the_worker_and_after_the_fix_it_goes_on_where_it_was(
@@ -40,6 +35,8 @@ def test_a_bug_stops_the_worker_and_after_the_fix_it_goes_on_where_it_was(
         shop.processes.clear()
         shop.start("worker")
         shop.wait_until_applied()
-        purchases = [Lookup(redis_url).get(customer).features["purchases"] for customer in (before, neighbour, trigger, after)]
+        purchases = [
+            Lookup(redis_url).get(customer).features["purchases"] for customer in (before, neighbour, trigger, after)
+        ]
         assert purchases == [1, 1, 1, 1]
         assert shop_totals(redis_url)["events"] == 4

@@ -1,4 +1,4 @@
-"""Redis or Kafka goes away while a worker works: it waits, loses nothing, gives nothing up, and does not fill the log."""
+"""Redis or Kafka goes away while a worker works: it waits, loses nothing, gives nothing up, and fills no log."""
 
 import signal
 import time

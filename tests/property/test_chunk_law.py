@@ -13,7 +13,17 @@ from stream.chunk import Models, Rules
 from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("hot", "hot", "hot", "ada", "bob", None)
-KINDS = ("purchase",) * 5 + ("refund", "page_view", "add_to_cart", "profile", "late", "ahead", "repeat", "garbage", "tombstone")
+KINDS = ("purchase",) * 5 + (
+    "refund",
+    "page_view",
+    "add_to_cart",
+    "profile",
+    "late",
+    "ahead",
+    "repeat",
+    "garbage",
+    "tombstone",
+)
 PAUSES_DAYS = (0.0, 0.0, 0.000_005, 0.000_02, 0.5, 3.0, 31.0)
 
 NOT_SERVING = msgspec.structs.replace(silence_document(), serving=None)

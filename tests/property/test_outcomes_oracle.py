@@ -9,17 +9,21 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.decode import decode
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
+from stream.chunk import Models
 from stream.features.columns import model_matrix
 from stream.features.facts import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
-from tests.world import BEGIN_MS, DAY_MS, RULES, World, engagement, purchase, refund
-from schemas.decode import decode
+from tests.world import BEGIN_MS, DAY_MS, RULES, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("ada", "bob", "cy")
 HORIZONS = {"churn_30d": (30, 4), "purchase_7d": (7, 3)}
 """Outcome -> (days, how many of one customer may be open at once)."""
+
+NOT_SERVING = Models({"churn_30d": msgspec.structs.replace(silence_document(), serving=None)})
+"""Scores snapshots, and decides nothing."""
 
 TWO_64 = 2**64
 
@@ -115,14 +119,12 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
         make = {"purchase": purchase, "refund": refund}.get(kind)
         customer, event_id = draw(st.sampled_from(CUSTOMERS)), f"e{number}"
         event = make(customer, at, event_id=event_id) if make else engagement(kind, customer, at, event_id=event_id)
-        arrivals.append(
-            Arrival(customer, kind, event["event_time_ms"], BEGIN_MS + round(stream_day * DAY_MS), event)
-        )
+        arrivals.append(Arrival(customer, kind, event["event_time_ms"], BEGIN_MS + round(stream_day * DAY_MS), event))
     return arrivals
 
 
 def applied(arrivals: list[Arrival], chunk: int, end_ms: int) -> World:
-    world = World()
+    world = World(models=NOT_SERVING)
     for start in range(0, len(arrivals), chunk):
         part = arrivals[start : start + chunk]
         log = [

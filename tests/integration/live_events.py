@@ -1,0 +1,25 @@
+"""Events of now, and customers who live where a test wants them."""
+
+import time
+from typing import Any
+
+from schemas.partition import partition_of
+from tests.integration.processes import PARTITIONS
+
+DAY_MS = 86_400_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def purchase(customer: str, time_ms: int, event_id: str) -> dict[str, Any]:
+    lines = [{"product_id": "85048", "quantity": 2, "unit_price": "12.50"}]
+    event = {"type": "purchase", "event_id": event_id, "customer_id": customer, "event_time_ms": time_ms}
+    return event | {"currency": "GBP", "lines": lines}
+
+
+def customers_of(partition: int, count: int, name: str) -> list[str]:
+    """Customers who live in one partition."""
+    ids = (f"{name}-{number}" for number in range(1_000))
+    return [customer for customer in ids if partition_of(customer, PARTITIONS) == partition][:count]
