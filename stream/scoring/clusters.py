@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
 MARGIN = 0.4
-"""Of a distance. In a year of Online Retail II 2.4 changes per customer-year; 2.7 with .35, 4.1 with .15."""
+"""Of a distance. In a year of Online Retail II 2.9 changes per customer-year; 3.2 with .35, 4.6 with .15."""
 
 
 def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Codes:
