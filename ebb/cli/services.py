@@ -82,7 +82,8 @@ def kafka_up(port: int, detach: bool) -> None:
 
 def _run_in_front(service: ApacheKafka) -> None:
     """Serve until Ctrl-C or a request to end; the broker stops in order either way."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     try:
         with service:
             click.echo(f"{service.name}  {service.address}  ready, Ctrl-C stops it")

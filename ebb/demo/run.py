@@ -38,7 +38,8 @@ def run_demo(plan: DemoPlan) -> Results:
     Raises:
         EbbError: a port is taken, another demo runs, the history cannot be read, or a process failed.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for asked in (signal.SIGINT, signal.SIGTERM):  # a shell's background job inherits a deaf ear for the first
+        signal.signal(asked, signal.default_int_handler)
     with only_demo(plan.folder):
         history = read_history(plan.files, plan.source, plan.currency, parse_mapping(plan.columns))
         if not history.events:

@@ -135,7 +135,7 @@ def applied(arrivals: list[Arrival], chunk: int, end_ms: int) -> World:
     return world
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(histories(), st.sampled_from([1, 10, 5_000]), st.sampled_from([0, 8, 60]))
 def test_labels_are_those_of_the_raw_events(arrivals: list[Arrival], chunk: int, silence_days: int) -> None:
     end_ms = arrivals[-1].stream_ms + silence_days * DAY_MS
@@ -150,7 +150,7 @@ def test_labels_are_those_of_the_raw_events(arrivals: list[Arrival], chunk: int,
         assert label["scores"].keys() == ({"since_last_purchase"} if label["outcome"] == "churn_30d" else set())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(histories(), st.sampled_from([1, 5_000]))
 def test_a_snapshot_lives_as_long_as_an_outcome_waits_for_it(arrivals: list[Arrival], chunk: int) -> None:
     end_ms = arrivals[-1].stream_ms
