@@ -17,7 +17,8 @@ def quiet_libraries() -> None:
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(NowAndThen())
+        if not any(isinstance(known, NowAndThen) for known in handler.filters):
+            handler.addFilter(NowAndThen())
 
 
 class NowAndThen(logging.Filter):

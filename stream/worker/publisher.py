@@ -125,10 +125,15 @@ class OutboxPublisher:
 
     async def _send(self, chunk: Sequence[Message]) -> None:
         """Send in order and wait for all acknowledgements; on any failure the whole chunk is sent again."""
-        sent = []
-        for _, packed in chunk:
-            message = unpack_outgoing(packed)
-            sent.append(
-                await self._producer.send(message.topic, message.value, key=message.key, headers=message.headers)
-            )
-        await asyncio.gather(*sent)
+        sent: list[Awaitable[Any]] = []
+        try:
+            for _, packed in chunk:
+                message = unpack_outgoing(packed)
+                sent.append(
+                    await self._producer.send(message.topic, message.value, key=message.key, headers=message.headers)
+                )
+        finally:
+            answers = await asyncio.gather(*sent, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer

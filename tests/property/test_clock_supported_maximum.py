@@ -1,4 +1,4 @@
-"""The live clock against a naive reading of its rule: three distinct customers within the last 1,000 records of a topic."""
+"""The live clock against a naive reading of its rule: three distinct customers within the last 1,000 records."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +14,9 @@ def supported_ms(records: list[tuple[str, int]]) -> int:
     """The latest time that three customers have reached in some window of 1,000 records."""
     best = 0
     for end in range(1, len(records) + 1):
-        window = records[max(end - WINDOW_RECORDS, 0) : end]
-        latest = {customer: max(time for who, time in window if who == customer) for customer, _ in window}
+        latest: dict[str, int] = {}
+        for customer, time_ms in records[max(end - WINDOW_RECORDS, 0) : end]:
+            latest[customer] = max(latest.get(customer, 0), time_ms)
         best = max([best, *sorted(latest.values())[-SUPPORTERS : len(latest) - SUPPORTERS + 1]])
     return best
 
@@ -29,8 +30,10 @@ def test_a_topic_has_reached_what_three_customers_have(records: list[tuple[str, 
         assert topic.time_ms == supported_ms(records[:count])
 
 
-@settings(max_examples=12, deadline=None)
-@given(st.lists(st.tuples(CUSTOMERS, TIMES_MS), min_size=1, max_size=12), st.integers(980, 1_010), st.sampled_from("ab"))
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.tuples(CUSTOMERS, TIMES_MS), min_size=1, max_size=12), st.integers(980, 1_010), st.sampled_from("ab")
+)
 def test_what_lies_more_than_1000_records_back_supports_nothing(
     records: list[tuple[str, int]], apart: int, busy: str
 ) -> None:
@@ -51,7 +54,9 @@ def test_two_customers_and_one_far_future_event_do_not_move_time() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["purchases", "views"]), CUSTOMERS, TIMES_MS), max_size=40), st.integers(0, 40))
+@given(
+    st.lists(st.tuples(st.sampled_from(["purchases", "views"]), CUSTOMERS, TIMES_MS), max_size=40), st.integers(0, 40)
+)
 def test_the_slowest_lagging_topic_bounds_stream_time(records: list[tuple[str, str, int]], begin_ms: int) -> None:
     times = LiveClock(begin_ms).advance(records, ["purchases", "views"])
     for count, time_ms in enumerate(times.tolist(), start=1):

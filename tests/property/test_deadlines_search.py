@@ -1,4 +1,4 @@
-"""The search for the first change: it is found where it is, no later than the grid allows, whoever else is asked about."""
+"""The search for the first change: it is found where it is, no later than the grid allows, whoever else is asked."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,0 +1,64 @@
+"""Reasons are sentences a person would say."""
+
+import pytest
+
+from stream.actions.reasons import WORDS, Figures, in_words
+from stream.scoring.explain import CONCEPT_NAMES
+from tests.world import World
+
+NAN = float("nan")
+ADA = Figures(
+    since_last_purchase_days=41.3,
+    since_first_purchase_days=300.0,
+    mean_gap_days=12.0,
+    purchase_days=9,
+    decayed_count_90d=1.46,
+    net_spend_365d_minor=1_234_567.0,
+    refund_share=0.256,
+)
+
+
+@pytest.mark.parametrize(
+    ("concept", "figures", "sentence"),
+    [
+        ("silence", {}, "no purchase for 41 days, usual gap 12"),
+        ("silence", {"since_last_purchase_days": 1.2}, "no purchase for 1 day, usual gap 12"),
+        ("silence", {"since_last_purchase_days": 0.6}, "no purchase for 1 day, usual gap 12"),
+        ("silence", {"since_last_purchase_days": 0.2}, "no purchase for 0 days, usual gap 12"),
+        ("silence", {"mean_gap_days": NAN}, "no purchase for 41 days"),
+        ("silence", {"since_last_purchase_days": NAN, "mean_gap_days": NAN}, "no purchase yet"),
+        ("frequency", {}, "bought on 9 days, 1.5 orders in recent months"),
+        ("frequency", {"purchase_days": 1}, "bought on 1 day, 1.5 orders in recent months"),
+        ("frequency", {"purchase_days": 0, "decayed_count_90d": 0.0}, "bought on 0 days, 0.0 orders in recent months"),
+        ("spend", {}, "net spend of the last year 12,346"),
+        ("spend", {"major": 1.0}, "net spend of the last year 1,234,567"),
+        ("age", {}, "first bought 300 days ago"),
+        ("age", {"since_first_purchase_days": 1.0}, "first bought 1 day ago"),
+        ("age", {"since_first_purchase_days": NAN}, "no purchase yet"),
+        ("refunds", {}, "26 % of spend refunded"),
+        ("engagement", {}, "little engagement lately"),
+    ],
+)
+def test_a_concept_in_words(concept, figures, sentence):
+    assert in_words([concept], ADA._replace(**figures)) == [sentence]
+
+
+def test_every_concept_has_words():
+    assert set(WORDS) == set(CONCEPT_NAMES)
+
+
+def test_the_most_important_comes_first_and_nothing_is_said_twice():
+    assert in_words(["spend", "silence"], ADA)[0].startswith("net spend")
+    nobody = ADA._replace(since_last_purchase_days=NAN, since_first_purchase_days=NAN)
+    assert in_words(["silence", "age"], nobody) == ["no purchase yet"]
+
+
+def test_where_nothing_raises_the_probability_the_silence_is_told():
+    assert in_words([], ADA) == ["no purchase for 41 days, usual gap 12"]
+
+
+def test_views_of_one_chunk_have_their_own_reasons():
+    world = World().purchase("ada", day=0).purchase("bob", day=3).silence_until(day=10)
+    assert world.view("ada").reasons == ["no purchase for 7 days"]  # asked again a week after its purchase
+    assert world.view("bob").reasons == ["no purchase for 7 days"]
+    assert World().page_view("cy", day=0).view("cy").reasons == ["no purchase yet"]

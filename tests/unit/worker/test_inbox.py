@@ -1,0 +1,134 @@
+"""What is queued, what may be taken, in which order, and what a seek does to it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from stream.clock import ReplayClock
+from stream.ports import LogPosition
+from stream.worker.inbox import RECORD_OVERHEAD_BYTES, Inbox
+from tests.unit.worker.fetching import clock, fetched, inbox, offsets, purchases
+from tests.world import BEGIN_MS, DAY_MS
+
+MANY = 1_000_000
+
+
+def taken(box: Inbox, day: float = 0, at_most: int = MANY, bytes_at_most: int = 10**9) -> list[tuple[str, int]]:
+    """What a replay takes when the last clock record was of `day`."""
+    return offsets(box.take_replay(ReplayClock(BEGIN_MS + round(day * DAY_MS)), at_most, bytes_at_most))
+
+
+class TestInAReplay:
+    def test_the_record_of_a_day_that_has_not_begun_waits(self) -> None:
+        box = inbox()
+        box.put(purchases(0.5, 1.5, 0.7))
+        assert taken(box) == [("purchases", 0)]
+        assert taken(box) == []
+        assert taken(box, day=1) == [("purchases", 1), ("purchases", 2)]
+
+    def test_one_topic_that_waits_does_not_hold_another(self) -> None:
+        box = inbox()
+        box.put(purchases(1.5))
+        box.put(fetched(ENGAGEMENT, [{"type": "page_view", "event_id": "v", "event_time_ms": BEGIN_MS}]))
+        assert taken(box) == [("engagement", 0)]
+
+    def test_a_clock_record_follows_all_that_came_before_it(self) -> None:
+        box = inbox()
+        box.put(clock(1, purchases=3))
+        box.put(purchases(0.1, 0.2))
+        assert taken(box) == [("purchases", 0), ("purchases", 1)], "the third is still on its way"
+        box.put(purchases(0.3, start=2))
+        batch = box.take_replay(ReplayClock(BEGIN_MS), MANY, 10**9)
+        assert offsets(batch) == [("purchases", 2), ("clock", 0)]
+        assert (batch.previous, batch.clock_ms) == ({PURCHASES: 2, CLOCK: 0}, BEGIN_MS + DAY_MS)
+
+    def test_a_late_day_within_the_ends_of_a_clock_record_does_not_hold_it_back(self) -> None:
+        box = inbox()
+        box.put(clock(1, purchases=2))
+        box.put(purchases(7.5, 0.5))
+        assert taken(box) == [("purchases", 0), ("purchases", 1), ("clock", 0)]
+
+    def test_a_batch_ends_with_its_clock_record(self) -> None:
+        box = inbox()
+        box.put(clock(1))
+        box.put(clock(2, start=1))
+        box.put(purchases(1.5))
+        assert taken(box) == [("clock", 0)]
+        assert taken(box, day=1) == [("purchases", 0), ("clock", 1)]
+
+    def test_garbage_never_waits_not_even_among_clock_records(self) -> None:
+        box = inbox()
+        box.put(fetched(CLOCK, [b"{"]))
+        box.put(clock(1, start=1))
+        box.put(fetched(PURCHASES, [None, b""]))
+        assert taken(box) == [("purchases", 0), ("purchases", 1), ("clock", 0)]
+        assert taken(box) == [("clock", 1)]
+
+    def test_a_full_batch_leaves_the_clock_record_for_the_next(self) -> None:
+        box = inbox()
+        box.put(clock(1, purchases=2))
+        box.put(purchases(0.1, 0.2))
+        assert taken(box, at_most=2) == [("purchases", 0), ("purchases", 1)]
+        assert taken(box) == [("clock", 0)]
+
+
+class TestLive:
+    def test_nothing_waits(self) -> None:
+        box = inbox()
+        box.put(purchases(0.5, 400))
+        box.put(clock(1))
+        batch = box.take_live(MANY, 10**9)
+        assert offsets(batch) == [("purchases", 0), ("purchases", 1), ("clock", 0)]
+        assert batch.clock_ms is None
+        assert box.take_live(MANY, 10**9) is None
+
+    def test_a_batch_is_bounded_by_records_and_by_bytes_and_holds_one_at_least(self) -> None:
+        box = inbox()
+        box.put(fetched(PURCHASES, [b"x" * 1_000] * 5))
+        one = RECORD_OVERHEAD_BYTES + 1_000
+        assert len(box.take_live(2, 10**9).records) == 2
+        assert len(box.take_live(MANY, one + 1).records) == 2
+        assert len(box.take_live(MANY, 1).records) == 1
+        assert box.queued_bytes(PURCHASES) == 0
+
+
+class TestSeeks:
+    def test_what_was_fetched_before_a_seek_back_and_leaves_a_gap_is_dropped(self) -> None:
+        box = inbox(purchases=10)
+        box.seek(PURCHASES, 4)
+        box.put(purchases(0, 0, start=10))
+        assert taken(box) == []
+        box.put(purchases(*[0] * 8, start=4))
+        assert taken(box) == [("purchases", offset) for offset in range(4, 12)]
+
+    def test_of_what_repeats_the_queue_only_the_rest_is_taken(self) -> None:
+        box = inbox()
+        box.put(purchases(0, 0, 0))
+        box.put(purchases(*[0] * 5))
+        assert taken(box) == [("purchases", offset) for offset in range(5)]
+
+    def test_offsets_that_are_not_dense_leave_no_gap(self) -> None:
+        box = inbox()
+        box.put(fetched(PURCHASES, [b"{"], start=3, previous=0))
+        box.put(fetched(PURCHASES, [b"{"], start=9, previous=4))
+        assert taken(box) == [("purchases", 3), ("purchases", 9)]
+        assert box.position(PURCHASES) == 10
+
+    @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 6)), max_size=20), st.integers(0, 6))
+    def test_whatever_is_delivered_in_whatever_pieces_nothing_is_missed_and_nothing_comes_twice(
+        self, pieces: list[tuple[int, int]], start: int
+    ) -> None:
+        box = inbox(purchases=start)
+        for first, count in pieces:
+            box.put(fetched(PURCHASES, [b"{"] * count, start=first))
+        box.put(fetched(PURCHASES, [b"{"] * 20))
+        assert taken(box) == [("purchases", offset) for offset in range(start, 20)]
+
+
+def test_a_position_remembers_what_the_last_record_looked_like() -> None:
+    box = inbox()
+    box.put(fetched(PURCHASES, [b"123456789", None], start=7, previous=0))
+    first, second = box.take_live(MANY, 10**9).records
+    timestamp_ms = BEGIN_MS + 4_000 * DAY_MS
+    assert first.position == LogPosition(8, timestamp_ms, 0xCBF43926)
+    assert second.position == LogPosition(9, timestamp_ms, 0)

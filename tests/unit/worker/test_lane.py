@@ -1,0 +1,174 @@
+"""A lane over the memory store: full queues hold single topics, a stop waits for the chunk in flight, seeks go back."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from stream.errors import StoreUnavailableError
+from stream.memory_store import MemoryModelStore, MemoryPartitionStore, MemoryStore
+from stream.ports import Commit, Head
+from stream.signing import Keyring
+from stream.worker.applying import Applying
+from stream.worker.assembly import Assembly
+from stream.worker.lane import Lane
+from stream.worker.model_watch import MODEL_NAMES, ModelWatch
+from stream.worker.timing import LaneLimits, ReplayTiming
+from tests.unit.worker.fetching import Consumer, clock, inbox, purchases
+from tests.world import BEGIN_MS, DAY_MS, KeptOutbox, Rules
+
+
+class Outbox(KeptOutbox):
+    """There is always room."""
+
+    async def room(self) -> None:
+        return
+
+
+class Store(MemoryPartitionStore):
+    """Commits when it is let, and may be away."""
+
+    def __init__(self, *args) -> None:
+        super().__init__(*args)
+        self.let = asyncio.Event()
+        self.let.set()
+        self.committing = asyncio.Event()
+        self.away = False
+
+    async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
+        if self.away:
+            raise StoreUnavailableError("Redis is away")
+        return await super().begin(due_until_ms, due_limit)
+
+    async def commit(self, head: Head, changes: Commit) -> bool:
+        self.committing.set()
+        await self.let.wait()
+        return await super().commit(head, changes)
+
+
+class Running:
+    """A lane of a replay that has claimed its partition, and the task that runs it."""
+
+    def __init__(self, limits: LaneLimits, lockstep: bool = False) -> None:
+        self.stored = MemoryStore(1).partitions[0]
+        self.store = Store(self.stored)
+        self.consumer = Consumer()
+        self.registry = MemoryModelStore()
+        assembly = Assembly(0, 1, Rules(), lockstep=lockstep)
+        self.applying = Applying(0, "us", self.store, Outbox(), assembly, 5_000, {})
+        self.lane = Lane(
+            partition=0,
+            inbox=inbox(),
+            fetching=self.consumer,
+            publisher=self.applying._publisher,
+            applying=self.applying,
+            models=ModelWatch(self.registry, Keyring.from_text("k:" + "5e" * 32), lockstep=lockstep),
+            timing=ReplayTiming(BEGIN_MS, limits),
+            limits=limits,
+        )
+
+    async def start(self) -> "Running":
+        await self.applying.load(await self.store.claim("us"))
+        self.task = asyncio.ensure_future(self.lane.run())
+        return self
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                assert not self.task.done(), self.task.exception()
+                await asyncio.sleep(0.001)
+
+    def position(self, topic: str = PURCHASES) -> int:
+        known = self.stored.head.positions.get(topic)
+        return known.next_offset if known else 0
+
+
+LIMITS = LaneLimits(chunk_records=3, chunk_bytes=10**9, queue_bytes=2_000, tick_ms=10)
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    made = await Running(LIMITS).start()
+    yield made
+    made.task.cancel()
+    await asyncio.gather(made.task, return_exceptions=True)
+
+
+async def test_it_applies_what_is_delivered(running: Running) -> None:
+    await running.lane.deliver(purchases(0.1, 0.2, 0.3, 0.4))
+    await running.until(lambda: running.position() == 4)
+
+
+async def test_too_much_of_one_topic_holds_that_topic_until_half_of_it_is_gone(running: Running) -> None:
+    await running.lane.deliver(purchases(*[1.5] * 12))
+    assert running.consumer.held == {PURCHASES}
+    await running.lane.deliver(clock(1, purchases=0))
+    await running.until(lambda: running.position() == 12)
+    await running.until(lambda: running.consumer.held == set())
+    assert ENGAGEMENT not in running.consumer.held
+
+
+async def test_a_stop_waits_for_the_chunk_in_flight_and_takes_no_other(running: Running) -> None:
+    running.store.let.clear()
+    await running.lane.deliver(purchases(*[0.1] * 6))
+    await asyncio.wait_for(running.store.committing.wait(), 5)
+    stopping = asyncio.ensure_future(running.lane.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    running.store.let.set()
+    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(running.task, 5)
+    assert running.position() == 3
+
+
+async def test_a_stop_does_not_wait_for_a_redis_that_is_away(running: Running) -> None:
+    running.store.away = True
+    await running.lane.deliver(purchases(0.1))
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(running.lane.stop(), 3)
+    assert running.position() == 0
+
+
+async def test_redis_away_is_waited_for(running: Running) -> None:
+    running.store.away = True
+    await running.lane.deliver(purchases(0.1))
+    await asyncio.sleep(0.01)
+    assert running.position() == 0
+    running.store.away = False
+    await running.until(lambda: running.position() == 1)
+
+
+async def test_behind_an_older_redis_every_topic_and_the_clock_go_back(running: Running) -> None:
+    await running.lane.deliver(purchases(0.1, 0.2))
+    await running.lane.deliver(clock(1, purchases=2))
+    await running.until(lambda: running.position(CLOCK) == 1)
+    older = copy.deepcopy(vars(running.stored))
+    await running.lane.deliver(purchases(1.1, 1.2, start=2))
+    await running.lane.deliver(clock(2, start=1, purchases=4))
+    await running.until(lambda: running.position(CLOCK) == 2)
+    vars(running.stored).update(older)
+    await running.lane.deliver(purchases(2.1, start=4))
+    await running.until(lambda: (PURCHASES, 2) in running.consumer.seeks and (CLOCK, 1) in running.consumer.seeks)
+    assert (ENGAGEMENT, 0) in running.consumer.seeks
+    await running.lane.deliver(purchases(1.1, 1.2, 2.1, start=2))
+    await asyncio.sleep(0.05)
+    assert running.position() == 4, "the third day has not begun again"
+    await running.lane.deliver(clock(2, start=1, purchases=4))
+    await running.until(lambda: running.position() == 5)
+    assert running.stored.totals["events"] == 5
+
+
+async def test_in_lockstep_the_next_day_waits_for_its_models() -> None:
+    running = await Running(LIMITS, lockstep=True).start()
+    await running.lane.deliver(clock(1))
+    await running.lane.deliver(purchases(1.5))
+    await running.until(lambda: running.position(CLOCK) == 1)
+    await asyncio.sleep(0.02)
+    assert running.position() == 0
+    for name in MODEL_NAMES:
+        await running.registry.publish(name, "none", b"", BEGIN_MS // DAY_MS + 1)
+    await running.until(lambda: running.position() == 1)
+    running.task.cancel()
+    await asyncio.gather(running.task, return_exceptions=True)

@@ -1,0 +1,130 @@
+"""Models are taken up whole and verified; a refused one leaves the old one in force."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from stream.errors import ModelRefusedError, StoreUnavailableError
+from stream.memory_store import MemoryModelStore
+from stream.scoring.documents import encode
+from stream.signing import Keyring, seal
+from stream.worker.model_watch import MODEL_NAMES, ModelWatch
+from tests.world import CENTRES, silence_document
+
+KEYS = Keyring.from_text("ours:" + "5e" * 32)
+OTHER_KEYS = Keyring.from_text("ours:" + "0f" * 32)
+
+
+class Registry(MemoryModelStore):
+    """A registry that can be away."""
+
+    away = False
+
+    async def fetch(self, name: str, version: str) -> bytes:
+        if self.away:
+            raise StoreUnavailableError("Redis is away")
+        return await super().fetch(name, version)
+
+    async def publish_document(
+        self, document: object, name: str = "churn_30d", keys: Keyring = KEYS, day: int = 0
+    ) -> None:
+        await self.publish(name, document.version, seal(encode(document), keys), day)
+
+
+@pytest.fixture
+async def registry() -> Registry:
+    """It holds a good model of churn."""
+    made = Registry()
+    await made.publish_document(silence_document(version="good"))
+    return made
+
+
+async def in_force(watch: ModelWatch) -> dict[str, str]:
+    await watch.refresh()
+    return watch.models.versions
+
+
+async def test_nothing_is_in_force_before_anything_is_published() -> None:
+    watch = ModelWatch(Registry(), KEYS)
+    assert await watch.refresh() == -1
+    assert watch.models.versions == {}
+
+
+async def test_what_is_published_is_taken_up(registry: Registry) -> None:
+    await registry.publish_document(CENTRES, name="segments")
+    assert await in_force(ModelWatch(registry, KEYS)) == {"churn_30d": "good", "segments": "s1"}
+
+
+async def test_a_learner_without_a_document_yet_is_no_refusal(registry: Registry) -> None:
+    await registry.publish("purchase_7d", "none", b"", 3)
+    assert await in_force(ModelWatch(registry, KEYS)) == {"churn_30d": "good"}
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "keys"),
+    [
+        ("churn_30d", silence_document(version="bad"), OTHER_KEYS),
+        ("churn_30d", msgspec.structs.replace(silence_document(version="bad"), layout="another"), KEYS),
+        ("churn_30d", silence_document(name="purchase_7d", version="bad"), KEYS),
+        ("churn_30d", msgspec.structs.replace(CENTRES, version="bad"), KEYS),
+    ],
+    ids=["signature", "layout", "name", "kind"],
+)
+async def test_a_model_that_is_not_what_it_says_leaves_the_old_one(
+    registry: Registry, name: str, document: object, keys: Keyring
+) -> None:
+    watch = ModelWatch(registry, KEYS)
+    assert await in_force(watch) == {"churn_30d": "good"}
+    await registry.publish_document(document, name, keys)
+    assert await in_force(watch) == {"churn_30d": "good"}
+    await registry.publish_document(silence_document(version="mended"))
+    assert await in_force(watch) == {"churn_30d": "mended"}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\x00" * 40])
+async def test_a_truncated_document_leaves_the_old_one(registry: Registry, damage: bytes) -> None:
+    watch = ModelWatch(registry, KEYS)
+    await in_force(watch)
+    await registry.publish("churn_30d", "bad", damage or seal(encode(silence_document()), KEYS)[:-1], 0)
+    assert await in_force(watch) == {"churn_30d": "good"}
+
+
+async def test_a_version_that_could_not_be_fetched_is_fetched_when_redis_answers(registry: Registry) -> None:
+    watch = ModelWatch(registry, KEYS)
+    registry.away = True
+    with pytest.raises(StoreUnavailableError):
+        await watch.refresh()
+    registry.away = False
+    assert await in_force(watch) == {"churn_30d": "good"}
+
+
+async def test_a_champion_that_is_gone_leaves_the_old_one(registry: Registry) -> None:
+    watch = ModelWatch(registry, KEYS)
+    await in_force(watch)
+    registry.champion["churn_30d"] = ("gone", 1)
+    with pytest.raises(ModelRefusedError):
+        await registry.fetch("churn_30d", "gone")
+    assert await in_force(watch) == {"churn_30d": "good"}
+
+
+class TestInLockstep:
+    async def publish(self, registry: Registry, days: Sequence[int]) -> None:
+        for name, day in zip(MODEL_NAMES, days, strict=True):
+            await registry.publish(name, "none", b"", day)
+
+    async def test_a_lane_waits_until_all_models_of_its_day_are_there(self) -> None:
+        registry = Registry()
+        watch = ModelWatch(registry, KEYS, lockstep=True)
+        await self.publish(registry, [7, 7, 6])
+        waiting = asyncio.ensure_future(watch.reached(7))
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        assert not waiting.done()
+        await self.publish(registry, [7, 7, 7])
+        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(watch.reached(6), 5)
+
+    async def test_on_the_live_clock_nobody_waits(self) -> None:
+        await asyncio.wait_for(ModelWatch(Registry(), KEYS).reached(7), 5)
