@@ -1,6 +1,7 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -34,8 +35,7 @@ class Applying:
 
     Args:
         may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the
-        rest
-            has fired, so that a long silence delays no live event. In a replay stream time is the clock records' alone.
+            rest has fired, so that a long silence delays no live event. In a replay only clock records say the time.
     """
 
     def __init__(
@@ -190,16 +190,18 @@ class Applying:
             metrics.TOTALS.labels(name).inc(count)
         for rejection in applied.rejections:
             metrics.DEAD_LETTERS.labels(rejection.reason).inc()
-        duplicates = set(found.duplicates)
-        for index, record in enumerate(batch.records):
-            result = (
-                "invalid"
-                if isinstance(record.decoded, Rejection)
-                else "duplicate"
-                if index in duplicates
-                else "applied"
-            )
-            metrics.RECORDS.labels(record.topic, result).inc()
+        for (topic, result), count in Counter(_results(batch, found)).items():
+            metrics.RECORDS.labels(topic, result).inc(count)
+
+
+def _results(batch: Batch, found: Sorted) -> Iterator[tuple[str, str]]:
+    """(topic, what became of it) of every record."""
+    duplicates = set(found.duplicates)
+    for index, record in enumerate(batch.records):
+        if isinstance(record.decoded, Rejection):
+            yield record.topic, "invalid"
+        else:
+            yield record.topic, "duplicate" if index in duplicates else "applied"
 
 
 def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:

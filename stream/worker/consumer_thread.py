@@ -18,16 +18,9 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, server_list
 from faust.types import TP
 from mode.threads import WorkerThread
 
-FETCH_MAX_WAIT_MS = (
-    100  # a partition that was paused or sought joins the next fetch; stock Faust would let it wait 1,500
-)
-REQUEST_TIMEOUT_MS = (
-    40_000  # aiokafka's own; Faust would hand on its setting, which must outlast a seek that waits for Redis
-)
-REBALANCE_TIMEOUT_MS = (
-    30_000  # below the request timeout: a join is answered when all members have come or this is over
-)
-
+FETCH_MAX_WAIT_MS = 100  # a partition that was paused or sought joins the next fetch; stock Faust waits 1,500
+REQUEST_TIMEOUT_MS = 40_000  # aiokafka's own; Faust would hand on the hour that a seek may wait for Redis
+REBALANCE_TIMEOUT_MS = 30_000  # below the request timeout: a join is answered when all have come or this is over
 LEAVE_WITHIN_S = 1.5  # the group misses us after the session timeout anyway
 
 FAUST_LOGGER = logging.getLogger("faust.ebb")

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from stream.ports import SeenBlock
 
 WINDOW_RECORDS = 1_048_576
-BLOCK_RECORDS = (
-    512  # smaller stored blocks are joined, so that a window is at most a few thousand values; 4 kB rewritten a chunk
-)
+BLOCK_RECORDS = 512  # smaller stored blocks are joined: a window is a few thousand values; 4 kB rewritten a chunk
 INDEX_EVERY = 65_536  # recent records are looked up in a dict, older ones in a sorted array that is rebuilt this often
 
 HashArray = NDArray[np.uint64]

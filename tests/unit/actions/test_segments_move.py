@@ -16,7 +16,7 @@ SILENCE_ALONE = msgspec.structs.replace(
     centres=((1.5, 0.0, 0.0, 0.0), (-1.0, 0.0, 0.0, 0.0)),
     names=("At Risk", "Champions"),
 )
-"""Two centres apart in silence alone: at log1p(days) = 3.5 and 1. Its margin is crossed at 12.5 days on the way there."""
+"""Two centres apart in silence alone: at log1p(days) = 3.5 and 1. Its margin is crossed at 12.5 days."""
 
 MODELS = Models(PINNED.outcomes, SILENCE_ALONE)
 BACK_AGAIN = Models(
