@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.decode import DecodeRules, decode
 from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, LABELS, PURCHASES, SEGMENT_CHANGES
@@ -106,14 +107,17 @@ def engagement(kind: str, customer: str | None, day: float, *, event_id: str, **
     return event if customer is None else event | {"customer_id": customer}
 
 
-def sampled_on(day: int, name: str = "customer") -> str:
-    """An id that is sampled at the midnight `day` days after the beginning, and on none of the 40 days before."""
-    days = np.arange(day - 40, day + 1) + BEGIN_MS // DAY_MS
-    for number in count():
-        hashes = np.full(len(days), customer_hash(f"{name}-{number}"), np.uint64)
-        if np.flatnonzero(is_sampled(hashes, days)).tolist() == [40]:
-            return f"{name}-{number}"
-    raise AssertionError("numbers do not end")
+def sampled_on(*days: int) -> str:
+    """An id that is sampled at the midnights these many days after the beginning, and on none of the 40 days before."""
+    asked = np.arange(days[0] - 40, days[-1] + 1)
+    names = (f"customer-{number}" for number in count())
+    return next(name for name in names if sampled_days(name, asked) == list(days))
+
+
+def sampled_days(name: str, days: NDArray[np.int64]) -> list[int]:
+    """Those of some days after the beginning on which a customer is sampled."""
+    hashes = np.full(len(days), customer_hash(name), np.uint64)
+    return [int(day) for day in days[is_sampled(hashes, days + BEGIN_MS // DAY_MS)]]
 
 
 @dataclass

@@ -8,10 +8,9 @@ from schemas.topics import LABELS
 from stream.chunk import Models
 from stream.features.columns import model_matrix
 from stream.features.layout import LAYOUT, unpack
-from stream.outcomes.sampling import customer_hash, is_sampled
 from stream.outcomes.snapshot import decode_snapshot
 from stream.scoring.linear import probability
-from tests.world import BEGIN_MS, DAY_MS, PINNED, World, purchase, sampled_on, silence_document
+from tests.world import BEGIN_MS, DAY_MS, PINNED, World, purchase, sampled_days, sampled_on, silence_document
 
 DAY = 50
 ADA = sampled_on(DAY)
@@ -113,7 +112,7 @@ def test_a_customer_of_whom_the_day_after_is_known_already_gets_no_snapshot():
 
 
 def test_a_customer_silent_for_180_days_gets_no_snapshot_until_it_returns():
-    sampled = [day for day in range(1, 500) if is_sampled_on(ADA, day)]
+    sampled = sampled_days(ADA, np.arange(1, 500))
     last = next(day for day in sampled if day > 181)
     world = World().purchase(ADA, day=0).silence_until(day=last + 1)
     taken = {label["snapshot_ms"] for label in world.labels(ADA)}
@@ -140,7 +139,7 @@ def test_who_never_bought_has_neither_snapshot_nor_a_deadline_for_one():
 
 def test_no_more_snapshots_wait_than_an_outcome_allows():
     often = next(  # sampled on six of 29 days: more than four, the most that may wait for 30 days
-        name for name in map(str, range(500_000)) if sum(is_sampled_on(name, day) for day in range(1, 30)) >= 6
+        name for name in map(str, range(500_000)) if len(sampled_days(name, np.arange(1, 30))) >= 6
     )
     world = World()
     for day in range(32):
@@ -159,7 +158,3 @@ def test_a_snapshot_keeps_its_layout():
     world = World().purchase(ADA, day=DAY - 5).silence_until(day=DAY)
     (snapshot,) = world.stored.snapshots.values()
     assert decode_snapshot(snapshot).layout == LAYOUT
-
-
-def is_sampled_on(name: str, day: int) -> bool:
-    return bool(is_sampled(np.array([customer_hash(name)], np.uint64), np.array([BEGIN_MS // DAY_MS + day]))[0])
