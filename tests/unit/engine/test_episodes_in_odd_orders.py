@@ -41,6 +41,17 @@ def test_postponing_does_not_put_off_an_earlier_deadline():
     assert int(world.state("ada")["decision"]["decide_at_ms"]) == deadline_ms
 
 
+def test_a_deadline_in_the_sorted_set_is_only_moved_earlier():
+    world = World(models=Models()).page_view("ada", day=0)
+    assert world.stored.deadlines["ada"] == BEGIN_MS + 7 * DAY_MS
+    world.page_view("ada", day=3)
+    assert int(world.state("ada")["decision"]["decide_at_ms"]) == BEGIN_MS + 10 * DAY_MS
+    assert world.stored.deadlines["ada"] == BEGIN_MS + 7 * DAY_MS
+    world.silence_until(day=7)
+    assert decided_ms(world) == BEGIN_MS + 3 * DAY_MS  # it fires early, looks again and is set again
+    assert world.stored.deadlines["ada"] == BEGIN_MS + 10 * DAY_MS
+
+
 def test_a_decision_at_a_deadline_is_never_before_the_last_event():
     ahead = purchase("ada", 10.8, event_id="ahead")
     world = World(rules=Rules(decide_every_ms=DAY_MS)).purchase("ada", day=0).purchase("ada", day=10)

@@ -41,6 +41,13 @@ def test_deadlines_come_before_the_record_whose_stream_time_they_precede():
     ]
 
 
+def test_a_deadline_at_the_very_stream_time_of_a_record_comes_before_it():
+    ada = sampled_on(DAY)
+    world = World(models=Models()).purchase(ada, day=DAY - 5).silence_until(day=DAY)
+    chunk(world, (b"{", DAY + 7.9), (b"{", DAY + 8), (b"{", DAY + 8))
+    assert [m.topic for m in world.outbox.outgoing()] == [INVALID, LABELS, INVALID, INVALID]
+
+
 def test_earlier_deadlines_speak_first_and_of_equal_ones_the_smaller_customer():
     world = World()
     world.send(*(purchase(customer, 0, event_id=f"{customer}-0") for customer in ("bob", "ada", "cy")))
