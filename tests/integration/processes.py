@@ -97,6 +97,10 @@ class Deployment:
     started: int = 0
 
     def __post_init__(self) -> None:
+        self.make_topics()
+
+    def make_topics(self) -> None:
+        """Make those that are missing."""
         create_topics([self.servers], PARTITIONS)
 
     def environ(self, **more: str) -> dict[str, str]:

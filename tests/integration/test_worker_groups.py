@@ -21,6 +21,7 @@ def stop(process: TestedProcess) -> float:
     assert process.exit_code() == 0
     took_s = time.monotonic() - asked_s
     assert "Traceback" not in process.output()
+    assert "\x1b" not in process.output(), "it wrote on a terminal that is none"
     assert len(process.said("lane stopped")) == len(process.said("lane started"))
     return took_s
 
@@ -71,7 +72,7 @@ def refusal(shop: Deployment, instead: History) -> str:
     """What a worker says that finds another history in the topics."""
     shop.processes.clear()
     without_topics(shop.servers)
-    shop.__post_init__()
+    shop.make_topics()
     shop.publish(instead)
     worker = shop.start("worker")
     assert worker.exit_code() == 1
