@@ -57,7 +57,7 @@ class SupportedMaximum:
 
 
 class LiveClock:
-    """Stream time of one partition on the live clock. It never falls."""
+    """Stream time of one partition on the live clock. It falls only while deadlines lag."""
 
     def __init__(self, stream_time_ms: int) -> None:
         self.stream_time_ms = stream_time_ms

@@ -52,7 +52,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Scored:
-    """What is shown of one outcome: shape (customers,) probabilities, nan while nothing serves, and what gave them."""
+    """What is shown of one outcome: shape (customers,) probabilities, nan where there is none, and what gave them.
+
+    There is none while nothing serves, and none of a customer who has never bought: models learn from buyers alone.
+    """
 
     probability: FloatArray
     model: str
@@ -114,14 +117,14 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     """Score the customers and say what follows, without changing them."""
     features, held = natural(asked.states, asked.now_ms), Held.of(asked)
     matrix = matrix_of(features)
-    scored = {outcome.name: _scored(models.outcomes.get(outcome.name), matrix) for outcome in OUTCOMES}
+    scored = {outcome.name: _scored(models.outcomes.get(outcome.name), matrix, held) for outcome in OUTCOMES}
     churn = scored[CHURN_30D.name].probability
     opens, closes, purchased = _alert(held, features, churn, rules.churn)
     return Decisions(
         natural=features,
         matrix=matrix,
         scored=scored,
-        value_at_risk_minor=np.nan_to_num(churn) * features["net_spend_365d_minor"],
+        value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn) * features["net_spend_365d_minor"],
         segment=_segment(held, features, models),
         opens=opens,
         closes=closes,
@@ -153,12 +156,13 @@ def ask_again_ms(asked: Asked, features: Natural, models: Models, rules: Rules) 
     return first_change_ms(would_change, asked.now_ms, until_ms)
 
 
-def _scored(document: OutcomeDocument | None, matrix: FloatArray) -> Scored:
+def _scored(document: OutcomeDocument | None, matrix: FloatArray, held: Held) -> Scored:
     version = document.version if document else ""
     if document is None or document.serving is None:
         return Scored(_unknown(len(matrix)), NO_MODEL, version, None)
     model = document.candidates[document.serving]
-    return Scored(probability(model, matrix), document.serving, version, model)
+    known = np.where(held.last_purchase_ms > 0, probability(model, matrix), np.nan)
+    return Scored(known, document.serving, version, model)
 
 
 def _unknown(customers: int) -> FloatArray:

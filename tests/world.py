@@ -107,11 +107,11 @@ def engagement(kind: str, customer: str | None, day: float, *, event_id: str, **
     return event if customer is None else event | {"customer_id": customer}
 
 
-def sampled_on(*days: int) -> str:
+def sampled_on(*days: int, name: str = "customer") -> str:
     """An id that is sampled at the midnights these many days after the beginning, and on none of the 40 days before."""
     asked = np.arange(days[0] - 40, days[-1] + 1)
-    names = (f"customer-{number}" for number in count())
-    return next(name for name in names if sampled_days(name, asked) == list(days))
+    candidates = (f"{name}-{number}" for number in count())
+    return next(candidate for candidate in candidates if sampled_days(candidate, asked) == list(days))
 
 
 def sampled_days(name: str, days: NDArray[np.int64]) -> list[int]:

@@ -34,7 +34,8 @@ class ChurnRule:
         >>> ChurnRule().threshold_days(np.array([3.0, 12.0, 120.0, np.nan])).tolist()
         [14.0, 24.0, 180.0, inf]
         """
-        clamped = np.clip(self.gap_multiple * mean_gap_days, self.silence_at_least_days, self.silence_at_most_days)
+        at_least = np.maximum(self.gap_multiple * mean_gap_days, self.silence_at_least_days)
+        clamped = np.minimum(at_least, self.silence_at_most_days)
         return np.where(np.isnan(mean_gap_days), np.inf, clamped)
 
     def opens(self, probability: FloatArray, silence_days: FloatArray, mean_gap_days: FloatArray) -> BoolArray:
