@@ -1,6 +1,7 @@
 """The views of a step: each customer as last decided in it, built once, at its end."""
 
 from collections.abc import Iterator
+from itertools import repeat
 from math import isnan
 from typing import Any
 
@@ -48,23 +49,23 @@ class Showing:
         return views
 
     def _of(self, asked: Asked, decisions: Decisions, chosen: RowArray) -> Iterator[View]:
-        """Built from one list per field: a hundred times quicker than element by element from arrays."""
-        constant: dict[str, Any] = {"partition": self._given.partition, "currency": self._rules.currency}
+        """Built from one list per field, in the order of `View`: much quicker than from arrays or by name."""
         block = asked.block[chosen]
-        columns: dict[str, list[Any]] = {
-            "customer_id": [self._given.customers[row] for row in asked.rows[chosen].tolist()],
-            "segment": [SEGMENTS[code] for code in block["segment"].tolist()],
-            "segment_since_ms": [since_ms or None for since_ms in block["segment_since_ms"].tolist()],
-            "scores": self._scores(decisions, chosen),
-            "value_at_risk": self._values_at_risk(decisions, chosen),
-            "alert": _alerts(block),
-            "reasons": reasons_of(decisions, chosen, self._rules.exponent),
-            "features": self._features(asked, decisions, chosen),
-            "as_of_ms": asked.now_ms[chosen].tolist(),
-            "valid_until_ms": block["decide_at_ms"].tolist(),
-        }
-        for row in zip(*columns.values(), strict=True):
-            yield View(**constant, **dict(zip(columns, row, strict=True)))
+        return map(
+            View,
+            [self._given.customers[row] for row in asked.rows[chosen].tolist()],
+            repeat(self._given.partition),
+            [SEGMENTS[code] for code in block["segment"].tolist()],
+            [since_ms or None for since_ms in block["segment_since_ms"].tolist()],
+            self._scores(decisions, chosen),
+            self._values_at_risk(decisions, chosen),
+            repeat(self._rules.currency),
+            _alerts(block),
+            reasons_of(decisions, chosen, self._rules.exponent),
+            self._features(asked, decisions, chosen),
+            asked.now_ms[chosen].tolist(),
+            block["decide_at_ms"].tolist(),
+        )
 
     @staticmethod
     def _scores(decisions: Decisions, chosen: RowArray) -> list[dict[str, Score]]:

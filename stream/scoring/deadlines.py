@@ -1,6 +1,7 @@
 """When would something change if nothing arrives? Bisection on a vectorised question."""
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-SECTIONS = 8  # points asked per customer and pass: few passes cost less than few points, a pass is ~100 array calls
-PASSES = 4  # 7 days / 8^4 = 2.5 min: an alert that silence opens is at most this late
-SHORTEST_SEARCH_MS = SECTIONS**PASSES  # an interval shorter than its last grid would find `now` again
+SECTIONS = (8, 16, 32)
+"""Points asked per customer in each pass: few of everybody, then more of the few who change, since a pass is a hundred
+array calls, which cost as much as hundreds of points. 7 days / 4,096 = 2.5 min: an alert is at most this late."""
+
+SHORTEST_SEARCH_MS = prod(SECTIONS)  # an interval shorter than its last grid would find `now` again
 
 WouldChange = Callable[[NDArray[np.intp], IntArray], BoolArray]
 """(row of each question, time of each question in ms) -> whether that customer would have changed by then."""
@@ -23,7 +26,7 @@ def first_change_ms(would_change: WouldChange, now_ms: IntArray, until_ms: IntAr
     not seen; the next decision, at most seven days away, asks again.
 
     Args:
-        would_change: asked about `SECTIONS` times per customer and pass.
+        would_change: asked about as many points per customer and pass as `SECTIONS` says.
         now_ms: shape (customers,); the customer has not changed then.
         until_ms: shape (customers,); how far to look, at least `SHORTEST_SEARCH_MS`.
 
@@ -33,11 +36,11 @@ def first_change_ms(would_change: WouldChange, now_ms: IntArray, until_ms: IntAr
     """
     low, high = now_ms.copy(), until_ms.copy()
     rows = np.arange(len(now_ms))
-    for _ in range(PASSES):
+    for sections in SECTIONS:
         if not len(rows):
             break
-        points = _points(low[rows], high[rows])
-        changed = would_change(np.repeat(rows, SECTIONS), points.ravel()).reshape(points.shape)
+        points = _points(low[rows], high[rows], sections)
+        changed = would_change(np.repeat(rows, sections), points.ravel()).reshape(points.shape)
         seen = changed.any(axis=1)
         rows, points, changed = rows[seen], points[seen], changed[seen]
         first = changed.argmax(axis=1)
@@ -47,7 +50,7 @@ def first_change_ms(would_change: WouldChange, now_ms: IntArray, until_ms: IntAr
     return high
 
 
-def _points(low: IntArray, high: IntArray) -> IntArray:
+def _points(low: IntArray, high: IntArray, sections: int) -> IntArray:
     width = high - low
-    points: IntArray = low[:, None] + width[:, None] * np.arange(1, SECTIONS + 1) // SECTIONS
+    points: IntArray = low[:, None] + width[:, None] * np.arange(1, sections + 1) // sections
     return points

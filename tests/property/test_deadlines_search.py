@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.scoring.deadlines import PASSES, SECTIONS, SHORTEST_SEARCH_MS, first_change_ms
+from stream.scoring.deadlines import SECTIONS, SHORTEST_SEARCH_MS, first_change_ms
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
@@ -24,7 +24,7 @@ def test_it_has_changed_by_then_and_not_a_grid_width_before(changes: list[int], 
     changes_ms = np.array(changes)
     now_ms = NOW_MS + np.arange(len(changes)) * 1_001
     after_ms = found(changes_ms, now_ms, width_ms) - now_ms
-    grid_ms = -(-width_ms // SECTIONS**PASSES) + PASSES  # each pass rounds down once
+    grid_ms = -(-width_ms // SHORTEST_SEARCH_MS) + len(SECTIONS)  # each pass rounds down once
     changed = changes_ms <= width_ms
     assert (after_ms[~changed] == width_ms).all()
     assert (after_ms[changed] >= changes_ms[changed]).all()
@@ -54,7 +54,7 @@ def test_a_change_that_lasts_an_eighth_of_the_time_is_not_missed(eighth: int, be
         return (at_ms >= begin_ms) & (at_ms < end_ms)
 
     (at_ms,) = first_change_ms(passing, np.array([0]), np.array([WEEK_MS])).tolist()
-    assert begin_ms <= at_ms < begin_ms + WEEK_MS // SECTIONS**PASSES + PASSES + 1
+    assert begin_ms <= at_ms < begin_ms + WEEK_MS // SHORTEST_SEARCH_MS + len(SECTIONS) + 1
 
 
 def test_nobody_is_asked_about_nobody() -> None:
