@@ -20,11 +20,11 @@ def step(customers: PartitionCustomers, records: Records, times: StreamTimes, mo
         What to write and what to say. Chunks of any size give the same states, views and messages.
     """
     episodes = Episodes(customers, times, models, rules)
-    for round_ in rounds(records, times, len(customers.customers), episodes.due_ms):
+    for round_ in rounds(records, times, customers.states, rules):
         episodes.fire(round_.due)  # deadlines up to the record's stream time, at their own time
         episodes.mature()  # outcomes whose time is over become labels
         episodes.sample()  # a sampled midnight becomes a snapshot
-        episodes.fold(records, round_.records)  # then the record takes effect
+        episodes.fold(records, round_.records, round_.lasts)  # then the records take effect
         episodes.decide()  # and whoever changed is scored, segmented, alerted
         episodes.reschedule()  # until silence would change something
     return episodes.changes()

@@ -34,11 +34,6 @@ class Episodes:
         self._time_ms = np.zeros(len(self._ids), np.int64)  # of each customer's item of the round
         self._fired, self._applied, self._asked = _NOBODY, _NOBODY, _NOBODY
 
-    def due_ms(self) -> IntArray:
-        """Each customer's next deadline, 0 for none."""
-        due_ms: IntArray = np.ascontiguousarray(self._decision["due_ms"])
-        return due_ms
-
     def fire(self, rows: RowArray) -> None:
         """Begin a round with the rows whose deadline has come."""
         due_ms = self._decision["due_ms"][rows]
@@ -64,19 +59,26 @@ class Episodes:
         rows: RowArray = self._fired[self._decision[deadline][self._fired] == self._time_ms[self._fired]]
         return rows
 
-    def fold(self, records: Records, chosen: RowArray) -> None:
-        """Let the round's records take effect on features and open outcomes, and ask for decisions."""
+    def fold(self, records: Records, chosen: RowArray, lasts: RowArray) -> None:
+        """Let the round's records take effect on features and open outcomes, and ask for decisions.
+
+        Args:
+            records: of the chunk.
+            chosen: places of the round's records, each customer's together and in log order.
+            lasts: which of `chosen` are their customers' last.
+        """
         if not len(chosen):
             return
-        facts, index = records.facts.take(chosen), records.index[chosen]
-        rows, features = facts.row, self._states["features"]
-        self._applied, self._time_ms[rows] = rows, self._times.of_record[index]
-        self._announcer.records_apply(rows, index)
+        facts, index, features = records.facts.take(chosen), records.index[chosen], self._states["features"]
+        rows, stream_time_ms = facts.row[lasts], self._times.of_record[index]
+        self._applied, self._time_ms[rows] = rows, stream_time_ms[lasts]
+        self._announcer.records_apply(rows, index[lasts])
         self._changes.count("customers", int((features["first_event_ms"][rows] == 0).sum()))
-        self._outcomes.count(facts, features["first_purchase_ms"][rows], self._time_ms[rows])
+        self._outcomes.count(facts, features["first_purchase_ms"][facts.row], stream_time_ms)
         fold(self._states, facts)
         self._outcomes.await_sample(rows, self._time_ms[rows])
         self._touched[rows] = True
+        self._postpone("due_ms", rows[np.diff(lasts, prepend=-1) > 1])
         self._ask(rows)
 
     def _now_ms(self, rows: RowArray) -> IntArray:
@@ -86,11 +88,19 @@ class Episodes:
 
     def _ask(self, rows: RowArray) -> None:
         """Have the rows decided in this round; who was decided lately is postponed."""
-        again_ms = self._decision["last_decision_ms"][rows] + self._rules.decide_every_ms
-        early = self._now_ms(rows) < again_ms
+        early = self._now_ms(rows) < self._again_ms(rows)
         self._asked = np.concatenate([self._asked, rows[~early]])
-        later, again_ms, set_ms = rows[early], again_ms[early], self._decision["decide_at_ms"][rows[early]]
-        self._decision["decide_at_ms"][later] = np.where(set_ms == 0, again_ms, np.minimum(set_ms, again_ms))
+        self._postpone("decide_at_ms", rows[early])
+
+    def _again_ms(self, rows: RowArray) -> IntArray:
+        """From when on they may be decided again."""
+        again_ms: IntArray = self._decision["last_decision_ms"][rows] + self._rules.decide_every_ms
+        return again_ms
+
+    def _postpone(self, deadline: str, rows: RowArray) -> None:
+        """Set a deadline to when they may be decided again, unless it is earlier."""
+        again_ms, set_ms = self._again_ms(rows), self._decision[deadline][rows]
+        self._decision[deadline][rows] = np.where(set_ms == 0, again_ms, np.minimum(set_ms, again_ms))
 
     def decide(self) -> None:
         """Score, segment and alert the customers that were asked for, and note when to ask again."""

@@ -72,24 +72,28 @@ def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
     return closes
 
 
-def count_events(accumulators: OpenArray, facts: EventFacts, customers: int) -> NDArray[np.bool_]:
+def count_events(accumulators: OpenArray, facts: EventFacts) -> NDArray[np.bool_]:
     """Count the events of a round in the accumulators of their customers, in place.
 
     Args:
         accumulators: of all customers of the chunk.
-        facts: at most one event per customer.
-        customers: how many customers the chunk has.
+        facts: sorted by row.
 
     Returns:
         Shape (accumulators,): which of them counted an event.
     """
-    event_of_row = np.full(customers, -1)
-    event_of_row[facts.row] = np.arange(len(facts.row))
-    event = event_of_row[accumulators["row"]]
-    outcome, snapshot_ms, event_ms = accumulators["outcome"], _snapshot_ms(accumulators), facts.time_ms[event]
+    begin, end = (np.searchsorted(facts.row, accumulators["row"], side=side) for side in ("left", "right"))
+    pair = np.repeat(np.arange(len(accumulators)), end - begin)
+    event = np.arange(len(pair)) + np.repeat(end - np.cumsum(end - begin), end - begin)
+    outcome, snapshot_ms, event_ms = (
+        accumulators["outcome"][pair],
+        _snapshot_ms(accumulators)[pair],
+        facts.time_ms[event],
+    )
     within = (event_ms > snapshot_ms) & (event_ms <= snapshot_ms + _HORIZON_MS[outcome])
-    counted: NDArray[np.bool_] = (event >= 0) & (facts.kind[event] == _EVENT_KIND[outcome]) & within
-    accumulators["hits"] += counted
+    hits = np.bincount(pair[within & (facts.kind[event] == _EVENT_KIND[outcome])], minlength=len(accumulators))
+    accumulators["hits"] += hits.astype(np.uint32)
+    counted: NDArray[np.bool_] = hits > 0
     return counted
 
 

@@ -133,12 +133,12 @@ class WaitingOutcomes:
         """Count a round's events in the open outcomes they fall into, and those that came too late for one.
 
         Args:
-            facts: at most one event per customer.
+            facts: sorted by row; an event that came too late is the only one of its customer.
             first_purchase_ms: shape (events,), known of the customer before the event; 0 for none.
             stream_time_ms: shape (events,), at each event.
         """
         if len(self._open):
-            self._moved[self._open["row"][count_events(self._open, facts, len(self._ids))]] = True
+            self._moved[self._open["row"][count_events(self._open, facts)]] = True
         old = np.flatnonzero(facts.time_ms + GRACE_MS <= stream_time_ms)
         if len(old):
             known = first_purchase_ms[old], stream_time_ms[old]
