@@ -85,11 +85,16 @@ def minor_units(amount: str | Decimal, exponent: int = 2) -> int:
     return half_even(numerator * 10**exponent, denominator)
 
 
+_MINOR_IN_MAJOR = tuple(10**exponent for exponent in range(BILLIONTHS + 1))
+_MAJOR_TEXT = tuple(f"%d.%0{exponent}d" for exponent in range(BILLIONTHS + 1))  # whole and rest
+
+
 def major_units(minor: int, exponent: int = 2) -> str:
     """Minor units as the decimal string of the wire.
 
     >>> major_units(1250), major_units(-5), major_units(7, exponent=0)
     ('12.50', '-0.05', '7')
     """
-    sign, digits = ("-" if minor < 0 else ""), str(abs(minor)).rjust(exponent + 1, "0")
-    return sign + (f"{digits[:-exponent]}.{digits[-exponent:]}" if exponent else digits)
+    if minor < 0:
+        return "-" + major_units(-minor, exponent)
+    return _MAJOR_TEXT[exponent] % divmod(minor, _MINOR_IN_MAJOR[exponent]) if exponent else str(minor)

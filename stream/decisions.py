@@ -125,7 +125,7 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
         matrix=matrix,
         scored=scored,
         value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn) * features["net_spend_365d_minor"],
-        segment=_segment(held, features, models),
+        segment=_segment(held.segment, held.last_purchase_ms, features, models),
         opens=opens,
         closes=closes,
         purchased=purchased,
@@ -145,13 +145,20 @@ def ask_again_ms(asked: Asked, features: Natural, models: Models, rules: Rules) 
     model, held = serving_model(models.outcomes.get(CHURN_30D.name)), Held.of(asked)
     if model is None and models.segments is None:
         return until_ms
+    alertable = _may_alert(held, features.later(until_ms), rules.churn)
 
     def would_change(rows: RowArray, at_ms: IntArray) -> BoolArray:
-        then, later = held.take(rows), features.later(at_ms, rows)
-        churn = _unknown(len(later)) if model is None else probability(model, matrix_of(later))
-        opens, closes, _ = _alert(then, later, churn, rules.churn)
-        moved: BoolArray = _segment(then, later, models) != then.segment
-        return opens | closes | moved
+        changed = np.zeros(len(rows), np.bool_)
+        if models.segments is not None:
+            then = held.segment[rows], held.last_purchase_ms[rows]
+            changed = _segment(*then, features.later(at_ms, rows), models) != then[0]
+        asking = np.flatnonzero(alertable[rows] & ~changed)
+        if model is not None and len(asking):
+            rows, at_ms = rows[asking], at_ms[asking]
+            later = features.later(at_ms, rows)
+            opens, closes, _ = _alert(held.take(rows), later, probability(model, matrix_of(later)), rules.churn)
+            changed[asking] = opens | closes
+        return changed
 
     return first_change_ms(would_change, asked.now_ms, until_ms)
 
@@ -169,13 +176,17 @@ def _unknown(customers: int) -> FloatArray:
     return np.full(customers, np.nan)
 
 
-def _segment(held: Held, features: Natural, models: Models) -> Codes:
+def _segment(current: Codes, last_purchase_ms: IntArray, features: Natural, models: Models) -> Codes:
     """Nobody has a segment before the first centres, nor before the first purchase."""
     if models.segments is None:
-        return held.segment
-    return np.where(
-        held.last_purchase_ms > 0, assign(models.segments, segments_of(features), held.segment), held.segment
-    )
+        return current
+    return np.where(last_purchase_ms > 0, assign(models.segments, segments_of(features), current), current)
+
+
+def _may_alert(held: Held, at_last: Natural, rule: ChurnRule) -> BoolArray:
+    """Whose alert could open or close up to a time, whatever the probability: silence only grows."""
+    may_open, _, _ = _alert(held, at_last, np.ones(len(at_last)), rule)
+    return may_open | held.alert_is_open
 
 
 def _alert(held: Held, features: Natural, churn: FloatArray, rule: ChurnRule) -> tuple[BoolArray, BoolArray, BoolArray]:

@@ -1,5 +1,6 @@
 """The view: what everybody may read of a customer, one JSON object under its key."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -46,9 +47,9 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(View)
 
 
-def encode_view(view: View) -> bytes:
-    """The stored JSON."""
-    return _encoder.encode(view)
+def encode_views(views: Iterable[View]) -> list[bytes]:
+    """The stored JSON of each view; in one call, since JSON has no line break outside of white space."""
+    return _encoder.encode_lines(views).splitlines()
 
 
 def decode_view(stored: bytes) -> View:

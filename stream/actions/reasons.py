@@ -1,6 +1,7 @@
 """Why a customer is scored as it is, in the customer's own numbers and in words."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from math import isnan
 from typing import NamedTuple
 
@@ -24,14 +25,15 @@ class Figures(NamedTuple):
 
 
 def _days(days: float) -> str:
-    return "1 day" if round(days) == 1 else f"{days:.0f} days"
+    whole = round(days)
+    return "1 day" if whole == 1 else f"{whole} days"
 
 
 def _silence(of: Figures) -> str:
     if isnan(of.since_last_purchase_days):
         return "no purchase yet"
     silent = f"no purchase for {_days(of.since_last_purchase_days)}"
-    return silent if isnan(of.mean_gap_days) else f"{silent}, usual gap {of.mean_gap_days:.0f}"
+    return silent if isnan(of.mean_gap_days) else f"{silent}, usual gap {round(of.mean_gap_days)}"
 
 
 def _frequency(of: Figures) -> str:
@@ -39,7 +41,7 @@ def _frequency(of: Figures) -> str:
 
 
 def _spend(of: Figures) -> str:
-    return f"net spend of the last year {of.net_spend_365d_minor / of.major:,.0f}"
+    return f"net spend of the last year {round(of.net_spend_365d_minor / of.major):,}"
 
 
 def _age(of: Figures) -> str:
@@ -49,7 +51,7 @@ def _age(of: Figures) -> str:
 
 
 def _refunds(of: Figures) -> str:
-    return f"{of.refund_share * 100:.0f} % of spend refunded"
+    return f"{round(of.refund_share * 100)} % of spend refunded"
 
 
 def _engagement(_: Figures) -> str:
@@ -76,7 +78,8 @@ def in_words(concepts: Sequence[str], figures: Figures) -> list[str]:
     >>> in_words([], ada._replace(since_last_purchase_days=1.0, mean_gap_days=float("nan")))
     ['no purchase for 1 day']
     """
-    return list(dict.fromkeys(WORDS[concept](figures) for concept in concepts or ("silence",)))
+    sentences = [WORDS[concept](figures) for concept in concepts or ("silence",)]
+    return sentences if len(sentences) < 2 else list(dict.fromkeys(sentences))
 
 
 def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[list[str]]:
@@ -90,8 +93,19 @@ def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[li
     serving = decisions.churn.serving
     if serving is None or not len(chosen):
         return [[] for _ in chosen]
+    major = 10.0**exponent
     columns = [decisions.natural[name][chosen].tolist() for name in Figures._fields[:-1]]
+    figures = map(Figures, *columns, repeat(major, len(chosen)))
     codes = top_concepts(serving, decisions.matrix[chosen]).tolist()
-    concepts = [[CONCEPT_NAMES[code] for code in best if code != NO_CONCEPT] for best in codes]
-    figures = [Figures._make((*row, 10.0**exponent)) for row in zip(*columns, strict=True)]
-    return [in_words(best, row) for best, row in zip(concepts, figures, strict=True)]
+    return [in_words(_NAMES_OF[tuple(best)], row) for best, row in zip(codes, figures, strict=True)]
+
+
+class _Names(dict[tuple[int, ...], tuple[str, ...]]):
+    """Codes of the heaviest concepts -> their names, remembered: there are few pairs."""
+
+    def __missing__(self, codes: tuple[int, ...]) -> tuple[str, ...]:
+        self[codes] = tuple(CONCEPT_NAMES[code] for code in codes if code != NO_CONCEPT)
+        return self[codes]
+
+
+_NAMES_OF = _Names()

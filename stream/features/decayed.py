@@ -69,17 +69,19 @@ def rescaled(sums: FloatArray, reference: NDArray[np.int32], to: NDArray[np.int3
     return moved
 
 
-def weight_at(reference: NDArray[np.int64], now_ms: NDArray[np.int64]) -> FloatArray:
-    """What sums are worth at `now_ms`, which is not before the customer's last event.
+def weight_at(reference: NDArray[np.int64], now_ms: NDArray[np.int64], slot: int) -> FloatArray:
+    """What the sums of one half-life are worth at `now_ms`, which is not before the customer's last event.
 
     Args:
-        reference: shape (half-lives, customers).
+        reference: shape (customers,).
         now_ms: shape (customers,).
+        slot: which of `HALF_LIVES_DAYS`.
 
     Returns:
-        Factors of shape (half-lives, customers), at most 1.
+        Factors of shape (customers,), at most 1.
 
-    >>> weight_at(np.zeros((4, 1), np.int64), np.array([7 * DAY_MS])).round(3).ravel().tolist()
-    [0.5, 0.851, 0.948, 0.987]
+    >>> weight_at(np.zeros(1, np.int64), np.array([7 * DAY_MS]), slot=0).tolist()
+    [0.5]
     """
-    return np.exp2(reference - now_ms / HALF_LIVES_MS[:, None])
+    weight: FloatArray = np.exp2(reference - now_ms / HALF_LIVES_MS[slot])
+    return weight

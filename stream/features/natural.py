@@ -5,13 +5,12 @@ A column is a function with a unit; `natural_columns` holds them all.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.decayed import SUMS, weight_at
+from stream.features.decayed import weight_at
 from stream.features.fields import StateArray
 
 Column = NDArray[Any]
@@ -68,6 +67,7 @@ class Natural:
         self._states, self._chosen = states, chosen
         self._standing: dict[str, Column] = {}
         self._moving: dict[str, Column] = {}
+        self._weights: dict[int, NDArray[np.float64]] = {}
         self.now_ms: NDArray[np.int64] = np.maximum(self.stored("features", "last_event_ms"), now_ms)
 
     def __len__(self) -> int:
@@ -104,11 +104,12 @@ class Natural:
             self._standing[key] = compute(self) if self._chosen is None else self._chosen.column(key, compute)
         return self._standing[key]
 
-    @cached_property
-    def decayed(self) -> NDArray[np.float64]:
-        """The sums of `decayed.SUMS` at now, shape (sums, half-lives, customers)."""
-        weight = weight_at(self.stored("features", "decayed_reference"), self.now_ms)
-        return np.stack([self.stored("features", name) * weight for name in SUMS])
+    def decayed(self, name: str, slot: int) -> NDArray[np.float64]:
+        """The sum `name` of `decayed.SUMS` for one half-life, at now."""
+        if slot not in self._weights:
+            self._weights[slot] = weight_at(self.stored("features", "decayed_reference")[slot], self.now_ms, slot)
+        worth: NDArray[np.float64] = self.stored("features", name)[slot] * self._weights[slot]
+        return worth
 
 
 class Chosen(NamedTuple):

@@ -140,15 +140,29 @@ def net_spend_365d_minor(n: Natural) -> Column:
     return net
 
 
-def _decayed(of: int, slot: int) -> Formula:
-    return lambda n: n.decayed[of, slot]
+def _decayed(name: str, slot: int) -> Formula:
+    return lambda n: n.decayed(name, slot)
 
 
 for _slot, _days in enumerate(HALF_LIVES_DAYS):
     _words = f"decayed with a half-life of {_days} days"
-    add_column(f"decayed_count_{_days}d", "purchases", f"Purchases {_words}.", _decayed(0, _slot), moves=True)
-    add_column(f"decayed_spend_{_days}d_minor", "minor units", f"Spend {_words}.", _decayed(1, _slot), moves=True)
-    add_column(f"decayed_refund_{_days}d_minor", "minor units", f"Refunds {_words}.", _decayed(2, _slot), moves=True)
+    add_column(
+        f"decayed_count_{_days}d", "purchases", f"Purchases {_words}.", _decayed("decayed_count", _slot), moves=True
+    )
+    add_column(
+        f"decayed_spend_{_days}d_minor",
+        "minor units",
+        f"Spend {_words}.",
+        _decayed("decayed_spend_minor", _slot),
+        moves=True,
+    )
+    add_column(
+        f"decayed_refund_{_days}d_minor",
+        "minor units",
+        f"Refunds {_words}.",
+        _decayed("decayed_refund_minor", _slot),
+        moves=True,
+    )
 
 
 def _share_of(field: str, slot: int) -> Formula:

@@ -19,7 +19,7 @@ from stream.features.layout import LAYOUT
 from stream.ports import Commit, Deployment
 from stream.redis_store.deployment import check_deployment
 from stream.redis_store.partition import RedisPartitionStore
-from stream.views import AlertState, Score, View, encode_view
+from stream.views import AlertState, Score, View, encode_views
 
 PARTITIONS = 4
 DAY_MS = 86_400_000
@@ -70,7 +70,7 @@ async def apply(url, views, risks=None):
             positions={},
             stream_time_ms=NOW_MS + partition,
             sequence=0,
-            views={view.customer_id: encode_view(view) for view in own},
+            views={view.customer_id: encode_views([view])[0] for view in own},
             segment_moves=[(view.customer_id, None, view.segment) for view in own],
             risks={v.customer_id: (risks or {}).get(v.customer_id, float(v.value_at_risk or 0)) for v in own},
         )
