@@ -16,9 +16,12 @@ from stream.scoring.deadlines import first_change_ms
 from stream.scoring.documents import OutcomeDocument
 from stream.scoring.linear import LinearModel, probability
 from stream.scoring.serving import NO_MODEL, serving_model
+from stream.scoring.validity import holds_until_ms
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+SHOWN_AT_MOST_MS = 7 * 86_400_000  # features such as days of silence go stale even where no probability moves
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,25 @@ def ask_again_ms(asked: Asked, features: Natural, models: Models, rules: Rules) 
         return changed
 
     return first_change_ms(would_change, asked.now_ms, until_ms)
+
+
+def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntArray:
+    """Until when the customers at `chosen` are as decided if nothing arrives, in ms.
+
+    At most until they are decided again, and no longer than a week, in which every shown probability is looked at
+    twice.
+    """
+    now_ms, decide_at_ms = asked.now_ms[chosen], asked.block["decide_at_ms"][chosen]
+    until_ms: IntArray = np.minimum(decide_at_ms, now_ms + SHOWN_AT_MOST_MS)
+    width_ms = np.maximum(until_ms - now_ms, 0)
+    times_ms = np.stack([now_ms, now_ms + width_ms // 4, now_ms + width_ms])
+    shown = [(scored.serving, scored.probability[chosen]) for scored in decisions.scored.values() if scored.serving]
+    if shown:
+        matrix = matrix_of(decisions.natural.later(times_ms[1:].ravel(), np.tile(chosen, 2)))
+    for model, known in shown:
+        ahead = np.where(np.isnan(known), np.nan, probability(model, matrix).reshape(2, -1))
+        until_ms = np.minimum(until_ms, holds_until_ms(times_ms, np.concatenate([known[None], ahead])))
+    return until_ms
 
 
 def _scored(document: OutcomeDocument | None, matrix: FloatArray, held: Held) -> Scored:

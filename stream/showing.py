@@ -12,7 +12,7 @@ from schemas.money import major_units
 from stream.actions.reasons import reasons_of
 from stream.chunk import PartitionCustomers, RowArray, Rules
 from stream.customers.segments import SEGMENTS
-from stream.decisions import Asked, Decisions
+from stream.decisions import Asked, Decisions, valid_until_ms
 from stream.views import AlertState, Score, View, encode_views
 
 SHOWN = (
@@ -65,7 +65,7 @@ class Showing:
             reasons_of(decisions, chosen, self._rules.exponent),
             self._features(asked, decisions, chosen),
             asked.now_ms[chosen].tolist(),
-            block["decide_at_ms"].tolist(),
+            valid_until_ms(asked, decisions, chosen).tolist(),
         )
 
     @staticmethod

@@ -24,8 +24,8 @@ class AlertState(msgspec.Struct, frozen=True):
 class View(msgspec.Struct, frozen=True):
     """A customer as last decided.
 
-    `as_of_ms` is the time of that decision; until `valid_until_ms` nothing changes unless an event arrives or a new
-    model is taken up. Money is decimal text in major units of `currency`.
+    `as_of_ms` is the time of that decision; `valid_until_ms` is when a shown probability would have moved by .05 if no
+    event arrives, at most a week later. Money is decimal text in major units of `currency`.
     """
 
     customer_id: str

@@ -20,6 +20,10 @@ from stream.worker.process import WorkerProcess
 from stream.worker.running import run_until_stopped
 from stream.worker.timing import LaneLimits
 
+DAY_MS = 86_400_000
+STALE_AFTER_DAYS = 7  # in a replay nothing renews decisions but their deadlines
+STALE_AFTER_DAYS_SWEPT = 28  # on the live clock a sweep does (stream/worker/sweeping.py)
+
 
 def run_worker(settings: WorkerSettings) -> None:
     """Run a worker until it is stopped.
@@ -62,4 +66,5 @@ def _rules(settings: WorkerSettings) -> Rules:
         categories=settings.categories,
         churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
         decide_every_ms=settings.decide_every_ms,
+        stale_after_ms=(STALE_AFTER_DAYS_SWEPT if settings.clock == "live" else STALE_AFTER_DAYS) * DAY_MS,
     )

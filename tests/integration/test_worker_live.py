@@ -20,6 +20,7 @@ from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PURCHASES
 from stream.redis_store import keys
 from stream.redis_store.inspection import shop_totals, stream_times
 from stream.redis_store.registry import RedisModelStore
+from stream.scoring.deadlines import SHORTEST_SEARCH_MS
 from stream.scoring.documents import encode
 from stream.signing import Keyring, seal
 from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
@@ -29,11 +30,11 @@ from tests.world import silence_document
 OPENS_AFTER_DAYS = math.expm1(2.0 + math.log(4.0) / 1.5)
 """Silence at which the silence model of tests.world says four in five: 17.6 days."""
 
-GRID_MS = 147_657
-"""A crossing is known to a 4,096th of the seven days looked ahead."""
+GRID_MS = 28 * DAY_MS // SHORTEST_SEARCH_MS + 5
+"""A crossing is known to 4.6 seconds; each pass rounds down once."""
 
-SILENT, SILENT_FOR_MS = "silent", round(OPENS_AFTER_DAYS * DAY_MS) + 32_336
-"""A customer, and how long it must have been silent to be alerted now: the crossing, and what the grid is late."""
+SILENT, SILENT_FOR_MS = "silent", round(OPENS_AFTER_DAYS * DAY_MS) - 1_000
+"""A customer, and how long it has been silent when the test begins: it crosses the threshold a second later."""
 
 
 def view_of(client: redis.Redis, customer: str) -> dict[str, Any] | None:

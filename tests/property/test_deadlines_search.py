@@ -10,7 +10,7 @@ DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 NOW_MS = 14_600 * DAY_MS
 CHANGES_MS = st.lists(st.integers(1, 2 * WEEK_MS), min_size=1, max_size=30)
-WIDTHS_MS = st.sampled_from([SHORTEST_SEARCH_MS, 10_007, DAY_MS, WEEK_MS])
+WIDTHS_MS = st.sampled_from([SHORTEST_SEARCH_MS, SHORTEST_SEARCH_MS + 10_007, DAY_MS, WEEK_MS])
 
 
 def found(changes_ms: np.ndarray, now_ms: np.ndarray, width_ms: int) -> np.ndarray:

@@ -140,5 +140,5 @@ def test_a_customer_is_counted_once():
 
 
 def test_rules_whose_deadlines_would_not_lie_ahead_are_refused():
-    with pytest.raises(ValueError, match="stale_after_ms=1000 must be at least 4096"):
+    with pytest.raises(ValueError, match="stale_after_ms=1000 must be at least 524288"):
         Rules(stale_after_ms=1_000)
