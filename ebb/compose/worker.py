@@ -59,7 +59,7 @@ def _rules(settings: WorkerSettings) -> Rules:
     return Rules(
         currency=settings.currency,
         exponent=exponent_of(settings.currency),
-        categories=settings.categories,
+        vocabulary=settings.vocabulary,
         churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
         decide_every_ms=settings.decide_every_ms,
     )
