@@ -23,6 +23,7 @@ from schemas.topics import INPUT_TOPICS
 from stream.features.facts import event_hash, facts_of
 from stream.features.fold import fold
 from stream.features.layout import StateArray, empty, unpack
+from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 
 BLOCKS = ("features", "engagement")
 """The blocks that are a function of the events; the decision block is its owner's."""
@@ -70,7 +71,7 @@ def recompute(
     partitions: int,
     rules: DecodeRules,
     received_ms: int,
-    categories: tuple[str, ...] = (),
+    vocabulary: Vocabulary = NOTHING_DECLARED,
 ) -> Recomputed:
     """Fold a history as a worker would.
 
@@ -79,7 +80,7 @@ def recompute(
         partitions: of the input topics; repeats are found per topic-partition.
         rules: what the deployment accepts.
         received_ms: Kafka timestamp that the events count as having, ms since 1970.
-        categories: the declared categories.
+        vocabulary: the names the deployment declares.
     """
     decoded = _decoded(history.events, rules, received_ms)
     hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded]
@@ -89,7 +90,7 @@ def recompute(
     places: dict[str, int] = {}
     rows = [places.setdefault(str(event.customer_id), len(places)) for event in events]
     states = empty(len(places))
-    fold(states, facts_of(events, rows, categories, exponent_of(rules.currency)))
+    fold(states, facts_of(events, rows, vocabulary, exponent_of(rules.currency)))
     rejected = sum(isinstance(event, Rejection) for event in decoded)
     return Recomputed(list(places), states, rejected, int(repeats.sum()))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stream.actions.alerts import ChurnRule
 from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
+from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.outcomes.maturity import OpenArray
 from stream.scoring.deadlines import SHORTEST_SEARCH_MS
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
@@ -73,7 +74,7 @@ class Rules:
     Attributes:
         currency: of all money in the history.
         exponent: its decimal places.
-        categories: the declared ones, whose shares are features.
+        vocabulary: the declared names of categories, regions, tiers and the like.
         churn: when alerts open and close.
         decide_every_ms: one customer is decided at most this often.
         stale_after_ms: how long a decision may stand unasked: a new model makes deadlines stale.
@@ -81,7 +82,7 @@ class Rules:
 
     currency: str = "GBP"
     exponent: int = 2
-    categories: tuple[str, ...] = ()
+    vocabulary: Vocabulary = NOTHING_DECLARED
     churn: ChurnRule = field(default_factory=ChurnRule)
     decide_every_ms: int = 1_000
     stale_after_ms: int = 7 * 86_400_000

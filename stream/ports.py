@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+
 
 @dataclass(frozen=True)
 class LogPosition:
@@ -162,3 +164,4 @@ class Deployment:
     partitions: int
     clock: str
     layout: str
+    vocabulary: Vocabulary = NOTHING_DECLARED

@@ -10,25 +10,30 @@ from math import nan
 
 DAY_MS = 86_400_000
 HALF_LIVES_DAYS = (7, 30, 90, 365)
-ENGAGEMENT = (
+BY_SECOND = (
     "page_view",
     "product_view",
     "search",
     "add_to_cart",
-    "remove_from_cart",
     "session",
-    "email_sent",
     "email_open",
     "email_click",
-    "ad_impression",
     "ad_click",
+    "review",
+    "loyalty_change",
+)
+BY_DAY = (
+    "remove_from_cart",
+    "email_sent",
+    "ad_impression",
     "campaign_exposure",
     "coupon_redemption",
     "social_share",
-    "review",
     "support_contact",
-    "loyalty_change",
 )
+LISTS = ("categories", "genders", "regions", "educations", "loyalty_tiers", "time_zones")
+NO_NAMES = dict.fromkeys(LISTS, ())
+U2, U4 = 65_535, 4_294_967_295
 
 
 def short_hash(text):
@@ -82,7 +87,69 @@ def last_products(purchases):
     return ranked + [(0, 0)] * (3 - len(ranked))
 
 
-def stored(events, categories=()):
+def of_kind(events, *kinds):
+    return [event for event in events if event["type"] in kinds]
+
+
+def code(name, names):
+    """1, 2, … by place in the list, 255 for a name that is not in it, 0 for none."""
+    return 0 if name is None else names.index(name) + 1 if name in names else 255
+
+
+def latest_profile(events):
+    """The profile of the latest (time, id), or None."""
+    profiles = of_kind(events, "profile")
+    return max(profiles, key=lambda event: (event["event_time_ms"], short_hash(event["event_id"])), default=None)
+
+
+def whole_second(event):
+    return event["event_time_ms"] // 1000
+
+
+def of_last_second(events, value):
+    """The largest value among the events of the last second; 0 for none."""
+    last = max(map(whole_second, events), default=None)
+    return max((value(event) for event in events if whole_second(event) == last), default=0)
+
+
+def stored_engagement(events, names):
+    sessions, reviews = of_kind(events, "session"), of_kind(events, "review")
+    changes = of_kind(events, "loyalty_change")
+    points = [event.get("points") or 0 for event in changes]
+    return {
+        "count": [len(of_kind(events, kind)) for kind in BY_SECOND + BY_DAY],
+        "last_s": [max(map(whole_second, of_kind(events, kind)), default=0) for kind in BY_SECOND],
+        "last_day": [
+            max((event["event_time_ms"] // DAY_MS for event in of_kind(events, kind)), default=0) for kind in BY_DAY
+        ],
+        "session_s": min(U4, sum((event["duration_ms"] + 500) // 1000 for event in sessions)),
+        "points_earned": min(U4, sum(each for each in points if each > 0)),
+        "points_spent": min(U4, -sum(each for each in points if each < 0)),
+        "rating_sum": min(U2, sum(event["rating"] for event in reviews)),
+        "last_rating": of_last_second(reviews, lambda event: event["rating"]),
+        "changed_tier": of_last_second(changes, lambda event: code(event["tier"], names["loyalty_tiers"])),
+    } | stored_profile(latest_profile(events), names)
+
+
+def stored_profile(profile, names):
+    given = profile or {}
+    income, consent = given.get("income"), given.get("consent")
+    order = profile["event_time_ms"] * 2**22 + short_hash(profile["event_id"]) // 2**42 if profile else 0
+    return {
+        "profile_order": order,
+        "income": 0 if income is None else min(U4, int(Decimal(income).quantize(Decimal(1), ROUND_HALF_EVEN)) + 1),
+        "age": 0 if given.get("age") is None else given["age"] + 1,
+        "gender": code(given.get("gender"), names["genders"]),
+        "region": code(given.get("region"), names["regions"]),
+        "education": code(given.get("education"), names["educations"]),
+        "preferred_channel": code(given.get("preferred_channel"), ("online", "in_store", "app")),
+        "profile_tier": code(given.get("loyalty_tier"), names["loyalty_tiers"]),
+        "consent": 0 if consent is None else 2 if consent else 1,
+        "time_zone": code(given.get("time_zone"), names["time_zones"]),
+    }
+
+
+def stored(events, names=NO_NAMES):
     """What the record keeps, by field name; 0 for none."""
     purchases = [event for event in events if event["type"] == "purchase"]
     refunds = [event for event in events if event["type"] == "refund"]
@@ -116,15 +183,16 @@ def stored(events, categories=()):
     found["purchase_days"] = purchase_day_words(purchases)
     lines = [line.get("category") for event in purchases for line in event["lines"]]
     found["category_lines"] = [0] * 8
+    categories = names["categories"]
     for category in lines:
         found["category_lines"][categories.index(category) if category in categories else 7] += 1
-    return found
+    return found | stored_engagement(events, names)
 
 
-def natural(events, now_ms, categories=()):
+def natural(events, now_ms, names=NO_NAMES):
     """The features in natural units at a time that is not before the last event."""
     purchases = [event for event in events if event["type"] == "purchase"]
-    kept = stored(events, categories)
+    kept = stored(events, names)
     days = recent_purchase_days(purchases) if purchases else []
     found = {
         "since_last_purchase_days": days_since(now_ms, kept["last_purchase_ms"] or None),
@@ -145,7 +213,19 @@ def natural(events, now_ms, categories=()):
     }
     found["silence_over_gap"] = found["since_last_purchase_days"] / found["mean_gap_days"]
     found |= decayed_features(events, now_ms)
-    return found | shares(kept) | engagement(events, now_ms)
+    found |= products(purchases, days)
+    return found | shares(kept) | engagement(events, now_ms) | details(events, now_ms) | profile(events, now_ms, names)
+
+
+def products(purchases, days):
+    kept = [(key, time) for key, time in last_products(purchases) if time]
+    last = max((event["event_time_ms"] for event in purchases), default=0)
+    third_day = kept[2][1] // DAY_MS if len(kept) == 3 else nan
+    return {
+        "products_kept": len(kept),
+        "last_basket_products": sum(time == last for _, time in kept),
+        "purchase_days_of_two_products": sum(day > third_day for day in days) if len(kept) == 3 else nan,
+    }
 
 
 def decayed_features(events, now_ms):
@@ -181,12 +261,64 @@ def shares(kept):
 
 def engagement(events, now_ms):
     found = {}
-    groups = {kind: (kind,) for kind in ENGAGEMENT}
+    groups = {kind: (kind,) for kind in BY_SECOND + BY_DAY}
     groups["browsing"] = ("page_view", "product_view", "search", "session")
     groups["answer"] = ("email_open", "email_click", "ad_click", "coupon_redemption")
     for name, kinds in groups.items():
-        times = [event["event_time_ms"] for event in events if event["type"] in kinds]
-        found[f"{name}_count"] = len(times)
-        whole_second = max(times) // 1000 * 1000 if times else None
-        found[f"since_last_{name}_days"] = days_since(now_ms, whole_second)
+        floors = {event["type"]: DAY_MS if event["type"] in BY_DAY else 1000 for event in events}
+        chosen = of_kind(events, *kinds)
+        times = [event["event_time_ms"] // floors[event["type"]] * floors[event["type"]] for event in chosen]
+        found[f"{name}_count"] = len(chosen)
+        found[f"since_last_{name}_days"] = days_since(now_ms, max(times, default=None))
     return found
+
+
+def details(events, now_ms):
+    seconds = [(event["duration_ms"] + 500) // 1000 for event in of_kind(events, "session")]
+    ratings = [event["rating"] for event in of_kind(events, "review")]
+    points = [event.get("points") or 0 for event in of_kind(events, "loyalty_change")]
+    earned, spent = (
+        min(U4, sum(each for each in points if each > 0)),
+        min(U4, -sum(each for each in points if each < 0)),
+    )
+    mean_rating = sum(ratings) / len(ratings) if ratings else nan
+    minutes = min(U4, sum(seconds)) / 60
+    found = {
+        "session_minutes": minutes,
+        "mean_session_minutes": minutes / len(seconds) if seconds else nan,
+        "mean_rating": mean_rating,
+        "last_rating": of_last_second(of_kind(events, "review"), lambda event: event["rating"]) or nan,
+        "dissatisfaction": (5 - mean_rating) / 4,
+        "points_earned": earned,
+        "points_spent": spent,
+        "points_balance": earned - spent,
+    }
+    for name, answer, asked in (
+        ("email_open_share", "email_open", "email_sent"),
+        ("email_click_share", "email_click", "email_sent"),
+        ("ad_click_share", "ad_click", "ad_impression"),
+    ):
+        found[name] = min(1.0, share(len(of_kind(events, answer)), len(of_kind(events, asked))))
+    return found
+
+
+def profile(events, now_ms, names):
+    last = latest_profile(events)
+    given = last or {}
+    known = stored_profile(last, names)
+    changes = of_kind(events, "loyalty_change")
+    changed = of_last_second(changes, lambda event: code(event["tier"], names["loyalty_tiers"]))
+    tier = known["profile_tier"] or changed
+    if changed and max(map(whole_second, changes)) * 1000 > given.get("event_time_ms", 0):
+        tier = changed
+    income = given.get("income")
+    found = {
+        "since_profile_days": days_since(now_ms, given.get("event_time_ms")),
+        "loyalty_tier_code": tier,
+        "age_years": given.get("age", nan),
+        "income": nan if income is None else min(U4 - 1, int(Decimal(income).quantize(Decimal(1), ROUND_HALF_EVEN))),
+        "consent": float(given["consent"]) if "consent" in given else nan,
+    }
+    return found | {
+        f"{field}_code": known[field] for field in ("gender", "region", "education", "preferred_channel", "time_zone")
+    }

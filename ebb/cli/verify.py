@@ -68,7 +68,7 @@ def parity_of(history: History, settings: CommonSettings) -> Parity:
         latest_lead_ms=settings.latest_lead_ms,
     )
     now_ms = time.time_ns() // 1_000_000
-    expected = recompute(history, deployment.partitions, rules, now_ms, settings.categories)
+    expected = recompute(history, deployment.partitions, rules, now_ms, deployment.vocabulary)
     return compare(expected, asyncio.run(_stored_states(settings.redis_url)))
 
 

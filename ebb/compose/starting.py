@@ -21,7 +21,8 @@ def prepare(settings: ProcessSettings) -> None:
         EbbError: Redis or Kafka is away, or is not what the settings say.
     """
     quiet_libraries()
-    check_deployment(settings.redis_url, Deployment(settings.partitions, settings.clock, LAYOUT))
+    wanted = Deployment(settings.partitions, settings.clock, LAYOUT, settings.vocabulary)
+    check_deployment(settings.redis_url, wanted)
     created = create_topics(settings.kafka_servers, settings.partitions)
     if created:
         log.info("topics created", topics=created)

@@ -63,7 +63,7 @@ def _rules(settings: WorkerSettings) -> Rules:
     return Rules(
         currency=settings.currency,
         exponent=exponent_of(settings.currency),
-        categories=settings.categories,
+        vocabulary=settings.vocabulary,
         churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
         decide_every_ms=settings.decide_every_ms,
         stale_after_ms=(STALE_AFTER_DAYS_SWEPT if settings.clock == "live" else STALE_AFTER_DAYS) * DAY_MS,

@@ -121,8 +121,6 @@ class DemoDeployment:
         for name, port in (("worker", WORKER_METRICS_PORT), ("learner", LEARNER_METRICS_PORT)):
             settings = self._environ() | mode
             settings["EBB_MODEL_KEYS_FILE"] = str(keys.resolve())
-            if name == "worker":
-                settings["EBB_KAFKA_IDEMPOTENT"] = "false"
             settings["EBB_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)
             settings[f"EBB_{name.upper()}_GROUP"] = f"ebb-{name}-{uuid.uuid4().hex[:8]}"
             metrics_port = port if is_free(port) else free_port()

@@ -13,8 +13,8 @@ from ebb.services.kafka_protocol import broker_answers
 from ebb.services.ports import LOOPBACK
 from ebb.services.service import NotInstalledError, Service
 
-CLIENT_SETTINGS = {"EBB_KAFKA_IDEMPOTENT": "false", "EBB_SESSION_TIMEOUT_MS": "6000"}
-"""What its clients must be told: it has no idempotent producer, and a group joins in half its session timeout."""
+CLIENT_SETTINGS = {"EBB_SESSION_TIMEOUT_MS": "6000"}
+"""What its clients must be told: a group joins in half its session timeout."""
 
 
 class EmbeddedBroker(Service):

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.features.aggregates import AGGREGATES
-from stream.features.facts import CATEGORIES_MAX, CHANNELS, ENGAGEMENT_KINDS, PRODUCTS_KEPT
+from stream.features.facts import (
+    ENGAGEMENT_KINDS,
+    PRODUCTS_KEPT,
+    PROFILE_FACTS,
+    TIMED_TO_THE_DAY,
+    TIMED_TO_THE_SECOND,
+)
+from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS
 
 StateArray = NDArray[np.void]
 """Shape (customers,), dtype `STATE`."""
@@ -20,7 +27,6 @@ DAY_MS = 86_400_000
 HALF_LIVES_DAYS = (7, 30, 90, 365)
 PURCHASE_DAYS_KEPT = 512
 HOUR_BINS = 8  # of three hours, UTC
-ENGAGEMENT_BYTES = 128
 
 FEATURES = np.dtype(
     [(aggregate.name, aggregate.item) for aggregate in AGGREGATES if aggregate.item == "<i8"]
@@ -44,16 +50,29 @@ FEATURES = np.dtype(
 )
 """Aggregates over a customer's purchases and refunds. At most 384 bytes."""
 
-_KINDS = len(ENGAGEMENT_KINDS)
-
 ENGAGEMENT = np.dtype(
     [
-        ("last_s", "<u4", (_KINDS,)),
-        ("count", "<u2", (_KINDS,)),
-        ("reserved", "u1", (ENGAGEMENT_BYTES - 6 * _KINDS,)),
+        ("profile_order", "<u8"),
+        ("last_s", "<u4", (len(TIMED_TO_THE_SECOND),)),
+        ("session_s", "<u4"),
+        ("points_earned", "<u4"),
+        ("points_spent", "<u4"),
+        ("income", "<u4"),
+        ("last_day", "<u2", (len(TIMED_TO_THE_DAY),)),
+        ("count", "<u2", (len(ENGAGEMENT_KINDS),)),
+        ("rating_sum", "<u2"),
+        ("last_rating", "u1"),
+        ("changed_tier", "u1"),
     ]
+    + [(name, "u1") for name in PROFILE_FACTS.names or () if name != "income"]
+    + [("reserved", "u1", (4,))]
 )
-"""Per kind of engagement its last time, seconds since 1970, and its count. Absent from storage while all zero."""
+"""Engagement, and the profile as of its last event. 128 bytes, absent from storage while all zero.
+
+Per kind its count and its last time, in seconds or in days since 1970; sums over sessions, reviews and loyalty changes,
+which stop at the end of their type; what the last review and the last loyalty change said, where of several in one
+second the highest counts. `profile_order` is the time and event id of the profile that holds, as one number.
+"""
 
 DECISION = np.dtype(
     [

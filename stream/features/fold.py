@@ -12,19 +12,17 @@ from numpy.typing import NDArray
 
 from stream.features.aggregates import AGGREGATES, ANY
 from stream.features.decayed import fold_decayed
-from stream.features.facts import FIRST_ENGAGEMENT, PURCHASE, REFUND, EventFacts
+from stream.features.engagement import fold_engagement, fold_profiles
+from stream.features.facts import FIRST_ENGAGEMENT, PROFILE, PURCHASE, REFUND, EventFacts
 from stream.features.fields import HOUR_BINS, StateArray, cells
 from stream.features.last_products import fold_products
+from stream.features.latest import fold_latest
 from stream.features.purchase_days import fold_purchase_days
 from stream.features.saturating import add_at
-
-SECONDS_MAX = 4_294_967_295  # four bytes of seconds since 1970 end in 2106
 
 _HOURS = cells("features", "hour_purchases")
 _CHANNELS = cells("features", "channel_purchases")
 _CATEGORIES = cells("features", "category_lines")
-_LAST_S = cells("engagement", "last_s")
-_COUNT = cells("engagement", "count")
 
 
 def fold(states: StateArray, facts: EventFacts) -> None:
@@ -52,7 +50,10 @@ def fold(states: StateArray, facts: EventFacts) -> None:
             _fold_aggregates(states, refunds, REFUND)
     engagement = _chosen(facts, facts.kind >= FIRST_ENGAGEMENT)
     if engagement is not None:
-        _fold_engagement(states, engagement)
+        fold_engagement(states, engagement)
+    profiles = _chosen(facts, facts.kind == PROFILE)
+    if profiles is not None:
+        fold_profiles(states, profiles)
 
 
 def _chosen(facts: EventFacts, chosen: NDArray[np.bool_]) -> EventFacts | None:
@@ -69,9 +70,7 @@ def _fold_any(states: StateArray, facts: EventFacts) -> None:
     last_before_ms = times[rows]
     _fold_aggregates(states, facts, ANY)
     last_ms = times[rows]
-    hashes[rows[last_ms > last_before_ms]] = 0
-    last = facts.time_ms == last_ms
-    np.maximum.at(hashes, rows[last], facts.id_hash[last])
+    fold_latest(hashes, rows, facts.id_hash, last_ms > last_before_ms, facts.time_ms == last_ms)
 
 
 def _fold_purchases(states: StateArray, facts: EventFacts) -> None:
@@ -92,13 +91,6 @@ def _fold_bins(states: StateArray, facts: EventFacts) -> None:
     counts = np.ones(len(places), np.uint16)
     counts[len(places) - len(event) :] = facts.category_lines[event, category]
     add_at(bins, places, counts)
-
-
-def _fold_engagement(states: StateArray, facts: EventFacts) -> None:
-    slot = facts.kind - np.intp(FIRST_ENGAGEMENT)
-    seconds = np.minimum(facts.time_ms // 1000, SECONDS_MAX).astype(np.uint32)
-    np.maximum.at(_LAST_S.flat(states), _LAST_S.slot(facts.row, slot), seconds)
-    add_at(_COUNT.flat(states), _COUNT.slot(facts.row, slot), np.ones(len(facts), np.uint16))
 
 
 def _fold_aggregates(states: StateArray, facts: EventFacts, kind: int) -> None:

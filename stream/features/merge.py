@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from stream.features.aggregates import AGGREGATES
 from stream.features.decayed import SUMS, rescaled
+from stream.features.engagement import merge_engagement
 from stream.features.fields import DAY_MS, STATE, StateArray
 from stream.features.last_products import fold_products
+from stream.features.latest import merge_latest
 from stream.features.purchase_days import shifted
 from stream.features.saturating import add
 
@@ -32,26 +34,22 @@ def merge(a: StateArray, b: StateArray) -> StateArray:
         joined["features"][name] = a["features"][name]
     of_b = b["features"]
     fold_products(joined, np.arange(len(a)), of_b["product_time_ms"], of_b["product_hash"])
-    joined["engagement"]["last_s"] = np.maximum(a["engagement"]["last_s"], b["engagement"]["last_s"])
-    joined["engagement"]["count"] = add(a["engagement"]["count"], b["engagement"]["count"])
+    merge_engagement(joined["engagement"], a["engagement"], b["engagement"])
     return joined
 
 
 def _join_features(joined: NDArray[np.void], a: NDArray[np.void], b: NDArray[np.void]) -> None:
     for aggregate in AGGREGATES:
         joined[aggregate.name] = _JOINS[aggregate.join](a[aggregate.name], b[aggregate.name])
-    joined["last_event_hash"] = np.maximum(_hash_at(a, joined), _hash_at(b, joined))
+    joined["last_event_hash"] = merge_latest(
+        a["last_event_hash"], a["last_event_ms"], b["last_event_hash"], b["last_event_ms"]
+    )
     joined["purchase_days"] = _days_at(a, joined) | _days_at(b, joined)
     joined["decayed_reference"] = np.maximum(a["decayed_reference"], b["decayed_reference"])
     for name in SUMS:
         joined[name] = _sums_at(a, name, joined) + _sums_at(b, name, joined)
     for name in ("hour_purchases", "channel_purchases", "category_lines"):
         joined[name] = add(a[name], b[name])
-
-
-def _hash_at(one: NDArray[np.void], joined: NDArray[np.void]) -> NDArray[np.uint64]:
-    """The last event's hash where that event is last of all, else 0."""
-    return np.where(one["last_event_ms"] == joined["last_event_ms"], one["last_event_hash"], np.uint64(0))
 
 
 def _days_at(one: NDArray[np.void], joined: NDArray[np.void]) -> NDArray[np.uint64]:

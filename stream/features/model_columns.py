@@ -87,12 +87,15 @@ LOGGED = (
     Logged("engagement", "add_to_cart_count"),
     Logged("engagement", "answer_count"),
     Logged("engagement", "support_contact_count"),
+    Logged("engagement", "mean_session_minutes"),
 )
 PLAIN = (
     Plain("refunds", "refund_share"),
     Plain("spend", "discount_share"),
     Plain("spend", "in_store_share"),
     Plain("spend", "app_share"),
+    Plain("engagement", "email_open_share"),
+    Plain("engagement", "dissatisfaction"),
 )
 FRESH = (
     Fresh("engagement", "since_last_browsing_days"),

@@ -5,10 +5,12 @@ A feature that moves reads `now_ms` or another one that moves. nan is unknown; a
 
 import numpy as np
 
-from stream.features.facts import CATEGORIES_MAX, CHANNELS, ENGAGEMENT_KINDS
+from stream.features.facts import ENGAGEMENT_KINDS, TIMED_TO_THE_DAY
 from stream.features.fields import DAY_MS, HALF_LIVES_DAYS, HOUR_BINS
 from stream.features.natural import NATURAL_COLUMNS, Column, Formula, Natural, add_column, column
-from stream.features.purchase_days import count_days, oldest_age_days
+from stream.features.natural_engagement import last_ms_of
+from stream.features.purchase_days import count_days, count_days_younger, oldest_age_days
+from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS
 
 __all__ = ["NATURAL_COLUMNS"]
 
@@ -165,6 +167,33 @@ for _slot, _days in enumerate(HALF_LIVES_DAYS):
     )
 
 
+@column("products")
+def products_kept(n: Natural) -> Column:
+    """Different products bought, at most 3."""
+    kept: Column = (n.stored("features", "product_time_ms") > 0).sum(axis=0)
+    return kept
+
+
+@column("products")
+def last_basket_products(n: Natural) -> Column:
+    """Different products of the last purchase, at most 3."""
+    time_ms, last_ms = n.stored("features", "product_time_ms"), n.stored("features", "last_purchase_ms")
+    bought_last: Column = ((time_ms == last_ms) & (time_ms > 0)).sum(axis=0)
+    return bought_last
+
+
+@column("days")
+def purchase_days_of_two_products(n: Natural) -> Column:
+    """Purchase days after the third-last product was last bought, within 512: many for who buys the same again.
+
+    nan below three products.
+    """
+    third_ms = n.stored("features", "product_time_ms")[-1]
+    age_days = n.stored("features", "last_purchase_ms") // DAY_MS - third_ms // DAY_MS
+    days = count_days_younger(n.stored("features", "purchase_days"), age_days)
+    return np.where(third_ms > 0, days, np.nan)
+
+
 def _share_of(field: str, slot: int) -> Formula:
     """The share of one slot of a field of counts."""
 
@@ -195,7 +224,7 @@ def _times(slot: int) -> Formula:
 
 def _days_since_kind(*slots: int) -> Formula:
     def last_ms(n: Natural) -> Column:
-        last: Column = n.stored("engagement", "last_s")[list(slots)].max(axis=0) * 1000
+        last: Column = np.max([last_ms_of(n, slot) for slot in slots], axis=0)
         return last
 
     return lambda n: _days_since(n, n.once(f"last_ms of {slots}", last_ms))
@@ -203,7 +232,8 @@ def _days_since_kind(*slots: int) -> Formula:
 
 for _slot, _kind in enumerate(ENGAGEMENT_KINDS):
     add_column(f"{_kind}_count", "events", f"Events {_kind}, at most 65,535.", _times(_slot))
-    _doc = f"Days since the last {_kind}, to the second; nan before the first."
+    _floor = "the beginning of the day" if _kind in TIMED_TO_THE_DAY else "the second"
+    _doc = f"Days since {_floor} of the last {_kind}; nan before the first."
     add_column(f"since_last_{_kind}_days", "days", _doc, _days_since_kind(_slot), moves=True)
 
 _BROWSING = [ENGAGEMENT_KINDS.index(kind) for kind in ("page_view", "product_view", "search", "session")]

@@ -64,6 +64,17 @@ def count_days(words: WordArray) -> IntArray:
     return days
 
 
+def count_days_younger(words: WordArray, age_days: IntArray) -> IntArray:
+    """How many days are set that lie less than `age_days` before the last purchase day, shape (customers,).
+
+    >>> count_days_younger(np.array([[0b1011, 1, 3 << 62], [1, 1, 1]], np.uint64), np.array([3, 65, 63])).tolist()
+    [2, 2, 1]
+    """
+    bits = np.clip(age_days - 64 * np.arange(len(words))[:, None], 0, 64).astype(np.uint64)
+    younger = np.where(bits < 64, (np.uint64(1) << (bits & np.uint64(63))) - np.uint64(1), ~np.uint64(0))
+    return count_days(words & younger)
+
+
 def oldest_age_days(words: WordArray) -> IntArray:
     """Days from the oldest set day to the last purchase day, shape (customers,); -1 where nothing is set.
 

@@ -1,11 +1,15 @@
-"""Counters of two bytes that stop at 65,535: enough for shares, and they still merge exactly."""
+"""Counters that stop at the end of their type instead of starting again at 0; they still merge exactly.
+
+Two bytes hold 65,535: enough for shares and for what a person does. Four bytes hold seconds and points.
+"""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.facts import U2_MAX
-
-CountArray = NDArray[np.uint16]
+CountArray = NDArray[Any]
+"""Unsigned, of 2 or 4 bytes."""
 
 
 def add_at(counters: CountArray, places: NDArray[np.intp], counts: CountArray) -> None:
@@ -18,19 +22,20 @@ def add_at(counters: CountArray, places: NDArray[np.intp], counts: CountArray) -
     """
     if not places.size:
         return
-    if int(counters[places].max()) + int(counts.sum(dtype=np.int64)) <= U2_MAX:  # nothing can overflow: almost always
+    most = np.iinfo(counters.dtype).max
+    if int(counters[places].max()) + int(counts.sum(dtype=np.int64)) <= most:  # nothing can overflow: almost always
         np.add.at(counters, places, counts)
         return
     once, which = np.unique(places, return_inverse=True)
-    totals = np.bincount(which, weights=counts).astype(np.int64) + counters[once]
-    counters[once] = np.minimum(totals, U2_MAX).astype(np.uint16)
+    totals = counters[once].astype(np.int64)
+    np.add.at(totals, which, counts)
+    counters[once] = np.minimum(totals, most).astype(counters.dtype)
 
 
 def add(a: CountArray, b: CountArray) -> CountArray:
-    """Sums of equally shaped counters.
+    """Sums of equally shaped counters of one type.
 
     >>> add(np.array([65_000], np.uint16), np.array([1_000], np.uint16)).tolist()
     [65535]
     """
-    total: CountArray = np.minimum(a.astype(np.uint32) + b, U2_MAX).astype(np.uint16)
-    return total
+    return np.minimum(a.astype(np.int64) + b, np.iinfo(a.dtype).max).astype(a.dtype)

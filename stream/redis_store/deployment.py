@@ -1,10 +1,13 @@
 """What all processes of a deployment agree on, kept in `meta`, and whether this Redis may be trusted with it."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import redis
 
 from stream.errors import LayoutError, SettingError
+from stream.features.vocabulary import Vocabulary
 from stream.ports import Deployment
 from stream.redis_store.client import address, explaining, sync_client
 from stream.redis_store.keys import META
@@ -17,7 +20,7 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
 
     Raises:
         StoreUnavailableError: Redis cannot be reached or asks for other credentials.
-        SettingError: another partition count or clock mode, an evicting policy, or no append-only file.
+        SettingError: another partition count, clock mode or list of names, an evicting policy, or no append-only file.
         LayoutError: the stored records have another layout.
     """
     with explaining(url), sync_client(url) as client:
@@ -26,6 +29,7 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
             pipeline.hsetnx(META, "partitions", wanted.partitions)
             pipeline.hsetnx(META, "clock", wanted.clock)
             pipeline.hsetnx(META, "layout", wanted.layout)
+            pipeline.hsetnx(META, "vocabulary", msgspec.json.encode(wanted.vocabulary))
             pipeline.hgetall(META)
             stored = _deployment(pipeline.execute()[-1], url)
     _compare(stored, wanted, url)
@@ -66,7 +70,8 @@ def _deployment(fields: Any, url: str) -> Deployment:
             f"Redis at {address(url)} holds no Ebb deployment: no worker has started on it. Start one (`ebb worker`, "
             "`make demo`), or set EBB_REDIS_URL to the Redis that is in use."
         )
-    return Deployment(int(stored["partitions"]), stored["clock"], stored["layout"])
+    vocabulary = msgspec.json.decode(stored.get("vocabulary", "{}"), type=Vocabulary)
+    return Deployment(int(stored["partitions"]), stored["clock"], stored["layout"], vocabulary)
 
 
 def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
@@ -84,6 +89,19 @@ def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
         )
     if stored.layout != wanted.layout:
         raise other_layout(stored.layout, wanted.layout, url)
+    for field in Vocabulary.__struct_fields__:
+        _compare_names(field, getattr(stored.vocabulary, field), getattr(wanted.vocabulary, field), where)
+
+
+def _compare_names(field: str, stored: Sequence[str], wanted: Sequence[str], where: str) -> None:
+    """A name's place in its list is what the records hold: another list would give them another meaning."""
+    if tuple(stored) == tuple(wanted):
+        return
+    name, first = f"EBB_{field.upper()}", ",".join(stored)
+    raise SettingError(
+        f"{name}={','.join(wanted)!r}, but {where} was first started with {first!r}, and customers are stored with the "
+        f"places of names in that list. Set {name}={first!r}, or replay into an empty Redis."
+    )
 
 
 def other_layout(stored: str, ours: str, url: str) -> LayoutError:

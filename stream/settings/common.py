@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from stream.errors import SettingError
+from stream.features.vocabulary import Vocabulary
 from stream.settings import forms
 from stream.settings.declaring import PAGE, declared, setting
 
@@ -33,7 +34,25 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "GBP"
     categories: Annotated[
         tuple[str, ...],
-        setting("Product categories whose shares are kept; all others count together.", form=forms.CATEGORIES),
+        setting(
+            "Product categories whose shares are kept; all others count together. One list per deployment.",
+            form=forms.CATEGORIES,
+        ),
+    ] = ()
+    genders: Annotated[
+        tuple[str, ...], setting("Genders of profiles that have a code; likewise one list.", form=forms.NAMES)
+    ] = ("female", "male")
+    regions: Annotated[
+        tuple[str, ...], setting("Regions of profiles that have a code; likewise.", form=forms.NAMES)
+    ] = ()
+    educations: Annotated[
+        tuple[str, ...], setting("Educations of profiles that have a code; likewise.", form=forms.NAMES)
+    ] = ()
+    loyalty_tiers: Annotated[
+        tuple[str, ...], setting("Loyalty tiers that have a code, the lowest first; likewise.", form=forms.NAMES)
+    ] = ("bronze", "silver", "gold", "platinum")
+    time_zones: Annotated[
+        tuple[str, ...], setting("Time zones of profiles that have a code; likewise.", form=forms.NAMES)
     ] = ()
     earliest_event_ms: Annotated[
         int, setting("An event before this time is a dead letter. The default is 1990.", unit="ms since 1970", ge=0)
@@ -43,6 +62,11 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 86_400_000
     log_format: Annotated[Literal["json", "text"], setting("How log lines are written, to standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("The least that is logged.")] = "info"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The declared lists of names."""
+        return Vocabulary(**{field: getattr(self, field) for field in Vocabulary.__struct_fields__})
 
     def __repr__(self) -> str:
         """Field by field, secrets masked."""

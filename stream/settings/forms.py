@@ -3,10 +3,10 @@
 import re
 from urllib.parse import urlsplit
 
+from stream.features.vocabulary import CATEGORIES_MAX, NAMES_MAX
 from stream.settings.declaring import Form
 
 MASK = "***"
-CATEGORIES_MAX = 7  # the record has eight places, and what is not listed takes the last
 KEY_BYTES_MIN = 16  # half of what HMAC-SHA-256 can use; shorter keys can be searched for
 
 
@@ -74,11 +74,20 @@ def categories(text: str) -> tuple[str, ...]:
     >>> categories("garden,kitchen")
     ('garden', 'kitchen')
     """
+    return names(text, CATEGORIES_MAX)
+
+
+def names(text: str, most: int = NAMES_MAX) -> tuple[str, ...]:
+    """Names that get a code, in the order of their codes.
+
+    >>> names("silver, gold")
+    ('silver', 'gold')
+    """
     found = _listed(text)
-    if len(found) > CATEGORIES_MAX:
-        raise ValueError(f"lists {len(found)} categories")
+    if len(found) > most:
+        raise ValueError(f"lists {len(found)} names")
     if len(set(found)) < len(found):
-        raise ValueError("lists a category twice")
+        raise ValueError("lists a name twice")
     return found
 
 
@@ -108,6 +117,7 @@ SERVERS = Form("host:port, several separated by commas", servers)
 REDIS_URL = Form("redis://host:port/database", redis_url, show=masked_url)
 CURRENCY = Form("three capital letters such as GBP", currency)
 CATEGORIES = Form(f"up to {CATEGORIES_MAX} names separated by commas", categories)
+NAMES = Form(f"up to {NAMES_MAX} names separated by commas", names)
 MODEL_KEYS = Form("key_id:hexadecimal, several separated by commas", model_keys, show=lambda _: MASK)
 PLAIN_TEXT = Form("any text", str)
 HOST = Form("an address of this machine such as 127.0.0.1 or 0.0.0.0", str)

@@ -35,9 +35,6 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     due_limit: Annotated[
         int, setting("Most deadlines fired before the next records get their turn.", unit="deadlines", ge=1, le=100_000)
     ] = 250
-    kafka_idempotent: Annotated[
-        bool, setting("Whether messages are written with Kafka's idempotence; the embedded broker has none.")
-    ] = True
     alert_probability: Annotated[float, setting("A churn alert opens at this probability of leaving.", ge=0, le=1)] = (
         0.8
     )

@@ -79,7 +79,7 @@ class Assembly:
         return Applied(commit, [rejection for _, rejection in found.invalid])
 
     def _facts(self, events: list[Event], rows: list[int]) -> EventFacts:
-        return facts_of(events, rows, self._rules.categories, self._rules.exponent)
+        return facts_of(events, rows, self._rules.vocabulary, self._rules.exponent)
 
     def _routed(self, found: Sorted, loaded: Loaded) -> tuple[list[tuple[int, Event]], list[tuple[int, Rejection]]]:
         """A customer with a state is at home; a new one must hash to this partition."""

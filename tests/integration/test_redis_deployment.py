@@ -2,18 +2,21 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import redis
 
 from stream.errors import LayoutError, SettingError, StoreUnavailableError
+from stream.features.vocabulary import Vocabulary
 from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store import inspection
 from stream.redis_store.deployment import check_deployment, stored_deployment, switch_clock
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
 
-OURS = Deployment(partitions=4, clock="replay", layout="abc123")
+NAMES = Vocabulary(categories=("garden", "kitchen"), loyalty_tiers=("silver", "gold"))
+OURS = Deployment(partitions=4, clock="replay", layout="abc123", vocabulary=NAMES)
 
 
 def test_the_first_start_writes_what_later_starts_must_agree_with(redis_url):
@@ -38,9 +41,19 @@ def test_first_starts_at_the_same_time_agree_on_one_deployment(redis_url):
 @pytest.mark.parametrize(
     ("other", "error", "words"),
     [
-        (Deployment(8, "replay", "abc123"), SettingError, "EBB_PARTITIONS=8.*first started with 4 partitions"),
-        (Deployment(4, "live", "abc123"), SettingError, "EBB_CLOCK=live.*runs on the replay clock"),
-        (Deployment(4, "replay", "def456"), LayoutError, "layout abc123.*has layout def456"),
+        (replace(OURS, partitions=8), SettingError, "EBB_PARTITIONS=8.*first started with 4 partitions"),
+        (replace(OURS, clock="live"), SettingError, "EBB_CLOCK=live.*runs on the replay clock"),
+        (replace(OURS, layout="def456"), LayoutError, "layout abc123.*has layout def456"),
+        (
+            replace(OURS, vocabulary=Vocabulary(categories=("kitchen", "garden"), loyalty_tiers=("silver", "gold"))),
+            SettingError,
+            "EBB_CATEGORIES='kitchen,garden'.*first started with 'garden,kitchen'.*Set EBB_CATEGORIES='garden,kitchen'",
+        ),
+        (
+            replace(OURS, vocabulary=Vocabulary(categories=("garden", "kitchen"), loyalty_tiers=("silver",))),
+            SettingError,
+            "EBB_LOYALTY_TIERS='silver'.*places of names in that list. Set EBB_LOYALTY_TIERS='silver,gold', or replay",
+        ),
     ],
 )
 def test_a_process_that_disagrees_does_not_start_and_changes_nothing(redis_url, other, error, words):
@@ -55,7 +68,7 @@ def test_the_clock_of_a_deployment_is_switched_on_purpose(redis_url):
         switch_clock(redis_url, "live")
     check_deployment(redis_url, OURS)
     switch_clock(redis_url, "live")
-    assert stored_deployment(redis_url) == Deployment(4, "live", "abc123")
+    assert stored_deployment(redis_url) == replace(OURS, clock="live")
     with pytest.raises(SettingError, match=r"EBB_CLOCK='wall' is no clock mode. Choose one of replay, live"):
         switch_clock(redis_url, "wall")
 

@@ -77,7 +77,7 @@ def test_up_starts_both_and_down_ends_both(project):
     shown = project.ebb("up")
     assert shown.returncode == 0, shown.stderr
     assert f"127.0.0.1:{project.kafka_port}" in shown.stdout
-    assert "EBB_KAFKA_IDEMPOTENT=false" in shown.stdout
+    assert "EBB_SESSION_TIMEOUT_MS=6000" in shown.stdout
     assert set(project.running()) == {"embedded-broker", "embedded-redis"}
     assert is_open(project.kafka_port)
     with project.redis() as client:

@@ -5,8 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.features.columns import NATURAL_COLUMNS, natural
+from stream.features.layout import STATE
 from tests import oracle_features as oracle
-from tests.unit.features.histories import CATEGORIES, CUSTOMERS, DAY_MS, START_MS, folded, histories
+from tests.unit.features.histories import CUSTOMERS, DAY_MS, START_MS, VOCABULARY, folded, histories
+
+NAMES = {field: getattr(VOCABULARY, field) for field in VOCABULARY.__struct_fields__}
+BLOCK_OF = {name: block for block in ("features", "engagement") for name in STATE[block].names}
 
 quick = settings(max_examples=150, deadline=None)
 
@@ -20,8 +24,8 @@ def events_of(row, history):
 def test_every_stored_number_is_what_the_oracle_counts(history):
     states = folded(history)
     for row in range(CUSTOMERS):
-        for name, value in oracle.stored(events_of(row, history), CATEGORIES).items():
-            np.testing.assert_array_equal(states["features"][name][row], value, err_msg=name)
+        for name, value in oracle.stored(events_of(row, history), NAMES).items():
+            np.testing.assert_array_equal(states[BLOCK_OF[name]][name][row], value, err_msg=name)
 
 
 @quick
@@ -45,7 +49,7 @@ def test_every_feature_is_what_the_oracle_says(history, later_ms):
     for row in range(CUSTOMERS):
         if not (events := events_of(row, history)):
             continue
-        expected = oracle.natural(events, int(now_ms[row]), CATEGORIES)
+        expected = oracle.natural(events, int(now_ms[row]), NAMES)
         assert expected.keys() == NATURAL_COLUMNS.keys()
         for name, value in expected.items():
             tolerance = {"rtol": 1e-9, "atol": 1e-9 * max(1.0, expected["spend_minor"]) if "net" in name else 0}

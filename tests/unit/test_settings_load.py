@@ -48,7 +48,8 @@ def test_values_come_in_the_type_of_their_field():
     )
     assert settings.kafka_servers == ("a:9092", "b:9093")
     assert (settings.chunk_records, settings.alert_probability, settings.lockstep) == (7, 0.9, True)
-    assert settings.categories == ("garden", "kitchen")
+    assert settings.categories == settings.vocabulary.categories == ("garden", "kitchen")
+    assert settings.vocabulary.genders == ("female", "male")
 
 
 def test_an_empty_value_counts_as_not_set():
@@ -80,8 +81,9 @@ def test_worker_and_learner_serve_metrics_on_different_ports_by_default():
         ("EBB_ALERT_PROBABILITY", "nan", "='nan' is not a number from 0 to 1"),
         ("EBB_ALERT_PROBABILITY", "80", "='80' is not a number from 0 to 1"),
         ("EBB_CURRENCY", "pounds", "is not a currency code"),
-        ("EBB_CATEGORIES", "a,b,c,d,e,f,g,h", "lists 8 categories"),
-        ("EBB_CATEGORIES", "a,a", "lists a category twice"),
+        ("EBB_CATEGORIES", "a,b,c,d,e,f,g,h", "lists 8 names"),
+        ("EBB_REGIONS", ",".join(map(str, range(255))), "lists 255 names"),
+        ("EBB_CATEGORIES", "a,a", "lists a name twice"),
         ("EBB_LOCKSTEP", "maybe", "is not true or false"),
         ("EBB_LOCKSTEP", "true", "does not work with EBB_CLOCK='live'. Set EBB_CLOCK=replay"),
         ("EBB_ALERT_CLOSE_PROBABILITY", "0.9", "='0.9' is above EBB_ALERT_PROBABILITY='0.8'"),

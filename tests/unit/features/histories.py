@@ -8,9 +8,17 @@ from schemas.events import Event
 from stream.features.facts import ENGAGEMENT_KINDS, facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
+from stream.features.vocabulary import Vocabulary
 
 CUSTOMERS = 3
-CATEGORIES = ("garden", "kitchen")
+VOCABULARY = Vocabulary(
+    categories=("garden", "kitchen"),
+    genders=("female", "male"),
+    regions=("Kent",),
+    educations=("school", "degree"),
+    loyalty_tiers=("silver", "gold"),
+    time_zones=("Europe/London",),
+)
 START_MS = 1_262_304_000_000  # 2010
 DAY_MS = 86_400_000
 YEARS_3_MS = 3 * 365 * DAY_MS
@@ -20,17 +28,15 @@ _EXTRA = {
     "search": {"query": "tea"},
     "add_to_cart": {"product_id": "a"},
     "remove_from_cart": {"product_id": "a"},
-    "session": {"duration_ms": 1000},
     "email_sent": {"campaign_id": "c"},
     "campaign_exposure": {"campaign_id": "c"},
     "coupon_redemption": {"coupon_id": "c"},
-    "review": {"rating": 4},
-    "loyalty_change": {"tier": "gold"},
 }
 
 times_ms = st.one_of(
     st.integers(START_MS, START_MS + YEARS_3_MS),
     st.integers(0, 1000).map(lambda half_days: START_MS + half_days * DAY_MS // 2),  # often equal, often a day's edge
+    st.integers(0, 3).map(lambda thirds: START_MS + 500 * DAY_MS + thirds * 333),  # a few in one second
 )
 lines = st.lists(
     st.fixed_dictionaries(
@@ -39,7 +45,7 @@ lines = st.lists(
             "quantity": st.integers(1, 500),
             "unit_price": st.integers(1_000, 900_000).map(lambda mils: f"{mils // 1000}.{mils % 1000:03}"),
             "discount": st.sampled_from(["0", "0.125", "1"]),
-            "category": st.sampled_from([None, *CATEGORIES, "unheard-of"]),
+            "category": st.sampled_from([None, *VOCABULARY.categories, "unheard-of"]),
         }
     ),
     min_size=1,
@@ -54,8 +60,31 @@ bodies = st.one_of(
             "lines": lines,
         }
     ),
-    st.sampled_from(ENGAGEMENT_KINDS).map(lambda kind: {"type": kind, **_EXTRA.get(kind, {})}),
-    st.just({"type": "profile"}),
+    st.sampled_from(sorted(set(ENGAGEMENT_KINDS) - {"session", "review", "loyalty_change"})).map(
+        lambda kind: {"type": kind, **_EXTRA.get(kind, {})}
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("session"), "duration_ms": st.one_of(st.integers(0, 9_999), st.just(31_622_400_000))}
+    ),
+    st.fixed_dictionaries({"type": st.just("review"), "rating": st.integers(1, 5)}),
+    st.fixed_dictionaries(
+        {"type": st.just("loyalty_change"), "tier": st.sampled_from(["silver", "gold", "unheard-of"])},
+        optional={"points": st.one_of(st.integers(-500, 500), st.sampled_from([-1_000_000_000, 1_000_000_000]))},
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("profile")},
+        optional={
+            "age": st.integers(0, 150),
+            "gender": st.sampled_from(["female", "male", "unheard-of"]),
+            "income": st.sampled_from(["0", "38501.5", "999999999999999"]),
+            "region": st.sampled_from(["Kent", "unheard-of"]),
+            "education": st.sampled_from(["school", "degree"]),
+            "preferred_channel": st.sampled_from(["online", "in_store", "app"]),
+            "loyalty_tier": st.sampled_from(["silver", "gold"]),
+            "consent": st.booleans(),
+            "time_zone": st.just("Europe/London"),
+        },
+    ),
 )
 
 
@@ -71,7 +100,7 @@ def histories(draw, max_size=30):
 
 def facts_from(history):
     events = [msgspec.convert(event, Event) for _, event in history]
-    return facts_of(events, [row for row, _ in history], CATEGORIES)
+    return facts_of(events, [row for row, _ in history], VOCABULARY)
 
 
 def folded(*pieces):

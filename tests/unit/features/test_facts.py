@@ -4,6 +4,7 @@ import pytest
 
 from schemas.events import Engagement, Event
 from stream.features.facts import ENGAGEMENT_KINDS, KIND_CODES, event_hash, facts_of, product_hash
+from stream.features.vocabulary import Vocabulary
 
 ORDER = {
     "type": "purchase",
@@ -33,7 +34,7 @@ def facts(*events, **options):
 
 
 def test_an_order_a_refund_and_a_visit_as_columns():
-    found = facts(ORDER, REFUND, VIEW, categories=("garden", "kitchen"))
+    found = facts(ORDER, REFUND, VIEW, vocabulary=Vocabulary(categories=("garden", "kitchen")))
     assert found.row.tolist() == [0, 1, 2]
     assert found.kind.tolist() == [1, 2, 10]
     assert found.time_ms.tolist() == [1_600_000_000_000, 1_600_000_000_001, 1_600_000_000_002]
@@ -69,13 +70,40 @@ def test_no_events_are_empty_columns():
     assert found.category_lines.shape == (0, 8)
 
 
-def test_more_categories_than_the_record_has_room_for_are_refused():
+def test_sessions_reviews_loyalty_changes_and_profiles_as_columns():
+    names = Vocabulary(genders=("female", "male"), loyalty_tiers=("silver", "gold"), time_zones=("Europe/London",))
+    at = {"event_time_ms": 1_600_000_000_000, "customer_id": "ada"}
+    full = {"age": 47, "gender": "male", "income": "38501.50", "region": "Kent", "education": "degree"}
+    found = facts(
+        {"type": "session", "event_id": "a", "duration_ms": 61_500, **at},
+        {"type": "review", "event_id": "b", "rating": 4, **at},
+        {"type": "loyalty_change", "event_id": "c", "tier": "gold", "points": -30, **at},
+        {"type": "loyalty_change", "event_id": "d", "tier": "unheard-of", **at},
+        {"type": "profile", "event_id": "e", "age": 0, "income": "999999999999999", "consent": False, **at},
+        {"type": "profile", "event_id": "f", "preferred_channel": "app", "loyalty_tier": "silver", "consent": True}
+        | {"time_zone": "Europe/London", **full, **at},
+        {"type": "profile", "event_id": "g", **at},
+        vocabulary=names,
+    )
+    assert found.value.tolist() == [62, 4, -30, 0, 0, 0, 0]
+    assert found.tier.tolist() == [0, 0, 2, 255, 0, 0, 0]
+    nothing = (0,) * 9
+    assert found.profile.tolist() == [nothing] * 4 + [
+        (4_294_967_295, 1, 0, 0, 0, 0, 0, 1, 0),  # income stops at the end of its four bytes
+        (38_503, 48, 2, 255, 255, 3, 1, 2, 1),
+        nothing,
+    ]
+
+
+def test_more_names_than_the_record_has_room_for_are_refused():
     with pytest.raises(ValueError, match="8 categories are declared; at most 7"):
-        facts(ORDER, categories=tuple("abcdefgh"))
+        Vocabulary(categories=tuple("abcdefgh"))
+    with pytest.raises(ValueError, match="255 time zones are declared; at most 254"):
+        Vocabulary(time_zones=tuple(map(str, range(255))))
 
 
 def test_every_kind_of_the_schema_has_a_code_of_its_own():
     tags = [kind.__struct_config__.tag for kind in Engagement.__args__]
-    assert tuple(tags) == ENGAGEMENT_KINDS
+    assert sorted(tags) == sorted(ENGAGEMENT_KINDS)
     assert len(set(KIND_CODES.values())) == len(KIND_CODES) == 20
     assert {kind.__struct_config__.tag for kind in Event.__args__} == set(KIND_CODES)

@@ -9,7 +9,6 @@ from tests.unit.features.histories import START_MS, folded
 def test_the_record_keeps_its_byte_budget():
     assert FEATURES.itemsize <= 384
     assert ENGAGEMENT.itemsize <= 128
-    assert ENGAGEMENT["reserved"].itemsize >= 24
     assert DECISION.itemsize <= 64
     assert STATE.itemsize == FEATURES.itemsize + DECISION.itemsize + ENGAGEMENT.itemsize
 
