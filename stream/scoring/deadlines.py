@@ -11,8 +11,8 @@ BoolArray = NDArray[np.bool_]
 
 SECTIONS = (8, 16, 32, 16, 8)
 """Points asked per customer in each pass: few of everybody, then more of the few who change, since a pass is a hundred
-array calls, which cost as much as hundreds of points. An alert by silence alone is at most this late: 7 days / 524,288 =
-1.2 s, 28 days / 524,288 = 4.6 s."""
+array calls, which cost as much as hundreds of points. An alert by silence alone is at most this late:
+7 days / 524,288 = 1.2 s, 28 days / 524,288 = 4.6 s."""
 
 SHORTEST_SEARCH_MS = prod(SECTIONS)  # an interval shorter than its last grid would find `now` again
 
