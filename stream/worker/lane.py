@@ -76,13 +76,17 @@ class Lane:
         while not self._stopping:
             await self._publisher.room()
             self._arrived.clear()
-            with metrics.STAGE_SECONDS.labels("take").time():
-                batch = self._timing.take(self._inbox)
-            await self._release_held()
-            if batch is None:
+            if not await self.step():
                 await self._idle()
-            else:
-                await self._apply(batch)
+
+    async def step(self) -> bool:
+        """Take one batch and apply it; False when there is nothing to do."""
+        with metrics.STAGE_SECONDS.labels("take").time():
+            batch = self._timing.take(self._inbox)
+        await self._release_held()
+        if batch is not None:
+            await self._apply(batch)
+        return batch is not None
 
     async def stop(self) -> None:
         """Take no more; return when the chunk in flight is applied, or has had its time."""
