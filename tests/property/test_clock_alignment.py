@@ -24,7 +24,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, bytes | None, int]]:
     """(topic, value, Kafka timestamp) as time goes by: late events, early ones, garbage; written then, or all today."""
     backfilled, day = draw(st.booleans()), 0.0
     records = []
-    for number in range(draw(st.integers(1, 60))):
+    for number in range(draw(st.integers(1, 40))):
         day += draw(st.sampled_from([0.0, 0.000_001, 0.001, 0.4, 1.1, 9.0]))
         kind, customer = draw(st.sampled_from(KINDS)), draw(st.sampled_from(CUSTOMERS))
         at = max(day + draw(st.sampled_from([0.0] * 8 + [-0.3, -5.0, 0.9])), 0.0)
@@ -54,7 +54,7 @@ async def lived(logs: Logs, fetches: list[tuple[str, int]], chunk: int, due_at_o
     return await lane.finish(END_MS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), FETCHES, st.sampled_from([1, 3, 100]), st.sampled_from([2, 5_000]))
 def test_what_is_fetched_first_shows_in_nothing(
     history: list[tuple[str, bytes | None, int]], fetches: list[tuple[str, int]], chunk: int, due_at_once: int
@@ -97,7 +97,7 @@ def test_labels_and_alerts_of_a_run_with_one_topic_held_back_equal_those_of_the_
     assert kinds.count("churn-alert.opened") >= 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), FETCHES, st.lists(st.sampled_from([0, 300, 1, 40 * DAY_MS]), max_size=25), st.sampled_from([2, 40]))
 def test_outputs_equal_the_recomputation_from_logs_and_journal(
     history: list[tuple[str, bytes | None, int]], fetches: list[tuple[str, int]], pauses: list[int], due_at_once: int
