@@ -46,7 +46,9 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         live=settings.clock == "live",
         lockstep=settings.lockstep,
         due_at_once=settings.due_limit,
-        limits=LaneLimits(settings.chunk_records, settings.chunk_bytes, settings.queue_bytes, settings.tick_ms),
+        limits=LaneLimits(
+            settings.chunk_records, settings.chunk_bytes, settings.queue_bytes, settings.tick_ms, settings.alignment_ms
+        ),
         rules=_rules(settings),
         decoding=DecodeRules(
             currency=settings.currency,

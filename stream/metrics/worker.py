@@ -38,6 +38,12 @@ DEADLINES_FIRED = Counter("ebb_deadlines_fired", "Customers whose deadline was d
 QUEUED_BYTES = Gauge(
     "ebb_queued_bytes", "Bytes fetched and not yet applied.", ["topic", "partition"], registry=REGISTRY
 )
+FETCH_PAUSES = Counter(
+    "ebb_fetch_pauses",
+    "Times a topic-partition was fetched no further: full, or leading the others by too much.",
+    ["topic", "reason"],
+    registry=REGISTRY,
+)
 TOTALS = Counter(
     "ebb_shop", "Totals of the shop by name, as in Redis key shop:{p}, since this start.", ["name"], registry=REGISTRY
 )

@@ -32,6 +32,15 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
         int,
         setting("How often an idle partition on the live clock looks at the wall clock.", unit="ms", ge=10, le=60_000),
     ] = 250
+    alignment_ms: Annotated[
+        int,
+        setting(
+            "On the live clock a topic is fetched at most this far ahead of one that is behind.",
+            unit="ms",
+            ge=0,
+            le=31 * 86_400_000,
+        ),
+    ] = 3_600_000
     due_limit: Annotated[
         int, setting("Most deadlines fired before the next records get their turn.", unit="deadlines", ge=1, le=100_000)
     ] = 250

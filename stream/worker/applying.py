@@ -35,7 +35,8 @@ class Applying:
 
     Args:
         may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the
-            rest has fired, so that a long silence delays no live event. In a replay only clock records say the time.
+            rest has fired, so that a long silence delays no live event. The lane says so anew for each batch: in a
+            replay, and while an old log is read, records wait.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Applying:
         *,
         may_lag: bool = False,
     ) -> None:
-        self._may_lag, self.lags_at_ms = may_lag, cast(int | None, None)
+        self.may_lag, self.lags_at_ms = may_lag, cast(int | None, None)
         self._partition, self._owner, self._store = partition, owner, store
         self._log_starts = log_starts  # what retention took before we applied it is not waited for
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
@@ -89,7 +90,7 @@ class Applying:
                 return head
             batch, times = _left(head, batch, times)
             crowded = len(due) >= self._due_at_once
-            self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self._may_lag else None
+            self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self.may_lag else None
             if self.lags_at_ms is not None:
                 if await self._commit(head, batch, _at_most(times, self.lags_at_ms), due, models):
                     return None
@@ -137,7 +138,7 @@ class Applying:
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)
         if (
-            not batch.records and len(due) >= self._due_at_once and not self._may_lag
+            not batch.records and len(due) >= self._due_at_once and not self.may_lag
         ):  # what these deadlines precede is what advances stream time
             commit = replace(commit, stream_time_ms=head.stream_time_ms)
         if not await self._store_changes(head, commit):

@@ -2,13 +2,18 @@
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
 from schemas.decode import Rejection
 from schemas.topics import CLOCK
+from stream.alignment import merged, order_ms
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
@@ -31,6 +36,11 @@ class LogRecord:
     def position(self) -> LogPosition:
         """The position after this record."""
         return LogPosition(self.offset + 1, self.timestamp_ms, zlib.crc32(self.value or b""))
+
+    @property
+    def order_ms(self) -> int:
+        """The time by which the live clock puts it in order among the topics; clock records have no say there."""
+        return order_ms(getattr(self.decoded, "event_time_ms", None), self.timestamp_ms)
 
 
 Decode = Callable[[str, bytes | None, int], Any]
@@ -57,12 +67,38 @@ class Batch:
 
 @dataclass
 class _Queue:
-    """Decoded records of one topic. `position` is the next offset to take, `tail` the one to be fetched."""
+    """Decoded records of one topic. `position` is the next offset to take, `tail` the one to be fetched.
+
+    `order_ms` are the times of the records queued, `last_ms` is that of the last event that was.
+    """
 
     position: int
     tail: int
     records: deque[tuple[LogRecord, int]] = field(default_factory=deque)
     queued_bytes: int = 0
+    order_ms: deque[int] = field(default_factory=deque)
+    last_ms: int = 0
+
+    def put(self, record: LogRecord) -> None:
+        """Queue the next record."""
+        size, time_ms = RECORD_OVERHEAD_BYTES + len(record.value or b""), record.order_ms
+        self.records.append((record, size))
+        self.order_ms.append(time_ms)
+        self.queued_bytes += size
+        self.tail = record.offset + 1
+        self.last_ms = time_ms or self.last_ms
+
+    def pop(self) -> LogRecord:
+        """Take the first record."""
+        record, size = self.records.popleft()
+        self.order_ms.popleft()
+        self.queued_bytes -= size
+        self.position = record.offset + 1
+        return record
+
+    def times_ms(self, at_most: int) -> NDArray[np.int64]:
+        """`order_ms` of the first records."""
+        return np.fromiter(islice(self.order_ms, at_most), np.int64, min(at_most, len(self.order_ms)))
 
 
 class Inbox:
@@ -76,10 +112,7 @@ class Inbox:
         """Queue what continues the log; returns the bytes queued for its topic."""
         queue = self._queues[fetched.tp.topic]
         for raw in fetched.continuing(queue.tail):
-            size = RECORD_OVERHEAD_BYTES + len(raw.value or b"")
-            queue.records.append((self._decoded(raw), size))
-            queue.queued_bytes += size
-            queue.tail = raw.offset + 1
+            queue.put(self._decoded(raw))
         return queue.queued_bytes
 
     def _decoded(self, raw: Any) -> LogRecord:
@@ -98,14 +131,40 @@ class Inbox:
         """The next offset of `topic` that `take` will return."""
         return self._queues[topic].position
 
+    def tail(self, topic: str) -> int:
+        """The next offset of `topic` to be fetched."""
+        return self._queues[topic].tail
+
+    def next_ms(self, topic: str) -> int | None:
+        """`order_ms` of the record of `topic` that is to be taken next; None when none is queued."""
+        times_ms = self._queues[topic].order_ms
+        return times_ms[0] if times_ms else None
+
+    def last_ms(self, topic: str) -> int:
+        """`order_ms` of the last event of `topic` that was fetched; 0 before there was one."""
+        return self._queues[topic].last_ms
+
     @property
     def topics(self) -> list[str]:
         """The topics there are queues for."""
         return list(self._queues)
 
-    def take_live(self, at_most: int, bytes_at_most: int) -> Batch | None:
-        """Whatever is queued, topic by topic; nothing waits on the live clock."""
-        return self._batch(self._bounded(self._everything(), at_most, bytes_at_most))
+    def take_live(self, at_most: int, bytes_at_most: int, growing: Collection[str] = ()) -> Batch | None:
+        """The next records in the order of their times, as far as what is queued decides it.
+
+        Args:
+            at_most: records.
+            bytes_at_most: of these records; one goes in any case.
+            growing: topics with more to fetch. Where the queue of one ends the others wait, so that what takes effect
+                first does not depend on what was fetched first.
+        """
+        topics = list(self._queues)
+        logs = [queue.times_ms(at_most) for queue in self._queues.values()]
+        grows = [
+            topic in growing and len(queue.records) <= at_most for topic, queue in self._queues.items()
+        ]  # of a longer queue the end is not in sight
+        chosen = (topics[number] for number in merged(logs, grows)[:at_most].tolist())
+        return self._batch(self._bounded(chosen, at_most, bytes_at_most))
 
     def take_replay(self, clock: ReplayClock, at_most: int, bytes_at_most: int) -> Batch | None:
         """Records of days that have begun, then the next clock record once all before it has been taken."""
@@ -115,7 +174,7 @@ class Inbox:
             return batch
         before = batch or Batch([], {})
         previous = {**before.previous, CLOCK: self._queues[CLOCK].position}
-        record = self._pop(CLOCK)
+        record = self._queues[CLOCK].pop()
         return Batch([*before.records, record], previous, record.decoded.time_ms)
 
     def _pending_clock(self) -> ClockRecord | None:
@@ -139,11 +198,6 @@ class Inbox:
             return False
         return clock.admits(head.decoded.event_time_ms) or head.offset < ends.get(head.topic, 0)
 
-    def _everything(self) -> Iterator[str]:
-        for topic, queue in self._queues.items():
-            while queue.records:
-                yield topic
-
     def _bounded(self, topics: Iterator[str], at_most: int, bytes_at_most: int) -> Iterator[str]:
         taken = taken_bytes = 0
         for topic in topics:
@@ -157,16 +211,9 @@ class Inbox:
         previous: dict[str, int] = {}
         for topic in topics:
             previous.setdefault(topic, self._queues[topic].position)
-            records.append(self._pop(topic))
+            records.append(self._queues[topic].pop())
         return Batch(records, previous) if records else None
 
     def _head(self, topic: str) -> LogRecord | None:
         queue = self._queues.get(topic)
         return queue.records[0][0] if queue and queue.records else None
-
-    def _pop(self, topic: str) -> LogRecord:
-        queue = self._queues[topic]
-        record, size = queue.records.popleft()
-        queue.queued_bytes -= size
-        queue.position = record.offset + 1
-        return record

@@ -60,13 +60,15 @@ class Lane:
         self._stopping = False
 
     async def deliver(self, fetched: Fetched) -> None:
-        """Queue what was fetched; too much of one topic holds that topic alone."""
+        """Queue what was fetched; too much of one topic, or one that leads too far, holds that topic alone."""
         queued = self._inbox.put(fetched)
-        metrics.QUEUED_BYTES.labels(fetched.tp.topic, self._partition).set(queued)
-        self._arrived.set()
         topic = fetched.tp.topic
-        if queued > self._limits.queue_bytes and topic not in self._held:
+        metrics.QUEUED_BYTES.labels(topic, self._partition).set(queued)
+        self._arrived.set()
+        is_full = queued > self._limits.queue_bytes
+        if topic not in self._held and (is_full or topic in self._timing.leading(self._inbox)):
             self._held.add(topic)
+            metrics.FETCH_PAUSES.labels(topic, "full" if is_full else "leading").inc()
             await self._fetching.hold(fetched.tp)
 
     async def run(self) -> None:
@@ -74,13 +76,17 @@ class Lane:
         while not self._stopping:
             await self._publisher.room()
             self._arrived.clear()
-            with metrics.STAGE_SECONDS.labels("take").time():
-                batch = self._timing.take(self._inbox)
-            await self._release_held()
-            if batch is None:
+            if not await self.step():
                 await self._idle()
-            else:
-                await self._apply(batch)
+
+    async def step(self) -> bool:
+        """Take one batch and apply it; False when there is nothing to do."""
+        with metrics.STAGE_SECONDS.labels("take").time():
+            batch = self._timing.take(self._inbox)
+        await self._release_held()
+        if batch is not None:
+            await self._apply(batch)
+        return batch is not None
 
     async def stop(self) -> None:
         """Take no more; return when the chunk in flight is applied, or has had its time."""
@@ -92,6 +98,7 @@ class Lane:
     async def _apply(self, batch: Batch) -> None:
         """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind."""
         times = self._timing.times(batch)
+        self._applying.may_lag = self._timing.may_lag
         self._between_chunks.clear()
         try:
             behind = await retrying(lambda: self._applying.apply(batch, times, self._models.models))
@@ -121,6 +128,12 @@ class Lane:
             await asyncio.wait_for(self._arrived.wait(), self._limits.tick_ms / 1000)
 
     async def _release_held(self) -> None:
-        for topic in [t for t in self._held if self._inbox.queued_bytes(t) < self._limits.queue_bytes // 2]:
+        if not self._held:
+            return
+        leading = self._timing.leading(self._inbox)
+        for topic in [t for t in self._held if self._has_room(t) and t not in leading]:
             self._held.discard(topic)
             await self._fetching.release(TP(topic, self._partition))
+
+    def _has_room(self, topic: str) -> bool:
+        return self._inbox.queued_bytes(topic) < self._limits.queue_bytes // 2

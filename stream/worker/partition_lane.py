@@ -97,7 +97,6 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         assembly,
         plan.due_at_once,
         starts,
-        may_lag=plan.live,
     )
     positions = {tp: applying.resume_offset(head, tp.topic) for tp in log_starts}
     inbox = Inbox(

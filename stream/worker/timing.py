@@ -1,6 +1,6 @@
 """What a lane may take next and what time that is in the log: one way for a replay, one for the live clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,31 +9,44 @@ from faust.types import TP
 
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import StreamTimes
-from stream.clock import LiveClock, ReplayClock
+from stream.clock import LiveClock, LoggedTimes, ReplayClock
 from stream.metrics import worker as metrics
 from stream.worker.inbox import Batch, Inbox, LogRecord
 
 EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
+TOPIC_NUMBERS = {topic: number for number, topic in enumerate(EVENT_TOPICS)}
+ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event waits for deadlines of a long silence
 
 
 @dataclass(frozen=True)
 class LaneLimits:
-    """How much a lane takes at once, how much it queues per topic, and how often it looks at the wall."""
+    """How much a lane takes at once, how much it queues per topic, how often it looks at the wall, how far a topic may
+    be fetched ahead of the slowest one."""
 
     chunk_records: int
     chunk_bytes: int
     queue_bytes: int
     tick_ms: int
+    alignment_ms: int = 3_600_000
 
 
 class Timing(Protocol):
-    """The clock of one partition and what follows from it."""
+    """The clock of one partition and what follows from it.
+
+    `may_lag` says of the batch whose times were asked last whether its records go before deadlines that one commit has
+    no room for: so on the live clock beside the wall, never in a replay nor while an old log is read.
+    """
+
+    may_lag: bool
 
     def take(self, inbox: Inbox) -> Batch | None:
         """The next records to apply together; an empty batch is a tick; None when there is nothing to do."""
 
     def times(self, batch: Batch) -> StreamTimes:
         """Stream time of each record of a batch that was taken, and of its end. Moves the clock."""
+
+    def leading(self, inbox: Inbox) -> Set[str]:
+        """Topics that are so far ahead of another that they need not be fetched now; something is queued of each."""
 
     def lag(self, stream_time_ms: int) -> None:
         """More deadlines were due than one commit fires: it is only `stream_time_ms` yet."""
@@ -44,6 +57,8 @@ class Timing(Protocol):
 
 class ReplayTiming:
     """Clock records say the time; the wall is never read."""
+
+    may_lag = False
 
     def __init__(self, stream_time_ms: int, limits: LaneLimits) -> None:
         self._limits = limits
@@ -59,6 +74,10 @@ class ReplayTiming:
         if batch.clock_ms is not None:
             times[-1] = self._clock.advance(batch.clock_ms)
         return StreamTimes(times, self._clock.stream_time_ms)
+
+    def leading(self, inbox: Inbox) -> Set[str]:
+        """None: clock records keep the topics together."""
+        return frozenset()
 
     def lag(self, stream_time_ms: int) -> None:
         """A replay does not lag: a clock record takes effect when all deadlines before it have fired."""
@@ -89,14 +108,26 @@ class LiveTiming:
     ) -> None:
         self._limits, self._partition, self._reader, self._wall_ms = limits, partition, reader, wall_ms
         self._ticked_ms = 0
+        self.may_lag = self._lags = False
+        self.restart(stream_time_ms)
+
+    def restart(self, stream_time_ms: int) -> None:
+        """Go back to the time the store has. What the topics vouched for is read again."""
         self._clock = LiveClock(stream_time_ms)
-        self._unread: list[str] = list(EVENT_TOPICS)
+        self._taken_ms = stream_time_ms
+        self._next_ms: dict[int, int] = {}
 
     def take(self, inbox: Inbox) -> Batch | None:
-        """Whatever is queued. When nothing is, and nothing is on its way, a tick now and then."""
-        batch = inbox.take_live(self._limits.chunk_records, self._limits.chunk_bytes)
-        self._unread = [topic for topic in EVENT_TOPICS if not self._is_read(topic, inbox)]
-        if batch is not None or self._unread:
+        """What is queued, in order. When nothing is, and nothing is on its way, a tick now and then."""
+        growing = self._growing(inbox)
+        batch = inbox.take_live(self._limits.chunk_records, self._limits.chunk_bytes, growing)
+        following = {topic: inbox.next_ms(topic) for topic in EVENT_TOPICS}
+        self._next_ms = {
+            TOPIC_NUMBERS[topic]: time_ms or 0
+            for topic, time_ms in following.items()
+            if time_ms is not None or topic in growing
+        }
+        if batch is not None or self._next_ms:
             return batch
         now_ms = self._wall_ms()
         if 0 <= now_ms - self._ticked_ms < self._limits.tick_ms:
@@ -104,30 +135,52 @@ class LiveTiming:
         self._ticked_ms = now_ms
         return Batch([], {})
 
-    def _is_read(self, topic: str, inbox: Inbox) -> bool:
-        return self._reader.is_read_to_end(TP(topic, self._partition), inbox.position(topic))
+    def _growing(self, inbox: Inbox) -> list[str]:
+        """Topics with records that are not fetched yet, as far as is known."""
+        return [
+            topic
+            for topic in EVENT_TOPICS
+            if not self._reader.is_read_to_end(TP(topic, self._partition), inbox.tail(topic))
+        ]
+
+    def leading(self, inbox: Inbox) -> Set[str]:
+        """Topics fetched further than `alignment_ms` ahead of the slowest that has more, and of what is applied."""
+        growing = self._growing(inbox)
+        slowest_ms = max(min((inbox.last_ms(topic) for topic in growing), default=0), self._taken_ms)
+        until_ms = max(slowest_ms, self._clock.stream_time_ms) + self._limits.alignment_ms
+        ahead = (topic for topic in EVENT_TOPICS if inbox.queued_bytes(topic) and inbox.last_ms(topic) > until_ms)
+        return frozenset(ahead) if growing else frozenset()
 
     def times(self, batch: Batch) -> StreamTimes:
         """A tick has the time of the wall. Records advance the clock as far as the slowest unread topic vouches."""
+        wall_ms = self._wall_ms()
         if not batch.records:
-            return StreamTimes(np.zeros(0, np.int64), self._clock.tick(self._wall_ms()))
+            self.may_lag, self._lags = True, False
+            return StreamTimes(np.zeros(0, np.int64), self._clock.tick(wall_ms))
         metrics.CLOCK_IGNORED.inc(sum(record.topic == CLOCK for record in batch.records))
-        behind = [topic for topic in EVENT_TOPICS if topic in self._unread or topic in batch.previous]
-        times = self._clock.advance([_vouches(record) for record in batch.records], behind)
+        logged = _logged(batch.records)
+        self._taken_ms = max(self._taken_ms, int(logged.order_ms.max()))
+        times = self._clock.advance(logged, self._next_ms)
+        self.may_lag = self._lags or self._clock.stream_time_ms >= wall_ms - ABREAST_MS
         return StreamTimes(times, self._clock.stream_time_ms)
 
     def lag(self, stream_time_ms: int) -> None:
         """It is only `stream_time_ms` yet; the next tick comes at once."""
         self._clock.lag(stream_time_ms)
-        self._ticked_ms = 0
-
-    def restart(self, stream_time_ms: int) -> None:
-        """Go back to the time the store has. What the topics vouched for is read again."""
-        self._clock = LiveClock(stream_time_ms)
-        self._unread = list(EVENT_TOPICS)
+        self._ticked_ms, self._lags = 0, True
 
 
-def _vouches(record: LogRecord) -> tuple[str, str | None, int | None]:
-    """(topic, customer, event time) of a record, for the live clock."""
-    event = record.decoded
-    return record.topic, getattr(event, "customer_id", None), getattr(event, "event_time_ms", None)
+def _logged(records: Sequence[LogRecord]) -> LoggedTimes:
+    """Records as the live clock sees them. The order is that of `LogRecord.order_ms`."""
+    count = len(records)
+    customers = [getattr(record.decoded, "customer_id", None) for record in records]
+    time_ms = np.fromiter((getattr(record.decoded, "event_time_ms", 0) for record in records), np.int64, count)
+    timestamp_ms = np.fromiter((record.timestamp_ms for record in records), np.int64, count)
+    known = np.fromiter((customer is not None for customer in customers), bool, count)
+    return LoggedTimes(
+        topic=np.fromiter((TOPIC_NUMBERS.get(record.topic, -1) for record in records), np.int64, count),
+        order_ms=np.where(time_ms > 0, np.minimum(time_ms, timestamp_ms), 0),
+        customer=np.fromiter(map(hash, customers), np.int64, count),
+        time_ms=time_ms,
+        vouches=known,
+    )

@@ -34,10 +34,19 @@ def inbox(**positions: int) -> Inbox:
     return Inbox(starts, lambda topic, value, timestamp_ms: decode(topic, value, timestamp_ms, RULES))
 
 
-def fetched(topic: str, values: Sequence[Any], start: int = 0, previous: int | None = None) -> Fetched:
+WRITTEN_MS = BEGIN_MS + 4_000 * DAY_MS
+
+
+def fetched(
+    topic: str,
+    values: Sequence[Any],
+    start: int = 0,
+    previous: int | None = None,
+    timestamp_ms: int = WRITTEN_MS,
+) -> Fetched:
     """Records from offset `start` on, in a row."""
     encoded = [msgspec.json.encode(value) if isinstance(value, dict) else value for value in values]
-    records = [Raw(topic, start + at, value) for at, value in enumerate(encoded)]
+    records = [Raw(topic, start + at, value, timestamp_ms) for at, value in enumerate(encoded)]
     return Fetched(TP(topic, 0), start if previous is None else previous, records)
 
 

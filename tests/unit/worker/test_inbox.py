@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
+from stream.worker.fetched import Fetched
 from stream.worker.inbox import RECORD_OVERHEAD_BYTES, Inbox
 from tests.unit.worker.fetching import clock, fetched, inbox, offsets, purchases
-from tests.world import BEGIN_MS, DAY_MS
+from tests.world import BEGIN_MS, DAY_MS, engagement, purchase
 
 MANY = 1_000_000
 
@@ -72,15 +73,96 @@ class TestInAReplay:
         assert taken(box) == [("clock", 0)]
 
 
+def views(*days: float, start: int = 0) -> Fetched:
+    """A page view on each of these days after the beginning."""
+    events = [engagement("page_view", f"c{at}", day, event_id=f"v{start + at}") for at, day in enumerate(days)]
+    return fetched(ENGAGEMENT, events, start)
+
+
 class TestLive:
-    def test_nothing_waits(self) -> None:
+    def test_topics_are_merged_by_time_and_each_keeps_its_own_order(self) -> None:
         box = inbox()
-        box.put(purchases(0.5, 400))
-        box.put(clock(1))
-        batch = box.take_live(MANY, 10**9)
-        assert offsets(batch) == [("purchases", 0), ("purchases", 1), ("clock", 0)]
-        assert batch.clock_ms is None
+        box.put(purchases(0.5, 400, 2))
+        box.put(views(1, 3, 500))
+        assert offsets(box.take_live(MANY, 10**9)) == [
+            ("purchases", 0),
+            ("engagement", 0),
+            ("engagement", 1),
+            ("purchases", 1),
+            ("purchases", 2),
+            ("engagement", 2),
+        ]
         assert box.take_live(MANY, 10**9) is None
+
+    def test_nothing_goes_before_a_topic_that_has_more_and_nothing_queued(self) -> None:
+        box = inbox()
+        box.put(purchases(1, 2, 4))
+        assert box.take_live(MANY, 10**9, [ENGAGEMENT]) is None
+        box.put(views(3))
+        assert offsets(box.take_live(MANY, 10**9, [ENGAGEMENT])) == [
+            ("purchases", 0),
+            ("purchases", 1),
+            ("engagement", 0),
+        ]
+        assert box.take_live(MANY, 10**9, [ENGAGEMENT]) is None, "the next view may be earlier than the fourth day"
+        assert offsets(box.take_live(MANY, 10**9)) == [("purchases", 2)]
+
+    def test_an_event_of_the_future_keeps_back_nobody_and_an_early_one_does_not_wait(self) -> None:
+        box = inbox()
+        written_ms = BEGIN_MS + 2 * DAY_MS
+        events = [purchase("ada", day, event_id=f"e{day}") for day in (2.9, 0.1)]
+        box.put(fetched(PURCHASES, events, timestamp_ms=written_ms))
+        box.put(views(1.9, 2.1))
+        assert offsets(box.take_live(MANY, 10**9)) == [
+            ("engagement", 0),
+            ("purchases", 0),
+            ("purchases", 1),
+            ("engagement", 1),
+        ]
+
+    def test_garbage_and_clock_records_go_with_what_came_before_them(self) -> None:
+        box = inbox()
+        box.put(clock(5))
+        box.put(fetched(PURCHASES, [None, purchase("ada", 2, event_id="e"), b"{"]))
+        box.put(views(1))
+        batch = box.take_live(MANY, 10**9)
+        assert offsets(batch) == [
+            ("purchases", 0),
+            ("clock", 0),
+            ("engagement", 0),
+            ("purchases", 1),
+            ("purchases", 2),
+        ]
+        assert batch.clock_ms is None
+
+    def test_a_full_batch_leaves_the_rest_in_order(self) -> None:
+        box = inbox()
+        box.put(purchases(1, 3, 5))
+        box.put(views(2, 4, 6))
+        taken = [offsets(box.take_live(2, 10**9, [PURCHASES, ENGAGEMENT])) for _ in range(3)]
+        assert taken == [
+            [("purchases", 0), ("engagement", 0)],
+            [("purchases", 1), ("engagement", 1)],
+            [("purchases", 2)],
+        ]
+
+    @given(st.lists(st.integers(0, 5), max_size=12), st.lists(st.integers(0, 5), max_size=12), st.data())
+    def test_the_order_does_not_depend_on_what_was_fetched_first(
+        self, bought: list[int], seen: list[int], data: st.DataObject
+    ) -> None:
+        whole = inbox()
+        whole.put(purchases(*bought)) if bought else None
+        whole.put(views(*seen)) if seen else None
+        box, taken, left = inbox(), [], {PURCHASES: bought, ENGAGEMENT: seen}
+        while any(left.values()):
+            topic = data.draw(st.sampled_from([topic for topic, days in left.items() if days]))
+            count = data.draw(st.integers(1, len(left[topic])))
+            some, left[topic] = left[topic][:count], left[topic][count:]
+            box.put((purchases if topic == PURCHASES else views)(*some, start=box.tail(topic)))
+            growing = [topic for topic, days in left.items() if days]
+            taken += offsets(box.take_live(data.draw(st.integers(1, 30)), 10**9, growing))
+        taken += offsets(box.take_live(MANY, 10**9))
+        assert taken == offsets(whole.take_live(MANY, 10**9))
 
     def test_a_batch_is_bounded_by_records_and_by_bytes_and_holds_one_at_least(self) -> None:
         box = inbox()

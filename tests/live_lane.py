@@ -1,0 +1,198 @@
+"""A lane on the live clock over the memory store: logs that may grow, fetches in any order, and a wall to set."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from faust.types import TP
+
+from schemas.decode import decode
+from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
+from stream.chunk import Models, StreamTimes
+from stream.drafts import Outgoing, unpack_outgoing
+from stream.memory_store import MemoryStore, StoredPartition
+from stream.worker.applying import Applying
+from stream.worker.assembly import Assembly
+from stream.worker.fetched import Fetched
+from stream.worker.inbox import Batch, Inbox, LogRecord
+from stream.worker.lane import Lane
+from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
+from tests.world import BEGIN_MS, PINNED, RULES, KeptOutbox, Rules
+
+LIMITS = LaneLimits(chunk_records=100, chunk_bytes=10**9, queue_bytes=10**9, tick_ms=250)
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A record as aiokafka hands it over."""
+
+    topic: str
+    offset: int
+    value: bytes | None
+    timestamp: int
+    key: bytes = b"key"
+
+
+Logs = Mapping[str, list[Logged]]
+
+
+def logs_of(records: Iterable[tuple[str, bytes | None, int]]) -> Logs:
+    """Logs of (topic, value, Kafka timestamp)."""
+    logs: dict[str, list[Logged]] = {topic: [] for topic in EVENT_TOPICS}
+    for topic, value, timestamp_ms in records:
+        logs[topic].append(Logged(topic, len(logs[topic]), value, timestamp_ms))
+    return logs
+
+
+def event_topic(kind: str) -> str:
+    """Where events of a kind are written."""
+    return {"purchase": PURCHASES, "refund": PURCHASES, "profile": PROFILES}.get(kind, ENGAGEMENT)
+
+
+class Outbox(KeptOutbox):
+    """There is always room."""
+
+    async def room(self) -> None:
+        return
+
+
+@dataclass
+class Pinned:
+    """Stands where the watch over models does."""
+
+    models: Models = PINNED
+
+    async def reached(self, day: int) -> None:
+        return
+
+
+@dataclass
+class LiveLane:
+    """One partition; what is fetched when, and what the wall shows, is the test's to say."""
+
+    logs: Logs
+    limits: LaneLimits = LIMITS
+    due_at_once: int = 5_000
+    wall_ms: int = BEGIN_MS
+    models: Pinned = field(default_factory=Pinned)
+    held: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
+        self.outbox = Outbox()
+        store = memory.partition(0)
+        self.inbox = Inbox(
+            dict.fromkeys(EVENT_TOPICS, 0), lambda topic, value, time_ms: decode(topic, value, time_ms, RULES)
+        )
+        self.applying = Applying(
+            0, "us", store, self.outbox, Assembly(0, 1, Rules(), lockstep=False), self.due_at_once, {}
+        )
+        timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
+        self.lane = Lane(0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits)
+
+    async def claim(self) -> "LiveLane":
+        await self.applying.load(await self.applying._store.claim("us"))
+        return self
+
+    def is_read_to_end(self, tp: TP, next_offset: int) -> bool:
+        return next_offset >= len(self.logs[tp.topic])
+
+    async def hold(self, tp: TP) -> None:
+        self.held.add(tp.topic)
+
+    async def release(self, tp: TP) -> None:
+        self.held.remove(tp.topic)
+
+    async def seek_to(self, tp: TP, offset: int) -> None:
+        raise AssertionError(f"{tp} is sought, and nothing has failed")
+
+    async def fetch(self, topic: str, at_most: int = 10**9) -> bool:
+        """Deliver the next records of a topic; False when there are none or it is paused."""
+        start = self.inbox.tail(topic)
+        records = self.logs[topic][start : start + at_most]
+        if topic in self.held or not records:
+            return False
+        await self.lane.deliver(Fetched(TP(topic, 0), start, records))
+        return True
+
+    async def work(self) -> None:
+        """Until nothing can be done."""
+        while await self.lane.step():
+            pass
+
+    async def finish(self, wall_ms: int) -> "LiveLane":
+        """Fetch and apply everything, then let the wall tick there until everything due has fired."""
+        await self.work()
+        while any([await self.fetch(topic) for topic in EVENT_TOPICS]):
+            await self.work()
+        self.wall_ms = wall_ms
+        await self.work()
+        assert self.applying.lags_at_ms is None
+        return self
+
+    def outgoing(self) -> list[Outgoing]:
+        return self.outbox.outgoing()
+
+
+def ids(outgoing: Iterable[Outgoing]) -> list[str]:
+    """What the messages say they are, sorted; a dead letter is where it came from."""
+    return sorted(_id_of(message) for message in outgoing)
+
+
+def _id_of(message: Outgoing) -> str:
+    named = dict(message.headers)
+    if "source_offset" in named:
+        return f"{named['source_topic']!r} {named['source_offset']!r}"
+    return str(msgspec.json.decode(message.value or b"")["message_id"])
+
+
+async def recomputed(journal: Iterable[bytes], logs: Logs, due_at_once: int = 5_000) -> LiveLane:
+    """A lane's outputs from the logs and its journal alone: no wall, no fetches, no queues."""
+    lane = await LiveLane(logs, due_at_once=due_at_once).claim()
+    lane.applying.may_lag = True  # a commit that did not make room for all deadlines says so by its stream time
+    for packed in journal:
+        entry = msgspec.json.decode(packed)
+        batch = _batch(entry["offsets"], logs)
+        await lane.applying.apply(batch, _times(entry, len(batch.records)), _models(entry["models"]))
+    return lane
+
+
+def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
+    """The records of a journal entry, in the order they took effect: the earliest head first, as at any time."""
+    left = {topic: [_record(raw) for raw in logs[topic][first:end]] for topic, (first, end) in offsets.items()}
+    records: list[LogRecord] = []
+    while any(left.values()):
+        topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: left[t][0].order_ms)
+        records.append(left[topic].pop(0))
+    return Batch(records, {topic: first for topic, (first, _) in offsets.items()})
+
+
+def _record(raw: Logged) -> LogRecord:
+    decoded = decode(raw.topic, raw.value, raw.timestamp, RULES)
+    return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded)
+
+
+def _times(entry: Mapping[str, Any], records: int) -> StreamTimes:
+    times = np.zeros(records, np.int64)
+    for first, time_ms in entry["stream_time_runs"]:
+        times[first:] = time_ms
+    return StreamTimes(times, entry["stream_time_ms"])
+
+
+def _models(versions: Mapping[str, str]) -> Models:
+    """The pinned documents under the versions that were in force."""
+    outcomes = {
+        name: msgspec.structs.replace(PINNED.outcomes[name], version=versions[name])
+        for name in PINNED.outcomes
+        if name in versions
+    }
+    segments = PINNED.segments if versions.get("segments") else None
+    return replace(PINNED, outcomes=outcomes, segments=segments)
+
+
+def run(coroutine: Any) -> Any:
+    """On an event loop of its own."""
+    return asyncio.run(coroutine)
