@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from stream.errors import ModelRefusedError
-from stream.ports import Commit, Head, SeenBlock
+from stream.ports import Commit, Head, Page, SeenBlock
 
 VERSIONS_KEPT = 50  # as many as on Redis
 
@@ -58,6 +58,7 @@ class StoredPartition:
             positions={**self.head.positions, **changes.positions},
             stream_time_ms=changes.stream_time_ms,
             sequence=changes.sequence,
+            sweep=changes.sweep or self.head.sweep,
         )
 
     def forget(self, sequences: Iterable[int]) -> None:
@@ -127,6 +128,14 @@ class MemoryPartitionStore:
         """Snapshots by (customer, day)."""
         self._chunk()
         return [self._stored.snapshots.get(key) for key in keys]
+
+    async def page(self, cursor: str, limit: int) -> Page:
+        """Customers by id, after the one that the cursor names."""
+        self._chunk()
+        customers = sorted(self._stored.deadlines)
+        begin = bisect_right(customers, cursor) if cursor else 0
+        found = customers[begin : begin + limit]
+        return Page(found, found[-1] if begin + limit < len(customers) else "", len(customers))
 
     async def commit(self, head: Head, changes: Commit) -> bool:
         """Apply the changes unless somebody wrote since `begin`."""

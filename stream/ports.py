@@ -5,7 +5,7 @@ Everything here is bytes and numbers already: encoding is the core's business, k
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 
@@ -18,6 +18,28 @@ class LogPosition:
     last_timestamp_ms: int = 0
     last_crc32: int = 0
     topic_id: str = ""
+
+
+class SweepProgress(NamedTuple):
+    """How far customers have been decided anew since models or rules changed.
+
+    Attributes:
+        under: names the models and rules of the last sweep that was begun.
+        cursor: where it goes on; empty when it has ended.
+        renewed: how many customers it has looked at.
+    """
+
+    under: str = ""
+    cursor: str = ""
+    renewed: int = 0
+
+
+class Page(NamedTuple):
+    """Some customers of a partition, where to go on (empty at the end), and about how many there are in all."""
+
+    customers: list[str]
+    cursor: str
+    of: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +55,7 @@ class Head:
     positions: Mapping[str, LogPosition] = field(default_factory=dict)
     stream_time_ms: int = 0
     sequence: int = 0
+    sweep: SweepProgress = SweepProgress()
 
 
 @dataclass(frozen=True)
@@ -76,6 +99,8 @@ class Commit:
     journal: bytes = b""
     totals: Mapping[str, int] = field(default_factory=dict)
     """Increments of the shop's totals of this partition."""
+    sweep: SweepProgress | None = None
+    """None leaves it as it is."""
 
 
 class PartitionStore(Protocol):
@@ -98,6 +123,14 @@ class PartitionStore(Protocol):
 
     async def load_snapshots(self, keys: Sequence[tuple[str, int]]) -> list[bytes | None]:
         """Snapshots by (customer, day)."""
+        ...
+
+    async def page(self, cursor: str, limit: int) -> Page:
+        """About `limit` customers that have a deadline, from a cursor on; empty begins.
+
+        Whoever has a deadline from the first page to the last is on one of them, and may be on several. A cursor of
+        another run of the store begins again.
+        """
         ...
 
     async def commit(self, head: Head, changes: Commit) -> bool:

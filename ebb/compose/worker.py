@@ -47,7 +47,12 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         lockstep=settings.lockstep,
         due_at_once=settings.due_limit,
         limits=LaneLimits(
-            settings.chunk_records, settings.chunk_bytes, settings.queue_bytes, settings.tick_ms, settings.alignment_ms
+            chunk_records=settings.chunk_records,
+            chunk_bytes=settings.chunk_bytes,
+            queue_bytes=settings.queue_bytes,
+            tick_ms=settings.tick_ms,
+            alignment_ms=settings.alignment_ms,
+            renewed_at_once=settings.sweep_customers if settings.clock == "live" else 0,
         ),
         rules=_rules(settings),
         decoding=DecodeRules(

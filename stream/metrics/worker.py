@@ -35,6 +35,15 @@ OUTBOX_WAITING = Gauge(
 )
 STREAM_TIME = Gauge("ebb_stream_time_seconds", "Stream time, seconds since 1970.", ["partition"], registry=REGISTRY)
 DEADLINES_FIRED = Counter("ebb_deadlines_fired", "Customers whose deadline was due.", ["partition"], registry=REGISTRY)
+CUSTOMERS_RENEWED = Counter(
+    "ebb_customers_renewed", "Customers decided anew after models or rules changed.", ["partition"], registry=REGISTRY
+)
+SWEEP_PROGRESS = Gauge(
+    "ebb_sweep_progress_ratio",
+    "Share of customers renewed by the sweep, 1 at its end.",
+    ["partition"],
+    registry=REGISTRY,
+)
 QUEUED_BYTES = Gauge(
     "ebb_queued_bytes", "Bytes fetched and not yet applied.", ["topic", "partition"], registry=REGISTRY
 )

@@ -5,11 +5,14 @@ from typing import TypeVar
 
 import msgspec
 
-from stream.ports import Head, LogPosition
+from stream.ports import Head, LogPosition, SweepProgress
 
 POSITION = b"position:"
 
+SWEEP = b"sweep"
+
 _position_encoder = msgspec.json.Encoder()
+_sweep_decoder = msgspec.json.Decoder(SweepProgress)
 _position_decoder = msgspec.json.Decoder(LogPosition)
 _Item = TypeVar("_Item")
 
@@ -36,7 +39,7 @@ def head_of(fields: dict[bytes, bytes]) -> Head:
     """The head in the fields of `partition:{p}`; a partition never claimed is at version 0.
 
     >>> head_of({b"version": b"3", b"owner": b"ada"})
-    Head(version=3, owner='ada', positions={}, stream_time_ms=0, sequence=0)
+    Head(version=3, owner='ada', positions={}, stream_time_ms=0, sequence=0, sweep=SweepProgress(under='', cursor='', renewed=0))
     """
     return Head(
         version=int(fields.get(b"version", 0)),
@@ -44,7 +47,17 @@ def head_of(fields: dict[bytes, bytes]) -> Head:
         positions=positions_of(fields),
         stream_time_ms=int(fields.get(b"stream_time_ms", 0)),
         sequence=int(fields.get(b"sequence", 0)),
+        sweep=_sweep_decoder.decode(fields[SWEEP]) if SWEEP in fields else SweepProgress(),
     )
+
+
+def sweep_field(sweep: SweepProgress) -> tuple[bytes, bytes]:
+    """Field and value of a sweep's progress in `partition:{p}`.
+
+    >>> sweep_field(SweepProgress("3f", "12", 500))
+    (b'sweep', b'["3f","12",500]')
+    """
+    return SWEEP, _position_encoder.encode(sweep)
 
 
 def pairs(flat: Sequence[_Item]) -> Iterable[tuple[_Item, _Item]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stream.ports import Commit
 from stream.redis_store import keys
-from stream.redis_store.codec import number, position_field
+from stream.redis_store.codec import number, position_field, sweep_field
 from stream.redis_store.connection import Command
 
 JOURNAL_ENTRIES = 100_000  # an entry of about 200 bytes a commit: 20 MB a partition, a day at one commit a second
@@ -150,5 +150,6 @@ def _head(partition: int, version: int, changes: Commit) -> Command:
         (b"stream_time_ms", b"%d" % changes.stream_time_ms),
         (b"sequence", b"%d" % changes.sequence),
         *(position_field(topic, position) for topic, position in changes.positions.items()),
+        *([sweep_field(changes.sweep)] if changes.sweep else []),
     ]
     return [b"HSET", keys.partition_head(partition), *(part for field in fields for part in field)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stream.ports import Commit, Head
+from stream.ports import Commit, Head, Page
 from stream.redis_store import keys
 from stream.redis_store.client import ANSWER_WITHIN_S
 from stream.redis_store.codec import head_of, pairs
@@ -77,6 +77,17 @@ class RedisPartitionStore:
         snapshots: list[bytes | None] = (await self._within_chunk([b"MGET", *names]))[0]
         return snapshots
 
+    async def page(self, cursor: str, limit: int) -> Page:
+        """By ZSCAN, whose cursors mean nothing to another run of Redis: they carry the run they are of."""
+        run_before, _, place = cursor.rpartition(":")
+        info, members = await self._within_chunk([b"INFO", b"server"], [b"ZCARD", keys.due(self._partition)])
+        run = _run_id(info)
+        place = place if run == run_before else ""
+        scan = [b"ZSCAN", keys.due(self._partition), place.encode() or b"0", b"COUNT", b"%d" % limit]
+        following, entries = (await self._within_chunk(scan))[0]
+        customers = [customer.decode() for customer, _ in pairs(entries)]
+        return Page(customers, "" if following == b"0" else f"{run}:{following.decode()}", members)
+
     async def commit(self, head: Head, changes: Commit) -> bool:
         """One transaction; Redis answers it with nothing if the partition was written since `begin`."""
         number, version = self._chunk()
@@ -128,3 +139,13 @@ class RedisPartitionStore:
                 f"Partition {self._partition}: no chunk is open. `begin` comes before `load` and `commit`."
             )
         return self._begun
+
+
+def _run_id(info: bytes) -> str:
+    """Which run of Redis answered.
+
+    >>> _run_id(b"# Server\\r\\nredis_version:7.0.15\\r\\nrun_id:5f\\r\\n")
+    '5f'
+    """
+    fields = dict(line.split(b":", 1) for line in info.splitlines() if b":" in line)
+    return fields[b"run_id"].decode()

@@ -44,6 +44,15 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     due_limit: Annotated[
         int, setting("Most deadlines fired before the next records get their turn.", unit="deadlines", ge=1, le=100_000)
     ] = 250
+    sweep_customers: Annotated[
+        int,
+        setting(
+            "How many customers one commit decides anew after models or settings changed, on the live clock.",
+            unit="customers",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 500
     alert_probability: Annotated[float, setting("A churn alert opens at this probability of leaving.", ge=0, le=1)] = (
         0.8
     )

@@ -19,6 +19,7 @@ from stream.worker.publisher import OutboxPublisher
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow
 from stream.worker.sorting import Sorted, sort_out
+from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class Applying:
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
         self._windows: dict[str, SeenWindow] = {}
         self._version = -1
+        self._renewed_under = ""  # models and rules that everybody is decided under, as far as we know
         self.applied: dict[str, int] = {}
 
     async def load(self, head: Head) -> None:
@@ -102,6 +104,33 @@ class Applying:
             elif await self._commit(head, batch, times, due, models):
                 return None
 
+    async def renew(self, models: Models, at_once: int) -> bool:
+        """Decide some customers anew if models or rules have changed since they were decided.
+
+        Returns:
+            Whether there was something to do. When the partition is not where we left it, that is for `apply` to find.
+
+        Raises:
+            StoreUnavailableError: Redis is away; call again.
+        """
+        under = in_force(models, self._assembly.rules)
+        if under == self._renewed_under:
+            return False
+        head, _ = await self._store.begin(0, 0)
+        ours = head.version == self._version
+        if not ours or not is_wanted(head.sweep, under):
+            await self._store.abandon()
+            self._renewed_under = under if ours else ""
+            return False
+        page = await self._store.page(head.sweep.cursor, at_once)
+        times = StreamTimes(np.zeros(0, np.int64), head.stream_time_ms)
+        progress = after(head.sweep, page, under)
+        done = await self._commit(head, Batch([], {}), times, [], models, Renewal(page.customers, progress))
+        if done:
+            metrics.CUSTOMERS_RENEWED.labels(self._partition).inc(len(page.customers))
+            metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
+        return done
+
     async def _resync(self, head: Head) -> bool:
         """The partition moved without us: a commit of ours whose answer was lost, another worker's, or an older Redis.
 
@@ -127,14 +156,20 @@ class Applying:
         return max(known.next_offset if known else 0, self._log_starts.get(topic, 0))
 
     async def _commit(
-        self, head: Head, batch: Batch, times: StreamTimes, due: list[tuple[str, int]], models: Models
+        self,
+        head: Head,
+        batch: Batch,
+        times: StreamTimes,
+        due: list[tuple[str, int]],
+        models: Models,
+        renewal: Renewal = NO_RENEWAL,
     ) -> bool:
         """One commit; False when somebody else was faster."""
         found = sort_out(batch.records, self._windows)
         with metrics.STAGE_SECONDS.labels("read").time():
-            loaded = await self._load(found, due, times)
+            loaded = await self._load(found, due, times, renewal)
         with metrics.STAGE_SECONDS.labels("step").time():
-            applied = self._assembly.apply(head, batch, found, loaded, times, models)
+            applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal)
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)
         if (
@@ -166,8 +201,9 @@ class Applying:
         if forget:
             await retrying(lambda: self._store.forget_outbox(forget))
 
-    async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes) -> Loaded:
-        customers = sorted({event.customer_id or "" for _, event in found.events} | {customer for customer, _ in due})
+    async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes, renewal: Renewal) -> Loaded:
+        wanted = {event.customer_id or "" for _, event in found.events} | {customer for customer, _ in due}
+        customers = sorted(wanted.union(renewal.customers))
         if not customers:
             return Loaded([], [], [], {})
         states, accumulators = await self._store.load(customers)

@@ -19,6 +19,7 @@ from stream.outcomes.maturity import closes_ms, unpack_open
 from stream.ports import Commit, Head, LogPosition
 from stream.worker.inbox import Batch, LogRecord
 from stream.worker.sorting import Sorted, dead_letter, epoch_passed, shop_totals
+from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
 
 _journal_encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -46,7 +47,7 @@ class Assembly:
 
     def __init__(self, partition: int, partitions: int, rules: Rules, *, lockstep: bool) -> None:
         self._partition, self._partitions = partition, partitions
-        self._rules, self._lockstep = rules, lockstep
+        self.rules, self._lockstep = rules, lockstep
 
     def snapshots_needed(
         self, customers: list[str], accumulators: list[bytes | None], end_ms: int
@@ -59,7 +60,14 @@ class Assembly:
         )
 
     def apply(
-        self, head: Head, batch: Batch, found: Sorted, loaded: Loaded, times: StreamTimes, models: Models
+        self,
+        head: Head,
+        batch: Batch,
+        found: Sorted,
+        loaded: Loaded,
+        times: StreamTimes,
+        models: Models,
+        renewal: Renewal = NO_RENEWAL,
     ) -> Applied:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller."""
         events, misrouted = self._routed(found, loaded)
@@ -69,17 +77,18 @@ class Assembly:
         given = PartitionCustomers(
             self._partition, loaded.customers, unpack(loaded.states), unpack_open(loaded.accumulators), loaded.snapshots
         )
+        self._make_due(renewal, rows, given, times)
         records = Records(facts, np.array([index for index, _ in events], np.int64))
-        changes = step(given, records, times, models, self._rules)
+        changes = step(given, records, times, models, self.rules)
         day = self._epoch_day(head, batch)
         self._add_drafts(changes, batch.records, found, day)
         for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests))).items():
             changes.count(name, count)
-        commit = self._commit(head, batch, changes, times, models)
+        commit = self._commit(head, batch, changes, times, models, renewal)
         return Applied(commit, [rejection for _, rejection in found.invalid])
 
     def _facts(self, events: list[Event], rows: list[int]) -> EventFacts:
-        return facts_of(events, rows, self._rules.vocabulary, self._rules.exponent)
+        return facts_of(events, rows, self.rules.vocabulary, self.rules.exponent)
 
     def _routed(self, found: Sorted, loaded: Loaded) -> tuple[list[tuple[int, Event]], list[tuple[int, Rejection]]]:
         """A customer with a state is at home; a new one must hash to this partition."""
@@ -109,7 +118,22 @@ class Assembly:
         if day is not None:
             changes.drafts.append(epoch_passed(len(records), self._partition, day))
 
-    def _commit(self, head: Head, batch: Batch, changes: Changes, times: StreamTimes, models: Models) -> Commit:
+    def _make_due(
+        self, renewal: Renewal, rows: Mapping[str, int], given: PartitionCustomers, times: StreamTimes
+    ) -> None:
+        stored = given.states["features"]["first_event_ms"] > 0
+        chosen = np.array([rows[customer] for customer in renewal.customers], np.intp)
+        make_due(given.states, chosen[stored[chosen]], times.end_ms)
+
+    def _commit(
+        self,
+        head: Head,
+        batch: Batch,
+        changes: Changes,
+        times: StreamTimes,
+        models: Models,
+        renewal: Renewal,
+    ) -> Commit:
         positions = dict(head.positions) | {record.topic: record.position for record in batch.records}
         outbox = number(changes.drafts, self._partition, head.sequence)
         return Commit(
@@ -125,13 +149,16 @@ class Assembly:
             snapshots=changes.snapshots,
             closed_snapshots=changes.closed_snapshots,
             outbox=outbox,
-            journal=self._journal(batch, positions, times, models),
+            journal=self._journal(batch, positions, times, models, renewal),
             totals=changes.totals,
+            sweep=renewal.progress,
         )
 
     @staticmethod
-    def _journal(batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models) -> bytes:
-        """Enough to apply the same records again: offset ranges, stream times as runs, models in force."""
+    def _journal(
+        batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models, renewal: Renewal
+    ) -> bytes:
+        """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed."""
         entry = {
             "offsets": {
                 record.topic: [batch.previous[record.topic], positions[record.topic].next_offset]
@@ -140,8 +167,10 @@ class Assembly:
             "stream_time_ms": times.end_ms,
             "stream_time_runs": _runs(times.of_record),
             "models": models.versions,
-            "tick": not batch.records,
+            "tick": not batch.records and renewal is NO_RENEWAL,
         }
+        if renewal.customers:
+            entry["renewed"] = renewal.customers
         return _journal_encoder.encode(entry)
 
 

@@ -18,6 +18,7 @@ from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
 
 DAY_MS = 86_400_000
+RENEW_EVERY_CHUNKS = 8  # while records keep coming; a lane with nothing to do renews without a pause
 LAST_CHUNK_WITHIN_S = 1.0  # at a stop; a chunk takes some 0.2 s, one that waits for Redis may take for ever
 
 log = structlog.get_logger()
@@ -54,6 +55,7 @@ class Lane:
         self._publisher, self._applying, self._models = publisher, applying, models
         self._timing, self._limits = timing, limits
         self._held: set[str] = set()
+        self._chunks = 0
         self._arrived = asyncio.Event()
         self._between_chunks = asyncio.Event()
         self._between_chunks.set()
@@ -76,7 +78,7 @@ class Lane:
         while not self._stopping:
             await self._publisher.room()
             self._arrived.clear()
-            if not await self.step():
+            if not (await self.step() or await self._renew()):
                 await self._idle()
 
     async def step(self) -> bool:
@@ -84,9 +86,24 @@ class Lane:
         with metrics.STAGE_SECONDS.labels("take").time():
             batch = self._timing.take(self._inbox)
         await self._release_held()
-        if batch is not None:
-            await self._apply(batch)
-        return batch is not None
+        if batch is None:
+            return False
+        await self._apply(batch)
+        self._chunks += 1
+        if self._chunks % RENEW_EVERY_CHUNKS == 0:
+            await self._renew()
+        return True
+
+    async def _renew(self) -> bool:
+        """Decide some customers anew under changed models or rules; False when nobody waits for it."""
+        at_once = self._limits.renewed_at_once
+        if not at_once or self._applying.lags_at_ms is not None:  # deadlines that are late come first
+            return False
+        self._between_chunks.clear()
+        try:
+            return await retrying(lambda: self._applying.renew(self._models.models, at_once))
+        finally:
+            self._between_chunks.set()
 
     async def stop(self) -> None:
         """Take no more; return when the chunk in flight is applied, or has had its time."""

@@ -21,13 +21,14 @@ ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event
 @dataclass(frozen=True)
 class LaneLimits:
     """How much a lane takes at once, how much it queues per topic, how often it looks at the wall, how far a topic may
-    be fetched ahead of the slowest one."""
+    be fetched ahead of the slowest one, how many customers it decides anew at once (0: none, ever)."""
 
     chunk_records: int
     chunk_bytes: int
     queue_bytes: int
     tick_ms: int
     alignment_ms: int = 3_600_000
+    renewed_at_once: int = 0
 
 
 class Timing(Protocol):

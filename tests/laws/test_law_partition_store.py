@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.ports import Commit, Head, LogPosition, SeenBlock
+from stream.ports import Commit, Head, LogPosition, SeenBlock, SweepProgress
 
 TOPIC = "events.purchases"
 HOSTILE_IDS = ["{7}", "two words", "line\nbreak", "Zoë ☃", "a:b:c", "'\"\\", "*", "\x00", "-inf"]
@@ -214,3 +214,51 @@ async def test_a_closed_store_opens_again(store):
     await store.close()
     await apply(store, next_offset=2)
     assert (await store.begin(0, 0))[0].version == 2
+
+
+async def pages(store, limit, cursor=""):
+    """All pages from a cursor on."""
+    found = []
+    while True:
+        await store.begin(0, 0)
+        page = await store.page(cursor, limit)
+        await store.abandon()
+        found.append(page)
+        cursor = page.cursor
+        if not cursor:
+            return found
+
+
+async def test_whoever_has_a_deadline_is_on_a_page(store):
+    customers = [f"customer-{number}" for number in range(1_000)] + HOSTILE_IDS
+    await apply(store, deadlines={customer: 5 + place for place, customer in enumerate(customers)})
+    found = await pages(store, 100)
+    assert sorted({customer for page in found for customer in page.customers}) == sorted(customers)
+    assert {page.of for page in found} == {len(customers)}
+    assert len(found) > 5
+    assert max(len(page.customers) for page in found) < 300
+
+
+async def test_pages_go_on_while_deadlines_move(store):
+    customers = [f"customer-{number}" for number in range(500)]
+    await apply(store, deadlines=dict.fromkeys(customers, 5))
+    await store.begin(0, 0)
+    first = await store.page("", 50)
+    await store.abandon()
+    await apply(store, deadlines=dict.fromkeys(customers, 7))
+    rest = await pages(store, 50, first.cursor)
+    assert {*first.customers, *(customer for page in rest for customer in page.customers)} == {*customers}
+
+
+async def test_nobody_is_on_the_only_page_of_an_empty_partition(store):
+    (page,) = await pages(store, 10)
+    assert page == ([], "", 0)
+
+
+async def test_the_progress_of_a_sweep_stays_until_it_is_written_again(store):
+    await apply(store, sweep=SweepProgress("v1", "abc:7", 500))
+    await apply(store, next_offset=2)
+    assert (await store.begin(0, 0))[0].sweep == SweepProgress("v1", "abc:7", 500)
+    await store.abandon()
+    await apply(store, next_offset=3, sweep=SweepProgress("v1", "", 900))
+    assert (await store.begin(0, 0))[0].sweep == SweepProgress("v1", "", 900)

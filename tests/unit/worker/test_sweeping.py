@@ -1,0 +1,147 @@
+"""After a change of models or rules every customer is decided anew, some in each commit."""
+
+import asyncio
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from stream.actions.alerts import ChurnRule
+from stream.chunk import Models, Rules
+from stream.scoring.linear import LinearModel
+from stream.worker.applying import Applying
+from stream.worker.assembly import Assembly
+from stream.worker.sweeping import in_force
+from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, KeptOutbox, World, silence_document
+
+SURE = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
+"""Expects everybody to leave."""
+
+SURER = Models(
+    {"churn_30d": msgspec.structs.replace(silence_document(version="v2"), candidates={"sure": SURE}, serving="sure")},
+    CENTRES,
+)
+
+
+def shop(customers: int = 10) -> World:
+    """Customers who bought twice within a week, fifteen days ago: long enough for an alert, were the model surer."""
+    world = World()
+    for day in (0, 7):
+        for number in range(customers):
+            world.purchase(f"customer-{number:03}", day)
+    return world.silence_until(day=22)
+
+
+def renew(world: World, models: Models = SURER, at_once: int = 3, applying: Applying | None = None) -> int:
+    """How many commits the sweep takes."""
+
+    async def sweep() -> int:
+        commits = 0
+        while await (applying or world.applying).renew(models, at_once):
+            commits += 1
+        return commits
+
+    return asyncio.run(sweep())
+
+
+def versions(world: World) -> set[str]:
+    """Versions of the churn model that views were made with."""
+    return {world.view(customer).scores["churn_30d"].version for customer in world.stored.states}
+
+
+def restarted(world: World, rules: Rules | None = None) -> Applying:
+    """Another worker that has claimed the partition."""
+    partition = world.store.partition(0)
+    applying = Applying(
+        0, "another", partition, KeptOutbox(), Assembly(0, 1, rules or world.rules, lockstep=False), 9, {}
+    )
+    asyncio.run(_claim(applying, partition))
+    return applying
+
+
+async def _claim(applying, partition) -> None:
+    await applying.load(await partition.claim("another"))
+
+
+def test_every_view_deadline_and_index_is_renewed_in_commits_of_a_few() -> None:
+    world = shop()
+    before = dict(world.stored.deadlines)
+    assert versions(world) == {"v1"}
+    assert renew(world, at_once=3) == 4
+    assert versions(world) == {"v2"}
+    assert {world.view(customer).as_of_ms for customer in world.stored.states} == {BEGIN_MS + 22 * DAY_MS}
+    assert world.stored.deadlines != before
+    assert set(world.stored.risks) == set(world.stored.states)
+    assert len(world.stored.risks) == 10
+
+
+def test_a_surer_model_raises_its_alerts_without_any_event() -> None:
+    world = shop()
+    assert not world.alerts("customer-003")
+    renew(world)
+    assert world.alerts("customer-003") == ["churn-alert.opened"]
+
+
+def test_what_is_in_force_already_is_not_swept() -> None:
+    world = shop()
+    assert renew(world, PINNED) == 4  # nobody knows yet under what they were decided
+    assert renew(world, PINNED) == 0
+    version = world.stored.head.version
+    assert renew(world, PINNED, applying=restarted(world)) == 0
+    assert world.stored.head.version == version + 1  # the claim
+
+
+def test_other_thresholds_are_a_change_too() -> None:
+    world = shop()
+    renew(world, PINNED)
+    applying = restarted(world, replace(world.rules, churn=ChurnRule(open_probability=0.5, silence_at_least_days=1.0)))
+    assert renew(world, PINNED, at_once=100, applying=applying) == 1
+
+
+def test_a_sweep_goes_on_where_another_worker_left_it() -> None:
+    world = shop()
+    for _ in range(2):
+        assert asyncio.run(world.applying.renew(SURER, 3))
+    assert renew(world, applying=restarted(world)) == 2
+    assert versions(world) == {"v2"}
+
+
+def test_models_that_change_faster_than_a_sweep_ends_do_not_begin_it_again() -> None:
+    world = shop()
+    asyncio.run(world.applying.renew(PINNED, 3))
+    commits = renew(world, SURER, at_once=3)
+    assert commits == 3 + 4  # the rest of the first round, then one of its own
+    assert world.stored.head.sweep.under == in_force(SURER, world.rules)
+    assert versions(world) == {"v2"}
+
+
+def test_nobody_is_made_up_who_has_only_a_deadline() -> None:
+    world = shop(customers=2)
+    del world.stored.states["customer-001"]
+    renew(world)
+    assert set(world.stored.states) == {"customer-000"}
+
+
+def test_the_journal_says_who_was_renewed() -> None:
+    world = shop(customers=2)
+    renew(world)
+    entry = msgspec.json.decode(world.stored.journal[-1])
+    assert (entry["renewed"], entry["tick"]) == (["customer-000", "customer-001"], False)
+    assert entry["models"]["churn_30d"] == "v2"
+
+
+def test_the_clock_stands_still_meanwhile() -> None:
+    world = shop()
+    before = world.stored.head
+    renew(world)
+    after = world.stored.head
+    assert (after.stream_time_ms, after.positions) == (before.stream_time_ms, before.positions)
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 100])
+def test_the_size_of_a_step_does_not_show(at_once: int) -> None:
+    world, other = shop(), shop()
+    renew(world, at_once=2)
+    renew(other, at_once=at_once)
+    assert world.stored.states == other.stored.states
+    assert world.stored.views == other.stored.views
