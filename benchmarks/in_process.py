@@ -1,4 +1,4 @@
-"""One partition of a worker in this process, over memory: its inbox, its clock and its commits, without Kafka and Redis."""
+"""One partition of a worker in this process, over memory: inbox, clock and commits, no Kafka, no Redis."""
 
 from collections import defaultdict
 from collections.abc import Sequence

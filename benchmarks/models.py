@@ -18,13 +18,13 @@ from stream.worker.model_watch import ModelWatch
 
 KEYS = "benchmark:" + "5e" * 32
 KEYRING = Keyring.from_text(KEYS)
-CUSTOMERS, DAYS, LEARN_EVERY_DAYS, SEED = 600, 150, 15, 11
+CUSTOMERS, DAYS, LEARN_EVERY_DAYS, SEED = 900, 330, 10, 11
 BEGIN_MS = 18_262 * DAY_MS  # 2020-01-01
 
 
 @lru_cache(maxsize=1)
 def learned() -> MemoryModelStore:
-    """A model store after 150 days of 600 customers, a third of whom stop buying on the way."""
+    """A model store after 330 days of 900 customers, a third of whom stop buying on the way."""
     return asyncio.run(_learned())
 
 
@@ -56,7 +56,7 @@ def _labels(world: InProcess) -> list[Label]:
     """The labels said since the last call."""
     said = [unpack_outgoing(packed) for _, packed in world.outbox.messages]
     world.outbox.messages.clear()
-    return [msgspec.json.decode(message.value, type=Label) for message in said if message.topic == LABELS]
+    return [msgspec.json.decode(message.value or b"", type=Label) for message in said if message.topic == LABELS]
 
 
 def _history() -> list[list[Record]]:
