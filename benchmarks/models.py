@@ -13,6 +13,7 @@ from schemas.topics import LABELS
 from stream.drafts import unpack_outgoing
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
+from stream.redis_store.registry import RedisModelStore
 from stream.signing import Keyring
 from stream.worker.model_watch import ModelWatch
 
@@ -33,6 +34,17 @@ def in_force(store: MemoryModelStore) -> ModelWatch:
     watch = ModelWatch(store, KEYRING)
     asyncio.run(watch.refresh())
     return watch
+
+
+def publish_to(redis_url: str) -> None:
+    """Put the models in force on a Redis, as a learner does."""
+    asyncio.run(_publish(learned(), RedisModelStore(redis_url)))
+
+
+async def _publish(store: MemoryModelStore, to: RedisModelStore) -> None:
+    for name, (version, epoch_day) in store.champion.items():
+        await to.publish(name, version, store.documents[name, version], epoch_day)
+    await to.close()
 
 
 async def _learned() -> MemoryModelStore:

@@ -1,0 +1,84 @@
+"""Measure Ebb beside others: `make bench`, or `python -m benchmarks --help`."""
+
+import argparse
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cpu import machine, redis_version
+from benchmarks.loads import LOADS
+from benchmarks.results import RESULTS, table, write
+from benchmarks.run import Plan, check_agreement, measure_loads
+from benchmarks.throughput import CONTESTANTS, Extent
+from ebb.services.embedded_redis import redis_server
+
+SECTIONS = ("throughput",)
+QUICK = Extent(events=20_000, obvious_events=5_000, rounds=1, processes=(1,))
+
+
+def main() -> None:
+    """Measure, print, write."""
+    given = _arguments()
+    say = _say_nothing if given.json else _say
+    extent = QUICK if given.quick else Extent(given.events, given.obvious_events, given.rounds, given.processes)
+    plan = Plan(given.loads, given.only, extent, given.seed)
+    result: dict[str, Any] = {"date": given.date, "seed": given.seed, "events": extent.events}
+    result["machine"] = machine() | {"redis": redis_version(redis_server())}
+    if "throughput" in given.sections:
+        result["agreed_customers"] = check_agreement(plan, say)
+        result |= measure_loads(plan, say)
+    complete = set(given.sections) == set(SECTIONS) and set(given.only) == set(CONTESTANTS) and not given.quick
+    output = given.output or (RESULTS if complete else None)
+    if output:
+        write(result, output)
+    print(json.dumps(result, indent=2) if given.json else table(result))
+    if not given.json:
+        print(f"written to {output}" if output else "not everything was measured: nothing written (--output FILE)")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=(__doc__ or "").strip())
+    parser.add_argument("--loads", type=_names(LOADS), default=list(LOADS), help=f"some of {','.join(LOADS)}")
+    parser.add_argument(
+        "--only", type=_names(CONTESTANTS), default=list(CONTESTANTS), help=f"some of {','.join(CONTESTANTS)}"
+    )
+    parser.add_argument("--sections", type=_names(SECTIONS), default=list(SECTIONS), help=f"of {','.join(SECTIONS)}")
+    parser.add_argument("--events", type=int, default=600_000, help="of each load")
+    parser.add_argument("--obvious-events", type=int, default=80_000, help="of which the obvious way gets so many")
+    parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many")
+    parser.add_argument("--processes", type=_numbers, default=[1, 2], help="numbers of processes to try, such as 1,2")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="a few events, to see that everything runs")
+    parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="to write down")
+    parser.add_argument("--output", type=Path, help=f"file for the result; {RESULTS.name} when everything is measured")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser.parse_args()
+
+
+def _names(known: Any) -> Any:
+    def names(text: str) -> list[str]:
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        return chosen
+
+    return names
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _say_nothing(_: str) -> None:
+    """Nobody reads along."""
+
+
+if __name__ == "__main__":
+    main()
