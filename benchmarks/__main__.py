@@ -10,25 +10,34 @@ from typing import Any
 from benchmarks.cpu import machine, redis_version
 from benchmarks.loads import LOADS
 from benchmarks.results import RESULTS, table, write
-from benchmarks.run import Plan, check_agreement, measure_loads
+from benchmarks.run import Plan, check_agreement, measure_alert_latency, measure_loads, measure_lookups, measure_offline
 from benchmarks.throughput import CONTESTANTS, Extent
 from ebb.services.embedded_redis import redis_server
 
-SECTIONS = ("throughput",)
+SECTIONS = ("throughput", "alerts", "lookups", "offline")
+OFFLINE_EVENTS = 1_000_000
 QUICK = Extent(events=20_000, obvious_events=5_000, rounds=1, processes=(1,))
 
 
 def main() -> None:
     """Measure, print, write."""
     given = _arguments()
-    say = _say_nothing if given.json else _say
     extent = QUICK if given.quick else Extent(given.events, given.obvious_events, given.rounds, given.processes)
     plan = Plan(given.loads, given.only, extent, given.seed)
     result: dict[str, Any] = {"date": given.date, "seed": given.seed, "events": extent.events}
     result["machine"] = machine() | {"redis": redis_version(redis_server())}
     if "throughput" in given.sections:
-        result["agreed_customers"] = check_agreement(plan, say)
-        result |= measure_loads(plan, say)
+        result["agreed_customers"] = check_agreement(plan, _say)
+        result |= measure_loads(plan, _say)
+    if "alerts" in given.sections:
+        _say("alert latency")
+        result["alert_latency_ms"] = measure_alert_latency(2.0 if given.quick else given.alert_seconds, 1, given.seed)
+    if "lookups" in given.sections:
+        _say("lookups")
+        result["lookup_ms"] = measure_lookups(extent.events, 1, given.seed)
+    if "offline" in given.sections:
+        _say("offline fold")
+        result["offline_events_per_s"] = measure_offline(OFFLINE_EVENTS, given.seed)
     complete = set(given.sections) == set(SECTIONS) and set(given.only) == set(CONTESTANTS) and not given.quick
     output = given.output or (RESULTS if complete else None)
     if output:
@@ -49,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--obvious-events", type=int, default=80_000, help="of which the obvious way gets so many")
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many")
     parser.add_argument("--processes", type=_numbers, default=[1, 2], help="numbers of processes to try, such as 1,2")
+    parser.add_argument("--alert-seconds", type=float, default=30.0, help="how long events are sent at 2,000 a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a few events, to see that everything runs")
     parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="to write down")
@@ -74,10 +84,6 @@ def _numbers(text: str) -> list[int]:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _say_nothing(_: str) -> None:
-    """Nobody reads along."""
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def fill(servers: str, records: Sequence[Record], *, for_peers: bool = True) -> 
             "batch.num.messages": 10_000,
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 2_000_000,
+            "log_level": 2,  # it warns of a coordinator that has only just started
         }
     )
     ours = ((record.topic, record) for record in records)

@@ -42,6 +42,8 @@ def publish_to(redis_url: str) -> None:
 
 
 async def _publish(store: MemoryModelStore, to: RedisModelStore) -> None:
+    for name, saved in store.learners.items():
+        await to.save_learner(name, *saved)
     for name, (version, epoch_day) in store.champion.items():
         await to.publish(name, version, store.documents[name, version], epoch_day)
     await to.close()

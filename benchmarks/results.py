@@ -9,6 +9,12 @@ from benchmarks.loads import LOADS
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 NAMES = {"ebb": "Ebb", "obvious": "the obvious way", "quix": "Quix Streams", "decode_limit": "decoding alone"}
 
+LATENCIES = {
+    "alert_latency_ms": "event to alert at 2,000 events/s, ms",
+    "lookup_ms": "lookup, ms",
+    "silence": "a day of silence of a million customers",
+}
+
 
 def write(result: dict[str, Any], path: Path) -> None:
     """Put a result down."""
@@ -21,7 +27,14 @@ def table(result: dict[str, Any]) -> str:
     lines: list[str] = []
     for load in (name for name in LOADS if name in result):
         lines += [*_load(load, result[load]), *_small((result.get("small") or {}).get(load))]
+    lines += [_named(words, result[key]) for key, words in LATENCIES.items() if result.get(key)]
+    if result.get("offline_events_per_s"):
+        lines.append(f"offline fold: {result['offline_events_per_s']:,} events/s of one core")
     return "\n".join(lines)
+
+
+def _named(words: str, figures: dict[str, Any]) -> str:
+    return f"{words}: " + ", ".join(f"{name} {value}" for name, value in figures.items())
 
 
 def _load(load: str, figures: dict[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import agreement, throughput
-from benchmarks.agreement import States
+from benchmarks import alert_latency, lookups, offline_fold, stored_states, throughput
+from benchmarks.agreement import States, require_agreement
 from benchmarks.contestants import Stand
 from benchmarks.kafka_log import fill, make_topics
 from benchmarks.loads import CUSTOMERS, records
@@ -53,7 +53,7 @@ def check_agreement(plan: Plan, say: Say) -> int:
     with stand() as small:
         fill(small.kafka.address, log)
         states = {name: _folded(small, name) for name in plan.contestants if name != DECODE_LIMIT}
-    customers = agreement.require_agreement(states) if states else 0
+    customers = require_agreement(states) if states else 0
     say(f"{', '.join(states)} agree on {customers:,} customers")
     return customers
 
@@ -62,12 +62,12 @@ def _folded(small: Stand, name: str) -> States:
     """One process: with two, a rebalance makes the peers apply some events twice, as at-least-once does."""
     with small.start(name, 1) as running:
         running.work_off(AGREEMENT_EVENTS)
-        read = {EBB: agreement.of_ebb, SMALL_EBB: agreement.of_small_ebb, OBVIOUS: agreement.of_obvious}
+        read = {EBB: stored_states.of_ebb, SMALL_EBB: stored_states.of_small_ebb, OBVIOUS: stored_states.of_obvious}
         if name in read:
             return read[name](running.redis.address)
     if name != QUIX:
         raise ValueError(f"nobody knows where {name} keeps its states")
-    return agreement.of_quix(small.kafka.address)  # at its end it has written everything
+    return stored_states.of_quix(small.kafka.address)  # at its end it has written everything
 
 
 def measure_loads(plan: Plan, say: Say) -> dict[str, Any]:
@@ -85,3 +85,23 @@ def measure_loads(plan: Plan, say: Say) -> dict[str, Any]:
         told[load] = throughput.summary(found, plan.contestants) | {"customers": customers}
         small[load] = throughput.small_summary(found, plan.contestants)
     return told | {"small": small}
+
+
+def measure_alert_latency(seconds: float, processes: int, seed: int) -> dict[str, Any]:
+    """From an event to its alert, ms."""
+    with stand() as empty:
+        return alert_latency.measure(empty, processes, seconds, seed)
+
+
+def measure_lookups(events: int, processes: int, seed: int) -> dict[str, Any]:
+    """Lookups, ms, while a worker works off the uniform load and afterwards."""
+    log = records("uniform", events, seed, now_ms())
+    with stand() as filled:
+        fill(filled.kafka.address, log, for_peers=False)
+        with filled.ebb(processes) as ebb:
+            return lookups.measure(ebb, events, seed)
+
+
+def measure_offline(events: int, seed: int) -> int:
+    """Events folded a second by one core."""
+    return offline_fold.events_per_s(events, seed)
