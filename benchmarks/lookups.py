@@ -50,9 +50,12 @@ def measure(ebb: RunningEbb, records: int, seed: int) -> dict[str, Any]:
     return told(after, "idle") | told(during, "busy") | {"lookups_idle": len(after), "lookups_busy": len(during)}
 
 
-def told(found: Sequence[float], prefix: str) -> dict[str, float]:
-    """Percentiles in ms, named."""
-    return {f"{prefix}_{name}": round(percentile(found, share), 3) for name, share in (("p50", 0.5), ("p99", 0.99))}
+def told(found: Sequence[float], prefix: str) -> dict[str, float | None]:
+    """Percentiles in ms, named; None where there were no lookups."""
+    shares = {"p50": 0.5, "p99": 0.99}
+    return {
+        f"{prefix}_{name}": round(percentile(found, share), 3) if found else None for name, share in shares.items()
+    }
 
 
 def start(redis_url: str, seconds: float, seed: int) -> "subprocess.Popen[str]":
