@@ -7,14 +7,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparing import CONTESTANTS
 from benchmarks.cpu import machine, redis_version
 from benchmarks.loads import LOADS
 from benchmarks.results import RESULTS, table, write
-from benchmarks.run import Plan, check_agreement, measure_alert_latency, measure_loads, measure_lookups, measure_offline
-from benchmarks.throughput import CONTESTANTS, Extent
+from benchmarks.run import (
+    Plan,
+    check_agreement,
+    measure_alert_latency,
+    measure_loads,
+    measure_lookups,
+    measure_offline,
+    measure_silence,
+)
+from benchmarks.throughput import Extent
 from ebb.services.embedded_redis import redis_server
 
-SECTIONS = ("throughput", "alerts", "lookups", "offline")
+SECTIONS = ("throughput", "alerts", "lookups", "silence", "offline")
 OFFLINE_EVENTS = 1_000_000
 QUICK = Extent(events=20_000, obvious_events=5_000, rounds=1, processes=(1,))
 
@@ -35,6 +44,9 @@ def main() -> None:
     if "lookups" in given.sections:
         _say("lookups")
         result["lookup_ms"] = measure_lookups(extent.events, 1, given.seed)
+    if "silence" in given.sections:
+        _say("a day of silence")
+        result["silence"] = measure_silence(20_000 if given.quick else given.silence_customers, given.seed)
     if "offline" in given.sections:
         _say("offline fold")
         result["offline_events_per_s"] = measure_offline(OFFLINE_EVENTS, given.seed)
@@ -59,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many")
     parser.add_argument("--processes", type=_numbers, default=[1, 2], help="numbers of processes to try, such as 1,2")
     parser.add_argument("--alert-seconds", type=float, default=30.0, help="how long events are sent at 2,000 a second")
+    parser.add_argument("--silence-customers", type=int, default=1_000_000, help="who are silent for a day")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a few events, to see that everything runs")
     parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="to write down")

@@ -148,13 +148,22 @@ class RunningEbb(Running):
 
 def stage_seconds(metrics_url: str) -> dict[str, float]:
     """Stage -> seconds so far, as a worker's metrics say; nothing before it serves them."""
+    return {sample.labels["stage"]: sample.value for sample in _metrics(metrics_url) if sample.name == STAGE_SECONDS}
+
+
+def metric_total(running: "RunningEbb", name: str) -> float:
+    """A metric summed over workers and labels."""
+    samples = (sample for worker in running.processes for sample in _metrics(worker.address))
+    return float(sum(sample.value for sample in samples if sample.name == name))
+
+
+def _metrics(url: str) -> list[Any]:
     try:
-        with urlopen(metrics_url, timeout=5) as answer:
+        with urlopen(url, timeout=5) as answer:
             text = answer.read().decode()
     except OSError:
-        return {}
-    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-    return {sample.labels["stage"]: sample.value for sample in samples if sample.name == STAGE_SECONDS}
+        return []
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 @dataclass(frozen=True)

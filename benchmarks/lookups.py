@@ -53,9 +53,7 @@ def measure(ebb: RunningEbb, records: int, seed: int) -> dict[str, Any]:
 def told(found: Sequence[float], prefix: str) -> dict[str, float | None]:
     """Percentiles in ms, named; None where there were no lookups."""
     shares = {"p50": 0.5, "p99": 0.99}
-    return {
-        f"{prefix}_{name}": round(percentile(found, share), 3) if found else None for name, share in shares.items()
-    }
+    return {f"{prefix}_{name}": round(percentile(found, share), 3) if found else None for name, share in shares.items()}
 
 
 def start(redis_url: str, seconds: float, seed: int) -> "subprocess.Popen[str]":

@@ -8,12 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import alert_latency, lookups, offline_fold, stored_states, throughput
+from benchmarks import alert_latency, lookups, offline_fold, silence, stored_states, throughput
 from benchmarks.agreement import States, require_agreement
+from benchmarks.comparing import DECODE_LIMIT, EBB, OBVIOUS, QUIX, SMALL_EBB, small_summary, summary
 from benchmarks.contestants import Stand
 from benchmarks.kafka_log import fill, make_topics
 from benchmarks.loads import CUSTOMERS, records
-from benchmarks.throughput import DECODE_LIMIT, EBB, OBVIOUS, QUIX, SMALL_EBB, Extent, Say
+from benchmarks.throughput import Extent, Say
 from ebb.services.apache_kafka import ApacheKafka
 
 AGREEMENT_EVENTS, AGREEMENT_CUSTOMERS = 20_000, 2_000
@@ -82,8 +83,8 @@ def measure_loads(plan: Plan, say: Say) -> dict[str, Any]:
             fill(filled.kafka.address, log)
             del log
             found = throughput.measure(filled, plan.contestants, plan.extent, customers, say)
-        told[load] = throughput.summary(found, plan.contestants) | {"customers": customers}
-        small[load] = throughput.small_summary(found, plan.contestants)
+        told[load] = summary(found, plan.contestants) | {"customers": customers}
+        small[load] = small_summary(found, plan.contestants)
     return told | {"small": small}
 
 
@@ -105,3 +106,9 @@ def measure_lookups(events: int, processes: int, seed: int) -> dict[str, Any]:
 def measure_offline(events: int, seed: int) -> int:
     """Events folded a second by one core."""
     return offline_fold.events_per_s(events, seed)
+
+
+def measure_silence(customers: int, seed: int) -> dict[str, Any]:
+    """What a day without events costs."""
+    with stand() as empty:
+        return silence.measure(empty, customers, seed)
