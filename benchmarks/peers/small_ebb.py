@@ -5,7 +5,7 @@ version and writes states and positions together, where the peers promise at lea
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -92,19 +92,17 @@ def _minor(event: SmallEvent) -> int:
 class SmallLane:
     """One partition: queue, read, fold, commit; one chunk in flight."""
 
-    def __init__(self, partition: int, url: str) -> None:
-        self.partition, self.done, self.position = partition, 0, 0
+    def __init__(self, partition: int, url: str, count: Callable[[int], None]) -> None:
+        self.partition, self.queued, self._count = partition, 0, count
         self._connection = PinnedConnection(url, f"small:{partition}")
         self._head = b"small-partition:{%d}" % partition
         self._queue: asyncio.Queue[Sequence[Any]] = asyncio.Queue()
-        self.queued = 0
 
     async def resume_offset(self) -> int:
         """Where Redis is."""
         number = await self._connection.open()
         stored = (await self._connection.exchange([(b"HGET", self._head, b"position")], number))[0]
-        self.position = int(stored or 0)
-        return self.position
+        return int(stored or 0)
 
     def put(self, records: Sequence[Any]) -> None:
         """Queue what was fetched."""
@@ -122,16 +120,27 @@ class SmallLane:
                 await release(self.partition)
 
     async def _apply(self, records: Sequence[Any]) -> None:
+        """One chunk. What another process has applied in between, before a rebalance, is passed over."""
+        while records:
+            number = await self._connection.open()
+            _, stored = await self._connection.exchange(
+                [(b"WATCH", self._head), (b"HGET", self._head, b"position")], number
+            )
+            position = int(stored or 0)
+            if position < records[0].offset:
+                raise RuntimeError(f"partition {self.partition} is at {position}, before {records[0].offset}")
+            records = [record for record in records if record.offset >= position]
+            if records and await self._commit(records, number):
+                self._count(len(records))
+                return
+
+    async def _commit(self, records: Sequence[Any], number: int) -> bool:
+        """Read, fold and write; False when another was faster."""
         events = [_decode(record.value) for record in records]
         places: dict[str, int] = {}
         rows = [places.setdefault(event.customer_id, len(places)) for event in events]
         names = [record_key(self.partition, customer) for customer in places]
-        number = await self._connection.open()
-        _, position, stored = await self._connection.exchange(
-            [(b"WATCH", self._head), (b"HGET", self._head, b"position"), [b"MGET", *names]], number
-        )
-        if int(position or 0) != self.position:
-            raise RuntimeError(f"partition {self.partition} is at {position!r}, not at {self.position}")
+        [stored] = await self._connection.exchange([[b"MGET", *names]], number)
         packed = b"".join(value or bytes(RECORD.itemsize) for value in stored)
         states = np.frombuffer(bytearray(packed), RECORD)
         fold(states, rows, events)
@@ -139,10 +148,7 @@ class SmallLane:
         values = [part for at, name in enumerate(names) for part in (name, whole[at * size : (at + 1) * size])]
         after = records[-1].offset + 1
         commands = [(b"MULTI",), [b"MSET", *values], (b"HSET", self._head, b"position", b"%d" % after), (b"EXEC",)]
-        if (await self._connection.exchange(commands, number))[-1] is None:
-            raise RuntimeError(f"partition {self.partition} was written by another")
-        self.position = after
-        self.done += len(records)
+        return (await self._connection.exchange(commands, number))[-1] is not None
 
 
 class SmallProcess:
@@ -154,7 +160,8 @@ class SmallProcess:
         self._tasks: list[asyncio.Task[None]] = []
         self._held: set[int] = set()
         self.failure: BaseException | None = None
-        report(given.progress, lambda: sum(lane.done for lane in list(self._lanes.values())))
+        self._done = 0
+        report(given.progress, lambda: self._done)
         membership = Membership(given.group, (given.servers,), session_timeout_ms=10_000)
         self.app = chunk_app(
             Subscription(membership, (TOPIC,), self._assigned, self._deliver, self._revoked, self._stop), loop
@@ -162,12 +169,15 @@ class SmallProcess:
 
     async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         await self._stop()
-        self._lanes = {tp.partition: SmallLane(tp.partition, self._given.redis) for tp in assigned}
+        self._lanes = {tp.partition: SmallLane(tp.partition, self._given.redis, self._count) for tp in assigned}
         positions = {TP(TOPIC, p): await lane.resume_offset() for p, lane in self._lanes.items()}
         self._tasks = [asyncio.ensure_future(lane.run(self._release)) for lane in self._lanes.values()]
         for task in self._tasks:
             task.add_done_callback(self._ended)
         return positions
+
+    def _count(self, records: int) -> None:
+        self._done += records
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None and self.failure is None:
