@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.comparing import CONTESTANTS
 from benchmarks.cpu import machine, redis_version
 from benchmarks.loads import LOADS
+from benchmarks.page import write_page
 from benchmarks.results import RESULTS, table, write
 from benchmarks.run import (
     Plan,
@@ -54,6 +55,8 @@ def main() -> None:
     output = given.output or (RESULTS if complete else None)
     if output:
         write(result, output)
+    if output == RESULTS:
+        write_page(result)
     print(json.dumps(result, indent=2) if given.json else table(result))
     if not given.json:
         print(f"written to {output}" if output else "not everything was measured: nothing written (--output FILE)")

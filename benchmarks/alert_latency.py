@@ -15,7 +15,7 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.contestants import Stand
-from benchmarks.kafka_log import PARTITIONS, fill, new_group
+from benchmarks.kafka_log import PARTITIONS, QUIET, fill, new_group
 from benchmarks.loads import CUSTOMERS, DAY_MS, Record, written
 from benchmarks.steady import percentile
 from ebb.services.ebb_process import EbbProcess
@@ -128,7 +128,7 @@ def _live_events(
 
 def _send(servers: str, events: Sequence[tuple[float, str | None, Record]]) -> dict[str, float]:
     """Send each when it is due; customer -> monotonic time of sending what closes its alert, s."""
-    producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 0, "log_level": 2})
+    producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 0, **QUIET})
     producer.list_topics(PURCHASES)  # connected before the first event is due
     sent_s: dict[str, float] = {}
     began_s = time.monotonic()

@@ -14,12 +14,13 @@ from ebb.topic_admin import create_topics
 PARTITIONS = 4
 FLUSHED_WITHIN_S = 120
 POLL_EVERY = 1_000
+QUIET = {"log_level": 2}  # the client warns of a coordinator that has only just started, and of its own end
 
 
 def make_topics(servers: str) -> None:
     """Ebb's topics, and the one that peers read."""
     create_topics([servers], PARTITIONS)
-    admin = AdminClient({"bootstrap.servers": servers})
+    admin = AdminClient({"bootstrap.servers": servers} | QUIET)
     for made in admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values():
         made.result()
 
@@ -39,7 +40,7 @@ def fill(servers: str, records: Sequence[Record], *, for_peers: bool = True) -> 
             "batch.num.messages": 10_000,
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 2_000_000,
-            "log_level": 2,  # it warns of a coordinator that has only just started
+            **QUIET,
         }
     )
     ours = ((record.topic, record) for record in records)

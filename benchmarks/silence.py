@@ -16,7 +16,7 @@ import redis
 from confluent_kafka import Producer
 
 from benchmarks.contestants import RunningEbb, Stand, metric_total
-from benchmarks.kafka_log import PARTITIONS, fill
+from benchmarks.kafka_log import PARTITIONS, QUIET, fill
 from benchmarks.loads import DAY_MS, Record, customer_id, written
 from benchmarks.steady import percentile
 from schemas.partition import partition_of
@@ -66,7 +66,7 @@ class Probe:
     customers: int
 
     def __post_init__(self) -> None:
-        self._producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 2})
+        self._producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", **QUIET})
         self._redis = redis.Redis.from_url(self.redis_url)
         self._random = np.random.default_rng(0)
 
