@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,47 +20,60 @@ from benchmarks.run import (
     measure_loads,
     measure_lookups,
     measure_offline,
+    measure_profiles,
     measure_silence,
 )
 from benchmarks.throughput import Extent
 from ebb.services.embedded_redis import redis_server
 
-SECTIONS = ("throughput", "alerts", "lookups", "silence", "offline")
 OFFLINE_EVENTS = 1_000_000
 QUICK = Extent(events=20_000, obvious_events=5_000, rounds=1, processes=(1,))
+QUICK_ALERT_SECONDS, QUICK_SILENCE_CUSTOMERS = 2.0, 20_000
+SECTIONS = ("throughput", "alerts", "lookups", "silence", "offline", "profiles")
+SHAPE = (*LOADS, "alert_latency_ms", "lookup_ms", "silence", "offline_events_per_s", "small")
+"""What a result has, null where it was not measured."""
 
 
 def main() -> None:
     """Measure, print, write."""
     given = _arguments()
-    extent = QUICK if given.quick else Extent(given.events, given.obvious_events, given.rounds, given.processes)
-    plan = Plan(given.loads, given.only, extent, given.seed)
-    result: dict[str, Any] = {"date": given.date, "seed": given.seed, "events": extent.events}
-    result["machine"] = machine() | {"redis": redis_version(redis_server())}
-    if "throughput" in given.sections:
-        result["agreed_customers"] = check_agreement(plan, _say)
-        result |= measure_loads(plan, _say)
-    if "alerts" in given.sections:
-        _say("alert latency")
-        result["alert_latency_ms"] = measure_alert_latency(2.0 if given.quick else given.alert_seconds, 1, given.seed)
-    if "lookups" in given.sections:
-        _say("lookups")
-        result["lookup_ms"] = measure_lookups(extent.events, 1, given.seed)
-    if "silence" in given.sections:
-        _say("a day of silence")
-        result["silence"] = measure_silence(20_000 if given.quick else given.silence_customers, given.seed)
-    if "offline" in given.sections:
-        _say("offline fold")
-        result["offline_events_per_s"] = measure_offline(OFFLINE_EVENTS, given.seed)
-    complete = set(given.sections) == set(SECTIONS) and set(given.only) == set(CONTESTANTS) and not given.quick
-    output = given.output or (RESULTS if complete else None)
+    if given.quick:
+        given.alert_seconds, given.silence_customers = QUICK_ALERT_SECONDS, QUICK_SILENCE_CUSTOMERS
+    result, shown = _measured(given)
+    output = given.output or (RESULTS if _is_complete(given) else None)
     if output:
-        write(result, output)
+        write(result, shown, output)
     if output == RESULTS:
         write_page(result)
     print(json.dumps(result, indent=2) if given.json else table(result))
     if not given.json:
-        print(f"written to {output}" if output else "not everything was measured: nothing written (--output FILE)")
+        print(f"written to {output}" if output else "a part, or a few events: nothing written (--output FILE)")
+
+
+def _measured(given: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """The result, and profiles by contestant."""
+    extent = QUICK if given.quick else Extent(given.events, given.obvious_events, given.rounds, given.processes)
+    plan, seed = Plan(given.loads, given.only, extent, given.seed), given.seed
+    measures: dict[str, Callable[[], dict[str, Any]]] = {
+        "throughput": lambda: {"agreed_customers": check_agreement(plan, _say)} | measure_loads(plan, _say),
+        "alerts": lambda: {"alert_latency_ms": measure_alert_latency(given.alert_seconds, 1, seed)},
+        "lookups": lambda: {"lookup_ms": measure_lookups(extent.events, 1, seed)},
+        "silence": lambda: {"silence": measure_silence(given.silence_customers, seed)},
+        "offline": lambda: {"offline_events_per_s": measure_offline(OFFLINE_EVENTS, seed)},
+        "profiles": lambda: {"profiles": measure_profiles(extent.events, seed, _say)},
+    }
+    result: dict[str, Any] = dict.fromkeys(SHAPE)
+    result |= {"date": given.date, "seed": seed, "events": extent.events}
+    result["machine"] = machine() | {"redis": redis_version(redis_server())}
+    for section in given.sections:
+        _say(section)
+        result |= measures[section]()
+    return result, result.pop("profiles", {})
+
+
+def _is_complete(given: argparse.Namespace) -> bool:
+    chosen = ((given.sections, SECTIONS), (given.only, CONTESTANTS), (given.loads, LOADS))
+    return not given.quick and all(set(some) == set(everything) for some, everything in chosen)
 
 
 def _arguments() -> argparse.Namespace:

@@ -32,7 +32,7 @@ def with_figures(page: str, result: dict[str, Any]) -> str:
 
 def figures(result: dict[str, Any]) -> str:
     """A result in Markdown."""
-    loads = [load for load in LOADS if load in result]
+    loads = [load for load in LOADS if result.get(load)]
     parts = [_machine(result), _rates(result, loads), _small(result, loads), _costs(result, loads), _others(result)]
     return "\n\n".join(part for part in parts if part)
 
@@ -41,7 +41,7 @@ def _machine(result: dict[str, Any]) -> str:
     machine = result["machine"]
     return (
         f"{result['date']}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']} GB, "
-        f"Python {machine['python']}, Redis {machine['redis']}, seed {result['seed']}, {result['events']:,} events each."
+        f"Python {machine['python']}, Redis {machine['redis']}, seed {result['seed']}, {result['events']:,} events."
     )
 
 

@@ -1,6 +1,7 @@
 """The result as a file and as a table."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ LATENCIES = {
 }
 
 
-def write(result: dict[str, Any], path: Path) -> None:
-    """Put a result down."""
+def write(result: dict[str, Any], profiles: Mapping[str, str], path: Path) -> None:
+    """Put a result down, and profiles beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for name, shown in profiles.items():
+        (path.parent / f"profile-{name}.txt").write_text(shown + "\n")
     path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def table(result: dict[str, Any]) -> str:
     """A result for people."""
     lines: list[str] = []
-    for load in (name for name in LOADS if name in result):
+    for load in (name for name in LOADS if result.get(name)):
         lines += [*_load(load, result[load]), *_small((result.get("small") or {}).get(load))]
     lines += [_named(words, result[key]) for key, words in LATENCIES.items() if result.get(key)]
     if result.get("offline_events_per_s"):

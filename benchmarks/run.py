@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import alert_latency, lookups, offline_fold, silence, stored_states, throughput
+from benchmarks import alert_latency, lookups, offline_fold, profiles, silence, stored_states, throughput
 from benchmarks.agreement import States, require_agreement
 from benchmarks.comparing import DECODE_LIMIT, EBB, OBVIOUS, QUIX, SMALL_EBB, small_summary, summary
 from benchmarks.contestants import Stand
@@ -112,3 +112,19 @@ def measure_silence(customers: int, seed: int) -> dict[str, Any]:
     """What a day without events costs."""
     with stand() as empty:
         return silence.measure(empty, customers, seed)
+
+
+def measure_profiles(events: int, seed: int, say: Say) -> dict[str, str]:
+    """Where the time of one process of Ebb and of Quix Streams goes on the uniform load, as tables."""
+    log = records("uniform", events, seed, now_ms())
+    found: dict[str, str] = {}
+    with stand() as filled:
+        fill(filled.kafka.address, log)
+        del log
+        for name in (EBB, QUIX):
+            with filled.start(name, 1) as running:
+                try:
+                    found[name] = profiles.profile(running, events)
+                except profiles.CannotProfileError as reason:
+                    say(f"no profile of {name}: {reason}")
+    return found
