@@ -21,7 +21,7 @@ class CannotProfileError(Exception):
 
 
 def profile(running: Running, events: int) -> str:
-    """A table of the functions a process is in while it works off the log, threads that hold the GIL alone: those that compute.
+    """A table of the functions a process is in while it works off the log; waiting threads are left out (--gil).
 
     Raises:
         CannotProfileError: py-spy may not look into the process; the message says why.
