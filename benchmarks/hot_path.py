@@ -78,6 +78,9 @@ async def _measured(
     if profile:
         profile.disable()
     elapsed = time.process_time() - began
+    left = len(log) - sum(position.next_offset for position in world.stored.head.positions.values())
+    if left:
+        raise RuntimeError(f"{left:,} of {len(log):,} records were not applied: the clock held them back")
     _print(arguments, elapsed, spent, before, len(world.outbox.messages) - messages)
 
 
