@@ -6,7 +6,7 @@ UV := uv==0.13.8
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock schemas settings-page clean
+.PHONY: help demo test bench lint format lock schemas settings-page clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,12 +17,15 @@ demo: $(READY) ## the main job on a real history, with an embedded broker and Re
 test: $(READY) ## everything this machine can test, with a reason for each test it cannot
 	$(RUN)/python -m pytest
 
+bench: $(VENV)/.bench ## Ebb beside others on this machine, half an hour; BENCH="--quick" and other options pass through
+	$(RUN)/python -m benchmarks $(BENCH)
+
 lint: $(READY) ## style, types and rings
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	@! grep -n "://" requirements.lock || { echo "requirements.lock names a host: run make lock"; exit 1; }
+	@! grep -n "://" requirements.lock requirements-bench.lock || { echo "a lock names a host: run make lock"; exit 1; }
 
 format: $(READY) ## bring all Python files into form
 	$(RUN)/ruff check --fix --exit-zero .
@@ -34,12 +37,15 @@ schemas: $(READY) ## write the JSON Schema files from the event types
 settings-page: $(READY) ## write docs/settings.md from the settings
 	$(RUN)/python -m stream.settings.page
 
-lock: $(READY) ## write requirements.lock from pyproject.toml
+lock: $(READY) ## write both lock files from pyproject.toml
 	$(RUN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check "$(UV)"
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --extra embedded --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-cache \
 		--upgrade --fork-strategy fewest --output-file requirements.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --extra bench --constraints requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-cache \
+		--fork-strategy fewest --output-file requirements-bench.lock
 
 clean: ## remove .venv and everything that was built or cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache deploy/kafka-test/libs deploy/kafka-test/.m2
@@ -58,4 +64,8 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN)/python -c '$(CAN_DO)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock $(READY)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-bench.lock
 	@touch $@

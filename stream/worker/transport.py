@@ -146,11 +146,12 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
 
     def is_read_to_end(self, tp: TP, next_offset: int) -> bool:
         """Whether nothing readable lies at or after `next_offset`, as far as Kafka has said within the last seconds."""
-        seen = self._read_to.get(tp)
+        seen, delivered = self._read_to.get(tp), self._next_offset.get(tp)
         return (
             seen is not None
+            and delivered is not None  # after a rebalance, lanes run while their partitions are sought one by one
             and seen.position >= seen.end
-            and next_offset >= self._next_offset[tp]
+            and next_offset >= delivered
             and now_ms() - seen.heard_ms <= HEARD_WITHIN_MS
         )
 

@@ -159,3 +159,14 @@ class TestReadToTheEnd:
         await self.fetch(consumer, 10, 10, now_ms())
         await consumer.seek_to(HERE, 5)
         assert not consumer.is_read_to_end(HERE, 5)
+
+    async def test_a_partition_that_is_still_to_be_sought_is_not_read_to_its_end(self, consumer: ChunkConsumer) -> None:
+        known: list[bool] = []
+
+        async def seek_while_a_fetch_ends(*_: Any) -> None:
+            consumer._read_to = {THERE: ReadTo(20, 20, now_ms())}
+            known.append(consumer.is_read_to_end(THERE, 20))
+
+        consumer._thread.seek_in_thread = seek_while_a_fetch_ends
+        await consumer.perform_seek()
+        assert not known[0]

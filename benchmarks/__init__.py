@@ -1,0 +1,1 @@
+"""How fast Ebb is, beside others, on the same records and the same broker (README.md)."""

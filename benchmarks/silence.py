@@ -1,0 +1,112 @@
+"""A day of silence of a million customers: what it costs to notice what nobody says.
+
+The log holds purchases of two years, in random order, and ends a day ago: events of some customers carry the time on
+through the week before, so that customers were decided at all hours of it, as in a shop that has run for long. When a
+worker has read everything, nothing has happened for a day: it fires what came due. Meanwhile single live events are
+sent, to see how long each waits.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import redis
+from confluent_kafka import Producer
+
+from benchmarks.contestants import RunningEbb, Stand, metric_total
+from benchmarks.kafka_log import PARTITIONS, QUIET, fill
+from benchmarks.loads import DAY_MS, Record, customer_id, written
+from benchmarks.steady import percentile
+from schemas.partition import partition_of
+from stream.redis_store import keys
+from stream.redis_store.inspection import stream_times
+
+BATCH = 100_000
+HISTORY_DAYS, WEEK_DAYS, SILENT_DAYS = 730, 7, 1
+BOUGHT_TWICE_SHARE = 0.6
+RECENT_EVERY = 100  # one event in so many is of the moment it is sent; three in a thousand carry the time on
+DRAINED_WITHIN_S = 600.0
+NO_SWEEP = "no sweep to measure yet: a new model is taken up as customers are decided"
+
+
+def measure(stand: Stand, customers: int, seed: int) -> dict[str, Any]:
+    """CPU seconds of the worker for what came due, and what live events waited, ms."""
+    filled = 0
+    for records in history(customers, int(time.time() * 1000), seed):
+        fill(stand.kafka.address, records, for_peers=False)
+        filled += len(records)
+    with stand.ebb(1) as ebb:
+        ebb.work_off(filled, patience_s=1_800)
+        return _drain(ebb, customers) | {"customers": customers, "sweep_s": None, "sweep_why": NO_SWEEP}
+
+
+def history(customers: int, now_ms: int, seed: int) -> Iterator[list[Record]]:
+    """Every customer's purchases, batch by batch."""
+    random = np.random.default_rng([seed, 4])
+    ids = random.permutation(customers)
+    for start in range(0, customers, BATCH):
+        chosen = ids[start : start + BATCH]
+        who = np.concatenate([chosen, chosen[random.random(len(chosen)) < BOUGHT_TWICE_SHARE]])
+        random.shuffle(who)
+        part = (start + np.arange(len(who)) / len(who) * len(chosen)) / customers
+        moment_ms = now_ms - ((SILENT_DAYS + WEEK_DAYS * (1 - part)) * DAY_MS).astype(np.int64)
+        ago_ms = (random.random(len(who)) * HISTORY_DAYS * DAY_MS).astype(np.int64)
+        recent = np.arange(len(who)) % RECENT_EVERY == 0
+        yield written(who, moment_ms - np.where(recent, 0, ago_ms), random, purchase_share=1.0)
+
+
+@dataclass
+class Probe:
+    """Sends one live event at a time and waits until its partition has applied it."""
+
+    kafka: str
+    redis_url: str
+    customers: int
+
+    def __post_init__(self) -> None:
+        self._producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", **QUIET})
+        self._redis = redis.Redis.from_url(self.redis_url)
+        self._random = np.random.default_rng(0)
+
+    def waits_ms(self) -> float:
+        """How long one event waits to be applied."""
+        number = int(self._random.integers(0, self.customers))
+        [record] = written(np.array([number]), np.array([time.time_ns() // 1_000_000]), self._random, 0.0)
+        offsets: list[int] = []
+        began_s = time.monotonic()
+        self._producer.produce(
+            record.topic, record.value, record.key, on_delivery=lambda _, message: offsets.append(message.offset())
+        )
+        self._producer.flush(10)
+        key = keys.partition_head(partition_of(customer_id(number), PARTITIONS))
+        while self._applied(key, record.topic) <= offsets[0]:
+            time.sleep(0.001)
+        return (time.monotonic() - began_s) * 1000
+
+    def _applied(self, key: bytes, topic: str) -> int:
+        stored: Any = self._redis.hget(key.decode(), f"position:{topic}")
+        return int(stored.split(b'"next_offset":')[1].split(b",")[0]) if stored else 0
+
+
+def _drain(ebb: RunningEbb, customers: int) -> dict[str, Any]:
+    """From the moment the log is read until stream time is that of the wall."""
+    probe = Probe(ebb.kafka.address, ebb.redis.address, customers)
+    before, fired, began_s = ebb.spent(), metric_total(ebb, "ebb_deadlines_fired_total"), time.monotonic()
+    until_ms, waits_ms = time.time() * 1000, []
+    while min(stream_times(ebb.redis.address).values()) < until_ms:
+        waits_ms.append(probe.waits_ms())
+        if time.monotonic() - began_s > DRAINED_WITHIN_S:
+            raise RuntimeError(f"a day of silence is not worked off after {DRAINED_WITHIN_S:.0f} s")
+    after, elapsed_s = ebb.spent(), time.monotonic() - began_s
+    fired = metric_total(ebb, "ebb_deadlines_fired_total") - fired
+    idle_ms = [probe.waits_ms() for _ in range(200)]
+    return {
+        "recheck_s": round(after["worker"] - before["worker"], 2),
+        "redis_s": round(after["redis"] - before["redis"], 2),
+        "elapsed_s": round(elapsed_s, 2),
+        "deadlines": int(fired),
+        "live_event_p99_ms": round(percentile(waits_ms, 0.99), 1),
+        "live_event_idle_p99_ms": round(percentile(idle_ms, 0.99), 1),
+    }
