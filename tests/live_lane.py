@@ -77,19 +77,19 @@ class LiveLane:
     limits: LaneLimits = LIMITS
     due_at_once: int = 5_000
     wall_ms: int = BEGIN_MS
+    partition: int = 0
+    partitions: int = 1
     models: Pinned = field(default_factory=Pinned)
     held: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
-        self.outbox = Outbox()
-        store = memory.partition(0)
+        self.outbox, store = Outbox(), memory.partition(0)
         self.inbox = Inbox(
             dict.fromkeys(EVENT_TOPICS, 0), lambda topic, value, time_ms: decode(topic, value, time_ms, RULES)
         )
-        self.applying = Applying(
-            0, "us", store, self.outbox, Assembly(0, 1, Rules(), lockstep=False), self.due_at_once, {}
-        )
+        assembly = Assembly(self.partition, self.partitions, Rules(), lockstep=False)
+        self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
         timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
         self.lane = Lane(0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits)
 
@@ -149,9 +149,9 @@ def _id_of(message: Outgoing) -> str:
     return str(msgspec.json.decode(message.value or b"")["message_id"])
 
 
-async def recomputed(journal: Iterable[bytes], logs: Logs, due_at_once: int = 5_000) -> LiveLane:
+async def recomputed(journal: Iterable[bytes], logs: Logs, **lane_options: Any) -> LiveLane:
     """A lane's outputs from the logs and its journal alone: no wall, no fetches, no queues."""
-    lane = await LiveLane(logs, due_at_once=due_at_once).claim()
+    lane = await LiveLane(logs, **lane_options).claim()
     lane.applying.may_lag = True  # a commit that did not make room for all deadlines says so by its stream time
     for packed in journal:
         entry = msgspec.json.decode(packed)

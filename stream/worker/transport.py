@@ -56,20 +56,26 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         """Fetch once and yield what came, a message per partition.
 
         What was asked for before a seek does not follow the position after it: it is dropped, and the seek repeated.
+        Positions move before anything is yielded: a partition that comes later is not read to its end meanwhile.
         """
         seeks_before = self._seeks.copy()
         fetched, _ = await self._wait_next_records(timeout)
         self._read_to = dict(self._thread.read_to)
         for tp in [tp for tp in self._next_offset if self._seeks[tp] != seeks_before[tp]]:
             self._read_to.pop(tp, None)
-        for aiokafka_tp, records in (fetched or {}).items():
-            tp = TP(*aiokafka_tp)
+        came = {TP(*tp): records for tp, records in (fetched or {}).items()}
+        chunks = {
+            tp: self._to_chunk(tp, records)
+            for tp, records in came.items()
+            if records and tp in self._next_offset and self._seeks[tp] == seeks_before[tp]
+        }
+        for tp in came:
             if not self.flow_active or self.should_stop:
                 return  # after a rebalance every partition is sought again
             if self._seeks[tp] != seeks_before[tp]:
                 await self.seek_to(tp, self._next_offset[tp])
-            elif records and tp in self._next_offset:
-                yield tp, self._to_chunk(tp, records)
+            elif tp in chunks:
+                yield tp, chunks[tp]
 
     def _to_chunk(self, tp: TP, records: Sequence[Any]) -> ConsumerMessage:
         chunk = Fetched(tp, self._next_offset[tp], records)

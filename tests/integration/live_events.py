@@ -1,10 +1,15 @@
 """Events of now, and customers who live where a test wants them."""
 
+import asyncio
 import time
 from typing import Any
 
 from schemas.partition import partition_of
-from tests.integration.processes import PARTITIONS
+from stream.redis_store.registry import RedisModelStore
+from stream.scoring.documents import encode
+from stream.signing import Keyring, seal
+from tests.integration.processes import MODEL_KEYS, PARTITIONS
+from tests.world import silence_document
 
 DAY_MS = 86_400_000
 
@@ -23,3 +28,15 @@ def customers_of(partition: int, count: int, name: str) -> list[str]:
     """Customers who live in one partition."""
     ids = (f"{name}-{number}" for number in range(1_000))
     return [customer for customer in ids if partition_of(customer, PARTITIONS) == partition][:count]
+
+
+def publish_silence_model(redis_url: str) -> None:
+    """What a learner would publish."""
+
+    async def publish() -> None:
+        store = RedisModelStore(redis_url)
+        sealed = seal(encode(silence_document()), Keyring.from_text(MODEL_KEYS))
+        await store.publish("churn_30d", "v1", sealed, 0)
+        await store.close()
+
+    asyncio.run(publish())

@@ -19,13 +19,9 @@ from schemas.partition import partition_of
 from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PURCHASES
 from stream.redis_store import keys
 from stream.redis_store.inspection import shop_totals, stream_times
-from stream.redis_store.registry import RedisModelStore
 from stream.scoring.deadlines import SHORTEST_SEARCH_MS
-from stream.scoring.documents import encode
-from stream.signing import Keyring, seal
-from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
-from tests.integration.processes import MODEL_KEYS, PARTITIONS, Deployment, deployed, eventually, without_topics
-from tests.world import silence_document
+from tests.integration.live_events import DAY_MS, customers_of, now_ms, publish_silence_model, purchase
+from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, without_topics
 
 OPENS_AFTER_DAYS = math.expm1(2.0 + math.log(4.0) / 1.5)
 """Silence at which the silence model of tests.world says four in five: 17.6 days."""
@@ -40,18 +36,6 @@ SILENT, SILENT_FOR_MS = "silent", round(OPENS_AFTER_DAYS * DAY_MS) - 1_000
 def view_of(client: redis.Redis, customer: str) -> dict[str, Any] | None:
     found = client.get(keys.view(partition_of(customer, PARTITIONS), customer))
     return msgspec.json.decode(found) if found else None
-
-
-def publish_silence_model(redis_url: str) -> None:
-    """What a learner would publish."""
-
-    async def publish() -> None:
-        store = RedisModelStore(redis_url)
-        sealed = seal(encode(silence_document()), Keyring.from_text(MODEL_KEYS))
-        await store.publish("churn_30d", "v1", sealed, 0)
-        await store.close()
-
-    asyncio.run(publish())
 
 
 @pytest.fixture(scope="module", params=["apache", "embedded"])

@@ -87,7 +87,7 @@ def test_labels_and_alerts_of_a_run_with_one_topic_held_back_equal_those_of_the_
     for held_back in EVENT_TOPICS:
         others = [topic for topic in EVENT_TOPICS if topic != held_back]
         fetches = [(topic, 10**6) for topic in others] + [(held_back, 7)] * 150
-        late = run(lived(logs, fetches, 50, 5_000))
+        late = run(lived(logs, fetches, 7, 2))
         assert [m for m in late.outgoing() if m.topic in (LABELS, CHURN_ALERTS)] == [
             m for m in aligned.outgoing() if m.topic in (LABELS, CHURN_ALERTS)
         ]
@@ -118,7 +118,7 @@ def test_outputs_equal_the_recomputation_from_logs_and_journal(
         return await lane.finish(max(lane.wall_ms, END_MS))
 
     lived_through = run(live())
-    again = run(recomputed(lived_through.stored.journal, whole, due_at_once))
+    again = run(recomputed(lived_through.stored.journal, whole, due_at_once=due_at_once))
     for name in STORED:
         assert getattr(again.stored, name) == getattr(lived_through.stored, name), name
     assert ids(again.outgoing()) == ids(lived_through.outgoing())

@@ -107,6 +107,19 @@ async def test_a_seek_between_two_chunks_of_a_fetch_drops_the_second(consumer: C
     assert yielded == [HERE]
 
 
+async def test_a_partition_whose_chunk_comes_second_is_not_read_to_its_end_while_the_first_is_handed_on(
+    consumer: ChunkConsumer,
+) -> None:
+    heard_ms = now_ms()
+    consumer._thread.read_to = {HERE: ReadTo(11, 11, heard_ms), THERE: ReadTo(21, 21, heard_ms)}
+    consumer._thread.fetches.append(lambda: {HERE: records(HERE, 10, 11), THERE: records(THERE, 20, 21)})
+    seen = [
+        (tp, consumer.is_read_to_end(HERE, 11), consumer.is_read_to_end(THERE, 20), consumer.is_read_to_end(THERE, 21))
+        async for tp, _ in consumer.getmany(1.0)
+    ]
+    assert seen == [(HERE, True, False, True), (THERE, True, False, True)]
+
+
 async def test_no_message_is_dropped_by_faust_for_coming_again(consumer: ChunkConsumer) -> None:
     consumer._read_offset[HERE] = 99
     assert consumer._read_offset[HERE] is None
