@@ -1,4 +1,4 @@
-"""The order in which records of several logs take effect while they are read: by their times, whoever was fetched first.
+"""The order in which records of several logs take effect: by their times, whatever was fetched first.
 
 Each log keeps its own order, so what comes next is the earliest of the heads. That is a function of the logs alone as
 long as nobody goes on while a log that has more to give has nothing queued.

@@ -44,6 +44,7 @@ class Reached:
     time_ms: IntArray
 
     def __getitem__(self, which: slice | NDArray[np.bool_]) -> "Reached":
+        """Some of them."""
         return Reached(self.number[which], self.customer[which], self.time_ms[which])
 
     def followed_by(self, others: "Reached") -> "Reached":

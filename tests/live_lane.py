@@ -12,7 +12,7 @@ from faust.types import TP
 from schemas.decode import decode
 from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
 from stream.chunk import Models, StreamTimes
-from stream.drafts import Outgoing, unpack_outgoing
+from stream.drafts import Outgoing
 from stream.memory_store import MemoryStore, StoredPartition
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly

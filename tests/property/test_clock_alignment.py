@@ -102,7 +102,7 @@ def test_labels_and_alerts_of_a_run_with_one_topic_held_back_equal_those_of_the_
 def test_outputs_equal_the_recomputation_from_logs_and_journal(
     history: list[tuple[str, bytes | None, int]], fetches: list[tuple[str, int]], pauses: list[int], due_at_once: int
 ) -> None:
-    """A shop that is live: logs grow while the wall goes on, ticks come between, and time lags behind a long silence."""
+    """A shop that is live: logs grow while the wall goes on, ticks come between, time lags behind a silence."""
     whole = logs_of(history)
 
     async def live() -> LiveLane:
