@@ -12,6 +12,7 @@ COMMANDS = {
     "worker": "ebb.cli.worker",
     "learner": "ebb.cli.learner",
     "replay": "ebb.cli.replay",
+    "clock": "ebb.cli.clock",
     "verify": "ebb.cli.verify",
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",

@@ -21,11 +21,20 @@ def prepare(settings: ProcessSettings) -> None:
         EbbError: Redis or Kafka is away, or is not what the settings say.
     """
     quiet_libraries()
-    wanted = Deployment(settings.partitions, settings.clock, LAYOUT, settings.vocabulary)
-    check_deployment(settings.redis_url, wanted)
+    agree(settings)
     created = create_topics(settings.kafka_servers, settings.partitions)
     if created:
         log.info("topics created", topics=created)
+
+
+def agree(settings: ProcessSettings) -> None:
+    """See that Redis is the one of this deployment.
+
+    Raises:
+        EbbError: Redis is away, or is not what the settings say.
+    """
+    wanted = Deployment(settings.partitions, settings.clock, LAYOUT, settings.vocabulary)
+    check_deployment(settings.redis_url, wanted)
 
 
 def serve_metrics(settings: ProcessSettings, port: int, registry: CollectorRegistry) -> None:

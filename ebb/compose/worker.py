@@ -4,7 +4,7 @@ import os
 import socket
 import uuid
 
-from ebb.compose.starting import prepare, serve_metrics
+from ebb.compose.starting import agree, prepare, serve_metrics
 from schemas.decode import DecodeRules
 from schemas.money import exponent_of
 from stream.actions.alerts import ChurnRule
@@ -63,6 +63,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         store_of=lambda partition: RedisPartitionStore(settings.redis_url, partition),
         models=RedisModelStore(settings.redis_url),
         keyring=Keyring.from_text(settings.model_keys),
+        check_deployment=lambda: agree(settings),
     )
 
 

@@ -10,7 +10,7 @@ from stream.errors import LayoutError, SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.ports import Deployment
 from stream.redis_store.client import address, explaining, sync_client
-from stream.redis_store.keys import META
+from stream.redis_store.keys import META, partition_head
 
 CLOCKS = ("replay", "live")
 
@@ -51,7 +51,9 @@ def stored_deployment(url: str) -> Deployment:
 
 
 def switch_clock(url: str, clock: str) -> None:
-    """Change the clock mode of a deployment whose workers are stopped, as the demo does once the history is applied.
+    """Change the clock mode of a deployment, and take every partition from whoever owns it, in one transaction.
+
+    A worker that still runs can commit nothing from then on; it reads the mode when it claims a partition again.
 
     Raises:
         SettingError: no such mode, or no deployment.
@@ -59,8 +61,13 @@ def switch_clock(url: str, clock: str) -> None:
     if clock not in CLOCKS:
         raise SettingError(f"EBB_CLOCK={clock!r} is no clock mode. Choose one of {', '.join(CLOCKS)}.")
     with explaining(url), sync_client(url) as client:
-        read_deployment(client, url)
-        client.hset(META, "clock", clock)
+        deployment = read_deployment(client, url)
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.hset(META, "clock", clock)
+            for partition in range(deployment.partitions):
+                pipeline.hincrby(partition_head(partition), "version", 1)
+                pipeline.hset(partition_head(partition), "owner", f"the switch to the {clock} clock")
+            pipeline.execute()
 
 
 def _deployment(fields: Any, url: str) -> Deployment:

@@ -28,6 +28,7 @@ class WorkerPlan:
         store_of: partition -> its store.
         models: where they are published.
         keyring: what they must be signed with.
+        check_deployment: asked at each claim; raises SettingError once the clock mode is not this process's any more.
     """
 
     membership: Membership
@@ -42,3 +43,4 @@ class WorkerPlan:
     store_of: Callable[[int], PartitionStore]
     models: ModelStore
     keyring: Keyring
+    check_deployment: Callable[[], None]
