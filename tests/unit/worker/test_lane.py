@@ -4,6 +4,7 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
@@ -16,8 +17,9 @@ from stream.worker.assembly import Assembly
 from stream.worker.lane import Lane
 from stream.worker.model_watch import MODEL_NAMES, ModelWatch
 from stream.worker.timing import LaneLimits, ReplayTiming
+from tests.live_lane import LiveLane, Logged, logs_of
 from tests.unit.worker.fetching import Consumer, clock, inbox, purchases
-from tests.world import BEGIN_MS, DAY_MS, KeptOutbox, Rules
+from tests.world import BEGIN_MS, DAY_MS, KeptOutbox, Rules, engagement, purchase
 
 
 class Outbox(KeptOutbox):
@@ -172,3 +174,43 @@ async def test_in_lockstep_the_next_day_waits_for_its_models() -> None:
     await running.until(lambda: running.position() == 1)
     running.task.cancel()
     await asyncio.gather(running.task, return_exceptions=True)
+
+
+async def test_on_the_live_clock_a_topic_that_leads_is_held_until_the_slow_one_has_come_near() -> None:
+    bought = [purchase("ada", day, event_id=f"p{day}") for day in (1, 2, 9)]
+    seen = [engagement("page_view", "ada", day, event_id=f"v{day}") for day in (1.5, 8.99, 10)]
+    written = [(PURCHASES, event) for event in bought] + [(ENGAGEMENT, event) for event in seen]
+    logs = logs_of((topic, msgspec.json.encode(event), BEGIN_MS + 20 * DAY_MS) for topic, event in written)
+    live = await LiveLane(logs, wall_ms=BEGIN_MS + 20 * DAY_MS).claim()
+    await live.fetch(PURCHASES)
+    await live.work()
+    assert (live.held, live.applying.applied) == ({PURCHASES}, {})
+    await live.fetch(ENGAGEMENT, 1)
+    await live.work()
+    assert (live.held, live.applying.applied) == ({PURCHASES}, {PURCHASES: 1, ENGAGEMENT: 1})
+    await live.fetch(ENGAGEMENT, 1)
+    await live.work()
+    assert (live.held, live.applying.applied) == (set(), {PURCHASES: 2, ENGAGEMENT: 2})
+    await live.fetch(ENGAGEMENT)
+    await live.work()
+    assert live.applying.applied == {PURCHASES: 3, ENGAGEMENT: 3}
+
+
+async def test_on_the_live_clock_a_long_silence_delays_no_event_of_now() -> None:
+    old = [(f"c{number}", day) for number in range(10) for day in (0.01 * number, 10 + 0.01 * number)]
+    events = [purchase(who, day, event_id=f"{who} {day}") for who, day in sorted(old, key=lambda item: item[1])]
+    logs = {**logs_of((PURCHASES, msgspec.json.encode(event), event["event_time_ms"]) for event in events)}
+    live = await LiveLane(logs, due_at_once=3, wall_ms=BEGIN_MS + 11 * DAY_MS).claim()
+    await live.fetch(PURCHASES)
+    await live.work()
+    live.wall_ms = now_ms = BEGIN_MS + 60 * DAY_MS
+    for number in range(3):
+        event = purchase(f"new-{number}", 60, event_id=f"new-{number}")
+        logs[PURCHASES].append(Logged(PURCHASES, len(events) + number, msgspec.json.encode(event), now_ms))
+    await live.fetch(PURCHASES)
+    assert await live.lane.step()
+    assert live.applying.applied == {PURCHASES: 23}, "in the first commit, though more deadlines wait than it fires"
+    assert live.applying.lags_at_ms < now_ms
+    await live.finish(now_ms)
+    kinds = [msgspec.json.decode(message.value)["type"] for message in live.outgoing()]
+    assert kinds.count("churn-alert.opened") == 10
