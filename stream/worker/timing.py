@@ -145,12 +145,14 @@ class LiveTiming:
         ]
 
     def leading(self, inbox: Inbox) -> Set[str]:
-        """Topics fetched further than `alignment_ms` ahead of the slowest that has more, and of what is applied."""
+        """Topics fetched further than `alignment_ms` ahead of the slowest that has more, and of what was taken.
+
+        So none of which everything is taken: no two topics wait for each other.
+        """
         growing = self._growing(inbox)
         slowest_ms = max(min((inbox.last_ms(topic) for topic in growing), default=0), self._taken_ms)
         until_ms = max(slowest_ms, self._clock.stream_time_ms) + self._limits.alignment_ms
-        ahead = (topic for topic in EVENT_TOPICS if inbox.queued_bytes(topic) and inbox.last_ms(topic) > until_ms)
-        return frozenset(ahead) if growing else frozenset()
+        return frozenset(topic for topic in EVENT_TOPICS if growing and inbox.last_ms(topic) > until_ms)
 
     def times(self, batch: Batch) -> StreamTimes:
         """A tick has the time of the wall. Records advance the clock as far as the slowest unread topic vouches."""
