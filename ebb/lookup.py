@@ -1,67 +1,19 @@
-"""Customers as Ebb sees them now: `from ebb import Lookup`."""
+"""Customers as Ebb sees them now: `from ebb import Lookup`, or `AsyncLookup` in programs of asyncio."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-import msgspec
-
-import stream.views
-from stream.customers.segments import SEGMENTS
-from stream.errors import EbbError, LayoutError, UnknownCustomerError
+from ebb import views
+from ebb.views import Page, SegmentSize, View, utc
 from stream.features.layout import LAYOUT
-from stream.redis_store.lookup import StoredViews
+from stream.redis_store.asking import Asking, AsyncAsking
+from stream.redis_store.lookup import StoredViews, stored_views
 from stream.settings.load import load_common_settings
 
+__all__ = ["AsyncLookup", "Lookup", "Page", "SegmentSize", "View", "utc"]
+
 PAGE_SIZE = 1000
-
-Item = TypeVar("Item")
-
-
-class View(stream.views.View, frozen=True):
-    """A customer as last decided: segment, scores, value at risk, alert, reasons, features.
-
-    `redis-cli GET` shows the same fields in JSON; docs/events.md describes them.
-    """
-
-    @property
-    def as_of(self) -> datetime:
-        """Stream time of the decision, UTC."""
-        return utc(self.as_of_ms)
-
-    @property
-    def valid_until(self) -> datetime:
-        """Until then nothing changes unless an event arrives or a new model is taken up, UTC."""
-        return utc(self.valid_until_ms)
-
-    def to_json(self) -> str:
-        """The view as it is stored."""
-        return msgspec.json.encode(self).decode()
-
-
-class Page(list[Item]):
-    """Some results, and the stream time they are from (UTC); `as_of` is None before the first event."""
-
-    def __init__(self, items: Iterable[Item], as_of: datetime | None) -> None:
-        super().__init__(items)
-        self.as_of = as_of
-
-
-@dataclass(frozen=True)
-class SegmentSize:
-    """A segment: how many customers, which share of all (0 to 1), and their mean value at risk in major units.
-
-    The mean is over `sampled` customers drawn at random: over all where `sampled` equals `customers`.
-    """
-
-    name: str
-    customers: int
-    share: float
-    mean_value_at_risk: float
-    sampled: int
 
 
 class Lookup:
@@ -71,13 +23,15 @@ class Lookup:
         url: of the deployment's Redis; EBB_REDIS_URL when absent.
 
     Raises:
-        StoreUnavailableError: Redis does not answer; every method may raise it too.
+        StoreUnavailableError: Redis does not answer within 5 s; every method may raise it too.
         SettingError: nothing has ever run on that Redis, or a setting is wrong.
         LayoutError: another version of Ebb wrote it.
     """
 
     def __init__(self, url: str | None = None) -> None:
-        self._views = StoredViews(url or load_common_settings().redis_url, LAYOUT)
+        url = url or load_common_settings().redis_url
+        self._asking = Asking(url)
+        self._views = self._asking.answer(stored_views(url, LAYOUT))
 
     def get(self, customer_id: str) -> View:
         """The customer's view, in one round trip.
@@ -85,51 +39,32 @@ class Lookup:
         Raises:
             UnknownCustomerError: none of its events has been applied.
         """
-        stored = self._views.get(customer_id) if _is_text(customer_id) else None
-        if stored is None:
-            raise UnknownCustomerError(
-                f"Customer {customer_id!r} is unknown: no event of this customer has been applied. "
-                "Check the id; events of the last seconds may still be on their way."
-            )
-        return _decoded(stored)
+        return self._asking.answer(views.customer(self._views, customer_id))
 
     def get_many(self, customer_ids: Iterable[str]) -> dict[str, View]:
         """Customer id -> view, in the order given and in one round trip. Unknown customers are absent."""
-        wanted = list(filter(_is_text, dict.fromkeys(customer_ids)))
-        found = zip(wanted, self._views.get_many(wanted), strict=True)
-        return {customer: _decoded(stored) for customer, stored in found if stored is not None}
+        return self._asking.answer(views.customers(self._views, customer_ids))
 
     def members(self, segment: str, page_size: int = PAGE_SIZE) -> Iterator[Page[str]]:
         """The ids of a segment's customers, page by page.
 
         Who is in the segment all the while is returned once; who enters or leaves meanwhile may be there or not.
         """
-        if segment not in SEGMENTS:
-            raise EbbError(f"There is no segment {segment!r}. Choose one of {', '.join(SEGMENTS)}.")
-        for customers, time_ms in self._views.members(segment, page_size):
-            yield Page(customers, _as_of(time_ms))
+        walk = views.members(self._views, segment, page_size)
+        while (page := self._asking.answer(views.next_page(walk))) is not None:
+            yield page
 
     def at_risk(self, n: int = 10) -> Page[View]:
         """The `n` customers with the most value at risk, most first."""
-        time_ms = self._views.stream_time_ms()
-        views = self.get_many(self._views.riskiest(n)).values()
-        ranked = sorted(views, key=lambda view: (-Decimal(view.value_at_risk or 0), view.customer_id))
-        return Page(ranked[:n], _as_of(time_ms))
+        return self._asking.answer(views.most_at_risk(self._views, n))
 
     def segments(self) -> Page[SegmentSize]:
         """All segments with their sizes, in two round trips however many customers there are."""
-        time_ms = self._views.stream_time_ms()
-        counts = self._views.segments()
-        everybody = max(1, sum(count.customers for count in counts.values()))
-        sizes = (
-            SegmentSize(name, count.customers, count.customers / everybody, count.mean_value_at_risk, count.sampled)
-            for name, count in counts.items()
-        )
-        return Page(sizes, _as_of(time_ms))
+        return self._asking.answer(views.segment_sizes(self._views))
 
     def close(self) -> None:
         """Release the connections."""
-        self._views.close()
+        self._asking.close()
 
     def __enter__(self) -> Self:
         """`with Lookup() as lookup:` closes it at the end."""
@@ -142,31 +77,63 @@ class Lookup:
         self.close()
 
 
-_decoder = msgspec.json.Decoder(View)
+class AsyncLookup:
+    """`Lookup` for asyncio. Holds a pool of connections; the tasks of one event loop may share it.
 
+    The errors of `Lookup` come from `async with`, or from the first method without it.
 
-def utc(time_ms: int) -> datetime:
-    """A time in ms since 1970 as a datetime in UTC.
-
-    >>> utc(1_291_924_860_000).isoformat()
-    '2010-12-09T20:01:00+00:00'
+    Args:
+        url: of the deployment's Redis; EBB_REDIS_URL when absent.
     """
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
 
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url or load_common_settings().redis_url
+        self._asking = AsyncAsking(self._url)
+        self._views: StoredViews | None = None
 
-def _is_text(customer_id: str) -> bool:
-    """Whether it is Unicode: what a shell hands over may be other bytes, and no customer is called so."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in customer_id)
+    async def get(self, customer_id: str) -> View:
+        """As `Lookup.get`."""
+        return await self._asking.answer(views.customer(await self._checked(), customer_id))
 
+    async def get_many(self, customer_ids: Iterable[str]) -> dict[str, View]:
+        """As `Lookup.get_many`."""
+        return await self._asking.answer(views.customers(await self._checked(), customer_ids))
 
-def _as_of(time_ms: int) -> datetime | None:
-    return utc(time_ms) if time_ms else None
+    async def members(self, segment: str, page_size: int = PAGE_SIZE) -> AsyncIterator[Page[str]]:
+        """As `Lookup.members`: `async for page in lookup.members("Champions")`."""
+        walk = views.members(await self._checked(), segment, page_size)
+        while (page := await self._asking.answer(views.next_page(walk))) is not None:
+            yield page
 
+    async def at_risk(self, n: int = 10) -> Page[View]:
+        """As `Lookup.at_risk`."""
+        return await self._asking.answer(views.most_at_risk(await self._checked(), n))
 
-def _decoded(stored: bytes) -> View:
-    try:
-        return _decoder.decode(stored)
-    except msgspec.DecodeError as error:
-        raise LayoutError(
-            f"A stored view cannot be read ({error}): another version of Ebb wrote it. Use that version, or replay."
-        ) from error
+    async def segments(self) -> Page[SegmentSize]:
+        """As `Lookup.segments`."""
+        return await self._asking.answer(views.segment_sizes(await self._checked()))
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._asking.close()
+
+    async def __aenter__(self) -> Self:
+        """`async with AsyncLookup() as lookup:` checks the deployment and closes it at the end."""
+        try:
+            await self._checked()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def _checked(self) -> StoredViews:
+        """The deployment, asked for once."""
+        if self._views is None:
+            self._views = await self._asking.answer(stored_views(self._url, LAYOUT))
+        return self._views

@@ -17,6 +17,7 @@ COMMANDS = {
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",
     "at-risk": "ebb.cli.lookup",
+    "alerts": "ebb.cli.alerts",
 }
 """Command -> the module that holds it, under its name with underscores. Modules load when their command is called."""
 

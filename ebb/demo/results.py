@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
 
 from ebb.cli.verify import parity_of
 from ebb.demo.figures import AlertFigures, alert_figures, changes_per_customer_year, purchases_by_customer
+from ebb.following import published
 from ebb.lookup import Lookup, Page, SegmentSize, View
-from offline.broker import broker_errors, end_offsets
 from offline.history import History
 from offline.verify import Parity
-from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, SegmentChanged
+from schemas.messages import ChurnAlertOpened, SegmentChanged
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import CHURN_30D
@@ -26,9 +24,6 @@ from stream.settings.common import CommonSettings
 from stream.signing import Keyring, open_sealed
 
 AT_RISK_SHOWN = 10
-
-_Message = ChurnAlertOpened | ChurnAlertClosed | SegmentChanged
-_decoder = msgspec.json.Decoder(_Message)
 
 
 @dataclass(frozen=True)
@@ -77,25 +72,6 @@ def gather(history: History, settings: CommonSettings, keyring: Keyring, elapsed
         parity=parity_of(history, settings),
         elapsed_s=elapsed_s,
     )
-
-
-def published(servers: list[str], topics: tuple[str, ...]) -> list[_Message]:
-    """All messages of some output topics, partition by partition."""
-    ends = {place: end for place, end in end_offsets(servers, topics).items() if end}
-    if not ends:
-        return []
-    with (
-        broker_errors(servers),
-        closing(KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)) as consumer,
-    ):
-        places = [TopicPartition(*place) for place in ends]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        messages: list[_Message] = []
-        while any(consumer.position(place) < ends[place.topic, place.partition] for place in places):
-            for records in consumer.poll(timeout_ms=500).values():
-                messages.extend(_decoder.decode(record.value) for record in records)
-    return messages
 
 
 async def _champion(redis_url: str, keyring: Keyring) -> OutcomeDocument | None:

@@ -87,7 +87,10 @@ def points_balance(n: Natural) -> Column:
 
 @column("code")
 def loyalty_tier_code(n: Natural) -> Column:
-    """Tier of the last loyalty change or of the profile, whichever is later and names one; 0 for none."""
+    """Tier of the last loyalty change or of the profile, whichever is later and names one; 0 for none.
+
+    Within one second the profile is the later one.
+    """
     changed, profile = n.stored("engagement", "changed_tier"), n.stored("engagement", "profile_tier")
     changed_later = last_ms_of(n, ENGAGEMENT_KINDS.index("loyalty_change")) > _profile_ms(n)
     return np.where((profile == 0) | (changed_later & (changed > 0)), changed, profile)

@@ -47,6 +47,14 @@ def async_client(url: str) -> redis.asyncio.Redis:
         )
 
 
+def async_reader(url: str) -> redis.asyncio.Redis:
+    """`sync_client` for tasks of one event loop: it may ask twice, since reading twice changes nothing."""
+    with _known_scheme():
+        return redis.asyncio.Redis.from_url(
+            url, protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), 1)
+        )
+
+
 def connection_arguments(url: str) -> dict[str, Any]:
     """What a URL says about host, port, database, credentials and encryption, for a single connection."""
     with _known_scheme():

@@ -31,7 +31,7 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
             pipeline.hsetnx(META, "layout", wanted.layout)
             pipeline.hsetnx(META, "vocabulary", msgspec.json.encode(wanted.vocabulary))
             pipeline.hgetall(META)
-            stored = _deployment(pipeline.execute()[-1], url)
+            stored = deployment_of(pipeline.execute()[-1], url)
     _compare(stored, wanted, url)
 
 
@@ -41,7 +41,7 @@ def read_deployment(client: redis.Redis, url: str) -> Deployment:
     Raises:
         SettingError: none; no worker has ever started on it.
     """
-    return _deployment(client.hgetall(META), url)
+    return deployment_of(client.hgetall(META), url)
 
 
 def stored_deployment(url: str) -> Deployment:
@@ -70,7 +70,12 @@ def switch_clock(url: str, clock: str) -> None:
             pipeline.execute()
 
 
-def _deployment(fields: Any, url: str) -> Deployment:
+def deployment_of(fields: Any, url: str) -> Deployment:
+    """The deployment that the fields of `meta` describe.
+
+    Raises:
+        SettingError: none; no worker has ever started on it.
+    """
     stored = {name.decode(): value.decode() for name, value in fields.items()}
     if not {"partitions", "clock", "layout"} <= stored.keys():
         raise SettingError(

@@ -1,14 +1,13 @@
-"""Reading views and indexes by partition, for anybody outside the worker. Nothing here writes, or decodes a view."""
+"""Questions about views and indexes, for anybody outside the worker. Nothing here does I/O or decodes a view."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.partition import partition_of
 from stream.customers.segments import SEGMENTS
 from stream.redis_store import keys
-from stream.redis_store.client import explaining, sync_client
-from stream.redis_store.deployment import other_layout, read_deployment
+from stream.redis_store.asking import Command, Question, RoundTrip
+from stream.redis_store.deployment import deployment_of, other_layout
 
 INDEX_LAGS_BY = 0.05  # the risk index is rewritten when a customer's value has moved by this share
 SAMPLED = 1000  # members asked for a segment's mean value at risk: about a millisecond of Redis a segment
@@ -23,109 +22,129 @@ class SegmentCount:
     mean_value_at_risk: float
 
 
-class StoredViews:
-    """Views as stored. Holds a pool of connections and may be shared by threads.
+def stored_views(url: str, layout: str) -> "Question[StoredViews]":
+    """What is asked before anything else: whose Redis this is.
 
-    Raises, in every method as well:
-        StoreUnavailableError: Redis does not answer.
+    Raises:
         SettingError: no deployment on this Redis.
         LayoutError: records of another layout than `layout`.
     """
+    [fields] = yield RoundTrip([("HGETALL", keys.META)])
+    deployment = deployment_of(fields, url)
+    if deployment.layout != layout:
+        raise other_layout(deployment.layout, layout, url)
+    return StoredViews(deployment.partitions)
 
-    def __init__(self, url: str, layout: str) -> None:
-        self._url = url
-        self._redis = sync_client(url)
-        with explaining(url):
-            deployment = read_deployment(self._redis, url)
-        if deployment.layout != layout:
-            raise other_layout(deployment.layout, layout, url)
-        self._partitions = deployment.partitions
 
-    def close(self) -> None:
-        """Release the connections."""
-        self._redis.close()
+class StoredViews:
+    """The questions about a deployment of so many partitions; each names its round trips."""
 
-    def get(self, customer: str) -> bytes | None:
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+
+    def get(self, customer: str) -> Question[bytes | None]:
         """A customer's view, in one round trip; None if nothing is stored."""
-        with explaining(self._url):
-            stored: Any = self._redis.get(keys.view(partition_of(customer, self._partitions), customer))
+        [stored] = yield RoundTrip([("GET", keys.view(partition_of(customer, self._partitions), customer))])
         return None if stored is None else bytes(stored)
 
-    def get_many(self, customers: Sequence[str]) -> list[bytes | None]:
+    def get_many(self, customers: Sequence[str]) -> Question[list[bytes | None]]:
         """Views in the order asked for, in one round trip: one MGET for each partition."""
+        views: list[bytes | None] = [None] * len(customers)
         rows_of: dict[int, list[int]] = {}
         for row, customer in enumerate(customers):
             rows_of.setdefault(partition_of(customer, self._partitions), []).append(row)
-        views: list[bytes | None] = [None] * len(customers)
-        with explaining(self._url), self._redis.pipeline(transaction=False) as pipeline:
-            for partition, rows in rows_of.items():
-                pipeline.mget([keys.view(partition, customers[row]) for row in rows])
-            for rows, found in zip(rows_of.values(), pipeline.execute(), strict=True):
-                for row, view in zip(rows, found, strict=True):
-                    views[row] = view
+        if not rows_of:
+            return views
+        answers = yield RoundTrip(
+            [("MGET", *(keys.view(partition, customers[row]) for row in rows)) for partition, rows in rows_of.items()]
+        )
+        for rows, found in zip(rows_of.values(), answers, strict=True):
+            for row, view in zip(rows, found, strict=True):
+                views[row] = view
         return views
 
-    def stream_time_ms(self) -> int:
-        """The time every partition in use has reached, 0 before the first event."""
-        with explaining(self._url), self._redis.pipeline(transaction=False) as pipeline:
-            for partition in range(self._partitions):
-                pipeline.hget(keys.partition_head(partition), "stream_time_ms")
-            reached = [int(time_ms) for time_ms in pipeline.execute() if time_ms]
-        return min((time_ms for time_ms in reached if time_ms), default=0)
+    def riskiest(self, n: int) -> Question[tuple[list[str], int]]:
+        """Customers among whom the `n` with the most value at risk are, though the index lags behind the views.
 
-    def members(self, segment: str, page_size: int) -> Iterator[tuple[list[str], int]]:
-        """Pages of a segment's customers with the stream time in ms they are from, each customer once."""
-        page: list[str] = []
-        page_ms: list[int] = []
-        for partition in range(self._partitions):
-            returned: set[bytes] = set()
-            for batch, time_ms in self._scan_segment(partition, segment, page_size):
-                page += [member.decode() for member in batch if member not in returned]
-                page_ms.append(time_ms)
-                returned.update(batch)
-                while len(page) >= page_size:
-                    yield page[:page_size], min(page_ms)
-                    page = page[page_size:]
-                    page_ms = [time_ms]
-        if page:
-            yield page, min(page_ms)
+        And the stream time in ms they are from at least. In two round trips.
+        """
+        tops: list[Command] = [("ZREVRANGE", keys.risk(p), 0, n - 1, "WITHSCORES") for p in range(self._partitions)]
+        answers = yield RoundTrip([*self._stream_times(), *tops])
+        times, found = answers[: self._partitions], answers[self._partitions :]
+        best = sorted((float(score) for top in found for score in top[1::2]), reverse=True)[:n]
+        least = best[-1] * (1 - INDEX_LAGS_BY) / (1 + INDEX_LAGS_BY) if best else 0
+        candidates = yield RoundTrip(
+            [
+                ("ZREVRANGEBYSCORE", keys.risk(partition), "+inf", least, "LIMIT", 0, 4 * n + 100)
+                for partition in range(self._partitions)
+            ]
+        )
+        return [customer.decode() for of_partition in candidates for customer in of_partition], _reached_ms(times)
 
-    def _scan_segment(self, partition: int, segment: str, count: int) -> Iterator[tuple[list[bytes], int]]:
-        cursor: int | None = None
-        while cursor != 0:
-            with explaining(self._url), self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.sscan(keys.segment(partition, segment), cursor or 0, count=count)
-                pipeline.hget(keys.partition_head(partition), "stream_time_ms")
-                (cursor, batch), time_ms = pipeline.execute()
-            yield list(dict.fromkeys(batch)), int(time_ms or 0)
-
-    def riskiest(self, n: int) -> list[str]:
-        """Customers among whom the `n` with the most value at risk are, though the index lags behind the views."""
-        with explaining(self._url), self._redis.pipeline(transaction=False) as pipeline:
-            for partition in range(self._partitions):
-                pipeline.zrevrange(keys.risk(partition), 0, n - 1, withscores=True)
-            best = sorted((score for top in pipeline.execute() for _, score in top), reverse=True)[:n]
-            least = best[-1] * (1 - INDEX_LAGS_BY) / (1 + INDEX_LAGS_BY) if best else 0
-            for partition in range(self._partitions):
-                pipeline.zrevrangebyscore(keys.risk(partition), "+inf", least, start=0, num=4 * n + 100)
-            return [customer.decode() for candidates in pipeline.execute() for customer in candidates]
-
-    def segments(self) -> dict[str, SegmentCount]:
-        """Size and mean value at risk of every segment, in two round trips whatever their size."""
+    def segments(self) -> Question[tuple[dict[str, SegmentCount], int]]:
+        """Size and mean value at risk of every segment, in two round trips whatever their size; the stream time."""
         cells = [(name, partition) for name in SEGMENTS for partition in range(self._partitions)]
         sampled_at_most = max(1, SAMPLED // self._partitions)
-        with explaining(self._url), self._redis.pipeline(transaction=False) as pipeline:
-            for name, partition in cells:
-                pipeline.scard(keys.segment(partition, name))
-                pipeline.srandmember(keys.segment(partition, name), sampled_at_most)
-            answers = pipeline.execute()
-            sizes, samples = answers[::2], answers[1::2]
-            for (_, partition), sample in zip(cells, samples, strict=True):
-                pipeline.zmscore(keys.risk(partition), sample or [b""])
-            risks = pipeline.execute()
-        counts = [_count(size, len(sample), drawn) for size, sample, drawn in zip(sizes, samples, risks, strict=True)]
+        sizes: list[Command] = [("SCARD", keys.segment(partition, name)) for name, partition in cells]
+        draws: list[Command] = [("SRANDMEMBER", sizes_of[1], sampled_at_most) for sizes_of in sizes]
+        answers = yield RoundTrip([*self._stream_times(), *sizes, *draws])
+        times, counted = answers[: self._partitions], answers[self._partitions :]
+        customers, samples = counted[: len(cells)], counted[len(cells) :]
+        risks = yield RoundTrip(
+            [
+                ("ZMSCORE", keys.risk(partition), *(sample or [b""]))
+                for (_, partition), sample in zip(cells, samples, strict=True)
+            ]
+        )
+        of_cells = [_count(*cell) for cell in zip(customers, map(len, samples), risks, strict=True)]
         width = self._partitions
-        return {name: _sum(counts[at * width : (at + 1) * width]) for at, name in enumerate(SEGMENTS)}
+        counts = {name: _sum(of_cells[at * width : (at + 1) * width]) for at, name in enumerate(SEGMENTS)}
+        return counts, _reached_ms(times)
+
+    def members(self, segment: str, page_size: int) -> "Members":
+        """A walk over a segment's customers."""
+        return Members(self._partitions, segment, page_size)
+
+    def _stream_times(self) -> list[Command]:
+        return [("HGET", keys.partition_head(partition), "stream_time_ms") for partition in range(self._partitions)]
+
+
+class Members:
+    """A segment's customers page by page, each once."""
+
+    def __init__(self, partitions: int, segment: str, page_size: int) -> None:
+        self._partitions, self._segment, self._page_size = partitions, segment, page_size
+        self._partition, self._cursor = 0, 0
+        self._returned: set[bytes] = set()
+        self._page: list[str] = []
+        self._page_ms: list[int] = []
+
+    def next_page(self) -> Question[tuple[list[str], int] | None]:
+        """The next customers with the stream time in ms they are from; None after the last."""
+        while len(self._page) < self._page_size and self._partition < self._partitions:
+            yield from self._scan()
+        if not self._page:
+            return None
+        page, self._page = self._page[: self._page_size], self._page[self._page_size :]
+        from_ms, self._page_ms = min(self._page_ms), self._page_ms[-1:]
+        return page, from_ms
+
+    def _scan(self) -> Question[None]:
+        key = keys.segment(self._partition, self._segment)
+        time: Command = ("HGET", keys.partition_head(self._partition), "stream_time_ms")
+        replies = yield RoundTrip([("SSCAN", key, self._cursor, "COUNT", self._page_size), time], atomic=True)
+        (self._cursor, batch), time_ms = replies
+        self._page += [member.decode() for member in dict.fromkeys(batch) if member not in self._returned]
+        self._page_ms.append(int(time_ms or 0))
+        self._returned.update(batch)
+        if self._cursor == 0:
+            self._partition += 1
+            self._returned = set()
+
+
+def _reached_ms(times: Sequence[bytes | None]) -> int:
+    """The time every partition in use has reached, 0 before the first event."""
+    return min((int(time_ms) for time_ms in times if time_ms and int(time_ms)), default=0)
 
 
 def _count(size: int, sampled: int, risks: Sequence[float | None]) -> SegmentCount:

@@ -1,0 +1,91 @@
+"""Questions to Redis, written once and asked by either client.
+
+A question is a generator: it yields the commands of one round trip, gets their replies, and returns its answer. It
+does no I/O, so the same one serves threads and asyncio.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from stream.redis_store.client import async_reader, explaining, sync_client
+
+Command = tuple[str | bytes | int | float, ...]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Commands that are sent together; `atomic`: nothing else happens in Redis between them."""
+
+    commands: Sequence[Command]
+    atomic: bool = False
+
+
+Question = Generator[RoundTrip, list[Any], Answer]
+
+
+class Asking:
+    """Asks with a pool of connections that threads may share.
+
+    Raises, when asked:
+        StoreUnavailableError: Redis does not answer.
+        EbbError: what the question raises.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url, self._redis = url, sync_client(url)
+
+    def answer(self, question: Question[Answer]) -> Answer:
+        """Ask, round trip by round trip."""
+        try:
+            trip = next(question)
+            while True:
+                trip = question.send(self._send(trip))
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
+    def _send(self, trip: RoundTrip) -> list[Any]:
+        with explaining(self._url):
+            if len(trip.commands) == 1:
+                return [self._redis.execute_command(*trip.commands[0])]  # type: ignore[no-untyped-call]
+            with self._redis.pipeline(transaction=trip.atomic) as pipeline:
+                for command in trip.commands:
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                return pipeline.execute()
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._redis.close()
+
+
+class AsyncAsking:
+    """`Asking` for the tasks of one event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._redis = url, async_reader(url)
+
+    async def answer(self, question: Question[Answer]) -> Answer:
+        """Ask, round trip by round trip."""
+        try:
+            trip = next(question)
+            while True:
+                trip = question.send(await self._send(trip))
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
+    async def _send(self, trip: RoundTrip) -> list[Any]:
+        with explaining(self._url):
+            if len(trip.commands) == 1:
+                return [await self._redis.execute_command(*trip.commands[0])]  # type: ignore[no-untyped-call]
+            async with self._redis.pipeline(transaction=trip.atomic) as pipeline:
+                for command in trip.commands:
+                    pipeline.execute_command(*command)
+                replies: list[Any] = await pipeline.execute()
+                return replies
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._redis.aclose()
