@@ -54,7 +54,7 @@ def obvious(order: Purchase | Refund, exponent: int) -> tuple[Any, ...]:
     amount = sum(line_minor(line, exponent) for line in order.lines)
     units = sum(abs(line.quantity) for line in order.lines)
     channel = CHANNELS.index(order.channel) + 1
-    return amount, discount, units, len(order.lines), channel, counted, (products + [0, 0, 0])[:3]
+    return amount, discount, units, len(order.lines), channel, counted, [*products, 0, 0, 0][:3]
 
 
 @given(ORDERS, st.sampled_from((0, 2, 3)))
