@@ -8,7 +8,6 @@ import numpy as np
 
 from schemas.decode import Rejection
 from schemas.events import Event
-from schemas.partition import partition_of
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import number
@@ -17,6 +16,7 @@ from stream.features.facts import EventFacts, facts_of
 from stream.features.layout import unpack
 from stream.outcomes.maturity import closes_ms, unpack_open
 from stream.ports import Commit, Head, LogPosition
+from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch, LogRecord
 from stream.worker.seen import HashArray
 from stream.worker.sorting import Sorted, dead_letter, epoch_passed, shop_totals
@@ -98,8 +98,8 @@ class Assembly:
         A customer with a state is at home; a new one must hash to this partition.
         """
         strangers = [customer for customer, state in zip(loaded.customers, loaded.states, strict=True) if not state]
-        homes = {customer: partition_of(customer, self._partitions) for customer in strangers}
-        elsewhere = {customer: home for customer, home in homes.items() if home != self._partition}
+        homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
+        elsewhere = {customer: home for customer, home in homes if home != self._partition}
         if not elsewhere:
             return []
         events = list(zip(found.places, found.events, strict=True))
