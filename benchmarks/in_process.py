@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from faust.types import TP
 
 from benchmarks.loads import Record
-from schemas.decode import DecodeRules, decode
+from schemas.decode import DecodeRules
+from schemas.decode_many import decode_many
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, Rules
 from stream.memory_store import MemoryPartitionStore, StoredPartition
@@ -112,7 +113,7 @@ class InProcess:
         self._applying = Applying(0, "benchmark", self._store, outbox, assembly, self.due_at_once, {}, may_lag=True)
         self.inbox = Inbox(
             dict.fromkeys(INPUT_TOPICS, 0),
-            lambda topic, value, timestamp_ms: decode(topic, value, timestamp_ms, DECODING),
+            lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, DECODING),
         )
         self.timing = LiveTiming(0, limits, 0, LogEnds(self.ends), lambda: self.wall_ms)
         self._offsets: dict[str, int] = defaultdict(int)

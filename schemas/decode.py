@@ -12,9 +12,9 @@ from schemas.repeated_keys import repeated_key
 from schemas.rules import DecodeRules, broken_rule
 from schemas.topics import KINDS_OF
 
-__all__ = ["REASONS", "DecodeRules", "Rejection", "decode"]
+__all__ = ["DECODERS", "REASONS", "DecodeRules", "Rejection", "decode"]
 
-_DECODERS: dict[str, msgspec.json.Decoder[Input]] = {
+DECODERS: dict[str, msgspec.json.Decoder[Input]] = {
     topic: msgspec.json.Decoder(reduce(or_, kinds)) for topic, kinds in KINDS_OF.items()
 }
 
@@ -47,7 +47,7 @@ def decode(topic: str, value: bytes | None, kafka_timestamp_ms: int, rules: Deco
     try:
         if not value.isascii():
             value.decode()  # the decoder does not look into what it skips
-        record = _DECODERS[topic].decode(value)
+        record = DECODERS[topic].decode(value)
         key = repeated_key(value)
     except msgspec.ValidationError as error:
         return misfit(topic, value, error)

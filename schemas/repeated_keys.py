@@ -40,3 +40,17 @@ def _read_again(value: bytes) -> str | None:
     pairs = json.loads(value, strict=False, parse_int=str, parse_float=str, object_pairs_hook=list)
     keys = [key for key, _ in pairs]
     return next((key for key in KEYS if keys.count(key) > 1), None)
+
+
+def names_keys_once(joined: bytes, events: int, customers: int) -> bool:
+    """Whether none of many events can have one of `KEYS` twice, seen from how often the keys occur in all of them.
+
+    Args:
+        joined: the JSON of the events, in which no string is written with a backslash.
+        events: how many they are; each has an id and a time.
+        customers: how many of them have a customer.
+
+    >>> names_keys_once(b'{"event_id":"a","event_time_ms":1} {"event_id":"b","event_time_ms":2}', 2, 0)
+    True
+    """
+    return [joined.count(key) for key in _QUOTED_KEYS] == [events, customers, events]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schemas.clock import ClockRecord
-from schemas.events import NOTHING, Input, OrderLine, Purchase, Refund, RefundLine
+from schemas.events import NOTHING, Event, Input, OrderLine, Purchase, Refund, RefundLine
 from schemas.identifiers import identifier_fault, is_plain
 from schemas.money import MINOR_UNITS, billionths, exponent_of
 from schemas.profiles import Profile
@@ -53,6 +53,44 @@ def broken_rule(record: Input, value: bytes, kafka_timestamp_ms: int, rules: Dec
     elif isinstance(record, Profile):
         fault = fault or (_amount_fault("income", record.income) if record.income is not None else None)
     return fault or _time_fault("event_time_ms", record.event_time_ms, kafka_timestamp_ms, rules)
+
+
+def keep_rules(events: Sequence[Event], kafka_timestamps_ms: Sequence[int], rules: DecodeRules) -> bool:
+    """Whether it is certain, looking at all of them together, that no event breaks a rule; their text is plain.
+
+    False is no judgement: `broken_rule` says of each.
+    """
+    if not events:
+        return True
+    kinds = {type(event) for event in events}
+    times_ms = [event.event_time_ms for event in events]
+    if (
+        Profile in kinds
+        or {event.schema_version for event in events} != {READABLE_VERSION}
+        or min(times_ms) < rules.earliest_event_time_ms
+        or max(times_ms) > min(kafka_timestamps_ms) + rules.latest_lead_ms
+    ):
+        return False
+    orders = [event for event in events if isinstance(event, (Purchase, Refund))]
+    return not orders or _orders_keep_rules(orders, rules)
+
+
+def _orders_keep_rules(orders: Sequence[Purchase | Refund], rules: DecodeRules) -> bool:
+    if {order.currency for order in orders} != {rules.currency}:
+        return False
+    lines: list[OrderLine | RefundLine] = [line for order in orders for line in order.lines]
+    quantities = [abs(line.quantity) for line in lines]
+    try:
+        prices = [billionths(line.unit_price) for line in lines]
+        discounted = [
+            billionths(line.discount) <= price * quantity
+            for line, price, quantity in zip(lines, prices, quantities, strict=True)
+            if line.discount != NOTHING
+        ]
+    except ValueError:
+        return False
+    largest_order = max(prices) * max(quantities) * max(len(order.lines) for order in orders)
+    return min(quantities) > 0 and all(discounted) and largest_order <= rules.order_billionths_max
 
 
 def version_fault(schema_version: object, compatible_with: object) -> Rejection | None:

@@ -49,6 +49,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         limits=LaneLimits(
             chunk_records=settings.chunk_records,
             chunk_bytes=settings.chunk_bytes,
+            chunk_customers=settings.chunk_customers,
             queue_bytes=settings.queue_bytes,
             tick_ms=settings.tick_ms,
             alignment_ms=settings.alignment_ms,

@@ -6,17 +6,45 @@ readers can build the same columns without building events first.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import NOTHING, Event, LoyaltyChange, OrderLine, Purchase, Refund, RefundLine, Review, Session
-from schemas.money import line_minor, minor_units
+from schemas.events import Event, LoyaltyChange, Purchase, Refund, Review, Session
+from schemas.money import minor_units
 from schemas.profiles import Profile
+from stream.features.order_facts import (
+    PRODUCTS_KEPT,
+    U2_MAX,
+    event_hash,
+    event_hashes,
+    order_facts,
+    product_hash,
+)
 from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS, NOTHING_DECLARED, OTHER, Vocabulary, codes_of
+
+__all__ = [
+    "ENGAGEMENT_KINDS",
+    "FIRST_ENGAGEMENT",
+    "KIND_CODES",
+    "LOYALTY_CHANGE",
+    "PRODUCTS_KEPT",
+    "PROFILE",
+    "PROFILE_FACTS",
+    "PURCHASE",
+    "REFUND",
+    "REVIEW",
+    "SESSION",
+    "TIMED_TO_THE_DAY",
+    "TIMED_TO_THE_SECOND",
+    "U2_MAX",
+    "EventFacts",
+    "event_hash",
+    "event_hashes",
+    "facts_of",
+    "product_hash",
+]
 
 TIMED_TO_THE_SECOND = (
     "page_view",
@@ -69,12 +97,9 @@ PROFILE_FACTS = np.dtype(
 Consent is 1 for no and 2 for yes; the others are codes of a `Vocabulary`, of the channel in `CHANNELS`.
 """
 
-PRODUCTS_KEPT = 3
 _CHANNEL_CODES = codes_of(CHANNELS)
 _CONSENT = {None: 0, False: 1, True: 2}
-U2_MAX, U4_MAX = 65_535, 4_294_967_295
-_NO_PRODUCTS = (0,) * PRODUCTS_KEPT
-_NO_CATEGORIES = (0,) * (CATEGORIES_MAX + 1)
+U4_MAX = 4_294_967_295
 
 
 @dataclass(frozen=True)
@@ -123,23 +148,12 @@ class EventFacts:
         return EventFacts(*(column.take(indices, axis=0) for column in vars(self).values()))
 
 
-def event_hash(event_id: str) -> int:
-    """Eight bytes of blake2b that stand for an event id; also what duplicates are known by.
-
-    >>> event_hash("order-1") == event_hash("order-1") != event_hash("order-2")
-    True
-    """
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "little")
-
-
-@lru_cache(maxsize=65_536)  # products come again and again: 50 ns instead of 1 us; at most 15 MB of the longest ids
-def product_hash(product_id: str) -> int:
-    """Eight bytes of blake2b that stand for a product id, never 0."""
-    return event_hash(product_id) or 1
-
-
 def facts_of(
-    events: Sequence[Event], rows: Sequence[int], vocabulary: Vocabulary = NOTHING_DECLARED, exponent: int = 2
+    events: Sequence[Event],
+    rows: Sequence[int],
+    vocabulary: Vocabulary = NOTHING_DECLARED,
+    exponent: int = 2,
+    id_hash: NDArray[np.uint64] | None = None,
 ) -> EventFacts:
     """Columns of decoded events.
 
@@ -148,15 +162,27 @@ def facts_of(
         rows: each event's customer, as its place in the array of states.
         vocabulary: the declared names; the order lines of all other categories are counted together.
         exponent: decimal places of the reporting currency.
+        id_hash: `event_hash` of each event's id, from whoever has it already.
     """
-    facts = _without_details(events, rows)
+    if id_hash is None:
+        id_hash = event_hashes(event.event_id for event in events)
+    facts = _without_details(events, rows, id_hash)
+    _fill_orders(events, facts, vocabulary, exponent)
     for kinds, columns, details in (
-        (facts.kind <= REFUND, _order_columns(facts), lambda event: _order(event, vocabulary, exponent)),
         (_HAS_VALUE[facts.kind], (facts.value, facts.tier), lambda event: _value(event, vocabulary)),
         (facts.kind == PROFILE, (facts.profile,), lambda event: (_profile(event, vocabulary),)),
     ):
         _fill(events, kinds, columns, details)
     return facts
+
+
+def _fill_orders(events: Sequence[Event], facts: EventFacts, vocabulary: Vocabulary, exponent: int) -> None:
+    """Put what the lines of orders and refunds say into the columns."""
+    at = (facts.kind <= REFUND).nonzero()[0]
+    if len(at):
+        orders: list[Purchase | Refund] = [events[place] for place in at.tolist()]  # type: ignore[misc]
+        for name, values in vars(order_facts(orders, vocabulary, exponent)).items():
+            getattr(facts, name)[at] = values
 
 
 def _fill(
@@ -173,14 +199,13 @@ def _fill(
             column[at] = list(values)  # a tuple would be one row of `profile`
 
 
-def _without_details(events: Sequence[Event], rows: Sequence[int]) -> EventFacts:
+def _without_details(events: Sequence[Event], rows: Sequence[int], id_hash: NDArray[np.uint64]) -> EventFacts:
     n = len(events)
-    digests = b"".join(blake2b(event.event_id.encode(), digest_size=8).digest() for event in events)
     return EventFacts(
         row=np.array(rows, np.intp),
         kind=np.array([_CODE_OF[type(event)] for event in events], np.uint8),
         time_ms=np.array([event.event_time_ms for event in events], np.int64),
-        id_hash=np.frombuffer(digests, "<u8").astype(np.uint64),
+        id_hash=id_hash,
         amount_minor=np.zeros(n, np.int64),
         discount_minor=np.zeros(n, np.int64),
         units=np.zeros(n, np.int64),
@@ -192,33 +217,6 @@ def _without_details(events: Sequence[Event], rows: Sequence[int]) -> EventFacts
         tier=np.zeros(n, np.uint8),
         profile=np.zeros(n, PROFILE_FACTS),
     )
-
-
-def _order_columns(facts: EventFacts) -> tuple[NDArray[Any], ...]:
-    """The columns that `_order` fills."""
-    return (
-        facts.amount_minor, facts.discount_minor, facts.units, facts.lines, facts.channel, facts.category_lines,
-        facts.products,
-    )  # fmt: skip
-
-
-Order = tuple[int, int, int, int, int, Sequence[int], Sequence[int]]
-
-
-def _order(event: Purchase | Refund, vocabulary: Vocabulary, exponent: int) -> Order:
-    lines: Sequence[OrderLine | RefundLine] = event.lines
-    amount = sum(line_minor(line, exponent) for line in lines)
-    units = sum(abs(line.quantity) for line in lines)
-    channel = _CHANNEL_CODES[event.channel]
-    if isinstance(event, Refund):
-        return amount, 0, units, len(lines), channel, _NO_CATEGORIES, _NO_PRODUCTS
-    discount = sum(minor_units(line.discount, exponent) for line in lines if line.discount != NOTHING)
-    counted, slots = [0] * (CATEGORIES_MAX + 1), vocabulary.category_slots
-    for line in lines:
-        counted[slots.get(line.category, CATEGORIES_MAX)] += 1
-    hashes = sorted({product_hash(line.product_id) for line in lines}, reverse=True)[:PRODUCTS_KEPT]
-    products = (*hashes, *_NO_PRODUCTS)[:PRODUCTS_KEPT]
-    return amount, discount, units, len(lines), channel, [min(count, U2_MAX) for count in counted], products
 
 
 _HAS_VALUE = np.isin(np.arange(256), (SESSION, REVIEW, LOYALTY_CHANGE))

@@ -40,14 +40,16 @@ def transaction(partition: int, version: int, changes: Commit) -> list[Command]:
 
 def _values(partition: int, changes: Commit) -> Iterator[Command]:
     """States, views and snapshots in a single MSET, the cheapest way Redis has to take them."""
-    command = [b"MSET"]
-    for prefix, values in ((keys.state(partition, ""), changes.states), (keys.view(partition, ""), changes.views)):
-        for customer, value in values.items():
-            command += (prefix + customer.encode(), value)
-    for (customer, day), value in changes.snapshots.items():
-        command += (keys.snapshot(partition, customer, day), value)
-    if len(command) > 1:
-        yield command
+    names: list[bytes] = []
+    values: list[bytes] = []
+    kinds = ((keys.state(partition, ""), changes.states), (keys.view(partition, ""), changes.views))
+    for prefix, of_customers in kinds:
+        names += [prefix + customer.encode() for customer in of_customers]
+        values += of_customers.values()
+    names += [keys.snapshot(partition, customer, day) for customer, day in changes.snapshots]
+    values += changes.snapshots.values()
+    if names:
+        yield [b"MSET", *_alternating(names, values)]
 
 
 def _closed_snapshots(partition: int, changes: Commit) -> Iterator[Command]:
@@ -68,12 +70,20 @@ def _risks(partition: int, risks: Mapping[str, float]) -> Iterator[Command]:
 
 def _scores(key: bytes, scores: Mapping[str, float]) -> Iterator[Command]:
     """Set a sorted set's scores; a score of 0 removes."""
-    added = [part for customer, score in scores.items() if score for part in (number(score), customer.encode())]
+    set_scores = [number(score) for score in scores.values() if score]
+    members = [customer.encode() for customer, score in scores.items() if score]
     removed = [customer.encode() for customer, score in scores.items() if not score]
-    if added:
-        yield [b"ZADD", key, *added]
+    if members:
+        yield [b"ZADD", key, *_alternating(set_scores, members)]
     if removed:
         yield [b"ZREM", key, *removed]
+
+
+def _alternating(first: Sequence[bytes], second: Sequence[bytes]) -> list[bytes]:
+    """One of each in turn."""
+    both = [b""] * (2 * len(first))
+    both[::2], both[1::2] = first, second
+    return both
 
 
 def net_moves(moves: Iterable[tuple[str, str | None, str]]) -> dict[str, tuple[str | None, str]]:

@@ -13,10 +13,19 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
 
     worker_group: Annotated[str, setting("Consumer group of the workers.", form=forms.PLAIN_TEXT)] = "ebb-worker"
     metrics_port: Annotated[int, setting("Port the metrics are served on; 0: none.", ge=0, le=65_535)] = 9464
+    chunk_customers: Annotated[
+        int,
+        setting(
+            "Most customers with records in one commit; 500 hold Redis for about 2 ms.",
+            unit="customers",
+            ge=1,
+            le=50_000,
+        ),
+    ] = 500
     chunk_records: Annotated[
         int,
-        setting("Most records applied in one commit; 500 hold Redis for about 2 ms.", unit="records", ge=1, le=50_000),
-    ] = 500
+        setting("Most records applied in one commit, however few their customers.", unit="records", ge=1, le=50_000),
+    ] = 2_000
     chunk_bytes: Annotated[
         int,
         setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000),

@@ -1,14 +1,13 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import structlog
 
-from schemas.decode import Rejection
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
 from stream.metrics import worker as metrics
@@ -202,7 +201,7 @@ class Applying:
             await retrying(lambda: self._store.forget_outbox(forget))
 
     async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes, renewal: Renewal) -> Loaded:
-        wanted = {event.customer_id or "" for _, event in found.events} | {customer for customer, _ in due}
+        wanted = {event.customer_id or "" for event in found.events} | {customer for customer, _ in due}
         customers = sorted(wanted.union(renewal.customers))
         if not customers:
             return Loaded([], [], [], {})
@@ -227,18 +226,17 @@ class Applying:
             metrics.TOTALS.labels(name).inc(count)
         for rejection in applied.rejections:
             metrics.DEAD_LETTERS.labels(rejection.reason).inc()
-        for (topic, result), count in Counter(_results(batch, found)).items():
+        for (topic, result), count in _results(batch, found).items():
             metrics.RECORDS.labels(topic, result).inc(count)
 
 
-def _results(batch: Batch, found: Sorted) -> Iterator[tuple[str, str]]:
-    """(topic, what became of it) of every record."""
-    duplicates = set(found.duplicates)
-    for index, record in enumerate(batch.records):
-        if isinstance(record.decoded, Rejection):
-            yield record.topic, "invalid"
-        else:
-            yield record.topic, "duplicate" if index in duplicates else "applied"
+def _results(batch: Batch, found: Sorted) -> Counter[tuple[str, str]]:
+    """How many records of each topic became what."""
+    odd = {place: "invalid" for place, _ in found.invalid} | dict.fromkeys(found.duplicates, "duplicate")
+    results = Counter((batch.records[place].topic, result) for place, result in odd.items())
+    for topic, count in Counter([record.topic for record in batch.records]).items():
+        results[topic, "applied"] += count - results[topic, "invalid"] - results[topic, "duplicate"]
+    return results
 
 
 def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:

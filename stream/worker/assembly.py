@@ -8,7 +8,6 @@ import numpy as np
 
 from schemas.decode import Rejection
 from schemas.events import Event
-from schemas.partition import partition_of
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import number
@@ -17,7 +16,9 @@ from stream.features.facts import EventFacts, facts_of
 from stream.features.layout import unpack
 from stream.outcomes.maturity import closes_ms, unpack_open
 from stream.ports import Commit, Head, LogPosition
+from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch, LogRecord
+from stream.worker.seen import HashArray
 from stream.worker.sorting import Sorted, dead_letter, epoch_passed, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
 
@@ -70,39 +71,47 @@ class Assembly:
         renewal: Renewal = NO_RENEWAL,
     ) -> Applied:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller."""
-        events, misrouted = self._routed(found, loaded)
-        found.invalid.extend(misrouted)
+        found.invalid.extend(self._misrouted(found, loaded))
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
-        facts = self._facts([event for _, event in events], [rows[event.customer_id or ""] for _, event in events])
+        facts = self._facts(
+            found.events, [rows[event.customer_id or ""] for event in found.events], found.hash_at[found.places]
+        )
         given = PartitionCustomers(
             self._partition, loaded.customers, unpack(loaded.states), unpack_open(loaded.accumulators), loaded.snapshots
         )
         self._make_due(renewal, rows, given, times)
-        records = Records(facts, np.array([index for index, _ in events], np.int64))
+        records = Records(facts, np.array(found.places, np.int64))
         changes = step(given, records, times, models, self.rules)
         day = self._epoch_day(head, batch)
         self._add_drafts(changes, batch.records, found, day)
-        for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests))).items():
+        for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests), None)).items():
             changes.count(name, count)
         commit = self._commit(head, batch, changes, times, models, renewal)
         return Applied(commit, [rejection for _, rejection in found.invalid])
 
-    def _facts(self, events: list[Event], rows: list[int]) -> EventFacts:
-        return facts_of(events, rows, self.rules.vocabulary, self.rules.exponent)
+    def _facts(self, events: list[Event], rows: list[int], id_hash: HashArray | None) -> EventFacts:
+        return facts_of(events, rows, self.rules.vocabulary, self.rules.exponent, id_hash)
 
-    def _routed(self, found: Sorted, loaded: Loaded) -> tuple[list[tuple[int, Event]], list[tuple[int, Rejection]]]:
-        """A customer with a state is at home; a new one must hash to this partition."""
-        known = {customer for customer, state in zip(loaded.customers, loaded.states, strict=True) if state}
-        home = {
-            event.customer_id: partition_of(event.customer_id, self._partitions)
-            for _, event in found.events
-            if event.customer_id not in known
-        }
-        here = [item for item in found.events if home.get(item[1].customer_id, self._partition) == self._partition]
-        elsewhere = [item for item in found.events if home.get(item[1].customer_id, self._partition) != self._partition]
-        return here, [(index, self._wrong_partition(event, home[event.customer_id])) for index, event in elsewhere]
+    def _misrouted(self, found: Sorted, loaded: Loaded) -> list[tuple[int, Rejection]]:
+        """Take out the events of customers who are not at home here, and say why.
 
-    def _wrong_partition(self, event: Event, home: int) -> Rejection:
+        A customer with a state is at home; a new one must hash to this partition.
+        """
+        strangers = [customer for customer, state in zip(loaded.customers, loaded.states, strict=True) if not state]
+        homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
+        elsewhere = {customer: home for customer, home in homes if home != self._partition}
+        if not elsewhere:
+            return []
+        events = list(zip(found.places, found.events, strict=True))
+        found.places = [place for place, event in events if event.customer_id not in elsewhere]
+        found.events = [event for _, event in events if event.customer_id not in elsewhere]
+        return [
+            (place, self._wrong_partition(elsewhere[event.customer_id]))
+            for place, event in events
+            if event.customer_id in elsewhere
+        ]
+
+    def _wrong_partition(self, home: int) -> Rejection:
         detail = f"the customer belongs to partition {home}, not {self._partition}; key by customer_id with murmur2"
         return Rejection(reason="wrong_partition", detail=detail, field="customer_id")
 
@@ -134,7 +143,7 @@ class Assembly:
         models: Models,
         renewal: Renewal,
     ) -> Commit:
-        positions = dict(head.positions) | {record.topic: record.position for record in batch.records}
+        positions = dict(head.positions) | {topic: last.position for topic, last in batch.last_records.items()}
         outbox = number(changes.drafts, self._partition, head.sequence)
         return Commit(
             positions=positions,
@@ -160,10 +169,7 @@ class Assembly:
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed."""
         entry = {
-            "offsets": {
-                record.topic: [batch.previous[record.topic], positions[record.topic].next_offset]
-                for record in batch.records
-            },
+            "offsets": {topic: [batch.previous[topic], positions[topic].next_offset] for topic in batch.last_records},
             "stream_time_ms": times.end_ms,
             "stream_time_runs": _runs(times.of_record),
             "models": models.versions,

@@ -32,4 +32,6 @@ class Fetched:
         """
         if self.previous_offset > offset:
             return []
+        if self.records and self.records[0].offset >= offset:
+            return self.records
         return [record for record in self.records if record.offset >= offset]

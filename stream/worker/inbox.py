@@ -2,11 +2,13 @@
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,10 +21,10 @@ from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
 
 RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
+AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of a topic, decoded: `decoded` is an event, a clock record or the reason why it is none."""
 
     topic: str
@@ -43,7 +45,8 @@ class LogRecord:
         return order_ms(getattr(self.decoded, "event_time_ms", None), self.timestamp_ms)
 
 
-Decode = Callable[[str, bytes | None, int], Any]
+Decode = Callable[[str, Sequence[bytes | None], Sequence[int]], Sequence[Any]]
+"""(topic, values, Kafka timestamps in ms) -> what each value is."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Batch:
     previous: Mapping[str, int]
     clock_ms: int | None = None
 
+    @cached_property
+    def last_records(self) -> dict[str, LogRecord]:
+        """The last record of each topic."""
+        return {record.topic: record for record in self.records}
+
     def after(self, applied: Mapping[str, int]) -> "Batch":
         """What is left when the offsets below `applied` have been applied already."""
         left = [record for record in self.records if record.offset >= applied.get(record.topic, 0)]
@@ -65,63 +73,124 @@ class Batch:
         return Batch(left, previous, self.clock_ms if any(r.topic == CLOCK for r in left) else None)
 
 
-@dataclass
 class _Queue:
-    """Decoded records of one topic. `position` is the next offset to take, `tail` the one to be fetched.
+    """Records of one topic. `position` is the next offset to take, `tail` the one to be fetched.
 
-    `order_ms` are the times of the records queued, `last_ms` is that of the last event that was.
+    Records are decoded shortly before they are taken. `last_ms` is `order_ms` of the last event that was fetched.
     """
 
-    position: int
-    tail: int
-    records: deque[tuple[LogRecord, int]] = field(default_factory=deque)
-    queued_bytes: int = 0
-    order_ms: deque[int] = field(default_factory=deque)
-    last_ms: int = 0
+    def __init__(self, offset: int, decode: Decode) -> None:
+        self.position = self.tail = offset
+        self.queued_bytes = self.last_ms = 0
+        self._decode = decode
+        self._fetched: deque[Any] = deque()
+        self._decoded: deque[LogRecord] = deque()
+        self._order_ms: deque[int] = deque()  # of what is decoded
 
-    def put(self, record: LogRecord) -> None:
-        """Queue the next record."""
-        size, time_ms = RECORD_OVERHEAD_BYTES + len(record.value or b""), record.order_ms
-        self.records.append((record, size))
-        self.order_ms.append(time_ms)
-        self.queued_bytes += size
-        self.tail = record.offset + 1
-        self.last_ms = time_ms or self.last_ms
+    def __len__(self) -> int:
+        return len(self._fetched) + len(self._decoded)
+
+    def put(self, records: Sequence[Any]) -> None:
+        """Queue the next records."""
+        self._fetched.extend(records)
+        self.queued_bytes += sum(map(_weight, records))
+        self.tail = records[-1].offset + 1
+        times_ms = (self._records([record])[0].order_ms for record in reversed(records))
+        self.last_ms = next(filter(None, times_ms), self.last_ms)
+
+    def _records(self, raw: Sequence[Any]) -> list[LogRecord]:
+        decoded = self._decode(raw[0].topic, [each.value for each in raw], [each.timestamp for each in raw])
+        return [
+            LogRecord(each.topic, each.offset, each.timestamp, each.key, each.value, what)
+            for each, what in zip(raw, decoded, strict=True)
+        ]
+
+    def _decode_until(self, count: int) -> None:
+        """Have as many decoded, if so many are queued."""
+        while len(self._decoded) < count and self._fetched:
+            records = self._records([self._fetched.popleft() for _ in range(min(AT_ONCE, len(self._fetched)))])
+            self._decoded.extend(records)
+            self._order_ms.extend([record.order_ms for record in records])
+
+    @property
+    def head(self) -> LogRecord | None:
+        """The record to be taken next."""
+        self._decode_until(1)
+        return self._decoded[0] if self._decoded else None
 
     def pop(self) -> LogRecord:
-        """Take the first record."""
-        record, size = self.records.popleft()
-        self.order_ms.popleft()
-        self.queued_bytes -= size
+        """Take the first record, after it was looked at."""
+        record = self._decoded.popleft()
+        self._order_ms.popleft()
+        self.queued_bytes -= _weight(record)
         self.position = record.offset + 1
         return record
 
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
         """`order_ms` of the first records."""
-        return np.fromiter(islice(self.order_ms, at_most), np.int64, min(at_most, len(self.order_ms)))
+        self._decode_until(at_most)
+        return np.fromiter(islice(self._order_ms, at_most), np.int64, min(at_most, len(self._order_ms)))
+
+
+@dataclass
+class _Taking:
+    """A batch being filled, and the bounds it is filled to."""
+
+    records_at_most: int
+    bytes_at_most: int
+    customers_at_most: int
+    records: list[LogRecord] = field(default_factory=list)
+    previous: dict[str, int] = field(default_factory=dict)
+    customers: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def is_full(self) -> bool:
+        """Whether a bound is reached."""
+        return (
+            len(self.records) >= self.records_at_most
+            or self.size >= self.bytes_at_most
+            or len(self.customers) >= self.customers_at_most
+        )
+
+    def take(self, queue: _Queue) -> None:
+        """Move the first record of a queue into the batch."""
+        position, record = queue.position, queue.pop()
+        self.previous.setdefault(record.topic, position)
+        self.records.append(record)
+        self.size += _weight(record)
+        customer = getattr(record.decoded, "customer_id", None)
+        if customer is not None:
+            self.customers.add(customer)
+
+    def batch(self) -> Batch | None:
+        """What was taken, None if nothing."""
+        return Batch(self.records, self.previous) if self.records else None
 
 
 class Inbox:
-    """Queues of one partition, one per topic; `take` applies the rules of the clock mode to them."""
+    """Queues of one partition, one per topic; `take` applies the rules of the clock mode to them.
 
-    def __init__(self, positions: Mapping[str, int], decode: Decode) -> None:
-        self._decode = decode
-        self._queues = {topic: _Queue(offset, offset) for topic, offset in positions.items()}
+    Args:
+        positions: topic -> the offset to begin at.
+        decode: makes events of values.
+        customers_at_most: distinct customers in a batch: they are what a commit costs.
+    """
+
+    def __init__(self, positions: Mapping[str, int], decode: Decode, customers_at_most: int = 1_000_000) -> None:
+        self._decode, self._customers_at_most = decode, customers_at_most
+        self._queues = {topic: _Queue(offset, decode) for topic, offset in positions.items()}
 
     def put(self, fetched: Fetched) -> int:
         """Queue what continues the log; returns the bytes queued for its topic."""
         queue = self._queues[fetched.tp.topic]
-        for raw in fetched.continuing(queue.tail):
-            queue.put(self._decoded(raw))
+        records = fetched.continuing(queue.tail)
+        if records:
+            queue.put(records)
         return queue.queued_bytes
-
-    def _decoded(self, raw: Any) -> LogRecord:
-        decoded = self._decode(raw.topic, raw.value, raw.timestamp)
-        return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded)
 
     def seek(self, topic: str, offset: int) -> None:
         """Forget what is queued for `topic` and go on at `offset`."""
-        self._queues[topic] = _Queue(offset, offset)
+        self._queues[topic] = _Queue(offset, self._decode)
 
     def queued_bytes(self, topic: str) -> int:
         """Bytes waiting for one topic."""
@@ -137,8 +206,8 @@ class Inbox:
 
     def next_ms(self, topic: str) -> int | None:
         """`order_ms` of the record of `topic` that is to be taken next; None when none is queued."""
-        times_ms = self._queues[topic].order_ms
-        return times_ms[0] if times_ms else None
+        head = self._queues[topic].head
+        return head.order_ms if head else None
 
     def last_ms(self, topic: str) -> int:
         """`order_ms` of the last event of `topic` that was fetched; 0 before there was one."""
@@ -158,19 +227,37 @@ class Inbox:
             growing: topics with more to fetch. Where the queue of one ends the others wait, so that what takes effect
                 first does not depend on what was fetched first.
         """
-        topics = list(self._queues)
-        logs = [queue.times_ms(at_most) for queue in self._queues.values()]
+        taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
+        queues = list(self._queues.values())
+        while not taking.is_full():
+            chosen = self._in_order(growing)
+            for number in chosen:
+                if taking.is_full():
+                    break
+                taking.take(queues[number])
+            if not chosen:
+                break
+        return taking.batch()
+
+    def _in_order(self, growing: Collection[str]) -> list[int]:
+        """The numbers of the queues that the next records are taken from, `AT_ONCE` at most."""
+        logs = [queue.times_ms(AT_ONCE) for queue in self._queues.values()]
         grows = [
-            topic in growing and len(queue.records) <= at_most for topic, queue in self._queues.items()
+            topic in growing and len(queue) <= AT_ONCE for topic, queue in self._queues.items()
         ]  # of a longer queue the end is not in sight
-        chosen = (topics[number] for number in merged(logs, grows)[:at_most].tolist())
-        return self._batch(self._bounded(chosen, at_most, bytes_at_most))
+        chosen: list[int] = merged(logs, grows)[:AT_ONCE].tolist()
+        return chosen
 
     def take_replay(self, clock: ReplayClock, at_most: int, bytes_at_most: int) -> Batch | None:
         """Records of days that have begun, then the next clock record once all before it has been taken."""
         pending = self._pending_clock()
-        batch = self._batch(self._bounded(self._of_begun_days(clock, pending), at_most, bytes_at_most))
-        if pending is None or len(batch.records if batch else ()) >= at_most or not self._all_before(pending):
+        ends = pending.ends if pending else {}
+        taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
+        for queue in self._queues.values():
+            while not taking.is_full() and (head := queue.head) and self._may_go(head, clock, ends):
+                taking.take(queue)
+        batch = taking.batch()
+        if pending is None or len(taking.records) >= at_most or not self._all_before(pending):
             return batch
         before = batch or Batch([], {})
         previous = {**before.previous, CLOCK: self._queues[CLOCK].position}
@@ -184,12 +271,6 @@ class Inbox:
     def _all_before(self, pending: ClockRecord) -> bool:
         return all(self._queues[topic].position >= end for topic, end in pending.ends.items() if topic in self._queues)
 
-    def _of_begun_days(self, clock: ReplayClock, pending: ClockRecord | None) -> Iterator[str]:
-        ends = pending.ends if pending else {}
-        for topic in self._queues:
-            while (head := self._head(topic)) and self._may_go(head, clock, ends):
-                yield topic
-
     @staticmethod
     def _may_go(head: LogRecord, clock: ReplayClock, ends: Mapping[str, int]) -> bool:
         if isinstance(head.decoded, Rejection):
@@ -198,22 +279,11 @@ class Inbox:
             return False
         return clock.admits(head.decoded.event_time_ms) or head.offset < ends.get(head.topic, 0)
 
-    def _bounded(self, topics: Iterator[str], at_most: int, bytes_at_most: int) -> Iterator[str]:
-        taken = taken_bytes = 0
-        for topic in topics:
-            if taken >= at_most or taken_bytes >= bytes_at_most:
-                return
-            taken, taken_bytes = taken + 1, taken_bytes + self._queues[topic].records[0][1]
-            yield topic
-
-    def _batch(self, topics: Iterator[str]) -> Batch | None:
-        records: list[LogRecord] = []
-        previous: dict[str, int] = {}
-        for topic in topics:
-            previous.setdefault(topic, self._queues[topic].position)
-            records.append(self._queues[topic].pop())
-        return Batch(records, previous) if records else None
-
     def _head(self, topic: str) -> LogRecord | None:
         queue = self._queues.get(topic)
-        return queue.records[0][0] if queue and queue.records else None
+        return queue.head if queue else None
+
+
+def _weight(record: Any) -> int:
+    """Bytes that a record stands for while it waits."""
+    return RECORD_OVERHEAD_BYTES + len(record.value or b"")

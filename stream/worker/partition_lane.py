@@ -8,7 +8,7 @@ from typing import Any
 
 from faust.types import TP
 
-from schemas.decode import decode
+from schemas.decode_many import decode_many
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
@@ -101,7 +101,8 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     positions = {tp: applying.resume_offset(head, tp.topic) for tp in log_starts}
     inbox = Inbox(
         {tp.topic: offset for tp, offset in positions.items()},
-        lambda topic, value, timestamp_ms: decode(topic, value, timestamp_ms, plan.decoding),
+        lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, plan.decoding),
+        plan.limits.chunk_customers,
     )
     lane = Lane(
         partition=claimed.partition,

@@ -1,7 +1,9 @@
 """A batch sorted out before the store is asked: duplicates, dead letters, guests, and events of customers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from schemas.clock import ClockRecord
 from schemas.decode import Rejection
@@ -9,47 +11,69 @@ from schemas.events import Event
 from schemas.messages import EpochPassed
 from schemas.topics import CLOCK, INVALID, LABELS
 from stream.drafts import DeadLetterDraft, Draft, MessageDraft, message_id
-from stream.features.facts import KIND_CODES, EventFacts, event_hash
+from stream.features.facts import KIND_CODES, EventFacts, event_hashes
 from stream.worker.inbox import LogRecord
-from stream.worker.seen import NO_ID, SeenWindow
+from stream.worker.seen import NO_ID, HashArray, SeenWindow
 
 
 @dataclass
 class Sorted:
-    """What a batch holds. Indices are places in the batch."""
+    """What a batch holds. Indices are places in the batch.
 
-    events: list[tuple[int, Event]] = field(default_factory=list)
+    Attributes:
+        events: of customers, and in `places` where each stands.
+        guests: events without a customer.
+        invalid: (place, why).
+        duplicates: places of records that repeat an event id.
+        hashes: topic -> `event_hash` of each of its records, clock records apart; `NO_ID` for one without an id.
+        hash_at: the same by place in the batch.
+    """
+
+    hash_at: HashArray
+    hashes: dict[str, HashArray] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     guests: list[Event] = field(default_factory=list)
     invalid: list[tuple[int, Rejection]] = field(default_factory=list)
-    hashes: dict[str, list[int]] = field(default_factory=dict)
     duplicates: list[int] = field(default_factory=list)
 
 
-def sort_out(records: list[LogRecord], windows: Mapping[str, SeenWindow]) -> Sorted:
+def sort_out(records: Sequence[LogRecord], windows: Mapping[str, SeenWindow]) -> Sorted:
     """Decide what each record is. Windows are read, not advanced: the batch is not applied yet."""
-    found = Sorted()
-    for record in records:
+    found = Sorted(_hashes(records))
+    places: dict[str, list[int]] = {}
+    for place, record in enumerate(records):
         if record.topic != CLOCK:
-            rejected = isinstance(record.decoded, Rejection)
-            found.hashes.setdefault(record.topic, []).append(NO_ID if rejected else event_hash(record.decoded.event_id))
-    repeated = {topic: iter(windows[topic].duplicates(hashes)) for topic, hashes in found.hashes.items()}
-    for index, record in enumerate(records):
-        is_duplicate = record.topic != CLOCK and next(repeated[record.topic])
-        _place(found, index, record, is_duplicate)
+            places.setdefault(record.topic, []).append(place)
+    for topic, of_topic in places.items():
+        found.hashes[topic] = found.hash_at[of_topic]
+        repeats = windows[topic].duplicates(found.hashes[topic])
+        found.duplicates += [place for place, is_repeat in zip(of_topic, repeats, strict=True) if is_repeat]
+    found.duplicates.sort()
+    _place(found, records)
     return found
 
 
-def _place(found: Sorted, index: int, record: LogRecord, is_duplicate: bool) -> None:
-    if isinstance(record.decoded, Rejection):
-        found.invalid.append((index, record.decoded))
-    elif isinstance(record.decoded, ClockRecord):
-        return  # it has set the time of the records after it, or means nothing on the live clock
-    elif is_duplicate:
-        found.duplicates.append(index)
-    elif record.decoded.customer_id is None:
-        found.guests.append(record.decoded)
-    else:
-        found.events.append((index, record.decoded))
+def _hashes(records: Sequence[LogRecord]) -> HashArray:
+    ids = [getattr(record.decoded, "event_id", None) for record in records]
+    hashes = np.full(len(records), NO_ID, np.uint64)
+    hashes[[event_id is not None for event_id in ids]] = event_hashes(filter(None, ids))
+    return hashes
+
+
+def _place(found: Sorted, records: Sequence[LogRecord]) -> None:
+    repeats = set(found.duplicates)
+    for place, record in enumerate(records):
+        decoded = record.decoded
+        if isinstance(decoded, Rejection):
+            found.invalid.append((place, decoded))
+        elif isinstance(decoded, ClockRecord) or place in repeats:
+            continue  # a clock record has set the time of the records after it, or means nothing on the live clock
+        elif decoded.customer_id is None:
+            found.guests.append(decoded)
+        else:
+            found.events.append(decoded)
+            found.places.append(place)
 
 
 def dead_letter(index: int, record: LogRecord, partition: int, rejection: Rejection) -> Draft:

@@ -29,6 +29,7 @@ class LaneLimits:
     tick_ms: int
     alignment_ms: int = 3_600_000
     renewed_at_once: int = 0
+    chunk_customers: int = 500
 
 
 class Timing(Protocol):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from schemas.decode import DecodeRules, Rejection, decode
+from schemas.decode_many import decode_many
 from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 
 RULES = DecodeRules(currency="GBP")
@@ -15,11 +16,17 @@ ENVELOPE = {"event_id": "e1", "customer_id": "ada", "event_time_ms": NOW_MS}
 PURCHASE = {"type": "purchase", **ENVELOPE, "currency": "GBP", "lines": [LINE]}
 VIEW = {"type": "product_view", **ENVELOPE, "product_id": "85048"}
 PROFILE = {"type": "profile", **ENVELOPE}
+CROWD = {
+    topic: [json.dumps(record).encode()]
+    for topic, record in ((PURCHASES, PURCHASE), (ENGAGEMENT, VIEW), (PROFILES, PROFILE))
+}
 
 
 def rejected(topic, value, kafka_timestamp_ms=NOW_MS, rules=RULES):
     rejection = decode(topic, value, kafka_timestamp_ms, rules)
     assert isinstance(rejection, Rejection), rejection
+    crowd = [*CROWD.get(topic, [value]) * 20, value]
+    assert decode_many(topic, crowd, [kafka_timestamp_ms] * len(crowd), rules)[-1] == rejection
     assert len(rejection.detail) <= 200
     assert rejection.detail.isascii()
     assert rejection.detail.isprintable()

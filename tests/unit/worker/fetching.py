@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from faust.types import TP
 
-from schemas.decode import DecodeRules, decode
+from schemas.decode import DecodeRules
+from schemas.decode_many import decode_many
 from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
@@ -28,10 +29,10 @@ class Raw:
     key: bytes | None = b"key"
 
 
-def inbox(**positions: int) -> Inbox:
+def inbox(customers_at_most: int = 10**9, **positions: int) -> Inbox:
     """An inbox of all topics; `purchases=7` begins that one at offset 7."""
     starts = {topic: positions.get(topic.partition(".")[2], 0) for topic in TOPICS}
-    return Inbox(starts, lambda topic, value, timestamp_ms: decode(topic, value, timestamp_ms, RULES))
+    return Inbox(starts, lambda topic, values, times: decode_many(topic, values, times, RULES), customers_at_most)
 
 
 WRITTEN_MS = BEGIN_MS + 4_000 * DAY_MS

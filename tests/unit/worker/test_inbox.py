@@ -1,13 +1,16 @@
 """What is queued, what may be taken, in which order, and what a seek does to it."""
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events import PageView
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
-from stream.worker.inbox import RECORD_OVERHEAD_BYTES, Inbox
+from stream.worker.inbox import AT_ONCE, RECORD_OVERHEAD_BYTES, Inbox
 from tests.unit.worker.fetching import clock, fetched, inbox, offsets, purchases
 from tests.world import BEGIN_MS, DAY_MS, engagement, purchase
 
@@ -172,6 +175,27 @@ class TestLive:
         assert len(box.take_live(MANY, one + 1).records) == 2
         assert len(box.take_live(MANY, 1).records) == 1
         assert box.queued_bytes(PURCHASES) == 0
+
+    def test_a_batch_ends_with_its_last_customer_whatever_else_they_and_guests_have_sent(self) -> None:
+        box = inbox(customers_at_most=2)
+        customers = ["ada", "ada", None, "ada", "bob", "ada", "cy", "ada", "bob"]
+        events = [purchase(customer, 0, event_id=f"e{at}") for at, customer in enumerate(customers)]
+        box.put(fetched(PURCHASES, events))
+        sizes = [len(batch.records) for batch in iter(lambda: box.take_live(MANY, 10**9), None)]
+        assert sizes == [5, 2, 2]
+
+    def test_a_long_fetch_is_decoded_as_it_is_taken(self) -> None:
+        decoded: list[int] = []
+
+        def decode(_topic: str, values: Sequence[bytes | None], _timestamps_ms: Sequence[int]) -> list[object]:
+            decoded.append(len(values))
+            return [PageView(event_id="v", event_time_ms=BEGIN_MS) for _ in values]
+
+        box = Inbox({PURCHASES: 0}, decode)
+        box.put(fetched(PURCHASES, [b"{"] * (3 * AT_ONCE)))
+        assert decoded == [1], "only the last, which says how far the topic is fetched"
+        assert len(box.take_live(10, 10**9).records) == 10
+        assert decoded == [1, AT_ONCE]
 
 
 class TestSeeks:
