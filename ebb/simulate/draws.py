@@ -56,11 +56,11 @@ class Draws:
         """With mean 1."""
         return EXPONENTIAL[self._places(purpose, *counters)]
 
-    def gamma2(self, purpose: str, *counters: ArrayLike) -> FloatArray:
-        """Gamma of shape 2 with mean 1: half the sum of two exponential draws."""
+    def gamma4(self, purpose: str, *counters: ArrayLike) -> FloatArray:
+        """Gamma of shape 4 with mean 1: the mean of four exponential draws."""
         bits = self.bits(purpose, *counters)
-        first, second = (bits >> np.uint64(52)).astype(np.intp), (bits & np.uint64(QUANTILES - 1)).astype(np.intp)
-        return np.asarray((EXPONENTIAL[first] + EXPONENTIAL[second]) / 2, np.float64)
+        places = [(bits >> np.uint64(shift)).astype(np.intp) % QUANTILES for shift in (0, 13, 26, 39)]
+        return np.asarray(sum(EXPONENTIAL[place] for place in places) / 4, np.float64)
 
     def normal(self, purpose: str, *counters: ArrayLike) -> FloatArray:
         """With mean 0 and standard deviation 1."""

@@ -86,7 +86,7 @@ def populate(settings: ShopSettings, draws: Draws) -> Population:
         was_there=was_there,
         joined_day=joined_day,
         segment=segment,
-        need_per_day=draws.gamma2("need per day", who) / gaps,
+        need_per_day=draws.gamma4("need per day", who) / gaps,
         leaves=np.array([s.leaves for s in segments])[segment],
         price_sensitivity=(draws.uniform("price", who) + draws.uniform("price", who, 1)) / 2,
         order_size=sizes * quantile_power(1.6, draws.normal("order size", who)),

@@ -18,7 +18,7 @@ class SegmentBehaviour:
         name: as it stands in the truth.
         share_of_new: of the customers who join while the shop is watched.
         share_of_old: of those who were there before; who stays accumulates.
-        gap_days: mean days between two needs to buy, at average season, before a customer's own gamma factor.
+        gap_days: mean days between two needs to buy, at average season, before a customer's own gamma factor of shape 4.
         order_size: basket value as a multiple of the shop's.
         leaves: chance to drop out after a purchase at average satisfaction.
     """
@@ -32,10 +32,10 @@ class SegmentBehaviour:
 
 
 SEGMENTS = (
-    SegmentBehaviour("devoted", 0.05, 0.16, 9.0, 1.5, 0.004),
-    SegmentBehaviour("regular", 0.31, 0.54, 30.0, 1.05, 0.03),
-    SegmentBehaviour("occasional", 0.36, 0.30, 75.0, 0.8, 0.15),
-    SegmentBehaviour("one_off", 0.28, 0.00, 90.0, 0.65, 0.85),
+    SegmentBehaviour("devoted", 0.028, 0.045, 14.0, 1.6, 0.004),
+    SegmentBehaviour("regular", 0.57, 0.68, 79.0, 1.05, 0.015),
+    SegmentBehaviour("occasional", 0.222, 0.275, 220.0, 0.7, 0.05),
+    SegmentBehaviour("one_off", 0.18, 0.00, 90.0, 0.6, 0.85),
 )
 """Calibrated on Online Retail: a third of its customers order once, one in a hundred buys on 63 days of the year."""
 
@@ -53,7 +53,7 @@ class ShopSettings:
 
     # Customers
     segments: tuple[SegmentBehaviour, ...] = SEGMENTS
-    joining_per_day_per_old: float = 0.0045  # new customers a day for each who was there: 60 % join in a year
+    joining_per_day_per_old: float = 0.0036  # new customers a day for each who was there: 57 % join in a year
     never_ordering_yet: float = 0.08  # of those who join do not buy on their first day; some never do
     fading_per_day: float = 0.0006  # drop-out for reasons outside the shop: half of all within three years
     profile_share: float = 0.8  # of customers give a profile at all
@@ -61,7 +61,7 @@ class ShopSettings:
     profile_change_per_day: float = 0.0015  # people move house and change their minds every two years
 
     # Buying
-    basket_minor: float = 34_000.0  # of an order of average size, before season and chance; Online Retail: mean 460 GBP
+    basket_minor: float = 35_000.0  # of an order of average size, before season and chance; Online Retail: mean 460 GBP
     lines_mean: float = 4.0  # Online Retail has 21 lines an order: a wholesaler's. Four keep the log to behaviour
     planning_days_mean: float = 1.5  # from the need to the order: the sessions between are what precedes a purchase
     planning_days_max: int = 9
