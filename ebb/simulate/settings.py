@@ -32,10 +32,10 @@ class SegmentBehaviour:
 
 
 SEGMENTS = (
-    SegmentBehaviour("devoted", 0.028, 0.045, 14.0, 1.6, 0.004),
-    SegmentBehaviour("regular", 0.57, 0.68, 79.0, 1.05, 0.015),
-    SegmentBehaviour("occasional", 0.222, 0.275, 220.0, 0.7, 0.05),
-    SegmentBehaviour("one_off", 0.18, 0.00, 90.0, 0.6, 0.85),
+    SegmentBehaviour("devoted", 0.08, 0.12, 26.0, 2.1, 0.003),
+    SegmentBehaviour("regular", 0.48, 0.58, 70.0, 1.0, 0.02),
+    SegmentBehaviour("occasional", 0.24, 0.30, 240.0, 0.45, 0.05),
+    SegmentBehaviour("one_off", 0.20, 0.00, 90.0, 0.45, 0.9),
 )
 """Calibrated on Online Retail: a third of its customers order once, one in a hundred buys on 63 days of the year."""
 
@@ -61,7 +61,7 @@ class ShopSettings:
     profile_change_per_day: float = 0.0015  # people move house and change their minds every two years
 
     # Buying
-    basket_minor: float = 35_000.0  # of an order of average size, before season and chance; Online Retail: mean 460 GBP
+    basket_minor: float = 31_500.0  # of an order of average size, before season and chance; Online Retail: mean 460 GBP
     lines_mean: float = 4.0  # Online Retail has 21 lines an order: a wholesaler's. Four keep the log to behaviour
     planning_days_mean: float = 1.5  # from the need to the order: the sessions between are what precedes a purchase
     planning_days_max: int = 9
