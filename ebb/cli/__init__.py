@@ -13,6 +13,7 @@ COMMANDS = {
     "learner": "ebb.cli.learner",
     "replay": "ebb.cli.replay",
     "verify": "ebb.cli.verify",
+    "simulate": "ebb.cli.simulate",
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",
     "at-risk": "ebb.cli.lookup",

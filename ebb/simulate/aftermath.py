@@ -45,7 +45,9 @@ def note(world: ShopWorld, orders: Orders, problem: BoolArray, day: int) -> None
     def due(purpose: str, after: int, within: int) -> IntArray:
         return day + after + draws.below(within - after, purpose, who, day)
 
-    world.agenda.put("support_contact", due("helps on", 1, HELPED_WITHIN_DAYS)[helps], who=who[helps], wrong=wrong[helps])
+    world.agenda.put(
+        "support_contact", due("helps on", 1, HELPED_WITHIN_DAYS)[helps], who=who[helps], wrong=wrong[helps]
+    )
     world.agenda.put(
         "refund",
         due("refunds on", REFUNDED_AFTER_DAYS, REFUNDED_WITHIN_DAYS)[refunds],
@@ -70,8 +72,8 @@ def due(world: ShopWorld, day: int) -> list[Part]:
     ):
         rows = world.agenda.take(name, day)
         if rows:
-            time_ms = world.settings.start_ms + day * DAY_MS + 8 * HOUR_MS
-            time_ms = time_ms + world.draws.below(13 * HOUR_MS, f"{name} time", rows["who"], day)
+            morning_ms = world.settings.start_ms + day * DAY_MS + 8 * HOUR_MS
+            time_ms = morning_ms + world.draws.below(13 * HOUR_MS, f"{name} time", rows["who"], day)
             parts.append(happen(world, rows, time_ms, day))
     return parts
 

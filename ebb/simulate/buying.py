@@ -26,9 +26,7 @@ def fade(population: Population, settings: ShopSettings, draws: Draws, day: int)
     population.order_day[gone] = NEVER
 
 
-def plan(
-    population: Population, campaigns: list[Campaign], settings: ShopSettings, draws: Draws, day: int
-) -> None:
+def plan(population: Population, campaigns: list[Campaign], settings: ShopSettings, draws: Draws, day: int) -> None:
     """Let needs arise, and plan the day of each one's order. Counts what campaigns caused."""
     open_to = population.alive & (population.joined_day <= day) & (population.order_day == NEVER)
     who = np.flatnonzero(open_to)
@@ -45,16 +43,16 @@ def plan(
     needs |= _first_orders(population, settings, draws, day, who)
     planning = who[needs]
     population.needed_once[planning] = True
-    ahead = np.minimum(draws.exponential("plans", planning, day) * settings.planning_days_mean, settings.planning_days_max)
+    ahead = np.minimum(
+        draws.exponential("plans", planning, day) * settings.planning_days_mean, settings.planning_days_max
+    )
     population.order_day[planning] = np.where(population.orders[planning] == 0, day, day + ahead.astype(np.int64))
 
 
-def _first_orders(
-    population: Population, settings: ShopSettings, draws: Draws, day: int, who: IntArray
-) -> BoolArray:
+def _first_orders(population: Population, settings: ShopSettings, draws: Draws, day: int, who: IntArray) -> BoolArray:
     """Most people join a shop to buy something."""
     joins = (population.joined_day[who] == day) & ~population.was_there[who]
-    return joins & (draws.uniform("orders first", who) >= settings.never_ordering_yet)
+    return np.asarray(joins & (draws.uniform("orders first", who) >= settings.never_ordering_yet))
 
 
 def experience(

@@ -54,7 +54,7 @@ class Catalogue:
         )
         chosen = np.minimum(found, len(self.ids) - 1)
         sold_out: BoolArray = self.stock[chosen] <= 0
-        return np.where(sold_out, self._next_of_category[chosen], chosen)
+        return np.asarray(np.where(sold_out, self._next_of_category[chosen], chosen), np.int64)
 
     def sell(self, products: IntArray, units: IntArray) -> None:
         """Take what was sold today out of the stock, and fill up overnight what runs low."""
@@ -89,7 +89,9 @@ def stock_shop(draws: Draws, units_per_day: float) -> Catalogue:
     place = np.arange(PRODUCTS)
     category = draws.below(len(CATEGORIES), "product category", place)
     typical = np.array(PRICE_MINOR, np.float64)[category]
-    price = np.maximum(np.rint(typical * quantile_power(1.8, draws.normal("product price", place))), 25).astype(np.int64)
+    price = np.maximum(np.rint(typical * quantile_power(1.8, draws.normal("product price", place))), 25).astype(
+        np.int64
+    )
     cost = np.rint(price * (0.35 + 0.35 * draws.uniform("product margin", place))).astype(np.int64)
     popularity = 1.0 / (20 + draws.bits("product rank", place).argsort().argsort())  # Zipf with a flat top
     share = popularity / popularity.sum()

@@ -41,7 +41,7 @@ def events_of_day(world: ShopWorld, day: int) -> list[Part]:
 
 
 def _lookers(world: ShopWorld, day: int, busy: IntArray) -> IntArray:
-    """Who visits without ordering: the oftener the greater its needs, most of all while it plans; and who is leaving."""
+    """Who visits without ordering: the oftener the greater its needs, most while it plans; the gone ever less."""
     people, settings, draws = world.people, world.settings, world.draws
     there = people.joined_day <= day
     there[busy] = False

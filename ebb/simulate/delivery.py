@@ -38,6 +38,7 @@ class Slice:
     values: list[bytes]
 
     def __len__(self) -> int:
+        """How many events."""
         return len(self.values)
 
 
@@ -84,7 +85,10 @@ class Delivery:
 
     def __init__(self, settings: ShopSettings, draws: Draws) -> None:
         self._settings, self._draws = settings, draws
-        self._waiting = Sent(*(np.zeros(0, kind) for kind in (np.int64, np.int64, np.uint8, np.int64, bool)), [], [])
+        nothing = np.zeros(0, np.int64)
+        self._waiting = Sent(
+            nothing, nothing, nothing.astype(np.uint8), nothing, nothing.astype(np.bool_), keys=[], values=[]
+        )
 
     def deliver(self, happened: Sent, day: int, end_ms: int | None) -> Sent:
         """What is sent before `end_ms`, in order; None is for the last day, when everything is.

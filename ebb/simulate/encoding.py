@@ -15,9 +15,7 @@ from schemas.topics import ENGAGEMENT, KINDS_OF, PROFILES, PURCHASES
 TOPICS = (PURCHASES, ENGAGEMENT, PROFILES)
 """A slice names a topic by its place here."""
 
-_KINDS: dict[str, Any] = {
-    str(kind.__struct_config__.tag): kind for topic in TOPICS for kind in KINDS_OF[topic]
-}
+_KINDS: dict[str, Any] = {str(kind.__struct_config__.tag): kind for topic in TOPICS for kind in KINDS_OF[topic]}
 TOPIC_OF_KIND = {
     str(kind.__struct_config__.tag): place for place, topic in enumerate(TOPICS) for kind in KINDS_OF[topic]
 }
@@ -38,7 +36,7 @@ def encoded(part: Part, event_ids: list[str], names: list[str | None]) -> list[b
     if not part.columns:
         return [encode(kind(event_id=e, event_time_ms=t, customer_id=c)) for e, t, c in common]
     if len(part.columns) == 1:
-        (name, values), = part.columns.items()
+        ((name, values),) = part.columns.items()
         return [
             encode(kind(event_id=e, event_time_ms=t, customer_id=c, **{name: v}))
             for (e, t, c), v in zip(common, values, strict=True)

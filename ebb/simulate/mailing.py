@@ -18,9 +18,7 @@ MAIL_HOUR = 8
 OPENED_HOURS_MEAN = 1.5
 
 
-def mail(
-    people: Population, campaigns: list[Campaign], settings: ShopSettings, draws: Draws, day: int
-) -> list[Part]:
+def mail(people: Population, campaigns: list[Campaign], settings: ShopSettings, draws: Draws, day: int) -> list[Part]:
     """Everything campaigns do on one day, and what comes back."""
     parts: list[Part] = []
     there = np.flatnonzero(people.joined_day <= day)

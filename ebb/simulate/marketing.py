@@ -1,7 +1,7 @@
 """Campaigns: when they run, whom they reach, what they cost, and what they really bring about.
 
 A campaign adds to the need of everybody it reaches: need × (1 + effect × 2 × price sensitivity). Who is held out is
-drawn, so a comparison of reached and held out finds the effect, and `caused` counts the orders that would not have been.
+drawn, so a comparison of reached and held out finds the effect, and `caused` counts the needs that would not have been.
 """
 
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ import numpy as np
 
 from ebb.simulate.baskets import Baskets, fill
 from ebb.simulate.buying import experience, leave
-from ebb.simulate.draws import BoolArray, Draws, IntArray
+from ebb.simulate.draws import BoolArray, IntArray
 from ebb.simulate.encoding import order_lines
 from ebb.simulate.mailing import redeemed
 from ebb.simulate.marketing import sale_percent
@@ -72,9 +72,8 @@ def place_orders(world: ShopWorld, customers: IntArray, guest_who: IntArray, day
     given = np.bincount(baskets.owner, weights=baskets.discount_minor, minlength=len(who)).astype(np.int64)
     for campaign, places in redeeming:
         campaign.orders += len(places)
-        campaign.discount_minor += int(given[places].sum()) * campaign.plan.discount_percent // max(
-            int(percent[places].max(initial=1)), 1
-        )
+        shares = given[places] * campaign.plan.discount_percent // percent[places]  # a sale may give the rest
+        campaign.discount_minor += int(shares.sum())
     return Orders(who, customer, percent, baskets, coupons)
 
 

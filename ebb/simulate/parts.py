@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebb.simulate.draws import IntArray
 
@@ -29,6 +30,7 @@ class Part:
     columns: Columns = field(default_factory=dict)
 
     def __len__(self) -> int:
+        """How many events."""
         return len(self.customer)
 
 
@@ -44,7 +46,7 @@ class Agenda:
     def __init__(self) -> None:
         self._due: dict[tuple[str, int], list[dict[str, Any]]] = {}
 
-    def put(self, name: str, due_day: IntArray, **columns: IntArray) -> None:
+    def put(self, name: str, due_day: IntArray, **columns: NDArray[Any]) -> None:
         """Note rows for the days they are due; all columns have one shape."""
         for due in np.unique(due_day).tolist():
             chosen = due_day == due
@@ -53,4 +55,4 @@ class Agenda:
     def take(self, name: str, day: int) -> dict[str, Any] | None:
         """The rows due on a day, in the order they were noted; None where there are none."""
         rows = self._due.pop((name, day), None)
-        return rows and {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+        return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else None

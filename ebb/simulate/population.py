@@ -56,6 +56,7 @@ class Population:
     tier: IntArray
 
     def __len__(self) -> int:
+        """How many customers."""
         return len(self.ids)
 
     @property

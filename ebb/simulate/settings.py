@@ -18,7 +18,7 @@ class SegmentBehaviour:
         name: as it stands in the truth.
         share_of_new: of the customers who join while the shop is watched.
         share_of_old: of those who were there before; who stays accumulates.
-        gap_days: mean days between two needs to buy, at average season, before a customer's own gamma factor of shape 4.
+        gap_days: mean days between two needs to buy, at average season, times a gamma factor of shape 4.
         order_size: basket value as a multiple of the shop's.
         leaves: chance to drop out after a purchase at average satisfaction.
     """

@@ -30,6 +30,11 @@ class Shop:
         self._keys = [customer.encode() for customer in self.world.people.ids]
         self._next_day = 0
 
+    @property
+    def days_gone(self) -> int:
+        """How many days the shop has seen."""
+        return self._next_day
+
     def slices(self) -> Iterator[Slice]:
         """The days that have not been gone through, each with the events sent on it."""
         while self._next_day < self.settings.days:

@@ -43,6 +43,7 @@ class Visits:
     basket: IntArray
 
     def __len__(self) -> int:
+        """How many visits."""
         return len(self.customer)
 
 
@@ -68,9 +69,7 @@ def walk(visits: Visits, baskets: Baskets, catalogue: Catalogue, draws: Draws, d
     parts = _pages(visits, pages, clock, catalogue, draws, day)
     parts += _cart_steps(visits, carts, pages, clock, baskets, catalogue, draws, day)
     end_ms = clock.at(np.arange(len(visits)), steps)
-    parts.append(
-        Part("session", visits.customer, end_ms, {"duration_ms": (end_ms - visits.begin_ms).tolist()})
-    )
+    parts.append(Part("session", visits.customer, end_ms, {"duration_ms": (end_ms - visits.begin_ms).tolist()}))
     return Walked(parts, end_ms)
 
 
