@@ -1,15 +1,19 @@
 """A simulated shop to Kafka: its history as a replay, or live at wall-clock times."""
 
 from collections.abc import Callable, Iterable, Iterator
-from time import monotonic, time_ns
+from time import monotonic, sleep, time_ns
+
+import numpy as np
 
 from ebb.simulate.delivery import Slice
 from ebb.simulate.encoding import TOPICS
 from ebb.simulate.routing import partitions_of
+from ebb.simulate.settings import DAY_MS
 from offline.broker import broker_errors
 from offline.replay import EventRecord, Moments, OnProgress, Replayed, event_producer, paced, publish_moments
 
 FLUSH_WITHIN_S = 30.0
+MOMENT_S = 0.1
 _TIME_FIELD = b'"event_time_ms":'
 
 OnSent = Callable[[int], None]
@@ -38,6 +42,20 @@ def publish_history(
     return publish_moments(_midnights(slices, partitions), 0, servers, partitions, on_progress, rate)
 
 
+def publish_in_motion(
+    slices: Iterable[Slice], servers: list[str], partitions: int, seconds_per_day: float, on_sent: OnSent | None = None
+) -> Replayed:
+    """Write the days of a shop at the pace at which they would pass if a day took `seconds_per_day`.
+
+    Clock records follow every tenth of a second, so that deadlines of silence fire as time passes.
+
+    Raises:
+        BrokerError: Kafka is away, or the topics are not as expected.
+    """
+    report = (lambda progress: on_sent(progress.events)) if on_sent else None
+    return publish_moments(_in_motion(slices, partitions, seconds_per_day), 0, servers, partitions, report)
+
+
 def _midnights(slices: Iterable[Slice], partitions: int) -> Moments:
     begun = False
     for sent in slices:
@@ -45,6 +63,20 @@ def _midnights(slices: Iterable[Slice], partitions: int) -> Moments:
             yield sent.begin_ms, ()
             begun = True
         yield sent.end_ms, records(sent, partitions)
+
+
+def _in_motion(slices: Iterable[Slice], partitions: int, seconds_per_day: float) -> Moments:
+    """Each moment is given out when its time has come on the wall."""
+    began_s, moments = monotonic(), max(round(seconds_per_day / MOMENT_S), 1)
+    for day, sent in enumerate(slices):
+        events = list(records(sent, partitions))
+        for moment in range(moments):
+            until_ms = sent.begin_ms + DAY_MS * (moment + 1) // moments
+            from_ms = sent.begin_ms + DAY_MS * moment // moments
+            first, end = np.searchsorted(sent.sent_ms, (from_ms, until_ms)).tolist()
+            last = moment == moments - 1  # what the last slice still has on its way goes with its last moment
+            sleep(max(began_s + (day + (moment + 1) / moments) * seconds_per_day - monotonic(), 0.0))
+            yield until_ms, events[first : len(events) if last else end]
 
 
 def records(sent: Slice, partitions: int) -> Iterator[EventRecord]:

@@ -31,7 +31,7 @@ def review_texts(draws: Draws, who: IntArray, day: int, ratings: IntArray, produ
 
     >>> import numpy as np
     >>> review_texts(Draws(1), np.array([4]), 9, np.array([5]), ["red mug"])
-    ['Could not be happier. The red mug is better than I hoped and the service is wonderful.']
+    ['Best one yet! Everybody asks where the red mug is from and it was here the next day.']
     """
     first, second, third = (draws.below(5, "review words", who, day, place).tolist() for place in range(3))
     return [
