@@ -121,9 +121,7 @@ class DemoDeployment:
         while max(stream_times(self.redis.address).values()) <= replayed_until_ms:
             self.check_processes()
             if time.monotonic() > deadline_s:
-                raise ServiceError(
-                    f"No time passes after {TICKING_WITHIN_S:.0f} s. See {self.home / 'worker'}."
-                )
+                raise ServiceError(f"No time passes after {TICKING_WITHIN_S:.0f} s. See {self.home / 'worker'}.")
             time.sleep(LOOK_EVERY_S)
 
     def _start_processes(self, mode: Mapping[str, str]) -> None:

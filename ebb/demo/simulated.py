@@ -28,7 +28,7 @@ from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, PURCHASES
 
 NAME = "simulated"
-CUSTOMERS, PAST_DAYS, SECONDS = 1_500, 180, 20
+CUSTOMERS, PAST_DAYS, SECONDS = 1_200, 150, 20
 SECONDS_PER_DAY = 1.0
 POLL_MS = 50
 LAST_ALERTS_S = 0.5  # the last moment's alerts are on their way
@@ -49,6 +49,7 @@ class Show:
         engagement: everything else that was sent: visits, mails, reviews, profiles.
         opened: alerts, as they came.
         closed: alerts that ended.
+        by_silence: alerts opened on a day on which nothing at all had come from the customer before.
         had_left: of the customers whose alert opened, how many had dropped out by then, by the shop's hidden truth.
     """
 
@@ -59,14 +60,30 @@ class Show:
     engagement: int = 0
     opened: list[ChurnAlertOpened] = field(default_factory=list)
     closed: list[ChurnAlertClosed] = field(default_factory=list)
+    by_silence: int = 0
     had_left: int = 0
+
+    @property
+    def figures(self) -> dict[str, int | float]:
+        """What `ebb demo --json` prints of it."""
+        return {
+            "customers": CUSTOMERS,
+            "seconds": round(self.seconds, 1),
+            "days": self.days,
+            "purchases": self.purchases,
+            "engagement": self.engagement,
+            "churn_alerts": len(self.opened),
+            "by_silence_alone": self.by_silence,
+            "had_left": self.had_left,
+            "closed": len(self.closed),
+        }
 
 
 class Watcher:
     """Whoever shows the show: told what happens, in one thread."""
 
-    def preparing(self, text: str) -> None:
-        """The past of the shop is being replayed."""
+    def preparing(self, applied: int, total: int) -> None:
+        """So many events of the shop's past are applied."""
 
     def begins(self, show: Show) -> None:
         """From now on it is live."""
@@ -91,9 +108,11 @@ def run_show(folder: Path, watcher: Watcher) -> Show:
             days=PAST_DAYS + round(SECONDS / SECONDS_PER_DAY),
             browsing_per_need=1.0,  # a third of the visits: the past is replayed while somebody waits
             browsing_while_planning=0.3,
+            lines_mean=2.5,
         )
     )
     try:
+        watcher.preparing(0, 0)
         deployment.start({"EBB_CLOCK": "replay"})
         slices = shop.slices()
         _replay_past(deployment, list(islice(slices, PAST_DAYS)), watcher)
@@ -107,7 +126,7 @@ def _replay_past(deployment: DemoDeployment, past: list[Slice], watcher: Watcher
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish") as background:
         publishing = background.submit(publish_history, past, servers, PARTITIONS)
         for look in looks(servers, deployment.redis.address, publishing, deployment.check_processes):
-            watcher.preparing(f"{look.events:,} of {total:,} events of {PAST_DAYS} days before")
+            watcher.preparing(look.events, total)
 
 
 def _live(deployment: DemoDeployment, shop: Shop, days: list[Slice], watcher: Watcher) -> Show:
@@ -129,7 +148,7 @@ def _live(deployment: DemoDeployment, shop: Shop, days: list[Slice], watcher: Wa
                     _note(show, _decoder.decode(record.value), watcher)
             watcher.time_passes(show)
         sending.result()
-    show.had_left = _had_left(shop, show)
+    show.by_silence, show.had_left = _by_silence(shop, days, show), _had_left(shop, show)
     return show
 
 
@@ -174,11 +193,18 @@ class Timetable:
         )
 
 
+def _by_silence(shop: Shop, days: list[Slice], show: Show) -> int:
+    """How many alerts opened although nothing had come from the customer in the 24 hours before."""
+    sent_ms = np.concatenate([day.sent_ms for day in days])
+    customer = np.concatenate([day.customer for day in days])
+    place = {name: number for number, name in enumerate(shop.world.people.ids)}
+    times = (sent_ms[customer == place[alert.customer_id]] - alert.opened_ms for alert in show.opened)
+    return sum(not ((since <= 0) & (since > -DAY_MS)).any() for since in times)
+
+
 def _had_left(shop: Shop, show: Show) -> int:
     """How many of the alerted customers had dropped out when their alert opened, by the hidden truth."""
     people = shop.world.people
     place = {customer: number for number, customer in enumerate(people.ids)}
     gone_ms = [int(people.dropped_out_ms[place[alert.customer_id]]) for alert in show.opened]
-    return sum(
-        ms != NEVER and ms <= alert.opened_ms for ms, alert in zip(gone_ms, show.opened, strict=True)
-    )
+    return sum(ms != NEVER and ms <= alert.opened_ms for ms, alert in zip(gone_ms, show.opened, strict=True))
