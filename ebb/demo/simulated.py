@@ -28,7 +28,7 @@ from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, PURCHASES
 
 NAME = "simulated"
-CUSTOMERS, PAST_DAYS, SECONDS = 1_200, 150, 20
+CUSTOMERS, PAST_DAYS, SECONDS = 1_800, 200, 20
 SECONDS_PER_DAY = 1.0
 POLL_MS = 50
 LAST_ALERTS_S = 0.5  # the last moment's alerts are on their way
@@ -106,9 +106,12 @@ def run_show(folder: Path, watcher: Watcher) -> Show:
         ShopSettings(
             customers=CUSTOMERS,
             days=PAST_DAYS + round(SECONDS / SECONDS_PER_DAY),
-            browsing_per_need=1.0,  # a third of the visits: the past is replayed while somebody waits
+            # Fewer and shorter visits than the defaults: the past is replayed while somebody waits.
+            browsing_per_need=0.5,
             browsing_while_planning=0.3,
-            lines_mean=2.5,
+            pages_mean=1.0,
+            lines_mean=2.0,
+            guest_share=0.05,
         )
     )
     try:

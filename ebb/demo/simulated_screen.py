@@ -59,7 +59,7 @@ class Screen(Watcher, AbstractContextManager["Screen"]):
 
     def time_passes(self, show: Show) -> None:
         """The bar."""
-        said = f"{show.purchases:,} purchases  {show.engagement:,} visits, mails …  {len(show.opened):,} alerts"
+        said = f"{show.purchases:,} purchases  {show.engagement:,} other events  {len(show.opened):,} alerts"
         self._bar.update(self._task, description=_day(show.time_ms), completed=show.seconds, said=said)
 
     def _print(self, text: str) -> None:
@@ -93,10 +93,10 @@ def summary(show: Show) -> str:
     """What has been seen, for a reader."""
     opened = len(show.opened)
     lines = [
-        f"{show.days} days in {SECONDS} s · {show.purchases:,} purchases and refunds, "
-        f"{show.engagement:,} visits, mails and so on",
+        f"{show.days} days in {SECONDS} s · {show.purchases:,} purchases and refunds, {show.engagement:,} other events",
         f"  {opened:,} churn alerts, {show.by_silence:,} of them by silence alone; {len(show.closed):,} closed",
-        f"  by the shop's hidden truth {show.had_left:,} of the {opened:,} had left for good  (docs/simulated-shop.md)",
+        f"  by the shop's hidden truth {show.had_left:,} of the {opened:,} had left for good",
+        "  next: ebb simulate --help   (docs/simulated-shop.md)",
     ]
     return "\n".join(["", *lines])
 

@@ -31,7 +31,7 @@ def events_of_day(world: ShopWorld, day: int) -> list[Part]:
     guest_orders = draws.uniform("guest buys", visitors, day) < settings.guest_buys
     orders = place_orders(world, customers, visitors[guest_orders], day)
     visits = _visits(world, orders, left, lookers, visitors[~guest_orders], day)
-    walked = walk(visits, orders.baskets, world.catalogue, draws, day)
+    walked = walk(visits, orders.baskets, world.catalogue, settings.pages_mean, draws, day)
     ordered_ms = settings.start_ms + day * DAY_MS + times_of_day_ms(draws, "in store at", orders.who, day)
     places = visits.basket[visits.ends == ORDERS]
     ordered_ms[places] = walked.end_ms[visits.ends == ORDERS] - 1_000

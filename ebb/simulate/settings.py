@@ -69,6 +69,7 @@ class ShopSettings:
     in_store_without_session: float = 0.6  # of orders in the store are not prepared online
     browsing_per_need: float = 4.0  # sessions without any plan, for each need: 12 % of sessions end with an order
     browsing_while_planning: float = 0.5  # a day with a plan has a session with this chance
+    pages_mean: float = 4.0  # pages of a visit after its first; the carts come on top
     problem: float = 0.07  # of orders arrive late, broken or wrong
     problem_unhappiness: float = 0.55  # of satisfaction, on a scale from 0 to 1, for one such order
     happiness_memory: float = 0.7  # weight of what was before against the latest order

@@ -15,7 +15,6 @@ from ebb.simulate.texts import searches
 LOOKS, LEAVES_CART, ORDERS = 0, 1, 2
 NO_BASKET = -1
 
-PAGES_MEAN = 4.0
 PAGES_MAX = 25
 PAGE_VIEWS, PRODUCT_VIEWS = 0.4, 0.48  # of pages; the rest are searches
 LOOKER_CARTS = 0.1  # of visits without a plan put something in the cart
@@ -55,12 +54,12 @@ class Walked:
     end_ms: IntArray
 
 
-def walk(visits: Visits, baskets: Baskets, catalogue: Catalogue, draws: Draws, day: int) -> Walked:
+def walk(visits: Visits, baskets: Baskets, catalogue: Catalogue, pages_mean: float, draws: Draws, day: int) -> Walked:
     """Every page and cart of the visits: first the pages, then each product of the cart is looked at and put in.
 
     Steps of a visit are numbered; step k happens k paces after its beginning.
     """
-    pages = 1 + np.minimum(draws.exponential("pages", visits.who, day) * PAGES_MEAN, PAGES_MAX).astype(np.int64)
+    pages = 1 + np.minimum(draws.exponential("pages", visits.who, day) * pages_mean, PAGES_MAX).astype(np.int64)
     carts = _carts(visits, baskets, draws, day)
     steps = pages + 2 * carts + 2
     pace = PAGE_MS + draws.uniform("pace", visits.who, day) * PAGE_SPREAD_MS
