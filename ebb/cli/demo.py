@@ -11,7 +11,7 @@ from ebb.demo.deployment import Ports
 from ebb.demo.results import Results
 from ebb.demo.results import as_json as encoded
 from ebb.demo.run import DemoPlan, run_demo
-from ebb.demo.screen import summary
+from ebb.demo.screen import fitted, summary
 from ebb.demo.simulated_screen import Screen
 from ebb.demo.simulated_screen import summary as shown
 from ebb.services.local import FOLDER
@@ -92,7 +92,7 @@ def demo(
     def show_results(results: Results) -> None:
         found.append(results)
         if not as_json:
-            click.echo(summary(results, currency))
+            click.echo(fitted(summary(results, currency)))
 
     with Screen(lines=not as_json) as screen:
         show = run_demo(plan, show_results, screen)
@@ -101,7 +101,7 @@ def demo(
         click.echo(encoded(results, show.figures if show else None))
     else:
         customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
-        click.echo("\n".join([*([shown(show)] if show else []), "", next_steps(customer, keep)]))
+        click.echo(fitted("\n".join([*([shown(show)] if show else []), "", next_steps(customer, keep)])))
     if results.parity.mismatches:
         raise click.exceptions.Exit(1)
 

@@ -22,13 +22,12 @@ from ebb.topic_admin import create_topics
 from stream.errors import EbbError
 from stream.settings.load import load_common_settings
 
-LIVE_DAYS = 3_650  # a live shop ends when it is stopped
 SHARE = click.FloatRange(0, 1)
 
 
 @click.command()
 @click.option("--customers", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="In all.")
-@click.option("--days", type=click.IntRange(1, 3_650), default=730, show_default=True, help="Length of the history.")
+@click.option("--days", type=click.IntRange(1, 3_650), default=730, show_default=True, help="After them it ends.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--start", metavar="YYYY-MM-DD", help="First day.  [default: 2024-01-01]")
 @click.option("--parquet", type=click.Path(path_type=Path), metavar="FOLDER", help="Write files, not to Kafka.")
@@ -38,8 +37,11 @@ SHARE = click.FloatRange(0, 1)
 @click.option(
     "--events-per-s", type=click.FloatRange(min=0, min_open=True), default=100.0, show_default=True, help="With --live."
 )
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --live: how long, if the days last.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="With --live: how long; else until Ctrl-C."
+    "--seconds-per-day",
+    type=click.FloatRange(min=0.1),
+    help="Replay in fast motion: a day of the shop passes in so many seconds.",
 )
 @click.option("--guests", type=click.FloatRange(0, 0.9), help="Share of visits without a customer.  [default: 0.1]")
 @click.option("--late", type=SHARE, help="Share of events that arrive hours late.  [default: 0.01]")
@@ -62,6 +64,7 @@ def simulate(
     live: bool,
     events_per_s: float,
     seconds: float | None,
+    seconds_per_day: float | None,
     guests: float | None,
     late: float | None,
     duplicates: float | None,
@@ -74,20 +77,25 @@ def simulate(
     To Kafka it is a replay with clock records (run worker and learner with EBB_CLOCK=replay), or, with --live, events
     of now. docs/simulated-shop.md says how customers behave.
     """
-    if parquet and (live or truth or rate):
-        raise click.UsageError("--parquet writes files, truth included; it goes with none of --live, --truth, --rate.")
+    if parquet and (live or truth or rate or seconds_per_day):
+        raise click.UsageError(
+            "--parquet writes files, truth included, and goes with none of --live, --truth, --rate, --seconds-per-day."
+        )
+    if live and (rate or seconds_per_day):
+        raise click.UsageError("--live has --events-per-s and --seconds in place of --rate and --seconds-per-day.")
     mishaps = {"guest_share": guests, "late": late, "duplicate": duplicates, "misrouted": misrouted}
     chosen: dict[str, Any] = {name: value for name, value in mishaps.items() if value is not None}
     if start is not None:
         chosen["start"] = _first_day(start)
     chosen |= {"customers": customers, "seed": seed, "concept_change_day": concept_change_day}
-    run = Run(rate, truth, events_per_s, seconds)
+    run = Run(rate, truth, events_per_s, seconds, seconds_per_day)
+    settings = ShopSettings(days=days, **chosen)
     if parquet:
-        summary = to_parquet(ShopSettings(days=days, **chosen), parquet)
+        summary = to_parquet(settings, parquet)
     elif live:
-        summary = to_live(chosen, run)
+        summary = to_live(settings, run)
     else:
-        summary = to_kafka(ShopSettings(days=days, **chosen), run)
+        summary = to_kafka(settings, run)
     click.echo(msgspec.json.encode(summary) if as_json else describe(summary))
 
 
@@ -98,6 +106,7 @@ class Run(msgspec.Struct, frozen=True):
     truth: Path | None
     events_per_s: float
     seconds: float | None
+    seconds_per_day: float | None
 
 
 def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
@@ -112,12 +121,12 @@ def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
 
 def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     """Publish a shop as a replay; returns the summary."""
-    from ebb.simulate.publishing import publish_history  # noqa: PLC0415 - files need no Kafka client
+    from ebb.simulate.publishing import publish_history, publish_in_motion  # noqa: PLC0415 - files need no Kafka client
 
     end_ms = settings.start_ms + settings.days * DAY_MS
     common = load_common_settings()
     if end_ms > time_ns() // 1_000_000 + common.latest_lead_ms:
-        ends = datetime.fromtimestamp(end_ms / 1000, UTC).date()
+        ends = datetime.fromtimestamp(end_ms / 1000 - 1, UTC).date()
         raise EbbError(
             f"The shop would end on {ends}, and events of the future are refused. Choose an earlier --start."
         )
@@ -126,12 +135,15 @@ def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     create_topics(servers, common.partitions)
     shop, count = Shop(replace(settings, currency=common.currency)), Count()
     days = counted(shop.slices(), settings, count)
-    replayed = publish_history(days, servers, common.partitions, rate=run.rate)
+    if run.seconds_per_day:
+        replayed = publish_in_motion(days, servers, common.partitions, run.seconds_per_day)
+    else:
+        replayed = publish_history(days, servers, common.partitions, rate=run.rate)
     _tell_truth(shop, run)
     return count.summary() | {"clock_records": replayed.clock_records}
 
 
-def to_live(chosen: dict[str, Any], run: Run) -> dict[str, Any]:
+def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
     """Send a shop's events as of now; returns the summary."""
     from ebb.simulate.publishing import publish_live  # noqa: PLC0415 - files need no Kafka client
 
@@ -140,8 +152,7 @@ def to_live(chosen: dict[str, Any], run: Run) -> dict[str, Any]:
     servers = list(common.kafka_servers)
     create_topics(servers, common.partitions)
     prefix = f"live-{time_ns() // 1_000_000}-"  # a second run's events are others, not repeats
-    settings = ShopSettings(days=LIVE_DAYS, event_prefix=prefix, currency=common.currency, **chosen)
-    shop, began_s = Shop(settings), monotonic()
+    shop, began_s = Shop(replace(settings, event_prefix=prefix, currency=common.currency)), monotonic()
     with _live_bar(run.seconds) as show:
         count = publish_live(shop.slices(), servers, common.partitions, run.events_per_s, run.seconds, show)
     _tell_truth(shop, run)

@@ -28,7 +28,7 @@ from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, PURCHASES
 
 NAME = "simulated"
-CUSTOMERS, PAST_DAYS, SECONDS = 1_800, 200, 20
+CUSTOMERS, PAST_DAYS, SECONDS = 1_300, 200, 20
 SECONDS_PER_DAY = 1.0
 POLL_MS = 50
 LAST_ALERTS_S = 0.5  # the last moment's alerts are on their way

@@ -9,6 +9,8 @@ True
 >>> shop.world.people.dropped_out_ms[0]  # the truth as of this day: when a customer left, -1 while it is there
 np.int64(-1)
 
+Sent at wall-clock times: `ebb.simulate.publishing.publish_live`; a day in so many seconds: `publish_in_motion`.
+
 The same settings give the same bytes on every machine. A slice holds one day; memory is that of the population and a
 day. docs/simulated-shop.md says how customers behave and how near that is to a real shop.
 """

@@ -179,9 +179,7 @@ def test_a_concept_change_changes_nothing_before_its_day_and_behaviour_from_it_o
         list(Shop(ShopSettings(customers=300, days=90, concept_change_day=day)).slices()) for day in (None, 45)
     )
     assert digest(steady[:45]) == digest(changed[:45])
-    purchases = [
-        sum(int((sent.topic == 0).sum()) for sent in days[50:]) for days in (steady, changed)
-    ]
+    purchases = [sum(int((sent.topic == 0).sum()) for sent in days[50:]) for days in (steady, changed)]
     assert purchases[1] < 0.8 * purchases[0]
 
 
