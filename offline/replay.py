@@ -6,11 +6,11 @@ days are on their way meanwhile.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from kafka import KafkaProducer
@@ -20,7 +20,6 @@ from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors, end_of
 from offline.days import days
 from offline.history import History
 from schemas.clock import ClockRecord
-from schemas.events import Event
 from schemas.topics import CLOCK, INPUT_BYTES_MAX, INPUT_TOPICS
 
 IN_FLIGHT_MAX = 5_000  # records sent and not acknowledged: about 10 MB of Online Retail, a full request at any broker
@@ -50,6 +49,20 @@ class Replayed:
 OnProgress = Callable[[Progress], None]
 
 
+class EventRecord(NamedTuple):
+    """An event as it is written to Kafka; `time_ms` is when it happened."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    time_ms: int
+
+
+Moments = Iterable[tuple[int, Iterable[EventRecord]]]
+"""Each moment of the clock in ms, and the events since the one before: `offline.days` says which moments."""
+
+
 def publish(
     history: History,
     servers: list[str],
@@ -72,25 +85,53 @@ def publish(
     Raises:
         BrokerError: Kafka is away, a topic is missing or has another number of partitions, or a record is refused.
     """
-    total, sent, moments = len(history.events), 0, 0
+    return publish_moments(_moments(history, partitions), len(history.events), servers, partitions, on_progress, rate)
+
+
+def publish_moments(
+    moments: Moments,
+    total: int,
+    servers: list[str],
+    partitions: int,
+    on_progress: OnProgress | None = None,
+    rate: float | None = None,
+) -> Replayed:
+    """The same for events that are encoded already; `total` is only for `on_progress`."""
+    sent, told = 0, 0
     report = on_progress or _no_report
-    with broker_errors(servers), _producer(servers) as producer:
+    with broker_errors(servers), event_producer(servers) as producer:
         log = _Log(producer, _first_ends(servers, partitions), partitions)
-        pace = _pace(rate)
-        for time_ms, events in days(history.events):
+        pace = paced(rate)
+        for time_ms, events in moments:
             for event in events:
                 next(pace)
                 log.send(event)
                 sent += 1
                 if sent % REPORT_EVERY == 0:
-                    report(Progress(sent, total, event.event_time_ms))
+                    report(Progress(sent, total, event.time_ms))
             log.tell_time(time_ms)
-            moments += 1
+            told += 1
             report(Progress(sent, total, time_ms))
         log.finish()
-    return Replayed(
-        sent, moments * partitions, max(0, moments - 1)
-    )  # one moment ends the last day, the others begin one
+    return Replayed(sent, told * partitions, max(0, told - 1))  # one moment ends the last day, the others begin one
+
+
+def _moments(history: History, partitions: int) -> Moments:
+    encode = msgspec.json.Encoder().encode
+    for time_ms, events in days(history.events):
+        yield (
+            time_ms,
+            (
+                EventRecord(
+                    topic_of(event),
+                    partition_for(event, partitions),
+                    key_of(event).encode(),
+                    encode(event),
+                    event.event_time_ms,
+                )
+                for event in events
+            ),
+        )
 
 
 @dataclass
@@ -109,13 +150,8 @@ class _Log:
     clock_answers: list[Any] = field(default_factory=list)
     encode: Callable[[object], bytes] = field(default_factory=lambda: msgspec.json.Encoder().encode)
 
-    def send(self, event: Event) -> None:
-        answer = self.producer.send(
-            topic_of(event),
-            key=key_of(event).encode(),
-            value=self.encode(event),
-            partition=partition_for(event, self.partitions),
-        )
+    def send(self, event: EventRecord) -> None:
+        answer = self.producer.send(event.topic, key=event.key, value=event.value, partition=event.partition)
         self.waiting.append(answer)
         self._settle(IN_FLIGHT_MAX)
 
@@ -149,7 +185,8 @@ class _Log:
 
 
 @contextmanager
-def _producer(servers: Sequence[str]) -> Iterator[KafkaProducer]:
+def event_producer(servers: Sequence[str]) -> Iterator[KafkaProducer]:
+    """A producer that keeps the order of a partition, and what was sent when it is closed."""
     producer = KafkaProducer(
         bootstrap_servers=list(servers),
         bootstrap_timeout_ms=CONNECT_WITHIN_MS,
@@ -181,7 +218,7 @@ def _first_ends(servers: list[str], partitions: int) -> dict[tuple[str, int], in
     return ends
 
 
-def _pace(rate: float | None) -> Iterator[None]:
+def paced(rate: float | None) -> Iterator[None]:
     """Waits before each step so that there are at most `rate` steps a second."""
     start, steps = monotonic(), 0
     while True:

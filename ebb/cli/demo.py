@@ -8,9 +8,12 @@ import click
 from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
 from ebb.demo.deployment import Ports
+from ebb.demo.results import Results
 from ebb.demo.results import as_json as encoded
 from ebb.demo.run import DemoPlan, run_demo
-from ebb.demo.screen import summary
+from ebb.demo.screen import fitted, summary
+from ebb.demo.simulated_screen import Screen
+from ebb.demo.simulated_screen import summary as shown
 from ebb.services.local import FOLDER
 from offline.sources import SOURCES
 from stream.errors import SourceError
@@ -58,6 +61,7 @@ OWN_DATA = "your own data: ebb demo --history FILE --source online_retail   (doc
     help="Port of the embedded Redis.",
 )
 @click.option("--keep", is_flag=True, help="Leave everything running on the live clock.")
+@click.option("--no-simulated", is_flag=True, help="Leave out the simulated shop at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object, the last line.")
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE…]")
 @told
@@ -70,22 +74,34 @@ def demo(
     kafka_port: int,
     redis_port: int,
     keep: bool,
+    no_simulated: bool,
     as_json: bool,
     more: tuple[Path, ...],
 ) -> None:
     """Replay a year of a real retailer through broker, worker, learner and Redis, and show what it taught.
 
-    Exits with 1 if what Redis holds differs from the history.
+    Then a simulated shop is live for twenty seconds, a day passing in each. Exits with 1 if what Redis holds differs
+    from the history.
     """
     quiet_kafka()
     files = (*histories, *more) or (example_history(),)
-    results = run_demo(DemoPlan(files, source, columns, currency, Path(FOLDER), Ports(kafka_port, redis_port), keep))
-    if not as_json:
-        click.echo(summary(results, currency))
-        customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
-        click.echo("\n" + next_steps(customer, keep))
+    ports = Ports(kafka_port, redis_port)
+    plan = DemoPlan(files, source, columns, currency, Path(FOLDER), ports, keep, simulated=not no_simulated)
+    found: list[Results] = []
+
+    def show_results(results: Results) -> None:
+        found.append(results)
+        if not as_json:
+            click.echo(fitted(summary(results, currency)))
+
+    with Screen(lines=not as_json) as screen:
+        show = run_demo(plan, show_results, screen)
+    results = found[0]
+    if as_json:
+        click.echo(encoded(results, show.figures if show else None))
     else:
-        click.echo(encoded(results))
+        customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
+        click.echo(fitted("\n".join([*([shown(show)] if show else []), "", next_steps(customer, keep)])))
     if results.parity.mismatches:
         raise click.exceptions.Exit(1)
 

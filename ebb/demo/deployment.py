@@ -4,7 +4,7 @@ import fcntl
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,21 +52,27 @@ class DemoRedis(EmbeddedRedis):
 
 @dataclass
 class DemoDeployment:
-    """What runs. `stay` says that it outlives the command, to be ended by `ebb down`."""
+    """What runs. `stay` says that it outlives the command, to be ended by `ebb down`; `name` is its folder's."""
 
     folder: Path
     ports: Ports
     currency: str
     stay: bool
+    name: str = "demo"
     broker: DemoBroker = field(init=False)
     redis: DemoRedis = field(init=False)
     processes: list[EbbProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Everything is kept below `.ebb/demo`."""
-        home = self.folder / "demo"
+        """Everything is kept below `.ebb/demo`, or another name."""
+        home = self.home
         self.broker = DemoBroker(home / EmbeddedBroker.name, self.ports.kafka, binaries=self.folder / "bin")
         self.redis = DemoRedis(home / EmbeddedRedis.name, self.ports.redis)
+
+    @property
+    def home(self) -> Path:
+        """Where everything is kept."""
+        return self.folder / self.name
 
     @property
     def settings(self) -> CommonSettings:
@@ -81,15 +87,19 @@ class DemoDeployment:
             "EBB_PARTITIONS": str(PARTITIONS),
         }
 
-    def start(self) -> None:
-        """Start everything empty, since another run's Redis knows topics that are gone; replay clock, lockstep."""
+    def start(self, mode: Mapping[str, str]) -> None:
+        """Start everything empty, since another run's Redis knows topics that are gone.
+
+        Args:
+            mode: settings of worker and learner that say how time and models go on.
+        """
         for service in (self.broker, self.redis):
             require_free(service.port, service.name, service.port_option)
             shutil.rmtree(service.folder, ignore_errors=True)
         self._start(self.broker)
         self._start(self.redis)
         create_topics([self.broker.address], PARTITIONS)
-        self._start_processes({"EBB_CLOCK": "replay", "EBB_LOCKSTEP": "true"})
+        self._start_processes(mode)
 
     def go_live(self) -> None:
         """Replay has ended: the same states and models go on with the wall's time."""
@@ -111,20 +121,18 @@ class DemoDeployment:
         while max(stream_times(self.redis.address).values()) <= replayed_until_ms:
             self.check_processes()
             if time.monotonic() > deadline_s:
-                raise ServiceError(
-                    f"No time passes after {TICKING_WITHIN_S:.0f} s. See {self.folder / 'demo' / 'worker'}."
-                )
+                raise ServiceError(f"No time passes after {TICKING_WITHIN_S:.0f} s. See {self.home / 'worker'}.")
             time.sleep(LOOK_EVERY_S)
 
-    def _start_processes(self, mode: dict[str, str]) -> None:
+    def _start_processes(self, mode: Mapping[str, str]) -> None:
         keys = ensure_model_keys(self.folder)
         for name, port in (("worker", WORKER_METRICS_PORT), ("learner", LEARNER_METRICS_PORT)):
-            settings = self._environ() | mode
+            settings = self._environ() | dict(mode)
             settings["EBB_MODEL_KEYS_FILE"] = str(keys.resolve())
             settings["EBB_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)
             settings[f"EBB_{name.upper()}_GROUP"] = f"ebb-{name}-{uuid.uuid4().hex[:8]}"
             metrics_port = port if is_free(port) else free_port()
-            process = EbbProcess(name, self.folder / "demo" / name, settings, metrics_port)
+            process = EbbProcess(name, self.home / name, settings, metrics_port)
             self.processes.append(process)
             self._start(process)
 

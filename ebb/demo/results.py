@@ -87,7 +87,7 @@ async def _champion(redis_url: str, keyring: Keyring) -> OutcomeDocument | None:
         await store.close()
 
 
-def as_json(results: Results) -> bytes:
+def as_json(results: Results, simulated: Mapping[str, Any] | None) -> bytes:
     """The one object `ebb demo --json` ends with."""
     totals = results.totals
     return msgspec.json.encode(
@@ -103,6 +103,7 @@ def as_json(results: Results) -> bytes:
             "events_per_s": round(results.events_per_s, 1),
             "churn_model": _model(results.model),
             "parity": {"customers": results.parity.customers, "mismatches": len(results.parity.mismatches)},
+            "simulated": simulated,
         }
     )
 

@@ -1,7 +1,7 @@
 """The demo from start to end: a real history through broker, worker, learner and Redis."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from ebb.demo.deployment import PARTITIONS, DemoDeployment, Ports, only_demo
 from ebb.demo.results import Results, gather
 from ebb.demo.screen import follow
+from ebb.demo.simulated import Show, Watcher, run_show
 from ebb.demo.watching import looks
 from ebb.services.model_keys import ensure_model_keys
 from offline.history import History
@@ -30,10 +31,13 @@ class DemoPlan:
     folder: Path
     ports: Ports
     keep: bool
+    simulated: bool = True
 
 
-def run_demo(plan: DemoPlan) -> Results:
-    """Replay the history and gather what it showed. Nothing is left running, save with `keep` after success.
+def run_demo(plan: DemoPlan, on_results: Callable[[Results], None], watcher: Watcher) -> Show | None:
+    """Replay the history, tell what it showed, and let a simulated shop be live if the plan says so.
+
+    Nothing is left running, save with `keep` after success.
 
     Raises:
         EbbError: a port is taken, another demo runs, the history cannot be read, or a process failed.
@@ -47,15 +51,18 @@ def run_demo(plan: DemoPlan) -> Results:
         deployment = DemoDeployment(plan.folder, plan.ports, plan.currency, stay=plan.keep)
         done = False
         try:
-            deployment.start()
-            results = _replay(plan, history, deployment)
+            deployment.start({"EBB_CLOCK": "replay", "EBB_LOCKSTEP": "true"})
+            on_results(_replay(plan, history, deployment))
+            if not plan.keep:
+                deployment.stop()
+            show = run_show(plan.folder, watcher) if plan.simulated else None
             if plan.keep:
                 deployment.go_live()
             done = True
         finally:
             if not (done and plan.keep):
                 deployment.stop()
-        return results
+        return show
 
 
 def _replay(plan: DemoPlan, history: History, deployment: DemoDeployment) -> Results:

@@ -1,6 +1,8 @@
 """The demo on a terminal: a bar while it runs, and what it found at its end."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -13,6 +15,7 @@ from ebb.demo.watching import Look
 from offline.history import History
 from stream.scoring.documents import RIVER_LOGISTIC
 
+INDENT = "    "
 CANDIDATES_IN_WORDS = {
     RIVER_LOGISTIC: "logistic model",
     "count_90d": "floor: 90-day count",
@@ -39,6 +42,17 @@ def follow(watched: Iterable[Look], history: History) -> Look | None:
 def _figures(look: Look) -> str:
     behind = "publishing" if look.lag is None else f"lag {look.lag:,}"
     return f"{look.events_per_s:,.0f} events/s  {behind}  {look.customers:,} customers  {look.alerts:,} alerts"
+
+
+def fitted(text: str) -> str:
+    """The text with lines broken between words where a terminal is too narrow; as it is for anything else."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, width, subsequent_indent=INDENT)) if len(line) > width else line
+        for line in text.split("\n")
+    )
 
 
 def summary(results: Results, currency: str) -> str:

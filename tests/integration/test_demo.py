@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def until(condition: Callable[[], object], seconds: float = 60.0) -> object:
 
 
 def test_the_demo_shows_a_history_of_the_other_spelling_and_leaves_nothing_running(demo: Demo, weeks: Path):
-    finished = demo.run(demo.demo("--json", "--history", weeks, "--source", "online_retail"))
+    finished = demo.run(demo.demo("--json", "--no-simulated", "--history", weeks, "--source", "online_retail"))
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout.splitlines()[-1])
     lines = pd.read_csv(weeks, dtype={"InvoiceNo": str})
@@ -104,14 +105,32 @@ def test_the_demo_shows_a_history_of_the_other_spelling_and_leaves_nothing_runni
     assert result["customers"] == kept["CustomerID"].nunique()
     assert (result["dead_letters"], result["duplicates"]) == (0, 0)
     assert result["parity"] == {"customers": result["customers"], "mismatches": 0}
+    assert result["simulated"] is None
     assert sum(result["segments"].values()) == result["customers"]
     assert len(result["segments"]) == 7
     assert set(result["churn_model"]["floors"]) <= {"base_rate", "since_last_purchase", "count_90d"}
     assert demo.processes() == []
 
 
+def test_the_demo_ends_with_a_simulated_shop_whose_alerts_arrive_as_one_watches(demo: Demo, tmp_path: Path):
+    lines = "order_id,customer_id,event_time,product_id,quantity,unit_price\n1,ada,2024-03-01 08:00,tea,2,4.90\n"
+    (tmp_path / "orders.csv").write_text(lines)
+    running = demo.start(demo.demo("--history", tmp_path / "orders.csv", "--source", "generic"))
+    said, errors = running.communicate(timeout=280)
+    assert running.returncode == 0, errors
+    before, _, live = said.partition("Simulated shop, live")
+    assert "churn alert  " not in before
+    alerts = [line.split() for line in live.splitlines() if " churn alert  " in line]
+    assert alerts
+    summed = re.search(r"(\d+) churn alerts, (\d+) of them by silence alone", live)
+    assert summed is not None
+    assert int(summed[1]) == len(alerts) >= int(summed[2]) > 0
+    assert re.search(r"20 days in 20 s · [\d,]+ purchases and refunds, [\d,]+ other events", live)
+    assert demo.processes() == []
+
+
 def test_kept_running_a_live_purchase_is_in_its_view_at_once(demo: Demo, weeks: Path):
-    finished = demo.run(demo.demo("--keep", "--history", weeks))
+    finished = demo.run(demo.demo("--keep", "--no-simulated", "--history", weeks))
     assert finished.returncode == 0, finished.stderr
     assert "on the live clock now" in finished.stdout
     refused = demo.run(demo.demo())

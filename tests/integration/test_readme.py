@@ -80,7 +80,7 @@ class Reader:
             case ["export", *_]:
                 self.export(command)
             case ["ebb", "demo", *given]:
-                small = "" if "--history" in given else " --history online_retail_2011.csv"
+                small = " --no-simulated" + ("" if "--history" in given else " --history online_retail_2011.csv")
                 self.shell(f"{command}{small} --kafka-port {self.kafka_port} --redis-port {self.redis_port}")
             case ["ebb", "down"]:
                 self.stop()

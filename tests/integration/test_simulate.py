@@ -1,0 +1,141 @@
+"""`ebb simulate` as typed: files that can be read, Kafka logs that hold what was generated, and clear refusals."""
+
+import json
+import re
+import time
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from kafka import KafkaConsumer, TopicPartition
+
+from ebb.cli.simulate import simulate
+from ebb.simulate import TOPICS, Shop, ShopSettings, partitions_of
+from offline.broker import end_offsets
+from schemas.clock import ClockRecord
+from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+
+PARTITIONS = 2
+DAY_MS = 86_400_000
+DOCUMENT = Path(__file__).parents[2] / "docs" / "simulated-shop.md"
+
+
+@pytest.fixture
+def environ(embedded_kafka, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return {"EBB_KAFKA_SERVERS": embedded_kafka, "EBB_PARTITIONS": str(PARTITIONS)}
+
+
+def run(environ: dict[str, str], *options: str) -> Result:
+    return CliRunner().invoke(simulate, list(options), env=environ)
+
+
+def log_of(environ: dict[str, str], topic: str) -> dict[int, list[tuple[bytes | None, bytes]]]:
+    """partition -> (key, value) of its records."""
+    servers = [environ["EBB_KAFKA_SERVERS"]]
+    ends = {partition: end for (_, partition), end in end_offsets(servers, [topic]).items()}
+    read: dict[int, list[tuple[bytes | None, bytes]]] = {partition: [] for partition in ends}
+    with closing(KafkaConsumer(bootstrap_servers=servers)) as consumer:
+        consumer.assign([TopicPartition(topic, partition) for partition in ends])
+        consumer.seek_to_beginning()
+        while any(len(read[partition]) < end for partition, end in ends.items()):
+            for place, records in consumer.poll(timeout_ms=200).items():
+                read[place.partition] += [(record.key, record.value) for record in records]
+    return read
+
+
+def test_files_hold_every_event_in_order_and_the_truth(tmp_path):
+    done = run({}, *["--customers", "80", "--days", "40", "--seed", "5", "--json", "--parquet"], str(tmp_path / "shop"))
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    shop = Shop(ShopSettings(customers=80, days=40, seed=5))
+    values = [value.decode() for sent in shop.slices() for value in sent.values]
+    events = pq.read_table(tmp_path / "shop" / "events.parquet")
+    assert events["value"].to_pylist() == values
+    assert (len(values), sum(map(len, values))) == (summary["events"], summary["bytes"])
+    assert (np.diff(events["sent_ms"].to_numpy()) >= 0).all()
+    for row in events.slice(0, 200).to_pylist():
+        event = json.loads(row["value"])
+        assert (event["event_time_ms"], event.get("customer_id")) == (row["event_time_ms"], row["customer_id"])
+        assert row["topic"] in TOPICS
+    truth = pq.read_table(tmp_path / "shop" / "truth.parquet").to_pylist()
+    assert len(truth) == 80
+    gone = [row["dropped_out_ms"] for row in truth if row["dropped_out_ms"] is not None]
+    assert len(gone) == int((~shop.world.people.alive).sum()) > 0
+    products = pq.read_table(tmp_path / "shop" / "products.parquet").to_pylist()
+    assert all(float(row["cost"]) < float(row["price"]) and row["stock"] >= 0 for row in products)
+    campaigns = pq.read_table(tmp_path / "shop" / "campaigns.parquet").to_pylist()
+    assert {row["kind"] for row in campaigns} == {"newsletter", "coupon", "advertising"}
+
+
+def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path):
+    done = run(environ, *["--customers", "60", "--days", "12", "--misrouted", "0.2", "--json", "--truth", "truth"])
+    assert done.exit_code == 0, done.output
+    shop = Shop(ShopSettings(customers=60, days=12, misrouted=0.2))
+    slices = list(shop.slices())
+    for topic in (PURCHASES, ENGAGEMENT):
+        expected = {partition: [] for partition in range(PARTITIONS)}
+        for sent in slices:
+            for place, partition, key, value in zip(
+                sent.topic.tolist(), partitions_of(sent, PARTITIONS).tolist(), sent.keys, sent.values, strict=True
+            ):
+                if TOPICS[place] == topic:
+                    expected[partition].append((key, value))
+        assert log_of(environ, topic) == expected
+    clock = [msgspec.json.decode(value, type=ClockRecord).time_ms for _, value in log_of(environ, CLOCK)[0]]
+    assert clock == [shop.settings.start_ms + day * DAY_MS for day in range(13)]
+    assert (tmp_path / "truth" / "truth.parquet").exists()
+
+
+def test_live_events_are_of_now_at_the_rate_asked_for_and_another_run_repeats_none(environ):
+    began_ms = time.time_ns() // 1_000_000
+    runs = [
+        run(
+            environ,
+            *["--live", "--customers", "200", "--events-per-s", "300", "--seconds", "1", "--late", "0", "--json"],
+        )
+        for _ in "ab"
+    ]
+    ended_ms = time.time_ns() // 1_000_000
+    sent = sum(json.loads(done.stdout)["events"] for done in runs)
+    assert 0 < sent <= 2 * 301
+    values = [value for topic in TOPICS for log in log_of(environ, topic).values() for _, value in log]
+    events = [json.loads(value) for value in values]
+    assert len({event["event_id"] for event in events}) >= 0.97 * sent  # repeats are part of a shop
+    assert len(events) == sent
+    assert all(began_ms - 600_000 <= event["event_time_ms"] <= ended_ms for event in events)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ("--start 2999-01-01", 1, "would end on 3000-12-31, and events of the future are refused"),
+        ("--parquet shop --live", 2, "--parquet writes files"),
+        ("--start tomorrow", 2, "'tomorrow' is no date such as 2024-01-01"),
+        ("--customers 0", 2, "--customers"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(environ, options, code, said):
+    done = run(environ, *options.split())
+    assert (done.exit_code, said in done.output) == (code, True), done.output
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run({}, "--customers", "5", "--days", "2", "--parquet", str(tmp_path / "file"))
+    assert (done.exit_code, "Cannot write to" in done.output, "Traceback" in done.output) == (1, True, False)
+
+
+def test_the_commands_of_the_document_run(environ):
+    lines = re.findall(r"^ebb simulate (.*?)(?: +#.*)?$", DOCUMENT.read_text(), re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        small = re.sub(r"--customers \d+", "--customers 30", line)
+        small = re.sub(r"--days \d+", "--days 5", re.sub(r"--seconds \d+", "--seconds 1", small))
+        done = run(environ, *small.split())
+        assert done.exit_code == 0, (small, done.output)
+        assert " events" in done.output
