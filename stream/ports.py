@@ -34,6 +34,9 @@ class SweepProgress(NamedTuple):
     renewed: int = 0
 
 
+NOT_SWEPT = SweepProgress()
+
+
 class Page(NamedTuple):
     """Some customers of a partition, where to go on (empty at the end), and about how many there are in all."""
 
@@ -55,7 +58,7 @@ class Head:
     positions: Mapping[str, LogPosition] = field(default_factory=dict)
     stream_time_ms: int = 0
     sequence: int = 0
-    sweep: SweepProgress = SweepProgress()
+    sweep: SweepProgress = NOT_SWEPT
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.chunk import Models, Rules, RowArray
+from stream.chunk import Models, RowArray, Rules
 from stream.features.layout import StateArray
 from stream.ports import Page, SweepProgress
 
