@@ -16,6 +16,7 @@ from stream.scoring.documents import OutcomeDocument, SegmentDocument
 
 IntArray = NDArray[np.int64]
 RowArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Deciding customers: probability, value at risk, segment, alert, and when to ask again if nothing arrives."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ class Asked:
     """Customers that are decided together, each at its own time.
 
     Attributes:
-        rows: shape (customers,), their places in the chunk; none twice.
+        rows: shape (customers,), their places in the chunk; one that is there twice is decided in this order.
         states: shape (customers,), copies; what is decided is written into their decision blocks.
         now_ms: shape (customers,), never before a customer's last event.
     """
@@ -48,9 +50,28 @@ class Asked:
         return self.states["decision"]
 
     @cached_property
+    def parts(self) -> list[slice]:
+        """Runs of decisions about different customers, in order; rows rise within each."""
+        ends = (np.diff(self.rows) <= 0).nonzero()[0] + 1
+        bounds = [0, *ends.tolist(), len(self.rows)]
+        return [slice(begin, end) for begin, end in pairwise(bounds)]
+
+    def take(self, chosen: RowArray) -> "Asked":
+        """Some of them."""
+        return Asked(self.rows[chosen], self.states[chosen], self.now_ms[chosen])
+
+    @cached_property
     def last_purchase_ms(self) -> IntArray:
         """Time of the last purchase; 0 before the first."""
         return np.ascontiguousarray(self.states["features"]["last_purchase_ms"])
+
+
+def joined(parts: Sequence[Asked]) -> Asked:
+    """All of them, one after another."""
+    parts = [part for part in parts if len(part)] or list(parts[:1])
+    if len(parts) == 1:
+        return parts[0]
+    return Asked(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Asked)))
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,22 @@ class Decisions:
     closes: BoolArray
     purchased: BoolArray
 
+    def changing(self, asked: Asked) -> BoolArray:
+        """Which of them change what the next decision about the same customer goes by."""
+        changed: BoolArray = self.opens | self.closes | (self.segment != asked.block["segment"])
+        return changed
+
+    def take(self, chosen: RowArray, asked: Asked) -> "Decisions":
+        """Those at `chosen`, which are about `asked`."""
+        scored = {name: replace(scores, probability=scores.probability[chosen]) for name, scores in self.scored.items()}
+        per_customer = ("value_at_risk_minor", "segment", "opens", "closes", "purchased")
+        return Decisions(
+            natural=self.natural.later(asked.now_ms, chosen),
+            matrix=self.matrix[chosen],
+            scored=scored,
+            **{name: getattr(self, name)[chosen] for name in per_customer},
+        )
+
     @property
     def churn(self) -> Scored:
         """The scores that alerts and value at risk go by."""
@@ -110,6 +147,15 @@ class Held:
         block = asked.block
         episode_ms = np.ascontiguousarray(block["episode_ms"])
         return cls(np.ascontiguousarray(block["segment"]), block["alert"] == 1, episode_ms, asked.last_purchase_ms)
+
+    def after(self, decisions: Decisions) -> "Held":
+        """What the next decision goes by, once these are made."""
+        return Held(
+            decisions.segment,
+            (self.alert_is_open & ~decisions.closes) | decisions.opens,
+            np.where(decisions.opens, self.last_purchase_ms, self.episode_ms),
+            self.last_purchase_ms,
+        )
 
     def take(self, rows: RowArray) -> "Held":
         """The same of the customers at `rows`."""
@@ -135,17 +181,18 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     )
 
 
-def ask_again_ms(asked: Asked, features: Natural, models: Models, rules: Rules) -> IntArray:
+def ask_again_ms(asked: Asked, decisions: Decisions, models: Models, rules: Rules) -> IntArray:
     """When each customer would cross a threshold or change segment in silence, in ms, within `stale_after_ms`.
 
     Args:
-        asked: with the decision applied to their blocks.
-        features: theirs, at any time.
+        asked: the customers.
+        decisions: as made, whether or not they are in the blocks yet.
         models: the documents in force.
         rules: thresholds and intervals.
     """
     until_ms = asked.now_ms + rules.stale_after_ms
-    model, held = serving_model(models.outcomes.get(CHURN_30D.name)), Held.of(asked)
+    model, held = serving_model(models.outcomes.get(CHURN_30D.name)), Held.of(asked).after(decisions)
+    features = decisions.natural
     if model is None and models.segments is None:
         return until_ms
     alertable = _may_alert(held, features.later(until_ms), rules.churn)

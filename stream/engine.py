@@ -3,7 +3,7 @@
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.episodes import Episodes
-from stream.rounds import rounds
+from stream.rounds import Queues
 
 
 def step(customers: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules) -> Changes:
@@ -20,11 +20,13 @@ def step(customers: PartitionCustomers, records: Records, times: StreamTimes, mo
         What to write and what to say. Chunks of any size give the same states, views and messages.
     """
     episodes = Episodes(customers, times, models, rules)
-    for round_ in rounds(records, times, customers.states, rules):
+    queues = Queues(records, times, customers.states, rules)
+    while (round_ := queues.next_round()) is not None:
         episodes.fire(round_.due)  # deadlines up to the record's stream time, at their own time
         episodes.mature()  # outcomes whose time is over become labels
         episodes.sample()  # a sampled midnight becomes a snapshot
-        episodes.fold(records, round_.records, round_.lasts)  # then the records take effect
-        episodes.decide()  # and whoever changed is scored, segmented, alerted
+        episodes.fold(records, round_.waves)  # then records are folded, up to several decisions of a customer
+        episodes.decide()  # and whoever changed is scored, after each of them
+        queues.advance(*episodes.accept())  # up to the first that changes segment or alert, it all takes effect
         episodes.reschedule()  # until silence would change something
     return episodes.changes()

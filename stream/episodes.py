@@ -5,15 +5,18 @@ import numpy as np
 from stream.actions.acting import Acting
 from stream.announcing import Announcer
 from stream.changes import Changes
-from stream.chunk import IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
-from stream.decisions import Asked, ask_again_ms, decide
+from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
+from stream.decisions import Asked, ask_again_ms, decide, joined
 from stream.features.fold import fold
-from stream.features.layout import pack
+from stream.features.layout import DECISION, pack
 from stream.outcomes.waiting import WaitingOutcomes
+from stream.rounds import NEVER, Wave
 from stream.showing import Showing
 from stream.verdicts import act
+from stream.waves import Folded, Standing, records_of, standing
 
 _DEADLINES = ("due_ms", "decide_at_ms", "snapshot_at_ms", "close_at_ms")
+_DECIDED = tuple(name for name in DECISION.names or () if name not in ("due_ms", "snapshot_at_ms", "close_at_ms"))
 _NOBODY: RowArray = np.zeros(0, np.intp)
 _NEVER = np.iinfo(np.int64).max
 
@@ -32,7 +35,7 @@ class Episodes:
         self._due_before_ms: IntArray = self._decision["due_ms"].copy()
         self._touched = np.zeros(len(self._ids), np.bool_)
         self._time_ms = np.zeros(len(self._ids), np.int64)  # of each customer's item of the round
-        self._fired, self._applied, self._asked = _NOBODY, _NOBODY, _NOBODY
+        self._fired, self._applied = _NOBODY, _NOBODY
 
     def fire(self, rows: RowArray) -> None:
         """Begin a round with the rows whose deadline has come."""
@@ -41,8 +44,7 @@ class Episodes:
         self._decision["due_ms"][rows] = 0
         self._touched[rows] = True
         self._announcer.deadlines_fire(rows, due_ms)
-        self._fired, self._applied = rows, _NOBODY
-        self._asked = self._whose("decide_at_ms")
+        self._fired = rows
 
     def mature(self) -> None:
         """Close the outcomes of fired rows whose time is over: each becomes a label."""
@@ -59,61 +61,92 @@ class Episodes:
         rows: RowArray = self._fired[self._decision[deadline][self._fired] == self._time_ms[self._fired]]
         return rows
 
-    def fold(self, records: Records, chosen: RowArray, lasts: RowArray) -> None:
-        """Let the round's records take effect on features and open outcomes, and ask for decisions.
+    def fold(self, records: Records, waves: list[Wave]) -> None:
+        """Let waves of records take effect on features, one after another, and keep what each leaves."""
+        self._records, features = records, self._states["features"]
+        self._first_event_ms, self._first_purchase_ms = features["first_event_ms"].copy(), features["first_purchase_ms"]
+        self._first_purchase_ms = self._first_purchase_ms.copy()
+        self._folded = [self._fold(wave) for wave in waves]
 
-        Args:
-            records: of the chunk.
-            chosen: places of the round's records, each customer's together and in log order.
-            lasts: which of `chosen` are their customers' last.
-        """
-        if not len(chosen):
-            return
-        facts, index, features = records.facts.take(chosen), records.index[chosen], self._states["features"]
-        rows, stream_time_ms = facts.row[lasts], self._times.of_record[index]
-        self._applied, self._time_ms[rows] = rows, stream_time_ms[lasts]
-        self._announcer.records_apply(rows, index[lasts])
-        self._changes.count("customers", int((features["first_event_ms"][rows] == 0).sum()))
-        self._outcomes.count(facts, features["first_purchase_ms"][facts.row], stream_time_ms)
-        fold(self._states, facts)
-        self._outcomes.await_sample(rows, self._time_ms[rows])
-        self._touched[rows] = True
-        self._postpone("due_ms", rows[np.diff(lasts, prepend=-1) > 1])
-        self._ask(rows)
-
-    def _now_ms(self, rows: RowArray) -> IntArray:
-        """Never before the last event: stream time lags behind it, in a replay until the next midnight."""
-        now_ms: IntArray = np.maximum(self._time_ms[rows], self._states["features"]["last_event_ms"][rows])
-        return now_ms
-
-    def _ask(self, rows: RowArray) -> None:
-        """Have the rows decided in this round; who was decided lately is postponed."""
-        early = self._now_ms(rows) < self._again_ms(rows)
-        self._asked = np.concatenate([self._asked, rows[~early]])
-        self._postpone("decide_at_ms", rows[early])
-
-    def _again_ms(self, rows: RowArray) -> IntArray:
-        """From when on they may be decided again."""
-        again_ms: IntArray = self._decision["last_decision_ms"][rows] + self._rules.decide_every_ms
-        return again_ms
-
-    def _postpone(self, deadline: str, rows: RowArray) -> None:
-        """Set a deadline to when they may be decided again, unless it is earlier."""
-        again_ms, set_ms = self._again_ms(rows), self._decision[deadline][rows]
-        self._decision[deadline][rows] = np.where(set_ms == 0, again_ms, np.minimum(set_ms, again_ms))
+    def _fold(self, wave: Wave) -> Folded:
+        fold(self._states, self._records.facts.take(wave.records))
+        states = self._states[wave.rows]
+        states["decision"]["last_decision_ms"] = wave.again_ms - self._rules.decide_every_ms
+        return Folded(wave, states)
 
     def decide(self) -> None:
-        """Score, segment and alert the customers that were asked for, and note when to ask again."""
-        rows = self._asked
-        if not len(rows):
+        """Score the customers of the round and find when to ask again, after every wave at once."""
+        fired = self._whose("decide_at_ms")
+        now_ms = np.maximum(self._time_ms[fired], self._states["features"]["last_event_ms"][fired])
+        parts = [Asked(fired, self._states[fired], now_ms), *(folded.asked() for folded in self._folded)]
+        self._ends = np.cumsum([len(part) for part in parts]).tolist()
+        self._asked = joined(parts)
+        self._decisions = decide(self._asked, self._models, self._rules)
+        self._again_ms = ask_again_ms(self._asked, self._decisions, self._models, self._rules)
+
+    def accept(self) -> tuple[RowArray, IntArray]:
+        """Let records and decisions take effect, of each customer up to the first that changes what the next goes by.
+
+        Returns:
+            The customers whose records took effect, and where in their queues they go on.
+        """
+        waves = [folded.wave for folded in self._folded]
+        due_ms = np.ascontiguousarray(self._decision["due_ms"])
+        due_ms = np.where(due_ms == 0, NEVER, due_ms)
+        changing = self._decisions.changing(self._asked)
+        stands = standing(waves, due_ms, self._ends, self._again_ms, changing)
+        self._count(waves, stands)
+        self._act(stands)
+        rows = waves[0].rows if waves else _NOBODY
+        ends = np.zeros(len(self._ids), np.int64)
+        for folded, held in zip(self._folded, stands.of_wave, strict=True):
+            wave = folded.wave
+            ends[wave.rows[held]] = wave.ends[held]
+            self._postpone(wave, held)
+        self._decision["due_ms"][rows] = np.where(stands.due_ms == NEVER, 0, stands.due_ms)[rows]
+        self._applied = rows
+        return rows, ends[rows]
+
+    def _count(self, waves: list[Wave], stands: Standing) -> None:
+        """Count what took effect, and put customers back to where decisions stand."""
+        if not waves:
             return
-        asked = Asked(rows, self._states[rows], self._now_ms(rows))
-        decisions = decide(asked, self._models, self._rules)
+        rows, records = waves[0].rows, records_of(waves, stands.of_wave, self._records)
+        facts, stream_time_ms = self._records.facts.take(records), self._times.of_record[self._records.index[records]]
+        self._touched[rows] = True
+        self._changes.count("customers", int((self._first_event_ms[rows] == 0).sum()))
+        self._outcomes.count(facts, self._first_purchase_ms[facts.row], stream_time_ms)
+        if not all(held.all() for held in stands.of_wave):
+            for folded, held in zip(self._folded, stands.of_wave, strict=True):
+                self._states["features"][folded.wave.rows[held]] = folded.states["features"][held]
+                self._states["engagement"][folded.wave.rows[held]] = folded.states["engagement"][held]
+        self._outcomes.await_sample(rows, waves[0].stream_ms)
+        for wave, held in zip(waves, stands.of_wave, strict=True):
+            speaks = held & wave.decided
+            self._announcer.records_apply(wave.rows[speaks], self._records.index[wave.records[wave.lasts[speaks]]])
+
+    def _act(self, stands: Standing) -> None:
+        """Let decisions that stand take effect."""
+        asked, decisions, again_ms = self._asked, self._decisions, self._again_ms
+        if not stands.of_decision.all():
+            kept = stands.of_decision.nonzero()[0]
+            asked, again_ms = asked.take(kept), again_ms[kept]
+            decisions = decisions.take(kept, asked)
+        if not len(asked):
+            return
         act(asked, decisions, self._acting)
         asked.block["last_decision_ms"] = asked.now_ms
-        asked.block["decide_at_ms"] = ask_again_ms(asked, decisions.natural, self._models, self._rules)
-        self._decision[rows] = asked.block
+        asked.block["decide_at_ms"] = again_ms
+        for name in _DECIDED:
+            self._decision[name][asked.rows] = asked.block[name]
         self._showing.keep(asked, decisions)
+
+    def _postpone(self, wave: Wave, held: BoolArray) -> None:
+        """Have those decided later that were decided too lately."""
+        early = held & ~wave.decided
+        rows, again_ms = wave.rows[early], wave.again_ms[early]
+        set_ms = self._decision["decide_at_ms"][rows]
+        self._decision["decide_at_ms"][rows] = np.where(set_ms == 0, again_ms, np.minimum(set_ms, again_ms))
 
     def reschedule(self) -> None:
         """Give every customer of the round its next deadline. One that is set is only ever moved earlier."""

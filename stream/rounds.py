@@ -1,103 +1,144 @@
-"""The round loop: a chunk cut into steps of at most one decision per customer.
+"""The round loop: a chunk cut into steps in which every customer is scored together with all others.
 
 Customers do not influence each other, so the order that matters is each customer's own: its deadlines and its records,
-one after another. A round takes of every customer that has something the next deadline, or the records up to the next
-one at which it is decided; a round is as vectorised as decisions of one customer are rare.
+one after another. A round takes of every customer that has something the next deadline, or records: those up to the
+next one at which it is decided are a wave, and so are those up to the one after that. What records leave of a customer
+does not depend on decisions, and few decisions change what the next one goes by; so several waves are folded, all their
+decisions made at once, and kept up to the first that does (`stream.episodes`). The rest is taken again.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from stream.chunk import IntArray, Records, RowArray, Rules, StreamTimes
+from stream.chunk import BoolArray, IntArray, Records, RowArray, Rules, StreamTimes
 from stream.features.facts import PURCHASE
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import GRACE_MS
 
-_ROW_BITS_FROM = 44  # milliseconds since 1970 need 43 bits until 2248
-_NEVER = np.int64((1 << _ROW_BITS_FROM) - 1)
+DECISIONS_AHEAD = 64  # of one customer in a round; each keeps a copy of its state, some 560 bytes
+NEVER = np.int64((1 << 44) - 1)  # a time in ms, year 2527, that fits below the row
+_ROW_BITS_FROM = 44
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Records of some customers up to one decision each.
+
+    Attributes:
+        rows: the customers, none twice.
+        records: places among the chunk's records, customer by customer, each customer's in log order.
+        lasts: which places of `records` hold their customers' last.
+        decided: whether the customer is decided at its last record; else it was decided too lately.
+        now_ms: at the last record: stream time or the customer's last event, whichever is later.
+        again_ms: from when on the customer might be decided.
+        stream_ms: stream time at the last record.
+        ends: the customer's place in the queue after them.
+    """
+
+    rows: RowArray
+    records: RowArray
+    lasts: RowArray
+    decided: BoolArray
+    now_ms: IntArray
+    again_ms: IntArray
+    stream_ms: IntArray
+    ends: IntArray
 
 
 @dataclass(frozen=True)
 class Round:
-    """What happens to customers at once: rows whose deadline fires, and records that take effect.
-
-    Attributes:
-        due: rows.
-        records: places among the chunk's records, customer by customer, each customer's in log order.
-        lasts: which places of `records` hold their customers' last; only at these may a customer be decided.
-    """
+    """What happens to customers at once: rows whose deadline fires, and waves of records, each after the one before."""
 
     due: RowArray
-    records: RowArray
-    lasts: RowArray
+    waves: list[Wave]
 
 
-def rounds(records: Records, times: StreamTimes, states: StateArray, rules: Rules) -> Iterator[Round]:
-    """Yield rounds until every record has taken effect and no deadline up to the chunk's end is left.
-
-    Before a record, every deadline up to the record's stream time fires. `states` are read anew for each round: they
-    say when each customer is due and when it may be decided again, after the rounds before.
-    """
-    queues = _Queues(records, times, states)
-    while True:
-        waiting = queues.cursor < queues.end
-        due_ms = np.ascontiguousarray(states["decision"]["due_ms"])
-        fires = (due_ms != 0) & (due_ms <= np.where(waiting, queues.stream_ms[queues.cursor], times.end_ms))
-        rows = (waiting & ~fires).nonzero()[0]
-        if not (len(rows) or fires.any()):
-            return
-        begin, end = queues.cursor[rows], queues.run_ends(rows, due_ms[rows], rules.decide_every_ms)
-        queues.cursor[rows] = end
-        lengths = end - begin
-        lasts = np.cumsum(lengths) - 1
-        places = np.arange(lengths.sum()) + np.repeat(end - 1 - lasts, lengths)
-        yield Round(fires.nonzero()[0], queues.order[places], lasts)
-
-
-class _Queues:
+class Queues:
     """The records of each customer in log order: places `cursor[row]` to `end[row]` of arrays sorted by customer.
 
     Stream time and now never fall within a customer, so with the row in the high bits each is one sorted array, and
     "the first record of this customer at or after that time" is a binary search for all customers at once.
     """
 
-    def __init__(self, records: Records, times: StreamTimes, states: StateArray) -> None:
-        facts, self._states = records.facts, states
-        self.order = np.argsort(facts.row, kind="stable")
-        rows = facts.row[self.order]
+    def __init__(self, records: Records, times: StreamTimes, states: StateArray, rules: Rules) -> None:
+        facts, self._states, self._decide_every_ms = records.facts, states, rules.decide_every_ms
+        self._order = np.argsort(facts.row, kind="stable")
+        rows = facts.row[self._order]
         every_row = np.arange(len(states))
-        self.cursor, self.end = np.searchsorted(rows, every_row), np.searchsorted(rows, every_row, side="right")
-        time_ms, stream_ms = facts.time_ms[self.order], times.of_record[records.index[self.order]]
-        self.stream_ms = np.append(stream_ms, times.end_ms)  # a queue at its end waits for the chunk's end
+        self._cursor, self._end = np.searchsorted(rows, every_row), np.searchsorted(rows, every_row, side="right")
+        time_ms, stream_ms = facts.time_ms[self._order], times.of_record[records.index[self._order]]
+        self._stream_ms = np.append(stream_ms, times.end_ms)  # a queue at its end waits for the chunk's end
         high = rows.astype(np.int64) << _ROW_BITS_FROM
         seen_ms = np.maximum(time_ms, states["features"]["last_event_ms"][rows])
         self._by_stream = high | stream_ms
         self._by_now = np.maximum(self._by_stream, np.maximum.accumulate(high | seen_ms))
-        self._purchases = (facts.kind[self.order] == PURCHASE).nonzero()[0]
+        self._purchases = (facts.kind[self._order] == PURCHASE).nonzero()[0]
         self._late = (time_ms + GRACE_MS <= stream_ms).nonzero()[0]
+        self._alone = np.zeros(len(states), np.bool_)  # customers that get one wave a round
+        self._alone[rows[self._late]] = True
 
-    def run_ends(self, rows: RowArray, due_ms: IntArray, decide_every_ms: int) -> IntArray:
+    def next_round(self) -> Round | None:
+        """The next round; None when every record has been taken and no deadline up to the chunk's end is left.
+
+        Before a record, every deadline up to the record's stream time fires. States are read anew each time: they say
+        when each customer is due and when it may be decided again, after the rounds before.
+        """
+        waiting = self._cursor < self._end
+        due_ms = np.ascontiguousarray(self._states["decision"]["due_ms"])
+        fires = (due_ms != 0) & (due_ms <= np.where(waiting, self._stream_ms[self._cursor], self._stream_ms[-1]))
+        rows = (waiting & ~fires).nonzero()[0]
+        if not (len(rows) or fires.any()):
+            return None
+        return Round(fires.nonzero()[0], self._waves(rows, np.where(due_ms == 0, NEVER, due_ms)[rows]))
+
+    def advance(self, rows: RowArray, ends: IntArray) -> None:
+        """The records of these customers up to their `ends` have taken effect."""
+        self._cursor[rows] = ends
+
+    def _waves(self, rows: RowArray, due_ms: IntArray) -> list[Wave]:
+        """Waves as far as no deadline that is known comes between. One that a wave sets is for the caller to notice."""
+        waves: list[Wave] = []
+        decision, features = self._states["decision"][rows], self._states["features"]
+        again_ms = np.minimum(decision["last_decision_ms"] + self._decide_every_ms, NEVER)
+        unsampled, begin = decision["snapshot_at_ms"] == 0, self._cursor[rows]
+        alone = unsampled | self._alone[rows]
+        at_most = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)
+        at_most = np.where(unsampled & (features["last_purchase_ms"][rows] > 0), begin + 1, at_most)
+        while len(rows) and len(waves) < DECISIONS_AHEAD:
+            ends = self._run_ends(rows, begin, again_ms, due_ms)
+            if not waves:
+                ends = np.minimum(ends, at_most)
+            waves.append(wave := self._wave(rows, begin, ends, again_ms))
+            more = wave.decided & ~alone & (ends < self._end[rows])
+            more &= self._stream_ms[np.where(more, ends, -1)] < due_ms
+            rows, begin, due_ms, alone = rows[more], ends[more], due_ms[more], alone[more]
+            again_ms = np.minimum(wave.now_ms[more] + self._decide_every_ms, NEVER)
+        return waves
+
+    def _run_ends(self, rows: RowArray, begin: RowArray, again_ms: IntArray, due_ms: IntArray) -> IntArray:
         """Where the records end that these rows may take at once.
 
         All but the last find the customer decided too lately to be decided again. A deadline that the first of them
         sets, to make up for it, comes before a later record. A record that begins or resumes the sampling of a
         customer, or that came too late for a label, is a last one, since both go by the state it finds.
         """
-        begin, high = self.cursor[rows], rows.astype(np.int64) << _ROW_BITS_FROM
-        decision, features = self._states["decision"][rows], self._states["features"]
-        again_ms = np.minimum(decision["last_decision_ms"] + decide_every_ms, _NEVER)
-        decided = np.searchsorted(self._by_now, high | again_ms)
-        end = np.maximum(decided, begin) + 1
-        due_ms = np.where(due_ms == 0, again_ms, np.minimum(due_ms, again_ms))
-        end = np.minimum(end, np.maximum(np.searchsorted(self._by_stream, high | due_ms), begin + 1))
-        unsampled = decision["snapshot_at_ms"] == 0
-        end = np.where(unsampled, np.minimum(end, _next(self._purchases, begin) + 1), end)
-        end = np.where(unsampled & (features["last_purchase_ms"][rows] > 0), begin + 1, end)
-        end = np.minimum(end, np.maximum(_next(self._late, begin), begin + 1))
-        ends: IntArray = np.minimum(end, self.end[rows])
+        high = rows.astype(np.int64) << _ROW_BITS_FROM
+        end = np.maximum(np.searchsorted(self._by_now, high | again_ms), begin) + 1
+        soonest_ms = np.minimum(due_ms, again_ms)
+        end = np.minimum(end, np.maximum(np.searchsorted(self._by_stream, high | soonest_ms), begin + 1))
+        if len(self._late):
+            end = np.minimum(end, np.maximum(_next(self._late, begin), begin + 1))
+        ends: IntArray = np.minimum(end, self._end[rows])
         return ends
+
+    def _wave(self, rows: RowArray, begin: RowArray, ends: IntArray, again_ms: IntArray) -> Wave:
+        lengths = ends - begin
+        lasts = np.cumsum(lengths) - 1
+        places = np.arange(lengths.sum()) + np.repeat(ends - 1 - lasts, lengths)
+        now_ms = self._by_now[ends - 1] & NEVER
+        stream_ms = self._stream_ms[ends - 1]
+        return Wave(rows, self._order[places], lasts, now_ms >= again_ms, now_ms, again_ms, stream_ms, ends)
 
 
 def _next(places: RowArray, begin: RowArray) -> IntArray:
@@ -106,4 +147,4 @@ def _next(places: RowArray, begin: RowArray) -> IntArray:
     >>> _next(np.array([2, 5]), np.array([0, 2, 3]))[:2].tolist()
     [2, 2]
     """
-    return np.append(places, _NEVER)[np.searchsorted(places, begin)]
+    return np.append(places, NEVER)[np.searchsorted(places, begin)]

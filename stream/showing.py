@@ -33,17 +33,20 @@ class Showing:
         self._given, self._rules = given, rules
         self._decided: list[tuple[Asked, Decisions]] = []
         self._newest = np.full(len(given.customers), -1)
+        self._at = np.zeros(len(given.customers), np.intp)
 
     def keep(self, asked: Asked, decisions: Decisions) -> None:
         """These customers are shown as decided now."""
         self._newest[asked.rows] = len(self._decided)
+        self._at[asked.rows] = np.arange(len(asked))  # of a customer that is there twice, the last one stays
         self._decided.append((asked, decisions))
 
     def views(self) -> dict[str, bytes]:
         """Customer -> the stored form of its view."""
         views: dict[str, bytes] = {}
         for place, (asked, decisions) in enumerate(self._decided):
-            chosen = np.flatnonzero(self._newest[asked.rows] == place)
+            newest = (self._newest[asked.rows] == place) & (self._at[asked.rows] == np.arange(len(asked)))
+            chosen = newest.nonzero()[0]
             if len(chosen):
                 ids = [self._given.customers[row] for row in asked.rows[chosen].tolist()]
                 views |= zip(ids, encode_views(self._of(ids, asked, decisions, chosen)), strict=True)

@@ -11,12 +11,17 @@ MOVES_BY = 0.05  # the index is rewritten when a value has moved by this share; 
 
 def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     """Write values that have moved, in major units; nothing at risk leaves the index."""
-    minor = 10**acting.rules.exponent
-    risk, shown = decisions.value_at_risk_minor / minor, asked.block["risk_shown"].astype(np.float64)
-    moved = has_moved(risk, shown, 1 / minor)
-    for at in np.flatnonzero(moved).tolist():
-        acting.changes.risks[acting.customers[asked.rows[at]]] = float(risk[at])
-    asked.block["risk_shown"] = np.where(moved, risk, shown)
+    minor, block = 10**acting.rules.exponent, asked.block
+    risks, latest = decisions.value_at_risk_minor / minor, np.zeros(len(acting.customers), np.float32)
+    latest[asked.rows] = block["risk_shown"]
+    for part in asked.parts:
+        rows, risk = asked.rows[part], risks[part]
+        shown = latest[rows].astype(np.float64)
+        moved = has_moved(risk, shown, 1 / minor)
+        customers = [acting.customers[row] for row in rows[moved].tolist()]
+        acting.changes.risks.update(zip(customers, risk[moved].tolist(), strict=True))
+        latest[rows] = np.where(moved, risk, shown)
+    block["risk_shown"] = latest[asked.rows]
 
 
 def has_moved(risk: NDArray[np.float64], shown: NDArray[np.float64], smallest: float) -> NDArray[np.bool_]:
