@@ -19,6 +19,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox, LogRecord
 from stream.worker.lane import Lane
+from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
 from tests.world import BEGIN_MS, PINNED, RULES, KeptOutbox, Rules
 
@@ -79,6 +80,7 @@ class LiveLane:
     wall_ms: int = BEGIN_MS
     partition: int = 0
     partitions: int = 1
+    rules: Rules = field(default_factory=Rules)
     models: Pinned = field(default_factory=Pinned)
     held: set[str] = field(default_factory=set)
 
@@ -88,7 +90,7 @@ class LiveLane:
         self.inbox = Inbox(
             dict.fromkeys(EVENT_TOPICS, 0), lambda topic, value, time_ms: decode(topic, value, time_ms, RULES)
         )
-        assembly = Assembly(self.partition, self.partitions, Rules(), lockstep=False)
+        assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
         timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
         self.lane = Lane(0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits)
@@ -155,9 +157,19 @@ async def recomputed(journal: Iterable[bytes], logs: Logs, **lane_options: Any) 
     lane.applying.may_lag = True  # a commit that did not make room for all deadlines says so by its stream time
     for packed in journal:
         entry = msgspec.json.decode(packed)
-        batch = _batch(entry["offsets"], logs)
-        await lane.applying.apply(batch, _times(entry, len(batch.records)), _models(entry["models"]))
+        batch, models = _batch(entry["offsets"], logs), _models(entry["models"])
+        times = _times(entry, len(batch.records))
+        if entry["tick"] or batch.records:
+            await lane.applying.apply(batch, times, models)
+        else:
+            await _renew(lane.applying, entry.get("renewed", []), times, models)
     return lane
+
+
+async def _renew(applying: Applying, customers: list[str], times: StreamTimes, models: Models) -> None:
+    """Decide the customers anew that a sweep had come to."""
+    head, _ = await applying._store.begin(0, 0)
+    assert await applying._commit(head, Batch([], {}), times, [], models, Renewal(customers, head.sweep))
 
 
 def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
