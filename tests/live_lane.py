@@ -10,7 +10,9 @@ import numpy as np
 from faust.types import TP
 
 from schemas.decode import decode
+from schemas.decode_many import decode_many
 from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
+from stream.alignment import order_ms
 from stream.chunk import Models, StreamTimes
 from stream.drafts import Outgoing
 from stream.memory_store import MemoryStore, StoredPartition
@@ -88,7 +90,7 @@ class LiveLane:
         self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
         self.outbox, store = Outbox(), memory.partition(0)
         self.inbox = Inbox(
-            dict.fromkeys(EVENT_TOPICS, 0), lambda topic, value, time_ms: decode(topic, value, time_ms, RULES)
+            dict.fromkeys(EVENT_TOPICS, 0), lambda topic, values, times_ms: decode_many(topic, values, times_ms, RULES)
         )
         assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
@@ -177,7 +179,7 @@ def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
     left = {topic: [_record(raw) for raw in logs[topic][first:end]] for topic, (first, end) in offsets.items()}
     records: list[LogRecord] = []
     while any(left.values()):
-        topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: left[t][0].order_ms)
+        topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
         records.append(left[topic].pop(0))
     return Batch(records, {topic: first for topic, (first, _) in offsets.items()})
 
@@ -185,6 +187,10 @@ def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
 def _record(raw: Logged) -> LogRecord:
     decoded = decode(raw.topic, raw.value, raw.timestamp, RULES)
     return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded)
+
+
+def _order_ms(record: LogRecord) -> int:
+    return order_ms(getattr(record.decoded, "event_time_ms", None), record.timestamp_ms)
 
 
 def _times(entry: Mapping[str, Any], records: int) -> StreamTimes:
