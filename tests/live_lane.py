@@ -10,7 +10,9 @@ import numpy as np
 from faust.types import TP
 
 from schemas.decode import decode
+from schemas.decode_many import decode_many
 from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
+from stream.alignment import order_ms
 from stream.chunk import Models, StreamTimes
 from stream.drafts import Outgoing
 from stream.memory_store import MemoryStore, StoredPartition
@@ -19,6 +21,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox, LogRecord
 from stream.worker.lane import Lane
+from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
 from tests.world import BEGIN_MS, PINNED, RULES, KeptOutbox, Rules
 
@@ -79,6 +82,7 @@ class LiveLane:
     wall_ms: int = BEGIN_MS
     partition: int = 0
     partitions: int = 1
+    rules: Rules = field(default_factory=Rules)
     models: Pinned = field(default_factory=Pinned)
     held: set[str] = field(default_factory=set)
 
@@ -86,9 +90,9 @@ class LiveLane:
         self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
         self.outbox, store = Outbox(), memory.partition(0)
         self.inbox = Inbox(
-            dict.fromkeys(EVENT_TOPICS, 0), lambda topic, value, time_ms: decode(topic, value, time_ms, RULES)
+            dict.fromkeys(EVENT_TOPICS, 0), lambda topic, values, times_ms: decode_many(topic, values, times_ms, RULES)
         )
-        assembly = Assembly(self.partition, self.partitions, Rules(), lockstep=False)
+        assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
         timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
         self.lane = Lane(0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits)
@@ -155,9 +159,19 @@ async def recomputed(journal: Iterable[bytes], logs: Logs, **lane_options: Any) 
     lane.applying.may_lag = True  # a commit that did not make room for all deadlines says so by its stream time
     for packed in journal:
         entry = msgspec.json.decode(packed)
-        batch = _batch(entry["offsets"], logs)
-        await lane.applying.apply(batch, _times(entry, len(batch.records)), _models(entry["models"]))
+        batch, models = _batch(entry["offsets"], logs), _models(entry["models"])
+        times = _times(entry, len(batch.records))
+        if entry["tick"] or batch.records:
+            await lane.applying.apply(batch, times, models)
+        else:
+            await _renew(lane.applying, entry.get("renewed", []), times, models)
     return lane
+
+
+async def _renew(applying: Applying, customers: list[str], times: StreamTimes, models: Models) -> None:
+    """Decide the customers anew that a sweep had come to."""
+    head, _ = await applying._store.begin(0, 0)
+    assert await applying._commit(head, Batch([], {}), times, [], models, Renewal(customers, head.sweep))
 
 
 def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
@@ -165,7 +179,7 @@ def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
     left = {topic: [_record(raw) for raw in logs[topic][first:end]] for topic, (first, end) in offsets.items()}
     records: list[LogRecord] = []
     while any(left.values()):
-        topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: left[t][0].order_ms)
+        topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
         records.append(left[topic].pop(0))
     return Batch(records, {topic: first for topic, (first, _) in offsets.items()})
 
@@ -173,6 +187,10 @@ def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
 def _record(raw: Logged) -> LogRecord:
     decoded = decode(raw.topic, raw.value, raw.timestamp, RULES)
     return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded)
+
+
+def _order_ms(record: LogRecord) -> int:
+    return order_ms(getattr(record.decoded, "event_time_ms", None), record.timestamp_ms)
 
 
 def _times(entry: Mapping[str, Any], records: int) -> StreamTimes:

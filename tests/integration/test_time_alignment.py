@@ -11,10 +11,12 @@ import msgspec
 import pytest
 import redis
 
+from ebb.compose.worker import worker_plan
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.topics import CHURN_ALERTS, ENGAGEMENT, INPUT_TOPICS, LABELS, PROFILES, PURCHASES
 from stream.redis_store import keys
 from stream.redis_store.inspection import outbox_depths, scan_states, stream_times
+from stream.settings.load import load_worker_settings
 from tests.integration.live_events import DAY_MS, customers_of, now_ms, publish_silence_model, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, read_all, without_topics
 from tests.live_lane import Logged, ids, recomputed
@@ -104,6 +106,7 @@ def test_what_redis_holds_equals_the_recomputation_from_kafka_and_the_journal(ru
     shop = runs[1].shop
     logs = {topic: read_all(shop.servers, topic) for topic in INPUT_TOPICS}
     sent = [message for _, message in runs[1].messages]
+    plan = worker_plan(load_worker_settings(shop.environ()))
     with redis.Redis.from_url(shop.redis_url) as client:
         for partition in range(PARTITIONS):
             mine = {
@@ -111,8 +114,8 @@ def test_what_redis_holds_equals_the_recomputation_from_kafka_and_the_journal(ru
                 for topic, records in logs.items()
             }
             journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(partition))]
-            options = {"partition": partition, "partitions": PARTITIONS, "due_at_once": 250}
-            again = asyncio.run(recomputed(journal, mine, **options))
+            options = {"due_at_once": plan.due_at_once, "rules": plan.rules}
+            again = asyncio.run(recomputed(journal, mine, partition=partition, partitions=PARTITIONS, **options))
             assert again.stored.states == asyncio.run(states_of(shop.redis_url, set(again.stored.states)))
             for customer, view in again.stored.views.items():
                 assert client.get(keys.view(partition, customer)) == view

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ebb.cli import main
+from ebb.compose.starting import agree
 from schemas.topics import PURCHASES
-from stream.features.layout import LAYOUT
-from stream.ports import Deployment as Agreed
-from stream.redis_store.deployment import check_deployment, switch_clock
+from stream.redis_store.deployment import switch_clock
 from stream.redis_store.inspection import applied_positions, stream_times
+from stream.settings.load import load_worker_settings
 from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, without_topics
 from tests.integration.retail import first_events
@@ -30,7 +30,7 @@ def refused(result: Result) -> str:
 def test_from_the_end_of_a_replay_to_the_live_clock(apache_kafka: str, redis_url: str, tmp_path: Path) -> None:
     with deployed(without_topics(apache_kafka), redis_url, tmp_path, clock="replay") as shop:
         assert "holds no Ebb deployment" in refused(ebb(shop))
-        check_deployment(redis_url, Agreed(PARTITIONS, "replay", LAYOUT))
+        agree(load_worker_settings(shop.environ()))
         history = first_events(400)
         shop.publish(history)
         assert "The replay has not ended: " in refused(ebb(shop, "live"))
@@ -80,7 +80,7 @@ def test_a_deployment_that_has_applied_nothing_may_still_become_a_replay(
 ) -> None:
     """The clock is live unless somebody says otherwise, and a first start without a thought is no reason to wipe."""
     with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded", clock="live") as shop:
-        check_deployment(redis_url, Agreed(PARTITIONS, "live", LAYOUT))
+        agree(load_worker_settings(shop.environ()))
         assert ebb(shop, "replay").output.startswith("replay clock, switched now")
 
 
