@@ -41,7 +41,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     genders: Annotated[
         tuple[str, ...], setting("Genders of profiles that have a code; likewise one list.", form=forms.NAMES)
-    ] = ("female", "male")
+    ] = ()
     regions: Annotated[
         tuple[str, ...], setting("Regions of profiles that have a code; likewise.", form=forms.NAMES)
     ] = ()
@@ -50,7 +50,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     loyalty_tiers: Annotated[
         tuple[str, ...], setting("Loyalty tiers that have a code, the lowest first; likewise.", form=forms.NAMES)
-    ] = ("bronze", "silver", "gold", "platinum")
+    ] = ()
     time_zones: Annotated[
         tuple[str, ...], setting("Time zones of profiles that have a code; likewise.", form=forms.NAMES)
     ] = ()
