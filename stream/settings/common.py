@@ -40,19 +40,26 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     genders: Annotated[
-        tuple[str, ...], setting("Genders of profiles that have a code; likewise one list.", form=forms.NAMES)
-    ] = ("female", "male")
+        tuple[str, ...],
+        setting(
+            "Genders of profiles that are told apart; all others are one. One list per deployment.", form=forms.NAMES
+        ),
+    ] = ()
     regions: Annotated[
-        tuple[str, ...], setting("Regions of profiles that have a code; likewise.", form=forms.NAMES)
+        tuple[str, ...],
+        setting("Regions of profiles that are told apart, likewise. One list per deployment.", form=forms.NAMES),
     ] = ()
     educations: Annotated[
-        tuple[str, ...], setting("Educations of profiles that have a code; likewise.", form=forms.NAMES)
+        tuple[str, ...],
+        setting("Educations of profiles that are told apart, likewise. One list per deployment.", form=forms.NAMES),
     ] = ()
     loyalty_tiers: Annotated[
-        tuple[str, ...], setting("Loyalty tiers that have a code, the lowest first; likewise.", form=forms.NAMES)
-    ] = ("bronze", "silver", "gold", "platinum")
+        tuple[str, ...],
+        setting("Loyalty tiers that are told apart, the lowest first. One list per deployment.", form=forms.NAMES),
+    ] = ()
     time_zones: Annotated[
-        tuple[str, ...], setting("Time zones of profiles that have a code; likewise.", form=forms.NAMES)
+        tuple[str, ...],
+        setting("Time zones of profiles that are told apart, likewise. One list per deployment.", form=forms.NAMES),
     ] = ()
     earliest_event_ms: Annotated[
         int, setting("An event before this time is a dead letter. The default is 1990.", unit="ms since 1970", ge=0)
