@@ -5,12 +5,12 @@ import numpy as np
 from stream.actions.acting import Acting
 from stream.announcing import Announcer
 from stream.changes import Changes
-from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
+from stream.chunk import IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
 from stream.decisions import Asked, ask_again_ms, decide, joined
 from stream.features.fold import fold
 from stream.features.layout import DECISION, pack
 from stream.outcomes.waiting import WaitingOutcomes
-from stream.rounds import NEVER, Wave
+from stream.rounds import NEVER, Wave, or_never
 from stream.showing import Showing
 from stream.verdicts import act
 from stream.waves import Folded, Standing, records_of, standing
@@ -18,7 +18,6 @@ from stream.waves import Folded, Standing, records_of, standing
 _DEADLINES = ("due_ms", "decide_at_ms", "snapshot_at_ms", "close_at_ms")
 _DECIDED = tuple(name for name in DECISION.names or () if name not in ("due_ms", "snapshot_at_ms", "close_at_ms"))
 _NOBODY: RowArray = np.zeros(0, np.intp)
-_NEVER = np.iinfo(np.int64).max
 
 
 class Episodes:
@@ -91,18 +90,16 @@ class Episodes:
             The customers whose records took effect, and where in their queues they go on.
         """
         waves = [folded.wave for folded in self._folded]
-        due_ms = np.ascontiguousarray(self._decision["due_ms"])
-        due_ms = np.where(due_ms == 0, NEVER, due_ms)
+        due_ms, *others = (or_never(self._decision[name]) for name in ("due_ms", "snapshot_at_ms", "close_at_ms"))
         changing = self._decisions.changing(self._asked)
-        stands = standing(waves, due_ms, self._ends, self._again_ms, changing)
+        stands = standing(waves, due_ms, np.minimum(*others), self._ends, self._again_ms, changing)
         self._count(waves, stands)
         self._act(stands)
         rows = waves[0].rows if waves else _NOBODY
-        ends = np.zeros(len(self._ids), np.int64)
-        for folded, held in zip(self._folded, stands.of_wave, strict=True):
-            wave = folded.wave
-            ends[wave.rows[held]] = wave.ends[held]
-            self._postpone(wave, held)
+        ends, again_ms = np.zeros((2, len(self._ids)), np.int64)
+        for wave, held in zip(waves, stands.of_wave, strict=True):
+            ends[wave.rows[held]], again_ms[wave.rows[held]] = wave.ends[held], wave.again_ms[held]
+        self._put_off(rows[stands.waits[rows]], again_ms)
         self._decision["due_ms"][rows] = np.where(stands.due_ms == NEVER, 0, stands.due_ms)[rows]
         self._applied = rows
         return rows, ends[rows]
@@ -120,10 +117,14 @@ class Episodes:
             for folded, held in zip(self._folded, stands.of_wave, strict=True):
                 self._states["features"][folded.wave.rows[held]] = folded.states["features"][held]
                 self._states["engagement"][folded.wave.rows[held]] = folded.states["engagement"][held]
-        self._outcomes.await_sample(rows, waves[0].stream_ms)
         for wave, held in zip(waves, stands.of_wave, strict=True):
             speaks = held & wave.decided
-            self._announcer.records_apply(wave.rows[speaks], self._records.index[wave.records[wave.lasts[speaks]]])
+            if wave.puts_off:
+                self._announcer.deadlines_fire(wave.rows[speaks], wave.stream_ms[speaks])
+            else:
+                self._time_ms[wave.rows[held]] = wave.stream_ms[held]
+                self._announcer.records_apply(wave.rows[speaks], self._records.index[wave.records[wave.lasts[speaks]]])
+        self._outcomes.await_sample(rows, self._time_ms[rows])
 
     def _act(self, stands: Standing) -> None:
         """Let decisions that stand take effect."""
@@ -141,19 +142,16 @@ class Episodes:
             self._decision[name][asked.rows] = asked.block[name]
         self._showing.keep(asked, decisions)
 
-    def _postpone(self, wave: Wave, held: BoolArray) -> None:
-        """Have those decided later that were decided too lately."""
-        early = held & ~wave.decided
-        rows, again_ms = wave.rows[early], wave.again_ms[early]
+    def _put_off(self, rows: RowArray, again_ms: IntArray) -> None:
+        """Have customers decided later that were decided too lately."""
         set_ms = self._decision["decide_at_ms"][rows]
-        self._decision["decide_at_ms"][rows] = np.where(set_ms == 0, again_ms, np.minimum(set_ms, again_ms))
+        self._decision["decide_at_ms"][rows] = np.minimum(or_never(set_ms), again_ms[rows])
 
     def reschedule(self) -> None:
         """Give every customer of the round its next deadline. One that is set is only ever moved earlier."""
         rows = np.concatenate([self._fired, self._applied])
-        deadlines = np.stack([self._decision[name][rows] for name in _DEADLINES])
-        earliest = np.where(deadlines == 0, _NEVER, deadlines).min(axis=0)
-        self._decision["due_ms"][rows] = np.where(earliest == _NEVER, 0, earliest)
+        earliest = np.stack([or_never(self._decision[name][rows]) for name in _DEADLINES]).min(axis=0)
+        self._decision["due_ms"][rows] = np.where(earliest == NEVER, 0, earliest)
 
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""

@@ -23,17 +23,18 @@ _ROW_BITS_FROM = 44
 
 @dataclass(frozen=True)
 class Wave:
-    """Records of some customers up to one decision each.
+    """Records of some customers up to one decision each; or no records, and a decision that was put off.
 
     Attributes:
         rows: the customers, none twice.
         records: places among the chunk's records, customer by customer, each customer's in log order.
         lasts: which places of `records` hold their customers' last.
         decided: whether the customer is decided at its last record; else it was decided too lately.
-        now_ms: at the last record: stream time or the customer's last event, whichever is later.
+        now_ms: when it is decided: stream time or the customer's last event, whichever is later.
         again_ms: from when on the customer might be decided.
-        stream_ms: stream time at the last record.
+        stream_ms: stream time at the last record, or the deadline of the decision that was put off.
         ends: the customer's place in the queue after them.
+        puts_off: whether these are decisions that were put off, and no records.
     """
 
     rows: RowArray
@@ -44,6 +45,12 @@ class Wave:
     again_ms: IntArray
     stream_ms: IntArray
     ends: IntArray
+    puts_off: bool = False
+
+    @property
+    def lengths(self) -> IntArray:
+        """How many records each customer has in it."""
+        return np.zeros(len(self.rows), np.int64) if self.puts_off else np.diff(self.lasts, prepend=-1)
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,8 @@ class Queues:
         self._stream_ms = np.append(stream_ms, times.end_ms)  # a queue at its end waits for the chunk's end
         high = rows.astype(np.int64) << _ROW_BITS_FROM
         seen_ms = np.maximum(time_ms, states["features"]["last_event_ms"][rows])
-        self._by_stream = high | stream_ms
-        self._by_now = np.maximum(self._by_stream, np.maximum.accumulate(high | seen_ms))
+        self._by_stream, self._by_last_event = high | stream_ms, np.maximum.accumulate(high | seen_ms)
+        self._by_now = np.maximum(self._by_stream, self._by_last_event)
         self._purchases = (facts.kind[self._order] == PURCHASE).nonzero()[0]
         self._late = (time_ms + GRACE_MS <= stream_ms).nonzero()[0]
         self._alone = np.zeros(len(states), np.bool_)  # customers that get one wave a round
@@ -90,7 +97,7 @@ class Queues:
         rows = (waiting & ~fires).nonzero()[0]
         if not (len(rows) or fires.any()):
             return None
-        return Round(fires.nonzero()[0], self._waves(rows, np.where(due_ms == 0, NEVER, due_ms)[rows]))
+        return Round(fires.nonzero()[0], self._waves(rows, or_never(due_ms)[rows]))
 
     def advance(self, rows: RowArray, ends: IntArray) -> None:
         """The records of these customers up to their `ends` have taken effect."""
@@ -102,19 +109,37 @@ class Queues:
         decision, features = self._states["decision"][rows], self._states["features"]
         again_ms = np.minimum(decision["last_decision_ms"] + self._decide_every_ms, NEVER)
         unsampled, begin = decision["snapshot_at_ms"] == 0, self._cursor[rows]
-        alone = unsampled | self._alone[rows]
-        at_most = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)
-        at_most = np.where(unsampled & (features["last_purchase_ms"][rows] > 0), begin + 1, at_most)
+        first = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)  # the first purchase begins sampling
+        last = np.where(unsampled & (features["last_purchase_ms"][rows] > 0), begin + 1, first)
+        last = np.where(self._alone[rows], begin + 1, last)
+        other_ms = np.minimum(*(or_never(decision[name]) for name in ("snapshot_at_ms", "close_at_ms")))
         while len(rows) and len(waves) < DECISIONS_AHEAD:
-            ends = self._run_ends(rows, begin, again_ms, due_ms)
-            if not waves:
-                ends = np.minimum(ends, at_most)
+            ends = np.minimum(self._run_ends(rows, begin, again_ms, due_ms), last)
             waves.append(wave := self._wave(rows, begin, ends, again_ms))
-            more = wave.decided & ~alone & (ends < self._end[rows])
-            more &= self._stream_ms[np.where(more, ends, -1)] < due_ms
-            rows, begin, due_ms, alone = rows[more], ends[more], due_ms[more], alone[more]
-            again_ms = np.minimum(wave.now_ms[more] + self._decide_every_ms, NEVER)
+            put_off = (
+                ~wave.decided & (ends < last) & (again_ms < due_ms) & (self._next_stream_ms(rows, ends) >= again_ms)
+            )
+            if put_off.any():
+                waves.append(self._put_off(wave, put_off))
+                due_ms = np.where(put_off, other_ms, due_ms)
+            now_ms = np.where(put_off, np.maximum(again_ms, self._by_last_event[ends - 1] & NEVER), wave.now_ms)
+            more = (wave.decided | put_off) & (ends < last) & (ends < self._end[rows])
+            more &= follows_ms < due_ms
+            rows, begin, due_ms, last, other_ms = rows[more], ends[more], due_ms[more], last[more], other_ms[more]
+            again_ms = np.minimum(now_ms[more] + self._decide_every_ms, NEVER)
         return waves
+
+    def _next_stream_ms(self, rows: RowArray, begin: RowArray) -> IntArray:
+        """Stream time at the next record, at the chunk's end for those without one."""
+        stream_ms: IntArray = self._stream_ms[np.where(begin < self._end[rows], begin, -1)]
+        return stream_ms
+
+    def _put_off(self, wave: Wave, which: BoolArray) -> Wave:
+        """The decisions that a wave puts off, at their own time."""
+        rows, ends, again_ms = wave.rows[which], wave.ends[which], wave.again_ms[which]
+        now_ms = np.maximum(again_ms, self._by_last_event[ends - 1] & NEVER)
+        nothing = np.zeros(0, np.intp)
+        return Wave(rows, nothing, nothing, np.ones(len(rows), np.bool_), now_ms, again_ms, again_ms, ends, True)
 
     def _run_ends(self, rows: RowArray, begin: RowArray, again_ms: IntArray, due_ms: IntArray) -> IntArray:
         """Where the records end that these rows may take at once.
@@ -148,3 +173,12 @@ def _next(places: RowArray, begin: RowArray) -> IntArray:
     [2, 2]
     """
     return np.append(places, NEVER)[np.searchsorted(places, begin)]
+
+
+def or_never(deadline_ms: IntArray) -> IntArray:
+    """Deadlines of which none is 0: one that is not set is never.
+
+    >>> or_never(np.array([0, 5]))[1]
+    np.int64(5)
+    """
+    return np.where(deadline_ms == 0, NEVER, deadline_ms)
