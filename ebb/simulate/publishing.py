@@ -65,9 +65,9 @@ def _midnights(slices: Iterable[Slice], partitions: int) -> Moments:
         yield sent.end_ms, records(sent, partitions)
 
 
-def _in_motion(slices: Iterable[Slice], partitions: int, seconds_per_day: float) -> Moments:
+def _in_motion(slices: Iterable[Slice], partitions: int, seconds_per_day: float, moment_s: float = MOMENT_S) -> Moments:
     """Each moment is given out when its time has come on the wall."""
-    began_s, moments = monotonic(), max(round(seconds_per_day / MOMENT_S), 1)
+    began_s, moments = monotonic(), max(round(seconds_per_day / moment_s), 1)
     for day, sent in enumerate(slices):
         events = list(records(sent, partitions))
         for moment in range(moments):

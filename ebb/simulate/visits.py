@@ -9,7 +9,6 @@ from ebb.simulate.baskets import Baskets
 from ebb.simulate.catalogue import Catalogue
 from ebb.simulate.draws import Draws, IntArray, spread
 from ebb.simulate.parts import Part
-from ebb.simulate.season import MINUTE_MS
 from ebb.simulate.texts import searches
 
 LOOKS, LEAVES_CART, ORDERS = 0, 1, 2
@@ -20,7 +19,7 @@ PAGE_VIEWS, PRODUCT_VIEWS = 0.4, 0.48  # of pages; the rest are searches
 LOOKER_CARTS = 0.1  # of visits without a plan put something in the cart
 CART_EMPTIED = 0.3  # of those take it out again
 PAGE_MS, PAGE_SPREAD_MS = 12_000, 25_000
-VISIT_MS_MAX = 55 * MINUTE_MS  # visits begin an hour before midnight at the latest, so a day's events are its own
+# With 25 pages and 25 lines at most a visit takes 48 minutes; it begins an hour before midnight at the latest.
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,6 @@ def walk(visits: Visits, baskets: Baskets, catalogue: Catalogue, pages_mean: flo
     carts = _carts(visits, baskets, draws, day)
     steps = pages + 2 * carts + 2
     pace = PAGE_MS + draws.uniform("pace", visits.who, day) * PAGE_SPREAD_MS
-    pace = np.minimum(pace, VISIT_MS_MAX / steps)
     clock = _StepClock(visits, pace)
     parts = _pages(visits, pages, clock, catalogue, draws, day)
     parts += _cart_steps(visits, carts, pages, clock, baskets, catalogue, draws, day)

@@ -130,6 +130,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     assert (done.exit_code, "Cannot write to" in done.output, "Traceback" in done.output) == (1, True, False)
 
 
+def test_the_python_of_the_document_runs():
+    (code,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert isinstance(names["shop"], Shop)
+    assert names["shop"].days_gone == 30
+
+
 def test_the_commands_of_the_document_run(environ):
     lines = re.findall(r"^ebb simulate (.*?)(?: +#.*)?$", DOCUMENT.read_text(), re.MULTILINE)
     assert len(lines) == 4
