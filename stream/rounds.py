@@ -116,9 +116,8 @@ class Queues:
         while len(rows) and len(waves) < DECISIONS_AHEAD:
             ends = np.minimum(self._run_ends(rows, begin, again_ms, due_ms), last)
             waves.append(wave := self._wave(rows, begin, ends, again_ms))
-            put_off = (
-                ~wave.decided & (ends < last) & (again_ms < due_ms) & (self._next_stream_ms(rows, ends) >= again_ms)
-            )
+            follows_ms = self._next_stream_ms(rows, ends)
+            put_off = ~wave.decided & (ends < last) & (again_ms < due_ms) & (follows_ms >= again_ms)
             if put_off.any():
                 waves.append(self._put_off(wave, put_off))
                 due_ms = np.where(put_off, other_ms, due_ms)
