@@ -148,7 +148,7 @@ class Episodes:
         self._decision["decide_at_ms"][rows] = np.minimum(or_never(set_ms), again_ms[rows])
 
     def reschedule(self) -> None:
-        """Give every customer of the round its next deadline. One that is set is only ever moved earlier."""
+        """Give every customer of the round its next deadline."""
         rows = np.concatenate([self._fired, self._applied])
         earliest = np.stack([or_never(self._decision[name][rows]) for name in _DEADLINES]).min(axis=0)
         self._decision["due_ms"][rows] = np.where(earliest == NEVER, 0, earliest)

@@ -34,6 +34,7 @@ class Wave:
         again_ms: from when on the customer might be decided.
         stream_ms: stream time at the last record, or the deadline of the decision that was put off.
         ends: the customer's place in the queue after them.
+        had_put_off: whether a decision was waiting at the last record, having been put off, or is from it on.
         puts_off: whether these are decisions that were put off, and no records.
     """
 
@@ -45,6 +46,7 @@ class Wave:
     again_ms: IntArray
     stream_ms: IntArray
     ends: IntArray
+    had_put_off: BoolArray
     puts_off: bool = False
 
     @property
@@ -112,10 +114,11 @@ class Queues:
         first = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)  # the first purchase begins sampling
         last = np.where(unsampled & (features["last_purchase_ms"][rows] > 0), begin + 1, first)
         last = np.where(self._alone[rows], begin + 1, last)
+        waits = decision["decide_at_ms"] == again_ms
         other_ms = np.minimum(*(or_never(decision[name]) for name in ("snapshot_at_ms", "close_at_ms")))
         while len(rows) and len(waves) < DECISIONS_AHEAD:
             ends = np.minimum(self._run_ends(rows, begin, again_ms, due_ms), last)
-            waves.append(wave := self._wave(rows, begin, ends, again_ms))
+            waves.append(wave := self._wave(rows, begin, ends, again_ms, waits))
             follows_ms = self._next_stream_ms(rows, ends)
             put_off = ~wave.decided & (ends < last) & (again_ms < due_ms) & (follows_ms >= again_ms)
             if put_off.any():
@@ -126,6 +129,7 @@ class Queues:
             more &= follows_ms < due_ms
             rows, begin, due_ms, last, other_ms = rows[more], ends[more], due_ms[more], last[more], other_ms[more]
             again_ms = np.minimum(now_ms[more] + self._decide_every_ms, NEVER)
+            waits = np.zeros(len(rows), np.bool_)
         return waves
 
     def _next_stream_ms(self, rows: RowArray, begin: RowArray) -> IntArray:
@@ -138,7 +142,8 @@ class Queues:
         rows, ends, again_ms = wave.rows[which], wave.ends[which], wave.again_ms[which]
         now_ms = np.maximum(again_ms, self._by_last_event[ends - 1] & NEVER)
         nothing = np.zeros(0, np.intp)
-        return Wave(rows, nothing, nothing, np.ones(len(rows), np.bool_), now_ms, again_ms, again_ms, ends, True)
+        every = np.ones(len(rows), np.bool_)
+        return Wave(rows, nothing, nothing, every, now_ms, again_ms, again_ms, ends, every, puts_off=True)
 
     def _run_ends(self, rows: RowArray, begin: RowArray, again_ms: IntArray, due_ms: IntArray) -> IntArray:
         """Where the records end that these rows may take at once.
@@ -156,13 +161,15 @@ class Queues:
         ends: IntArray = np.minimum(end, self._end[rows])
         return ends
 
-    def _wave(self, rows: RowArray, begin: RowArray, ends: IntArray, again_ms: IntArray) -> Wave:
+    def _wave(self, rows: RowArray, begin: RowArray, ends: IntArray, again_ms: IntArray, waits: BoolArray) -> Wave:
         lengths = ends - begin
         lasts = np.cumsum(lengths) - 1
         places = np.arange(lengths.sum()) + np.repeat(ends - 1 - lasts, lengths)
         now_ms = self._by_now[ends - 1] & NEVER
         stream_ms = self._stream_ms[ends - 1]
-        return Wave(rows, self._order[places], lasts, now_ms >= again_ms, now_ms, again_ms, stream_ms, ends)
+        decided = now_ms >= again_ms
+        put_off = waits | (lengths > 1) | ~decided
+        return Wave(rows, self._order[places], lasts, decided, now_ms, again_ms, stream_ms, ends, put_off)
 
 
 def _next(places: RowArray, begin: RowArray) -> IntArray:

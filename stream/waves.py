@@ -53,7 +53,8 @@ def standing(
 ) -> Standing:
     """Let waves stand up to each customer's first decision that changes what the next one goes by.
 
-    A wave also falls if a decision before it set a deadline that comes before its records.
+    A wave also falls if a decision before it set a deadline that comes before its records. A deadline is only ever
+    moved earlier, save one for a decision that was put off: when a record brings that decision first, it goes.
 
     Args:
         waves: of the round, in order.
@@ -73,7 +74,9 @@ def standing(
             due_ms[wave.rows[held]] = other_ms[wave.rows[held]]
         else:
             held = goes_on[wave.rows] & (wave.stream_ms < due_ms[wave.rows])
-            _note(due_ms, wave.rows, wave.again_ms, held & ~(wave.decided & (wave.lengths == 1)))
+            _note(due_ms, wave.rows, wave.again_ms, held & wave.had_put_off)
+            made_up = held & wave.decided & wave.had_put_off & (due_ms[wave.rows] == wave.again_ms)
+            due_ms[wave.rows[made_up]] = other_ms[wave.rows[made_up]]
         stands[mine] = held[wave.decided]
         _note(due_ms, wave.rows[wave.decided], again_ms[mine], stands[mine])
         waits[wave.rows] = held & ~wave.decided
