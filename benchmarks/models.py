@@ -5,16 +5,19 @@ from functools import lru_cache
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from benchmarks.in_process import InProcess
 from benchmarks.loads import DAY_MS, Record, written
 from schemas.messages import Label
 from schemas.topics import LABELS
 from stream.drafts import unpack_outgoing
+from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
 from stream.redis_store.registry import RedisModelStore
-from stream.signing import Keyring
+from stream.scoring.documents import decode, encode
+from stream.signing import Keyring, open_sealed, seal
 from stream.worker.model_watch import ModelWatch
 
 KEYS = "benchmark:" + "5e" * 32
@@ -36,16 +39,20 @@ def in_force(store: MemoryModelStore) -> ModelWatch:
     return watch
 
 
-def publish_to(redis_url: str) -> None:
-    """Put the models in force on a Redis, as a learner does."""
-    asyncio.run(_publish(learned(), RedisModelStore(redis_url)))
+def publish_to(redis_url: str, version: str | None = None) -> None:
+    """Put the models in force on a Redis, as a learner does; under another version if one is given."""
+    asyncio.run(_publish(learned(), RedisModelStore(redis_url), version))
 
 
-async def _publish(store: MemoryModelStore, to: RedisModelStore) -> None:
+async def _publish(store: MemoryModelStore, to: RedisModelStore, another: str | None) -> None:
     for name, saved in store.learners.items():
         await to.save_learner(name, *saved)
     for name, (version, epoch_day) in store.champion.items():
-        await to.publish(name, version, store.documents[name, version], epoch_day)
+        sealed = store.documents[name, version]
+        document = decode(open_sealed(sealed, KEYRING), LAYOUT)
+        if another is not None:
+            sealed = seal(encode(replace(document, version=another)), KEYRING)
+        await to.publish(name, another or version, sealed, epoch_day)
     await to.close()
 
 

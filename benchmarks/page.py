@@ -94,6 +94,7 @@ def _others(result: dict[str, Any]) -> str:
         said = f"{silence['recheck_s']} s of one core for {silence['deadlines']:,} deadlines; live events wait "
         said += f"{silence['live_event_p99_ms']} ms at p99, {silence['live_event_idle_p99_ms']} otherwise"
         rows.append([f"a day of silence of {silence['customers']:,} customers", said])
+        rows.append(["everybody decided anew", f"{silence['sweep_s']} s of one core"])
     if result.get("offline_events_per_s"):
         rows.append(["offline fold", f"{result['offline_events_per_s']:,} events/s of one core"])
     return _table(["", "measured"], rows) if rows else ""
