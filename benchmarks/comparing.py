@@ -10,7 +10,7 @@ from benchmarks.steady import Steady, median_run
 
 EBB, SMALL_EBB, OBVIOUS, QUIX, DECODE_LIMIT = "ebb", "small_ebb", "obvious", "quix", "decode_limit"
 CONTESTANTS = (EBB, SMALL_EBB, OBVIOUS, QUIX, DECODE_LIMIT)
-STAGE = "stage_"
+STAGE, COMMITS = "stage_", "commits"
 
 
 @dataclass
@@ -41,6 +41,8 @@ def summary(found: Throughput, names: Sequence[str]) -> dict[str, Any]:
     rates = {name: round(run.events_per_s) for name, run in medians.items()}
     told: dict[str, Any] = {name: rates.get(name) for name in (EBB, OBVIOUS, QUIX, DECODE_LIMIT)}
     told["cpu_us"] = _cpu(medians[EBB]) if EBB in medians else None
+    commits = medians[EBB].cpu_us.get(COMMITS) if EBB in medians else None
+    told["events_per_commit"] = round(1e6 / commits, 1) if commits else None
     told["cpu_us_peers"] = {name: _cpu(run) for name, run in medians.items() if name != EBB}
     told["bytes_per_customer"] = found.bytes_per_customer or None
     told["ratios"] = _ratios(found, EBB, names)
@@ -70,6 +72,8 @@ def _ratios(found: Throughput, name: str, names: Sequence[str]) -> dict[str, flo
 
 def _cpu(run: Steady) -> dict[str, Any]:
     """CPU us per event by process; stages apart, since they are times of the wall."""
-    processes = {name: round(us, 2) for name, us in run.cpu_us.items() if not name.startswith(STAGE)}
+    processes = {
+        name: round(us, 2) for name, us in run.cpu_us.items() if name != COMMITS and not name.startswith(STAGE)
+    }
     stages = {name.removeprefix(STAGE): round(us, 2) for name, us in run.cpu_us.items() if name.startswith(STAGE)}
     return processes | ({"stages": stages} if stages else {})

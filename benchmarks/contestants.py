@@ -28,7 +28,7 @@ from stream.redis_store.inspection import applied_positions
 
 REPOSITORY = Path(__file__).parents[1]
 LOOK_EVERY_S = 0.1
-STAGE_SECONDS = "ebb_stage_seconds_sum"
+STAGE_SECONDS, COMMITS = "ebb_stage_seconds_sum", "ebb_commits_total"
 PATIENCE_S = 600.0
 
 
@@ -138,17 +138,16 @@ class RunningEbb(Running):
         return sum(next_offset for (topic, _), next_offset in positions.items() if topic in (PURCHASES, ENGAGEMENT))
 
     def spent(self) -> dict[str, float]:
-        """CPU seconds, and what the workers' metrics say of each stage (seconds of the wall within a chunk)."""
-        stages: dict[str, float] = {}
+        """CPU seconds, and what the workers' metrics say: seconds of each stage (of the wall), and commits."""
+        counted: dict[str, float] = {}
         for worker in self.processes:
-            for stage, seconds in stage_seconds(worker.address).items():
-                stages[f"stage_{stage}"] = stages.get(f"stage_{stage}", 0.0) + seconds
-        return super().spent() | stages
-
-
-def stage_seconds(metrics_url: str) -> dict[str, float]:
-    """Stage -> seconds so far, as a worker's metrics say; nothing before it serves them."""
-    return {sample.labels["stage"]: sample.value for sample in _metrics(metrics_url) if sample.name == STAGE_SECONDS}
+            for sample in _metrics(worker.address):
+                if sample.name == STAGE_SECONDS:
+                    stage = f"stage_{sample.labels['stage']}"
+                    counted[stage] = counted.get(stage, 0.0) + sample.value
+                elif sample.name == COMMITS:
+                    counted["commits"] = counted.get("commits", 0.0) + sample.value
+        return super().spent() | counted
 
 
 def metric_total(running: "RunningEbb", name: str) -> float:

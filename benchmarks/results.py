@@ -53,6 +53,7 @@ def _load(load: str, figures: dict[str, Any]) -> list[str]:
             lines.append(f"  CPU us an event, {name}: {by_process}")
     if figures["cpu_us"] and "stages" in figures["cpu_us"]:
         stages = ", ".join(f"{stage} {us:.2f}" for stage, us in figures["cpu_us"]["stages"].items())
+        lines.append(f"  events a commit: {figures['events_per_commit']}")
         lines.append(f"  stages of a chunk, us of wall an event, lanes overlap: {stages}")
     if figures["bytes_per_customer"]:
         families = ", ".join(f"{family} {size:,.0f}" for family, size in figures["bytes_per_customer"].items())
