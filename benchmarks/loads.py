@@ -3,12 +3,14 @@
 Everything is drawn from a seed: the same arguments give the same bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ebb.simulate import TOPICS, Shop, ShopSettings, Slice
 from schemas.topics import ENGAGEMENT, PURCHASES
 
 CUSTOMERS = 100_000
@@ -16,7 +18,8 @@ EVENTS_PER_CUSTOMER_DAY = 5.0  # a lively shop; it says how fast event time adva
 PURCHASE_SHARE = 0.25
 PRODUCTS = 5_000
 ZIPF_EXPONENT = 1.1
-SESSION_EVENTS, SESSION_GAP_MS = 8, 20_000
+SESSION_EVENTS_PER_CUSTOMER_DAY = 0.4  # of the simulated shop, at least
+REFUND = b'{"type":"refund"'
 DAY_MS = 86_400_000
 
 ENGAGEMENTS = {
@@ -56,20 +59,8 @@ def zipf(events: int, end_ms: int, random: np.random.Generator, customers: int =
     return random.permutation(customers)[ranks], _times(events, end_ms, random, customers)
 
 
-def sessions(events: int, end_ms: int, random: np.random.Generator, customers: int = CUSTOMERS) -> Arrivals:
-    """Visits of eight events on average, some 20 s apart; many visits at a time."""
-    lengths = random.geometric(1 / SESSION_EVENTS, events)
-    lengths = lengths[: int(np.searchsorted(np.cumsum(lengths), events)) + 1]
-    visit = np.repeat(np.arange(len(lengths)), lengths)[:events]
-    begin_ms = _times(len(lengths), end_ms - SESSION_EVENTS * SESSION_GAP_MS * 6, random, customers / SESSION_EVENTS)
-    elapsed = np.cumsum(random.exponential(SESSION_GAP_MS, events))
-    first = np.flatnonzero(np.diff(visit, prepend=-1))
-    times = np.minimum(begin_ms[visit] + (elapsed - elapsed[first][visit]).astype(np.int64), end_ms)
-    order = np.argsort(times, kind="stable")
-    return random.integers(0, customers, len(lengths))[visit][order], times[order]
-
-
-LOADS: dict[str, Callable[..., Arrivals]] = {"uniform": uniform, "zipf": zipf, "sessions": sessions}
+LOADS = ("uniform", "zipf", "sessions")
+_ARRIVALS: dict[str, Callable[..., Arrivals]] = {"uniform": uniform, "zipf": zipf}
 
 
 def records(load: str, events: int, seed: int, end_ms: int, customers: int = CUSTOMERS) -> list[Record]:
@@ -85,9 +76,30 @@ def records(load: str, events: int, seed: int, end_ms: int, customers: int = CUS
     >>> [record.topic for record in records("uniform", 3, 7, 1_700_000_000_000)]
     ['events.engagement', 'events.engagement', 'events.engagement']
     """
+    if load == "sessions":
+        return sessions(events, seed, end_ms, customers)
     random = np.random.default_rng([seed, *load.encode()])
-    who, times = LOADS[load](events, end_ms, random, customers)
+    who, times = _ARRIVALS[load](events, end_ms, random, customers)
     return written(who, times, random)
+
+
+def sessions(events: int, seed: int, end_ms: int, customers: int) -> list[Record]:
+    """What customers do in the simulated shop until `end_ms`: visits of some eight events, some 7 % of them come a day.
+
+    Purchases and engagement only, none late or twice, no guests: what all contestants can be asked to agree on.
+    """
+    days = int(events / (SESSION_EVENTS_PER_CUSTOMER_DAY * customers)) + 2
+    start = datetime.fromtimestamp(end_ms / 1000, UTC).date() - timedelta(days=days - 1)
+    settings = ShopSettings(customers, days, seed, start, late=0.0, duplicate=0.0, guest_share=0.0)
+    made = [record for sent in Shop(settings).slices() for record in _of_slice(sent) if record.event_time_ms <= end_ms]
+    return made[-events:]
+
+
+def _of_slice(sent: Slice) -> Iterator[Record]:
+    rows = zip(sent.topic.tolist(), sent.keys, sent.values, sent.event_time_ms.tolist(), strict=True)
+    for topic, key, value, time_ms in rows:
+        if TOPICS[topic] in (PURCHASES, ENGAGEMENT) and not value.startswith(REFUND):
+            yield Record(TOPICS[topic], key, value, time_ms)
 
 
 def written(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,19 +50,23 @@ def check_agreement(plan: Plan, say: Say) -> int:
     Raises:
         DisagreementError: they do not come to the same numbers.
     """
-    log = records("zipf", AGREEMENT_EVENTS, plan.seed, now_ms(), AGREEMENT_CUSTOMERS)
+    log = [
+        record
+        for load in ("zipf", "sessions")
+        for record in records(load, AGREEMENT_EVENTS // 2, plan.seed, now_ms(), AGREEMENT_CUSTOMERS)
+    ]
     with stand() as small:
         fill(small.kafka.address, log)
-        states = {name: _folded(small, name) for name in plan.contestants if name != DECODE_LIMIT}
+        states = {name: _folded(small, name, len(log)) for name in plan.contestants if name != DECODE_LIMIT}
     customers = require_agreement(states) if states else 0
     say(f"{', '.join(states)} agree on {customers:,} customers")
     return customers
 
 
-def _folded(small: Stand, name: str) -> States:
+def _folded(small: Stand, name: str, records: int) -> States:
     """One process: with two, a rebalance makes the peers apply some events twice, as at-least-once does."""
     with small.start(name, 1) as running:
-        running.work_off(AGREEMENT_EVENTS)
+        running.work_off(records)
         read = {EBB: stored_states.of_ebb, SMALL_EBB: stored_states.of_small_ebb, OBVIOUS: stored_states.of_obvious}
         if name in read:
             return read[name](running.redis.address)
@@ -77,12 +81,13 @@ def measure_loads(plan: Plan, say: Say) -> dict[str, Any]:
     small: dict[str, Any] = {}
     for load in plan.loads:
         log = records(load, plan.extent.events, plan.seed, now_ms())
-        customers = len({record.key for record in log})
-        say(f"{load}: {len(log):,} events of {customers:,} of {CUSTOMERS:,} customers")
+        events, customers = len(log), len({record.key for record in log})
+        say(f"{load}: {events:,} events of {customers:,} of {CUSTOMERS:,} customers")
         with stand() as filled:
             fill(filled.kafka.address, log)
             del log
-            found = throughput.measure(filled, plan.contestants, plan.extent, customers, say)
+            extent = replace(plan.extent, events=events)
+            found = throughput.measure(filled, plan.contestants, extent, customers, say)
         told[load] = summary(found, plan.contestants) | {"customers": customers}
         small[load] = small_summary(found, plan.contestants)
     return told | {"small": small}

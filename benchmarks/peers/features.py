@@ -26,5 +26,11 @@ def updated(record: dict[str, Any] | None, event: dict[str, Any]) -> dict[str, A
     record["decayed_30d"] = record["decayed_30d"] * 2.0 ** (-elapsed_ms / HALF_LIFE_30D_MS) + 1.0
     record["last_purchase_ms"] = event["event_time_ms"]
     record["purchases"] += 1
-    record["spend_minor"] += sum(round(float(line["unit_price"]) * 100) * line["quantity"] for line in event["lines"])
+    record["spend_minor"] += sum(map(minor_units, event["lines"]))
     return record
+
+
+def minor_units(line: dict[str, Any]) -> int:
+    """What a line costs, in minor units."""
+    amount: int = round(float(line["unit_price"]) * 100) * line["quantity"]
+    return amount - round(float(line["discount"]) * 100) if "discount" in line else amount

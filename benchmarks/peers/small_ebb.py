@@ -43,6 +43,7 @@ class SmallLine(msgspec.Struct, gc=False):
 
     quantity: int
     unit_price: str
+    discount: str = ""
 
 
 class SmallEvent(msgspec.Struct, gc=False):
@@ -86,7 +87,11 @@ def _fold_purchases(states: NDArray[np.void], rows: NDArray[np.int64], events: S
 
 
 def _minor(event: SmallEvent) -> int:
-    return sum(round(float(line.unit_price) * 100) * line.quantity for line in event.lines)
+    return sum(
+        round(float(line.unit_price) * 100) * line.quantity
+        - (round(float(line.discount) * 100) if line.discount else 0)
+        for line in event.lines
+    )
 
 
 class SmallLane:
