@@ -6,7 +6,7 @@ UV := uv==0.13.8
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format lock schemas settings-page clean
+.PHONY: help demo test bench lint format lock schemas settings-page dashboards clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ schemas: $(READY) ## write the JSON Schema files from the event types
 
 settings-page: $(READY) ## write docs/settings.md from the settings
 	$(RUN)/python -m stream.settings.page
+
+dashboards: $(READY) ## write Grafana's dashboards and the tables of docs/operations.md from their code
+	$(RUN)/python -m deploy.dashboards
 
 lock: $(READY) ## write both lock files from pyproject.toml
 	$(RUN)/python -m venv $(VENV)/lock

@@ -168,8 +168,10 @@ _COUNTED_BY_PARTITION = (COMMITS, COMMITS_REFUSED, FENCES, SEEK_BACKS, DEADLINES
 _STATE_OF_PARTITION = (STREAM_TIME, SWEEP_PROGRESS, DEADLINES_WAITING, DEADLINES_OVERDUE, OUTBOX_WAITING, OUTBOX_OLDEST)
 _STATE_OF_TOPIC = (LAG, QUEUED_BYTES)
 
-for _reason in REASONS:
-    DEAD_LETTERS.labels(_reason)  # from 0 on: the first of a kind is an increase too
+for _reason in REASONS:  # from 0 on: the first of a kind is an increase too
+    DEAD_LETTERS.labels(_reason)
+for _topic in INPUT_TOPICS:
+    LOG_GAPS.labels(_topic)
 
 
 def begin_partition(partition: int) -> None:

@@ -249,7 +249,7 @@ def _anchors(document: Path) -> set[str]:
 
 
 def _exposed(name: str, kind: str) -> list[str]:
-    """The names under which Prometheus sees a metric."""
+    """The names under which Prometheus sees a metric, and a histogram as a whole."""
     if kind == "histogram":
-        return [f"{name}_{suffix}" for suffix in ("bucket", "sum", "count")]
+        return [name, *(f"{name}_{suffix}" for suffix in ("bucket", "sum", "count"))]
     return [f"{name}_total"] if kind == "counter" else [name]
