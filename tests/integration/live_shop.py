@@ -24,7 +24,7 @@ PAUSE_S = 0.2  # between two portions of live events
 
 def teach(shop: Deployment) -> None:
     """Labels of another time, enough for a model that serves: better than its floors, and sure that silence is bad."""
-    told = [label for outcome in ("churn_30d", "purchase_7d") for label in labels(1_500, outcome=outcome)]
+    told = [label for outcome in ("churn_30d", "purchase_7d") for label in labels(800, outcome=outcome)]
     scored = (msgspec.structs.replace(label, scores=_scores(label.value, at)) for at, label in enumerate(told))
     send(shop.servers, [(LABELS, msgspec.json.encode(label), 0, None, []) for label in scored])
 
