@@ -45,7 +45,7 @@ def serve_metrics(settings: ProcessSettings, port: int, registry: CollectorRegis
     """
     if not port:
         return
-    disable_created_metrics()  # a series beside each counter that says when it was made
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter that says when it was made
     try:
         start_http_server(port, addr=settings.metrics_host, registry=registry)
     except OSError as error:

@@ -17,6 +17,8 @@ UP_TO_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 UP_TO_HOURS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600)
 """Latencies: 100 ms is the promise at a steady load, hours are a backlog that is worked off."""
 
+MESSAGE_KINDS = ("churn-alert.opened", "churn-alert.closed", "segment-change", "label", "dead-letter", "epoch-passed")
+
 # Records and chunks
 RECORDS = Counter(
     "ebb_records",
@@ -102,8 +104,7 @@ CLOCK_IGNORED = Counter(
 # What is said
 MESSAGES = Counter(
     "ebb_messages",
-    "Messages committed, by kind: churn-alert.opened, churn-alert.closed, segment-change, label (matured), "
-    "dead-letter, epoch-passed.",
+    f"Messages committed, by kind: {', '.join(MESSAGE_KINDS)}. A label is one that has matured.",
     ["kind"],
     registry=REGISTRY,
 )
@@ -170,6 +171,8 @@ _STATE_OF_TOPIC = (LAG, QUEUED_BYTES)
 
 for _reason in REASONS:  # from 0 on: the first of a kind is an increase too
     DEAD_LETTERS.labels(_reason)
+for _kind in MESSAGE_KINDS:
+    MESSAGES.labels(_kind)
 for _topic in INPUT_TOPICS:
     LOG_GAPS.labels(_topic)
 

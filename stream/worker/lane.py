@@ -66,7 +66,6 @@ class Lane:
         """Queue what was fetched; too much of one topic, or one that leads too far, holds that topic alone."""
         queued = self._inbox.put(fetched)
         topic = fetched.tp.topic
-        metrics.QUEUED_BYTES.labels(topic, self._partition).set(queued)
         self._arrived.set()
         is_full = queued > self._limits.queue_bytes
         if topic not in self._held and (is_full or topic in self._timing.leading(self._inbox)):

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from faust.types import TP
@@ -107,6 +108,8 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, plan.decoding),
         plan.limits.chunk_customers,
     )
+    for topic in inbox.topics:
+        metrics.QUEUED_BYTES.labels(topic, claimed.partition).set_function(partial(inbox.queued_bytes, topic))
     lane = Lane(
         partition=claimed.partition,
         inbox=inbox,

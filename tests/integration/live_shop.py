@@ -51,10 +51,7 @@ def send_history(shop: Deployment) -> None:
         day, last = dice.uniform(0, 12), DAYS - (dice.uniform(35, 50) if dice.random() < 0.4 else 0.1)
         while day < last:
             at_ms, visit = began_ms + round(day * DAY_MS), f"{customer}-{day:.3f}"
-            events += [
-                (at_ms - 60_000, page_view(customer, at_ms - 60_000, f"v-{visit}")),
-                (at_ms, purchase(customer, at_ms, f"p-{visit}")),
-            ]
+            events.append((at_ms, purchase(customer, at_ms, f"p-{visit}")))
             day += dice.uniform(2, 14)
     ordered = [event for _, event in sorted(events, key=lambda entry: entry[0])]
     send(shop.servers, [(topic_of(event), event, None, None, []) for event in ordered])
@@ -81,7 +78,7 @@ def is_open(shop: Deployment) -> Iterator[None]:
 
 
 def happening(portion: int) -> Iterator[list[tuple[str, Any, int | None, bytes | None, list[Any]]]]:
-    """Visits, purchases by old and new customers and guests, a refund; a repeat, garbage, and a wrong partition."""
+    """A visit, purchases of old and new customers and a guest, a refund, a label; a repeat, garbage, a stray."""
     customer, new = CUSTOMERS[portion % len(CUSTOMERS)], f"new-{portion}"
     bought, time_ms = purchase(customer, now_ms(), f"live-{portion}"), now_ms()
     guest = {name: value for name, value in purchase("", time_ms, f"guest-{portion}").items() if name != "customer_id"}
@@ -90,6 +87,8 @@ def happening(portion: int) -> Iterator[list[tuple[str, Any, int | None, bytes |
     for event in (page_view(customer, time_ms, f"view-{portion}"), bought, bought, refund, guest):
         yield [(topic_of(event), event, None if event.get("customer_id") else portion % PARTITIONS, None, [])]
     yield [(PURCHASES, purchase(new, time_ms, f"first-{portion}"), None, None, [])]
+    label = msgspec.structs.replace(labels(1, seed=1_000 + portion)[0], scores=_scores(1.0, portion))
+    yield [(LABELS, msgspec.json.encode(label), 0, None, [])]
     yield [(PURCHASES, b"{", portion % PARTITIONS, None, [])]
     stray = f"stray-{portion}"
     elsewhere = (partition_of(stray, PARTITIONS) + 1) % PARTITIONS

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.partition import partition_of
-from schemas.topics import CHURN_ALERTS, ENGAGEMENT, PURCHASES
+from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PURCHASES
 from stream.metrics import worker as metrics
 from stream.worker.assembly import Assembly
 from tests.world import BEGIN_MS, DAY_MS, World, engagement, purchase, refund
@@ -113,3 +113,21 @@ def test_value_at_risk_in_total_is_the_sum_of_the_index():
         assert world.total("value_at_risk_minor") == pytest.approx(index, abs=len(world.stored.risks))
     assert world.total("value_at_risk_minor") > 0
     assert world.total("labels_opened") >= world.total("labels") > 0
+
+
+def test_the_kinds_that_are_there_from_the_start_are_those_that_are_said(added: Value):
+    world = World(lockstep=True)
+    world.purchase("ada", 0).purchase("ada", 5)
+    world.apply([world.record(PURCHASES, b"{")], [BEGIN_MS + 5 * DAY_MS])
+    for day in range(6, 60):
+        midnight_ms = BEGIN_MS + day * DAY_MS
+        clock = msgspec.json.encode({"type": "clock", "time_ms": midnight_ms})
+        world.apply([world.record(CLOCK, clock)], [midnight_ms])
+    world.purchase("ada", 61)
+    said = {
+        sample.labels["kind"]
+        for family in metrics.MESSAGES.collect()
+        for sample in family.samples
+        if sample.name == "ebb_messages_total" and added("ebb_messages_total", kind=sample.labels["kind"])
+    }
+    assert said == set(metrics.MESSAGE_KINDS)
