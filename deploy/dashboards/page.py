@@ -1,7 +1,9 @@
-"""The tables of docs/operations.md, written from the declarations of metrics and panels."""
+"""The tables of docs/operations.md, written from the declarations of metrics, panels and alerts."""
 
 import re
+from pathlib import Path
 
+import yaml
 from prometheus_client import CollectorRegistry
 
 from deploy.dashboards.boards import BOARDS
@@ -9,6 +11,7 @@ from deploy.dashboards.panels import Board
 from stream.metrics import learner, worker
 
 PAGE = "docs/operations.md"
+RULES = Path(__file__).parents[1] / "prometheus" / "rules.yml"
 REGISTRIES = {"worker": worker.REGISTRY, "learner": learner.REGISTRY}
 
 
@@ -18,7 +21,16 @@ def written(page: str) -> str:
         page = _replaced(page, f"metrics of the {name}", _metrics(registry))
     for board in BOARDS:
         page = _replaced(page, f"panels of {board.title}", _panels(board))
-    return page
+    return _replaced(page, "alerts", _alerts())
+
+
+def _alerts() -> str:
+    rows = ["| alert | severity | after | what to do |", "|---|---|---|---|"]
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        for rule in group["rules"]:
+            severity, do = rule["labels"]["severity"], rule["annotations"]["do"]
+            rows.append(f"| {rule['alert']} | {severity} | {rule.get('for', 'at once')} | {do} |")
+    return "\n".join(rows) + "\n"
 
 
 def _replaced(page: str, marker: str, table: str) -> str:

