@@ -1,5 +1,6 @@
 """The committed dashboards and their page are what the code makes, and ask for nothing that does not exist."""
 
+import json
 import re
 from pathlib import Path
 
@@ -70,3 +71,19 @@ def test_titles_differ_within_a_dashboard():
     for board in BOARDS:
         titles = [panel.title for panel in board.panels()]
         assert len(titles) == len(set(titles)), board.uid
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_panels_lie_beside_each_other_within_the_grid(board: Board):
+    taken: set[tuple[int, int]] = set()
+    for panel in json.loads(as_json(board))["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+    assert {y for _, y in taken} == set(range(max(y for _, y in taken) + 1)), "no empty line"
