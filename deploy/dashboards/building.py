@@ -1,8 +1,16 @@
 """Dashboards as Grafana reads them."""
 
+from collections.abc import Callable, Mapping
+
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.common import BigValueGraphMode, LegendDisplayMode, LegendPlacement, StackingMode
+from grafana_foundation_sdk.models.common import (
+    BigValueGraphMode,
+    BigValueTextMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    StackingMode,
+)
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DataSourceRef,
@@ -13,11 +21,11 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableRefresh,
 )
 
-from deploy.dashboards.panels import Board, Choice, Constant, Panel
+from deploy.dashboards.panels import Board, Choice, Constant, Kind, Panel
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 COLUMNS = 24  # of Grafana's grid
-NUMBER_HEIGHT, GRAPH_HEIGHT, GRAPH_WIDTH = 4, 8, 8
+NUMBER_HEIGHT, GRAPH_HEIGHT, GRAPHS_A_LINE = 4, 8, 3
 
 
 def as_json(board: Board) -> str:
@@ -67,29 +75,27 @@ def _variable(variable: Choice | Constant) -> dashboard.QueryVariable | dashboar
 
 
 def _placed(panels: tuple[Panel, ...], top: int) -> list[tuple[Panel, GridPos]]:
-    """Panels of a row from left to right; numbers share one line."""
+    """Panels of a row: numbers on one line, others on lines of three at most, each as full as it can be."""
     are_numbers = panels[0].kind == "number"
-    width = COLUMNS // len(panels) if are_numbers else GRAPH_WIDTH
     height = NUMBER_HEIGHT if are_numbers else GRAPH_HEIGHT
-    across = COLUMNS // width
-    return [
-        (panel, GridPos(h=height, w=width, x=at % across * width, y=top + at // across * height))
-        for at, panel in enumerate(panels)
-    ]
+    lines = 1 if are_numbers else -(-len(panels) // GRAPHS_A_LINE)
+    placed, begin = [], 0
+    for line in range(lines):
+        end = len(panels) * (line + 1) // lines
+        width = COLUMNS // (end - begin)
+        for at, panel in enumerate(panels[begin:end]):
+            placed.append((panel, GridPos(h=height, w=width, x=at * width, y=top + line * height)))
+        begin = end
+    return placed
 
 
 def _panel(panel: Panel) -> stat.Panel | timeseries.Panel:
-    made = _number(panel) if panel.kind == "number" else _graph(panel)
+    made = _MAKERS[panel.kind](panel)
     made.title(panel.title).description(panel.meaning).unit(panel.unit).datasource(DATASOURCE)
     for at, query in enumerate(panel.queries):
-        made.with_target(
-            prometheus.Dataquery()
-            .ref_id(chr(ord("A") + at))
-            .datasource(DATASOURCE)
-            .expr(query.expression)
-            .legend_format(query.legend)
-            .range()
-        )
+        target = prometheus.Dataquery().ref_id(chr(ord("A") + at)).datasource(DATASOURCE)
+        target.expr(query.expression).legend_format(query.legend)
+        made.with_target(target.instant() if panel.kind == "names" else target.range())
     return made
 
 
@@ -113,3 +119,16 @@ def _graph(panel: Panel) -> timeseries.Panel:
     if panel.kind == "stacked":
         made.stacking(common.StackingConfig().mode(StackingMode.NORMAL)).fill_opacity(40)
     return made
+
+
+def _names(_: Panel) -> stat.Panel:
+    """The names of the series of this moment, without their values."""
+    return stat.Panel().graph_mode(BigValueGraphMode.NONE).text_mode(BigValueTextMode.NAME)
+
+
+_MAKERS: Mapping[Kind, Callable[[Panel], stat.Panel | timeseries.Panel]] = {
+    "number": _number,
+    "names": _names,
+    "graph": _graph,
+    "stacked": _graph,
+}

@@ -1,6 +1,6 @@
 """The dashboard "Business": how the shop and its customers are, and how far the scores can be trusted."""
 
-from deploy.dashboards.panels import Board, Constant, Row, graph, number
+from deploy.dashboards.panels import Board, Constant, Row, graph, names, number
 
 RATE = "[$__rate_interval]"
 HOUR = f'3600 * sum(rate(ebb_shop_total{{name="%s"}}{RATE}))'
@@ -112,10 +112,10 @@ MODELS = Row(
         graph(
             "AUC beside the floors", "Higher is better; .5 is chance.", ("ebb_model_auc", "{{outcome}} {{candidate}}")
         ),
-        graph(
+        names(
             "Candidate that serves",
-            "1 for the one whose probability is in views and alerts.",
-            ("ebb_model_serving", "{{outcome}} {{candidate}}"),
+            "The one whose probability is in views and alerts; river_logistic is the model, the others are its floors.",
+            ("ebb_model_serving == 1", "{{outcome}}: {{candidate}}"),
         ),
         graph(
             "Labels open and matured",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["graph", "stacked", "number"]
+Kind = Literal["graph", "stacked", "number", "names"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Panel:
         meaning: what it tells, and what to do when it looks wrong.
         queries: drawn together.
         unit: a unit of Grafana, such as `s` or `short`.
-        kind: lines over time, areas on top of each other, or the latest number.
+        kind: lines over time, areas on top of each other, the latest number, or the names of the series of now.
         warns_at: from here on a number is orange.
         alarms_at: from here on it is red.
     """
@@ -97,6 +97,11 @@ def graph(title: str, meaning: str, *queries: tuple[str, str], unit: str = "shor
     """A panel of (expression, legend) pairs over time."""
     drawn = tuple(Query(expression, legend) for expression, legend in queries)
     return Panel(title, meaning, drawn, unit, "stacked" if stacked else "graph")
+
+
+def names(title: str, meaning: str, *queries: tuple[str, str]) -> Panel:
+    """A panel with the names of the series that (expression, legend) pairs have now."""
+    return Panel(title, meaning, tuple(Query(expression, legend) for expression, legend in queries), kind="names")
 
 
 def quantiles(metric: str, by: str = "", selector: str = "") -> tuple[tuple[str, str], ...]:

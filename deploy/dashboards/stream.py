@@ -1,6 +1,6 @@
 """The dashboard "Stream": does Ebb keep up, and what is in the way when it does not."""
 
-from deploy.dashboards.panels import Board, Choice, Row, graph, number, quantiles
+from deploy.dashboards.panels import Board, Choice, Row, graph, names, number, quantiles
 
 OURS = 'instance=~"$worker"'
 RATE = "[$__rate_interval]"
@@ -64,6 +64,11 @@ RECORDS = Row(
             unit="bytes",
         ),
         graph(
+            "Fetching paused",
+            "Times a minute that a topic was fetched no further: full, or leading the others by too much.",
+            (f"60 * sum by (topic, reason) (rate(ebb_fetch_pauses_total{{{OURS}}}{RATE}))", "{{topic}} {{reason}}"),
+        ),
+        graph(
             "Records lost to retention",
             "Since the workers started. Kafka dropped them before they were applied: features have a gap.",
             (f"sum by (topic) (ebb_log_gaps_total{{{OURS}}})", "{{topic}}"),
@@ -116,6 +121,12 @@ TIME = Row(
             "Deadlines fired",
             "Customers per second who were looked at because nothing came.",
             (f"sum by (instance) (rate(ebb_deadlines_fired_total{{{OURS}}}{RATE}))", "{{instance}}"),
+        ),
+        graph(
+            "Sweep after a change of models",
+            "Share of a partition's customers who are decided under the models and rules of now.",
+            (f"min by (partition) (ebb_sweep_progress_ratio{{{OURS}}})", "partition {{partition}}"),
+            unit="percentunit",
         ),
         graph(
             "Deadlines overdue",
@@ -204,7 +215,7 @@ LEARNING = Row(
             ("time() - ebb_learner_published_timestamp_seconds", "published"),
             unit="s",
         ),
-        graph(
+        names(
             "Versions in force",
             "Numbers of labels learned; workers should show the version that the learner has published.",
             (f"max by (name, version) (ebb_model_info{{{OURS}}})", "{{name}} {{version}} in force"),

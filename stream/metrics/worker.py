@@ -93,7 +93,7 @@ CUSTOMERS_RENEWED = Counter(
 )
 SWEEP_PROGRESS = Gauge(
     "ebb_sweep_progress_ratio",
-    "Share of customers renewed by the sweep, 1 at its end.",
+    "Share of customers renewed by the sweep after a change of models or rules; 1 at its end, and at the start.",
     ["partition"],
     registry=REGISTRY,
 )
@@ -175,12 +175,15 @@ for _kind in MESSAGE_KINDS:
     MESSAGES.labels(_kind)
 for _topic in INPUT_TOPICS:
     LOG_GAPS.labels(_topic)
+    for _pause in ("full", "leading"):
+        FETCH_PAUSES.labels(_topic, _pause)
 
 
 def begin_partition(partition: int) -> None:
     """A partition is ours: its counters are there from 0 on, so that the first fence is an increase."""
     for counter in _COUNTED_BY_PARTITION:
         counter.labels(partition)
+    SWEEP_PROGRESS.labels(partition).set(1)
 
 
 def end_partition(partition: int) -> None:

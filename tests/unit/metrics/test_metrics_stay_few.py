@@ -74,4 +74,5 @@ def test_a_partition_that_has_gone_to_another_worker_is_shown_by_that_one_alone(
         "ebb_fences_total",
         "ebb_seek_backs_total",
         "ebb_deadlines_fired_total",
+        "ebb_customers_renewed_total",
     }
