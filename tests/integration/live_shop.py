@@ -1,6 +1,8 @@
 """A small shop that is open: weeks behind it in which some customers fell silent, and events of now."""
 
+import os
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from typing import Any
 import msgspec
 import redis
 
+from ebb.services.processes import start_process
 from schemas.partition import partition_of
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
 from stream.redis_store import keys
@@ -20,6 +23,7 @@ from tests.unit.learning.label_history import labels
 CUSTOMERS = [f"shopper-{number}" for number in range(120)]
 DAYS = 70
 PAUSE_S = 0.2  # between two portions of live events
+SIMULATED = ("--customers", "300", "--events-per-s", "40", "--duplicates", "0.02", "--misrouted", "0.02")
 
 
 def teach(shop: Deployment) -> None:
@@ -59,7 +63,7 @@ def send_history(shop: Deployment) -> None:
 
 @contextmanager
 def is_open(shop: Deployment) -> Iterator[None]:
-    """Events of now until the end of the block: everything that a shop sends, and what it should not send."""
+    """Events of now until the end of the block: the simulated shop, and what it does not send."""
     closing = threading.Event()
 
     def serve() -> None:
@@ -68,6 +72,10 @@ def is_open(shop: Deployment) -> Iterator[None]:
             send(shop.servers, [record for event in happening(portion) for record in event])
             portion += 1
 
+    command = [sys.executable, "-m", "ebb", "simulate", "--live", *SIMULATED]
+    simulated = start_process(
+        command, shop.folder / "simulate.log", tied=True, environ={**os.environ, **shop.environ()}
+    )
     selling = threading.Thread(target=serve)
     selling.start()
     try:
@@ -75,6 +83,10 @@ def is_open(shop: Deployment) -> Iterator[None]:
     finally:
         closing.set()
         selling.join()
+        said = (shop.folder / "simulate.log").read_text()
+        assert simulated.poll() is None, f"the simulated shop has closed: {said}"
+        simulated.kill()
+        simulated.wait()
 
 
 def happening(portion: int) -> Iterator[list[tuple[str, Any, int | None, bytes | None, list[Any]]]]:
