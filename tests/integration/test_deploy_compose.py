@@ -204,7 +204,7 @@ def readme_section() -> str:
 def test_what_readme_says_to_type_names_what_exists(composed: Composed, folder: Path) -> None:
     section = readme_section()
     typed = [line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
-    assert len(typed) == 6
+    assert len(typed) == 7
     for line in typed:
         match line.partition("#")[0].split():
             case ["docker", "compose", "-f", file, _, *given]:
@@ -212,7 +212,7 @@ def test_what_readme_says_to_type_names_what_exists(composed: Composed, folder: 
                 assert {word for word in given if not word.startswith("--")} <= set(composed["services"])
             case ["export", "$(cat", file]:
                 assert (folder.parent / file.rstrip(")")).is_file()
-            case ["ebb", command]:
+            case ["ebb", command, *_]:
                 assert command in COMMANDS
             case [script]:
                 assert (ROOT / script).stat().st_mode & 0o111
