@@ -4,9 +4,11 @@ VENV := .venv
 RUN := $(VENV)/bin
 UV := uv==0.13.8
 READY := $(VENV)/.ready
+LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-cache --fork-strategy fewest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format lock schemas settings-page clean
+.PHONY: help demo test bench lint format lock schemas settings-page dashboards clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +27,8 @@ lint: $(READY) ## style, types and rings
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	@! grep -n "://" requirements.lock requirements-bench.lock || { echo "a lock names a host: run make lock"; exit 1; }
+	@! grep -n "://" requirements.lock requirements-bench.lock deploy/requirements.lock || \
+		{ echo "a lock names a host: run make lock"; exit 1; }
 
 format: $(READY) ## bring all Python files into form
 	$(RUN)/ruff check --fix --exit-zero .
@@ -37,15 +40,15 @@ schemas: $(READY) ## write the JSON Schema files from the event types
 settings-page: $(READY) ## write docs/settings.md from the settings
 	$(RUN)/python -m stream.settings.page
 
-lock: $(READY) ## write both lock files from pyproject.toml
+dashboards: $(READY) ## write Grafana's dashboards and the tables of docs/operations.md from their code
+	$(RUN)/python -m deploy.dashboards
+
+lock: $(READY) ## write all lock files from pyproject.toml
 	$(RUN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check "$(UV)"
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --extra embedded --extra dev --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-cache \
-		--upgrade --fork-strategy fewest --output-file requirements.lock
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --extra bench --constraints requirements.lock --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-cache \
-		--fork-strategy fewest --output-file requirements-bench.lock
+	$(LOCK) --upgrade --extra embedded --extra dev --output-file requirements.lock
+	$(LOCK) --extra bench --constraints requirements.lock --output-file requirements-bench.lock
+	$(LOCK) --extra build --constraints requirements.lock --output-file deploy/requirements.lock
 
 clean: ## remove .venv and everything that was built or cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache deploy/kafka-test/libs deploy/kafka-test/.m2

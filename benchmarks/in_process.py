@@ -67,7 +67,7 @@ class Acknowledged:
         self.messages: list[tuple[int, bytes]] = []
         self._acknowledged: list[int] = []
 
-    def add(self, messages: Sequence[tuple[int, bytes]]) -> None:
+    def add(self, messages: Sequence[tuple[int, bytes]], _caused: object = None) -> None:
         """Publish."""
         self.messages.extend(messages)
         self._acknowledged.extend(sequence for sequence, _ in messages)

@@ -165,6 +165,36 @@ class PartitionStore(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PartitionFigures:
+    """How a partition stands, as the metrics show it.
+
+    `totals` are those of the shop; `deadlines_overdue` of `deadlines_waiting` have passed.
+    """
+
+    totals: Mapping[str, int]
+    deadlines_waiting: int
+    deadlines_overdue: int
+    customers_at_risk: int
+    segment_sizes: Mapping[str, int]
+
+
+class Figures(Protocol):
+    """Figures of partitions. Any number of readers."""
+
+    async def read(self, until_ms: Mapping[int, int]) -> dict[int, PartitionFigures]:
+        """Figures of the partitions in `until_ms`, each with the time up to which a deadline is overdue.
+
+        Raises:
+            StoreUnavailableError: it does not answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release the connections."""
+        ...
+
+
 class ModelStore(Protocol):
     """Signed model documents by name and version, and which version is champion."""
 

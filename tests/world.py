@@ -68,7 +68,7 @@ class KeptOutbox:
     def __init__(self) -> None:
         self.messages: list[tuple[int, bytes]] = []
 
-    def add(self, messages: Sequence[tuple[int, bytes]]) -> None:
+    def add(self, messages: Sequence[tuple[int, bytes]], _caused: object = None) -> None:
         self.messages.extend(messages)
 
     def take_acknowledged(self) -> list[int]:

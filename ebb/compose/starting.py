@@ -1,7 +1,7 @@
 """What both processes do before they start."""
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
 from ebb.topic_admin import create_topics
 from stream.errors import ServiceError
@@ -45,6 +45,7 @@ def serve_metrics(settings: ProcessSettings, port: int, registry: CollectorRegis
     """
     if not port:
         return
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter that says when it was made
     try:
         start_http_server(port, addr=settings.metrics_host, registry=registry)
     except OSError as error:

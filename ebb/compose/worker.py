@@ -10,6 +10,7 @@ from schemas.money import exponent_of
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Rules
 from stream.metrics.worker import REGISTRY
+from stream.redis_store.figures import RedisFigures
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
 from stream.settings.worker import WorkerSettings
@@ -63,6 +64,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         ),
         store_of=lambda partition: RedisPartitionStore(settings.redis_url, partition),
         models=RedisModelStore(settings.redis_url),
+        figures=RedisFigures(settings.redis_url),
         keyring=Keyring.from_text(settings.model_keys),
         check_deployment=lambda: agree(settings),
     )

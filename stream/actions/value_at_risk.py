@@ -14,6 +14,7 @@ def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     minor, block = 10**acting.rules.exponent, asked.block
     risks, latest = decisions.value_at_risk_minor / minor, np.zeros(len(acting.customers), np.float32)
     latest[asked.rows] = block["risk_shown"]
+    before = _sum_minor(latest, minor)
     for part in asked.parts:
         rows, risk = asked.rows[part], risks[part]
         shown = latest[rows].astype(np.float64)
@@ -22,6 +23,12 @@ def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
         acting.changes.risks.update(zip(customers, risk[moved].tolist(), strict=True))
         latest[rows] = np.where(moved, risk, shown)
     block["risk_shown"] = latest[asked.rows]
+    acting.changes.count("value_at_risk_minor", _sum_minor(latest, minor) - before)
+
+
+def _sum_minor(shown: NDArray[np.float32], minor: int) -> int:
+    """Sum of values as they are stored, each in whole minor units: what enters the total leaves it to the last unit."""
+    return int(np.rint(shown.astype(np.float64) * minor).sum())
 
 
 def has_moved(risk: NDArray[np.float64], shown: NDArray[np.float64], smallest: float) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.messages import Label, LabelRecord
@@ -21,6 +22,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.log_check import check_logs
 from stream.worker.partition_lane import cancelled
 from stream.worker.retrying import retrying
+from stream.worker.watching import LOOK_EVERY_S, lags
 
 QUEUED_AT_MOST = 200_000  # labels waiting to be learned; more hold the topic
 
@@ -61,7 +63,8 @@ class LearnerProcess:
 
     def _begin(self, next_offset: int) -> None:
         """Nothing has been read before `next_offset`."""
-        self._next_offset, self._published_s = next_offset, 0.0
+        self._next_offset = self._learned = next_offset
+        self._published_s = 0.0
         self._tail = next_offset
         self._epochs = Lockstep(self._plan.partitions, self._teacher.epoch_day)
         self._arrived: asyncio.Queue[Sequence[Any]] = asyncio.Queue()
@@ -77,8 +80,9 @@ class LearnerProcess:
         applied = await retrying(self._teacher.restore, metrics.STORE_RETRIES)
         await check_logs(self._plan.membership.servers, {LABELS_PARTITION: LogPosition(applied)}, log_starts)
         self._begin(max(applied, log_starts[LABELS_PARTITION]))
-        self._tasks = [asyncio.ensure_future(self._learn())]
-        self._tasks[0].add_done_callback(self._ended)
+        self._tasks = [asyncio.ensure_future(work) for work in (self._learn(), self._watch())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         log.info("learner started", offset=self._next_offset, epoch_day=self._teacher.epoch_day)
         return {LABELS_PARTITION: self._next_offset}
 
@@ -130,6 +134,22 @@ class LearnerProcess:
         with metrics.TRAIN_SECONDS.time():
             self._teacher.learn(labels, day)
         await retrying(lambda: self._teacher.publish(resume_offset), metrics.STORE_RETRIES)
+        self._learned = resume_offset
+        metrics.OFFSET.set(resume_offset)
+
+    async def _watch(self) -> None:
+        """Show every few seconds how far the log is learned."""
+        while True:
+            if not self._waiting and not self._plan.lockstep:
+                self._learned = self._next_offset  # what was read since was nothing to learn
+            metrics.OFFSET.set(self._learned)
+            try:
+                behind = await lags(self.app.chunk_consumer, {LABELS_PARTITION: self._learned})
+            except (KafkaError, TimeoutError) as error:
+                log.info("how far the learner is behind is not known", error=repr(error))
+            else:
+                metrics.LAG.set(behind.get(LABELS_PARTITION, 0))
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled() or task.exception() is None or self.failure is not None:

@@ -10,6 +10,7 @@ from stream.errors import LayoutError
 from stream.learning.outcome import OutcomeLearner
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
+from stream.metrics.info import show_version
 from stream.outcomes.declaration import OUTCOMES
 from stream.ports import ModelStore
 from stream.scoring.documents import OutcomeDocument, encode
@@ -56,6 +57,7 @@ class Teacher:
     def __init__(self, store: ModelStore, keyring: Keyring) -> None:
         self._store, self._keyring = store, keyring
         self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in OUTCOMES]
+        self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner()))
 
     @property
@@ -77,6 +79,7 @@ class Teacher:
             if saved:
                 self._take_up(pupil, saved[1])
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
+        self._show_versions()
         return min(offsets)
 
     def _take_up(self, pupil: Pupil, packed: bytes) -> None:
@@ -89,6 +92,9 @@ class Teacher:
         pupil.learner = type(pupil.learner).from_bytes(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, saved.sealed
         pupil.epoch_day = saved.epoch_day
+        document = pupil.learner.document(saved.version, saved.epoch_day)
+        if isinstance(document, OutcomeDocument):
+            _judged(pupil, document)
 
     def learn(self, labels: Sequence[Label], day: int | None) -> None:
         """Learn labels, sorted as they should be learned; `day` is the epoch they complete, None on the live clock."""
@@ -111,8 +117,12 @@ class Teacher:
             return
         pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
         if isinstance(document, OutcomeDocument):
-            pupil.metrics = msgspec.json.encode(document.metrics)
-            _show(document)
+            _judged(pupil, document)
+
+    def _show_versions(self) -> None:
+        for pupil in self._pupils:
+            if pupil.sealed:
+                show_version(metrics.MODEL_INFO, self._shown, pupil.name, pupil.version)
 
     async def publish(self, next_offset: int) -> None:
         """Save each learner with its offset in one write, then put its document in force."""
@@ -122,10 +132,17 @@ class Teacher:
             await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)
             await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         metrics.EPOCH_DAY.set(self.epoch_day)
+        metrics.PUBLISHED.set_to_current_time()
+        self._show_versions()
 
 
-def _show(document: OutcomeDocument) -> None:
+def _judged(pupil: Pupil, document: OutcomeDocument) -> None:
+    """How the candidates do, for who asks Redis and for the metrics."""
+    pupil.metrics = msgspec.json.encode(document.metrics)
+    for candidate in document.candidates:
+        metrics.SERVING.labels(document.name, candidate).set(candidate == document.serving)
     for candidate, judged in document.metrics.items():
+        metrics.JUDGED.labels(document.name, candidate).set(judged.rows)
         metrics.LOG_LOSS.labels(document.name, candidate).set(judged.log_loss)
         if judged.auc is not None:
             metrics.AUC.labels(document.name, candidate).set(judged.auc)

@@ -1,12 +1,34 @@
 """Metrics of a learner. Every name is declared here and nowhere else."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
-LABELS = Counter("ebb_learner_labels", "Labels learned from, by outcome.", ["outcome"], registry=REGISTRY)
+LABELS = Counter("ebb_learner_labels", "Labels learned from, by learner.", ["name"], registry=REGISTRY)
+OFFSET = Gauge("ebb_learner_offset", "Next offset of the labels log to be learned.", registry=REGISTRY)
+LAG = Gauge(
+    "ebb_learner_lag_records",
+    "Records of the labels log that are there and not learned; looked at every 5 s.",
+    registry=REGISTRY,
+)
 EPOCH_DAY = Gauge("ebb_learner_epoch_day", "Last epoch day published.", registry=REGISTRY)
-TRAIN_SECONDS = Histogram("ebb_learner_train_seconds", "Time to learn one batch of labels.", registry=REGISTRY)
+TRAIN_SECONDS = Histogram(
+    "ebb_learner_train_seconds",
+    "Time to learn one batch of labels.",
+    registry=REGISTRY,
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60),
+)
+PUBLISHED = Gauge("ebb_learner_published_timestamp_seconds", "When models were last published.", registry=REGISTRY)
+MODEL_INFO = Gauge(
+    "ebb_learner_model_info", "1 for the version of a model published last.", ["name", "version"], registry=REGISTRY
+)
+SERVING = Gauge(
+    "ebb_model_serving",
+    "1 for the candidate that serves, 0 for the others.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
 LOG_LOSS = Gauge(
     "ebb_model_log_loss",
     "Log loss of a candidate on the scores stored with snapshots.",
@@ -18,6 +40,9 @@ AUC = Gauge(
     "ROC AUC of a candidate on the scores stored with snapshots.",
     ["outcome", "candidate"],
     registry=REGISTRY,
+)
+JUDGED = Gauge(
+    "ebb_model_judged_labels", "Labels a candidate is judged on.", ["outcome", "candidate"], registry=REGISTRY
 )
 STORE_RETRIES = Counter(
     "ebb_learner_store_retries", "Attempts repeated because Redis did not answer.", registry=REGISTRY

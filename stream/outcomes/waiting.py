@@ -116,6 +116,7 @@ class WaitingOutcomes:
         days = now_ms // DAY_MS
         opened = open_snapshots(self._open, rows, days)
         self._open = np.concatenate([self._open, opened])
+        self._changes.count("labels_opened", len(opened))
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
         wanted = np.isin(rows, opened["row"])  # not where every outcome waits for as many as it may

@@ -1,6 +1,5 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
@@ -13,6 +12,7 @@ from stream.chunk import Models, StreamTimes
 from stream.metrics import worker as metrics
 from stream.ports import Commit, Head, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly, Loaded
+from stream.worker.counting import count_commit
 from stream.worker.inbox import Batch
 from stream.worker.publisher import OutboxPublisher
 from stream.worker.retrying import retrying
@@ -179,7 +179,7 @@ class Applying:
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
             return False
         self._committed(head, applied, found, seen)
-        self._count(batch, found, applied, len(due))
+        count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
 
     async def _store_changes(self, head: Head, commit: Commit) -> bool:
@@ -216,27 +216,7 @@ class Applying:
         self.applied = {topic: position.next_offset for topic, position in applied.commit.positions.items()}
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])
-        self._publisher.add(applied.commit.outbox)
-
-    def _count(self, batch: Batch, found: Sorted, applied: Applied, due: int) -> None:
-        metrics.COMMITS.labels(self._partition).inc()
-        metrics.DEADLINES_FIRED.labels(self._partition).inc(due)
-        metrics.STREAM_TIME.labels(self._partition).set(applied.commit.stream_time_ms / 1000)
-        for name, count in applied.commit.totals.items():
-            metrics.TOTALS.labels(name).inc(count)
-        for rejection in applied.rejections:
-            metrics.DEAD_LETTERS.labels(rejection.reason).inc()
-        for (topic, result), count in _results(batch, found).items():
-            metrics.RECORDS.labels(topic, result).inc(count)
-
-
-def _results(batch: Batch, found: Sorted) -> Counter[tuple[str, str]]:
-    """How many records of each topic became what."""
-    odd = {place: "invalid" for place, _ in found.invalid} | dict.fromkeys(found.duplicates, "duplicate")
-    results = Counter((batch.records[place].topic, result) for place, result in odd.items())
-    for topic, count in Counter([record.topic for record in batch.records]).items():
-        results[topic, "applied"] += count - results[topic, "invalid"] - results[topic, "duplicate"]
-    return results
+        self._publisher.add(applied.commit.outbox, applied.caused(deadlines=self.may_lag))
 
 
 def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:

@@ -10,7 +10,7 @@ from schemas.decode import Rejection
 from schemas.events import Event
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
-from stream.drafts import number
+from stream.drafts import Draft, number
 from stream.engine import step
 from stream.features.facts import EventFacts, facts_of
 from stream.features.layout import unpack
@@ -41,6 +41,25 @@ class Applied:
 
     commit: Commit
     rejections: list[Rejection]
+    causes: list["Cause"]
+
+    def caused(self, *, deadlines: bool) -> dict[int, tuple[str, int]]:
+        """Sequence -> (topic, time of its cause in ms) of the messages; with `deadlines` also of those of silence."""
+        return {
+            sequence: (cause.topic, cause.time_ms)
+            for (sequence, _), cause in zip(self.commit.outbox, self.causes, strict=True)
+            if cause.time_ms and (deadlines or not cause.is_deadline)
+        }
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What a message is, and the record's Kafka timestamp or the deadline that caused it; 0 where there is neither."""
+
+    kind: str
+    topic: str
+    time_ms: int
+    is_deadline: bool
 
 
 class Assembly:
@@ -87,7 +106,8 @@ class Assembly:
         for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests), None)).items():
             changes.count(name, count)
         commit = self._commit(head, batch, changes, times, models, renewal)
-        return Applied(commit, [rejection for _, rejection in found.invalid])
+        rejections = [rejection for _, rejection in found.invalid]
+        return Applied(commit, rejections, _causes(changes.drafts, batch.records))
 
     def _facts(self, events: list[Event], rows: list[int], id_hash: HashArray | None) -> EventFacts:
         return facts_of(events, rows, self.rules.vocabulary, self.rules.exponent, id_hash)
@@ -178,6 +198,19 @@ class Assembly:
         if renewal.customers:
             entry["renewed"] = renewal.customers
         return _journal_encoder.encode(entry)
+
+
+def _causes(drafts: list[Draft], records: list[LogRecord]) -> list[Cause]:
+    """What caused each message, in the order of their sequence."""
+    return [_cause(draft, records) for draft in sorted(drafts, key=lambda draft: draft.order)]
+
+
+def _cause(draft: Draft, records: list[LogRecord]) -> Cause:
+    index, spoke, due_ms, _, kind = draft.order
+    kind = kind.partition(":")[0]  # a label's goes on with its day
+    if not spoke:
+        return Cause(kind, draft.topic, due_ms, is_deadline=True)
+    return Cause(kind, draft.topic, records[index].timestamp_ms if index < len(records) else 0, is_deadline=False)
 
 
 def _runs(times: IntArray) -> list[tuple[int, int]]:

@@ -54,6 +54,7 @@ class Lane:
         self._partition, self._inbox, self._fetching = partition, inbox, fetching
         self._publisher, self._applying, self._models = publisher, applying, models
         self._timing, self._limits = timing, limits
+        self.stream_time_ms = 0
         self._held: set[str] = set()
         self._chunks = 0
         self._arrived = asyncio.Event()
@@ -65,7 +66,6 @@ class Lane:
         """Queue what was fetched; too much of one topic, or one that leads too far, holds that topic alone."""
         queued = self._inbox.put(fetched)
         topic = fetched.tp.topic
-        metrics.QUEUED_BYTES.labels(topic, self._partition).set(queued)
         self._arrived.set()
         is_full = queued > self._limits.queue_bytes
         if topic not in self._held and (is_full or topic in self._timing.leading(self._inbox)):
@@ -123,16 +123,24 @@ class Lane:
             self._between_chunks.set()
         if self._applying.lags_at_ms is not None:
             self._timing.lag(self._applying.lags_at_ms)
+        self.show_time(times.end_ms if self._applying.lags_at_ms is None else self._applying.lags_at_ms)
         if behind is not None:
             await self._seek_back(behind)
         elif batch.clock_ms is not None:
             await self._models.reached(batch.clock_ms // DAY_MS)
+
+    def show_time(self, stream_time_ms: int) -> None:
+        """The lane is at this stream time, also where a tick has changed nothing that would be committed."""
+        self.stream_time_ms = stream_time_ms
+        if stream_time_ms:
+            metrics.STREAM_TIME.labels(self._partition).set(stream_time_ms / 1000)
 
     async def _seek_back(self, head: Head) -> None:
         """Redis came back older than what we applied: every topic goes on where Redis is, and so does stream time."""
         metrics.SEEK_BACKS.labels(self._partition).inc()
         log.warning("redis is behind what was applied, seeking back", partition=self._partition, version=head.version)
         self._timing.restart(head.stream_time_ms)
+        self.show_time(head.stream_time_ms)
         offsets = {topic: self._applying.resume_offset(head, topic) for topic in self._inbox.topics}
         for topic, offset in offsets.items():
             self._inbox.seek(topic, offset)

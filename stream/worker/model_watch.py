@@ -9,7 +9,8 @@ import structlog
 from stream.chunk import Models
 from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
-from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODELS_REFUSED
+from stream.metrics.info import show_version
+from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODEL_INFO, MODELS_REFUSED
 from stream.outcomes.declaration import OUTCOMES
 from stream.ports import ModelStore
 from stream.scoring.documents import Document, OutcomeDocument, SegmentDocument, decode
@@ -36,6 +37,7 @@ class ModelWatch:
         self._store, self._keyring, self._names, self._lockstep = store, keyring, names, lockstep
         self._documents: dict[str, Document] = {}
         self._versions: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
         self._epoch_day = -1
         self._polling = asyncio.Lock()
         self.models = Models()
@@ -48,6 +50,8 @@ class ModelWatch:
                 await self._take_up(name, version)
                 MODEL_EPOCH.labels(name).set(epoch_day)
         self.models = _models_of(self._documents)
+        for name, version in self.models.versions.items():
+            show_version(MODEL_INFO, self._shown, name, version)
         complete = len(champions) == len(self._names)
         return min(epoch_day for _, epoch_day in champions.values()) if complete else -1
 

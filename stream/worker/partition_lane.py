@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from faust.types import TP
 
 from schemas.decode_many import decode_many
+from stream.metrics import worker as metrics
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
@@ -71,6 +73,7 @@ class PartitionLane:
             await self.lane.stop()
         await cancelled(self.tasks)
         await self.claimed.store.close()
+        metrics.end_partition(self.claimed.partition)
 
 
 async def claim(plan: WorkerPlan, partition: int) -> Claimed:
@@ -87,6 +90,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     """Put a partition's lane together; it goes on where Redis is, or where the logs begin."""
     plan, head = shared.plan, claimed.head
     starts = {tp.topic: first for tp, first in log_starts.items()}
+    metrics.begin_partition(claimed.partition)
     publisher = OutboxPublisher(claimed.partition, shared.producer)
     assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep)
     applying = Applying(
@@ -104,6 +108,8 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, plan.decoding),
         plan.limits.chunk_customers,
     )
+    for topic in inbox.topics:
+        metrics.QUEUED_BYTES.labels(topic, claimed.partition).set_function(partial(inbox.queued_bytes, topic))
     lane = Lane(
         partition=claimed.partition,
         inbox=inbox,
@@ -114,6 +120,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         timing=_timing(shared, claimed),
         limits=plan.limits,
     )
+    lane.show_time(head.stream_time_ms)
     return PartitionLane(claimed, applying, publisher, lane, positions)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from schemas.decode import DecodeRules
 from stream.chunk import Rules
-from stream.ports import ModelStore, PartitionStore
+from stream.ports import Figures, ModelStore, PartitionStore
 from stream.signing import Keyring
 from stream.worker.chunk_app import Membership
 from stream.worker.timing import LaneLimits
@@ -27,6 +27,7 @@ class WorkerPlan:
         decoding: which records are events.
         store_of: partition -> its store.
         models: where they are published.
+        figures: for the metrics.
         keyring: what they must be signed with.
         check_deployment: asked at each claim; raises SettingError once the clock mode is not this process's any more.
     """
@@ -42,5 +43,6 @@ class WorkerPlan:
     decoding: DecodeRules
     store_of: Callable[[int], PartitionStore]
     models: ModelStore
+    figures: Figures
     keyring: Keyring
     check_deployment: Callable[[], None]

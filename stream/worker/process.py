@@ -20,6 +20,7 @@ from stream.worker.partition_lane import DAY_MS, PartitionLane, Shared, cancelle
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
 from stream.worker.retrying import retrying
+from stream.worker.watching import Watch
 
 REPORT_EVERY_S = 1.0  # how often the consumer group is told our positions, for lag monitors
 
@@ -86,6 +87,7 @@ class WorkerProcess:
             self._producer = await start_outbox_producer(self._plan.membership.servers)
             await retrying(self._models.refresh)
             self._background += [self._spawn(self._report_positions()), self._spawn(self._models.run())]
+            self._background.append(self._spawn(self._watch().run()))
         return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models)
 
     async def _run_lane(self, running: PartitionLane) -> None:
@@ -100,6 +102,7 @@ class WorkerProcess:
     async def _reclaim(self, fenced: PartitionLane, owner: str) -> None:
         """Another owner is in Redis. If the group still has us for the partition, claim it back; else drop it."""
         partition = fenced.claimed.partition
+        metrics.FENCES.labels(partition).inc()
         log.warning("another worker claimed a partition", partition=partition, owner=owner)
         await self._stop_lanes({partition})
         consumer = self.app.chunk_consumer
@@ -146,18 +149,34 @@ class WorkerProcess:
             await stop_producer(self._producer)
             self._producer = None
 
+    def _watch(self) -> Watch:
+        consumer, figures = self.app.chunk_consumer, self._plan.figures
+        return Watch(consumer, figures, self._resume_offsets, self._stream_times_ms, live=self._plan.live)
+
+    def _positions(self) -> dict[TP, int]:
+        """How far each topic of each lane is applied."""
+        return {
+            TP(topic, partition): offset
+            for partition, running in self._lanes.items()
+            for topic, offset in running.applying.applied.items()
+        }
+
+    def _resume_offsets(self) -> dict[TP, int]:
+        """`_positions`, with the topics that nothing has been applied of yet."""
+        started = {tp: offset for running in self._lanes.values() for tp, offset in running.positions.items()}
+        return started | self._positions()
+
+    def _stream_times_ms(self) -> dict[int, int]:
+        """Partition -> stream time of its lane."""
+        return {partition: running.lane.stream_time_ms for partition, running in self._lanes.items()}
+
     async def _report_positions(self) -> None:
         """Tell the group where we are. Redis is the truth, so an error here is only logged, once until it is over."""
         failing = False
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
-            offsets = {
-                TP(topic, partition): offset
-                for partition, running in self._lanes.items()
-                for topic, offset in running.applying.applied.items()
-            }
             try:
-                await self.app.chunk_consumer.commit_positions(offsets)
+                await self.app.chunk_consumer.commit_positions(self._positions())
                 failing = False
             except Exception as error:  # noqa: BLE001 - any failure of a report is reported, none may stop a lane
                 metrics.POSITION_REPORTS_FAILED.inc()

@@ -1,15 +1,16 @@
 """The outbox on its way to Kafka: at least once, in order, and reported back when the broker has it."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from stream.drafts import unpack_outgoing
-from stream.metrics.worker import OUTBOX_WAITING, PUBLISH_RETRIES
+from stream.metrics.worker import MESSAGE_LATENCY, OUTBOX_OLDEST, OUTBOX_WAITING, PUBLISH_RETRIES
 from stream.worker.producer import is_fatal
 
 SEND_AT_ONCE = 500  # messages in flight per partition lane; more only waits in the producer's buffer
@@ -43,18 +44,33 @@ class OutboxPublisher:
         self._acknowledged: list[int] = []
         self._known: dict[int, bytes] = {}  # waiting, or acknowledged and not yet handed out to be forgotten
         self._handed_out: dict[int, bytes] = {}
+        self._caused: dict[int, tuple[str, int]] = {}
+        self._added_s: deque[float] = deque()  # when each of those waiting was added
+        OUTBOX_OLDEST.labels(partition).set_function(self.oldest_s)
         self._more = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
-    def add(self, messages: Sequence[Message]) -> None:
-        """Queue messages. Those that are known already are skipped: an outbox that is read again repeats them."""
+    def add(self, messages: Sequence[Message], caused: Mapping[int, tuple[str, int]] | None = None) -> None:
+        """Queue messages. Those that are known already are skipped: an outbox that is read again repeats them.
+
+        Args:
+            messages: in the order of their sequence.
+            caused: sequence -> (topic, time of its cause in ms), of those whose way to Kafka is timed.
+        """
+        self._caused.update(caused or {})
+        now_s = time.monotonic()
         for sequence, packed in messages:
             if self._known.get(sequence) != packed:
                 self._known[sequence] = packed
                 self._waiting.append((sequence, packed))
+                self._added_s.append(now_s)
                 self._waiting_bytes += len(packed)
         self._note()
+
+    def oldest_s(self) -> float:
+        """How long the first message has waited, in seconds; 0 when none waits."""
+        return time.monotonic() - self._added_s[0] if self._added_s else 0.0
 
     def _note(self) -> None:
         OUTBOX_WAITING.labels(self._partition).set(len(self._waiting))
@@ -117,8 +133,13 @@ class OutboxPublisher:
         return chunk
 
     def _acknowledge(self, count: int) -> None:
+        now_ms = time.time() * 1000
         for _ in range(count):
             sequence, packed = self._waiting.popleft()
+            self._added_s.popleft()
+            if sequence in self._caused:
+                topic, caused_ms = self._caused.pop(sequence)
+                MESSAGE_LATENCY.labels(topic).observe(max(now_ms - caused_ms, 0) / 1000)
             self._waiting_bytes -= len(packed)
             self._acknowledged.append(sequence)
         self._note()

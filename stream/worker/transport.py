@@ -5,9 +5,10 @@ whole costs 2 us. Every name overridden here is checked against the pinned Faust
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
+from aiokafka import TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
@@ -164,6 +165,20 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
     async def log_starts(self, partitions: set[TP]) -> Mapping[TP, int]:
         """The first offset of each partition's log."""
         return dict(await self._thread.earliest_offsets(*partitions))
+
+    async def log_ends(self, partitions: Collection[TP]) -> dict[TP, int]:
+        """The offset behind the last readable record of each partition: as fetches say, or asked for where they rest.
+
+        The embedded broker answers who asks with less than there is; what a fetch has seen is never gone back on.
+        """
+        seen = {tp: self._read_to[tp] for tp in partitions if tp in self._read_to}
+        resting = [tp for tp in partitions if tp not in seen or now_ms() - seen[tp].heard_ms > HEARD_WITHIN_MS]
+        asked = await self._thread.highwaters(*(TopicPartition(*tp) for tp in resting)) if resting else {}
+        ends = {tp: found.end for tp, found in seen.items()}
+        for aiokafka_tp, end in asked.items():
+            tp = TP(*aiokafka_tp)
+            ends[tp] = max(end, ends.get(tp, 0))
+        return ends
 
     async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
         """Tell the group how far we are, for lag monitors; an error says that the group does not know us."""

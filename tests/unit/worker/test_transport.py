@@ -183,3 +183,32 @@ class TestReadToTheEnd:
         consumer._thread.seek_in_thread = seek_while_a_fetch_ends
         await consumer.perform_seek()
         assert not known[0]
+
+
+class TestEndsOfLogs:
+    async def ends(self, consumer: ChunkConsumer, asked: Mapping[TP, int], **seen: ReadTo) -> Mapping[TP, int]:
+        thread = consumer._thread
+        thread.read_to = {tp: seen[name] for name, tp in (("here", HERE), ("there", THERE)) if name in seen}
+        await chunks(consumer, {})
+        thread.asked_for = []
+
+        async def highwaters(*partitions: TP) -> Mapping[Any, int]:
+            thread.asked_for += [TP(*tp) for tp in partitions]
+            return {tp: asked[TP(*tp)] for tp in partitions}
+
+        thread.highwaters = highwaters
+        return await consumer.log_ends([HERE, THERE])
+
+    async def test_what_fetches_say_is_not_asked_for(self, consumer: ChunkConsumer) -> None:
+        fresh = {"here": ReadTo(10, 30, now_ms()), "there": ReadTo(20, 20, now_ms())}
+        assert await self.ends(consumer, {}, **fresh) == {HERE: 30, THERE: 20}
+        assert consumer._thread.asked_for == []
+
+    async def test_a_partition_that_is_held_is_asked_for(self, consumer: ChunkConsumer) -> None:
+        held = ReadTo(10, 30, now_ms() - HEARD_WITHIN_MS - 1)
+        assert await self.ends(consumer, {HERE: 90, THERE: 20}, here=held) == {HERE: 90, THERE: 20}
+        assert consumer._thread.asked_for == [HERE, THERE]
+
+    async def test_an_answer_below_what_was_seen_is_not_believed(self, consumer: ChunkConsumer) -> None:
+        held = ReadTo(10, 30, now_ms() - HEARD_WITHIN_MS - 1)
+        assert (await self.ends(consumer, {HERE: 12, THERE: 20}, here=held))[HERE] == 30
