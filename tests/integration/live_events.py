@@ -30,13 +30,13 @@ def customers_of(partition: int, count: int, name: str) -> list[str]:
     return [customer for customer in ids if partition_of(customer, PARTITIONS) == partition][:count]
 
 
-def publish_silence_model(redis_url: str) -> None:
+def publish_silence_model(redis_url: str, version: str = "v1") -> None:
     """What a learner would publish."""
 
     async def publish() -> None:
         store = RedisModelStore(redis_url)
-        sealed = seal(encode(silence_document()), Keyring.from_text(MODEL_KEYS))
-        await store.publish("churn_30d", "v1", sealed, 0)
+        sealed = seal(encode(silence_document(version=version)), Keyring.from_text(MODEL_KEYS))
+        await store.publish("churn_30d", version, sealed, 0)
         await store.close()
 
     asyncio.run(publish())

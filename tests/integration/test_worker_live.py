@@ -151,3 +151,16 @@ def test_neither_a_customer_in_the_future_nor_a_clock_record_drags_time_along(li
     for stream_time_ms in stream_times(live.redis_url).values():
         assert began_ms - 5_000 <= stream_time_ms <= now_ms()
     assert shop_totals(live.redis_url).get("dead_letters", 0) == 0
+
+
+def test_a_new_model_reaches_customers_of_whom_nothing_is_heard(live: Deployment) -> None:
+    publish_silence_model(live.redis_url, "v2")
+    with redis.Redis.from_url(live.redis_url, decode_responses=True) as client:
+        customers = [name for p in range(PARTITIONS) for name in client.zrange(keys.due(p).decode(), 0, -1)]
+        assert len(customers) > 20
+        eventually(lambda: versions_of(client, customers) == {"v2"}, 20, "everybody decided under v2")
+
+
+def versions_of(client: redis.Redis, customers: list[str]) -> set[str]:
+    """Versions of the churn model in the views of customers."""
+    return {view_of(client, customer)["scores"]["churn_30d"]["version"] for customer in customers}

@@ -1,18 +1,24 @@
 """After a change of models or rules every customer is decided anew, some in each commit."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
 
+from schemas.topics import PURCHASES
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models, Rules
+from stream.ports import NOT_SWEPT
 from stream.scoring.linear import LinearModel
+from stream.views import decode_view
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
+from stream.worker.lane import RENEW_EVERY_CHUNKS
 from stream.worker.sweeping import in_force
-from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, KeptOutbox, World, silence_document
+from tests.live_lane import LIMITS, LiveLane, logs_of
+from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, KeptOutbox, World, purchase, silence_document
 
 SURE = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
 """Expects everybody to leave."""
@@ -145,3 +151,63 @@ def test_the_size_of_a_step_does_not_show(at_once: int) -> None:
     renew(other, at_once=at_once)
     assert world.stored.states == other.stored.states
     assert world.stored.views == other.stored.views
+
+
+@dataclass
+class Swapped:
+    """Models that are replaced while the lane runs."""
+
+    models: Models = PINNED
+
+    async def reached(self, day: int) -> None:
+        return
+
+
+def running_lane(count: int, at_once: int) -> LiveLane:
+    """A lane whose log has a purchase of each of some customers."""
+    events = [purchase(f"customer-{number:03}", 0, event_id=f"e{number}") for number in range(count)]
+    logs = logs_of((PURCHASES, msgspec.json.encode(event), event["event_time_ms"]) for event in events)
+    limits = replace(LIMITS, renewed_at_once=at_once, chunk_records=3, chunk_customers=3)
+    return LiveLane(logs, limits=limits, models=Swapped(), wall_ms=BEGIN_MS + DAY_MS)
+
+
+async def until(task: asyncio.Task[None], condition: Callable[[], bool]) -> None:
+    """Let the lane run until then."""
+    async with asyncio.timeout(20):
+        while not condition():
+            assert not task.done(), task.exception()
+            await asyncio.sleep(0)
+
+
+def lane_versions(lane: LiveLane) -> set[str]:
+    return {decode_view(view).scores["churn_30d"].version for view in lane.stored.views.values()}
+
+
+async def test_a_lane_with_nothing_to_do_renews_everybody_and_the_journal_tells_it() -> None:
+    lane = await running_lane(20, at_once=4).claim()
+    await lane.fetch(PURCHASES)
+    task = asyncio.ensure_future(lane.lane.run())
+    await until(task, lambda: len(lane.stored.views) == 20)
+    lane.models.models = SURER
+    await until(task, lambda: lane_versions(lane) == {"v2"})
+    await lane.lane.stop()
+    await task
+    renewed = [set(msgspec.json.decode(entry).get("renewed", ())) for entry in lane.stored.journal]
+    assert set.union(*renewed) == set(lane.stored.states)
+
+
+async def test_customers_are_renewed_while_records_keep_coming() -> None:
+    lane = await running_lane(90, at_once=4).claim()
+    await lane.fetch(PURCHASES)
+    for _ in range(2 * RENEW_EVERY_CHUNKS):
+        assert await lane.lane.step()
+    renewed = [entry for entry in map(msgspec.json.decode, lane.stored.journal) if entry.get("renewed")]
+    assert len(renewed) == 2
+
+
+async def test_a_replay_sweeps_nobody() -> None:
+    lane = await running_lane(20, at_once=0).claim()
+    await lane.fetch(PURCHASES)
+    await lane.work()
+    assert not await lane.lane._renew()
+    assert lane.stored.head.sweep == NOT_SWEPT
