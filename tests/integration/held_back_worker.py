@@ -32,18 +32,25 @@ class HeldBack(Lane):
         if self._countdown and fetched.tp.topic == ENGAGEMENT:
             self._kept.append(fetched)
             self._countdown -= PURCHASES in self._held
-            if not self._countdown:
-                await self._hand_over()
-            return
-        await super().deliver(fetched)
-        if self._countdown and self._paused_at is None and PURCHASES in self._held:
-            self._paused_at = self._inbox.tail(PURCHASES)
+        else:
+            await super().deliver(fetched)
+            if self._countdown and self._paused_at is None and PURCHASES in self._held:
+                self._paused_at = self._inbox.tail(PURCHASES)
+        if self._kept and (not self._countdown or self._paused_at is not None and self._nothing_more()):
+            self._countdown = 0
+            await self._hand_over()
+
+    def _nothing_more(self) -> bool:
+        """Whether the topic held back has been fetched to its end, so that no later fetch will count."""
+        last = self._kept[-1]
+        return self._fetching.is_read_to_end(last.tp, last.records[-1].offset + 1)
 
     async def _hand_over(self) -> None:
         tail, partition = self._inbox.tail(PURCHASES), self._kept[0].tp.partition
         applied = self._applying.applied.get(PURCHASES, 0)
         log.info("handed over", partition=partition, paused_at=self._paused_at, tail=tail, applied=applied)
-        for fetched in self._kept:
+        kept, self._kept = self._kept, []
+        for fetched in kept:
             await super().deliver(fetched)
 
 

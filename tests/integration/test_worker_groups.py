@@ -9,7 +9,7 @@ from stream.redis_store.inspection import shop_totals
 from tests.integration.processes import PARTITIONS, Deployment, TestedProcess, deployed, eventually, without_topics
 from tests.integration.retail import first_events
 
-EVENTS = 5_000
+EVENTS = 12_000
 STOP_WITHIN_S = 3.0
 FENCED = "another worker claimed a partition"
 
@@ -30,7 +30,7 @@ def test_partitions_move_between_workers_and_every_event_counts_once(
     empty_apache_kafka: str, redis_url: str, tmp_path: Path
 ) -> None:
     history = first_events(EVENTS)
-    with deployed(empty_apache_kafka, redis_url, tmp_path, settings={"EBB_CHUNK_RECORDS": "5"}) as shop:
+    with deployed(empty_apache_kafka, redis_url, tmp_path, settings={"EBB_CHUNK_RECORDS": "2"}) as shop:
         shop.publish(history)
         first = shop.start("worker")
         eventually(lambda: shop.applied() > 100)
