@@ -33,11 +33,15 @@ BURST_S = 0.002  # events due are sent this often
 
 @dataclass
 class AlertReader:
-    """Reads alerts in a thread, noting when each came (monotonic s)."""
+    """Reads alerts in a thread, noting when those came that a purchase closed (monotonic s).
+
+    A model that the learner publishes meanwhile closes some by their probability: nothing was sent for these.
+    """
 
     servers: str
-    opened: set[str] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
     closed_s: dict[str, float] = field(default_factory=dict)
+    withdrawn: set[str] = field(default_factory=set)
     _stopping: bool = False
 
     def __post_init__(self) -> None:
@@ -55,9 +59,13 @@ class AlertReader:
             now_s = time.monotonic()
             alert = decode(message.value())
             if isinstance(alert, ChurnAlertOpened):
-                self.opened.add(alert.customer_id)
+                self.open.add(alert.customer_id)
+                continue
+            self.open.discard(alert.customer_id)
+            if alert.cause == "purchase":
+                self.closed_s[alert.customer_id] = now_s
             else:
-                self.closed_s.setdefault(alert.customer_id, now_s)
+                self.withdrawn.add(alert.customer_id)
 
     def stop(self) -> None:
         """End the thread."""
@@ -82,10 +90,11 @@ def measure(stand: Stand, processes: int, seconds: float, seed: int) -> dict[str
         with EbbProcess("learner", stand.folder / "learner", settings):
             ebb.work_off(len(silent))
             _wait_until_settled(reader, causing)
-            sent_s = _send(stand.kafka.address, _live_events(sorted(reader.opened)[:causing], seconds, random))
+            sent_s = _send(stand.kafka.address, _live_events(sorted(reader.open)[:causing], seconds, random))
             _wait_until_closed(reader, sent_s)
     reader.stop()
-    return told([(reader.closed_s[customer] - at_s) * 1000 for customer, at_s in sent_s.items()])
+    closed = sent_s.keys() & reader.closed_s.keys()
+    return told([(reader.closed_s[customer] - sent_s[customer]) * 1000 for customer in closed])
 
 
 def told(latencies_ms: Sequence[float]) -> dict[str, Any]:
@@ -144,19 +153,19 @@ def _send(servers: str, events: Sequence[tuple[float, str | None, Record]]) -> d
 
 
 def _wait_until_settled(reader: AlertReader, wanted: int) -> None:
-    """Until enough alerts are open and none was opened for a while."""
+    """Until enough alerts are open and none was opened or closed for a while."""
     until_s, last, changed_s = time.monotonic() + SETTLED_WITHIN_S, -1, time.monotonic()
-    while len(reader.opened) < wanted or time.monotonic() - changed_s < SETTLED_AFTER_S:
-        if len(reader.opened) != last:
-            last, changed_s = len(reader.opened), time.monotonic()
+    while len(reader.open) < wanted or time.monotonic() - changed_s < SETTLED_AFTER_S:
+        if len(reader.open) != last:
+            last, changed_s = len(reader.open), time.monotonic()
         if time.monotonic() > until_s:
-            raise RuntimeError(f"{len(reader.opened):,} alerts are open after {SETTLED_WITHIN_S:.0f} s, not {wanted:,}")
+            raise RuntimeError(f"{len(reader.open):,} alerts are open after {SETTLED_WITHIN_S:.0f} s, not {wanted:,}")
         time.sleep(0.1)
 
 
 def _wait_until_closed(reader: AlertReader, sent_s: dict[str, float]) -> None:
     until_s = time.monotonic() + RECEIVED_WITHIN_S
-    while missing := sent_s.keys() - reader.closed_s.keys():
+    while missing := sent_s.keys() - reader.closed_s.keys() - reader.withdrawn:
         if time.monotonic() > until_s:
             raise RuntimeError(f"{len(missing):,} of {len(sent_s):,} alerts were not closed, such as {min(missing)}")
         time.sleep(0.1)
