@@ -36,7 +36,7 @@ class HeldBack(Lane):
             await super().deliver(fetched)
             if self._countdown and self._paused_at is None and PURCHASES in self._held:
                 self._paused_at = self._inbox.tail(PURCHASES)
-        if self._kept and (not self._countdown or self._paused_at is not None and self._nothing_more()):
+        if self._kept and (not self._countdown or (self._paused_at is not None and self._nothing_more())):
             self._countdown = 0
             await self._hand_over()
 
