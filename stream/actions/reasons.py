@@ -25,14 +25,18 @@ class Figures(NamedTuple):
 
 
 def _days(days: float) -> str:
-    whole = round(days)
+    return _in_days(round(days))
+
+
+def _in_days(whole: int) -> str:
     return "1 day" if whole == 1 else f"{whole} days"
 
 
 def _silence(of: Figures) -> str:
     if isnan(of.since_last_purchase_days):
         return "no purchase yet"
-    silent = f"no purchase for {_days(of.since_last_purchase_days)}"
+    whole = round(of.since_last_purchase_days)
+    silent = f"no purchase for {_in_days(whole)}" if whole else "bought less than a day ago"
     return silent if isnan(of.mean_gap_days) else f"{silent}, usual gap {round(of.mean_gap_days)}"
 
 
@@ -47,7 +51,8 @@ def _spend(of: Figures) -> str:
 def _age(of: Figures) -> str:
     if isnan(of.since_first_purchase_days):
         return "no purchase yet"
-    return f"first bought {_days(of.since_first_purchase_days)} ago"
+    whole = round(of.since_first_purchase_days)
+    return f"first bought {_in_days(whole) if whole else 'less than a day'} ago"
 
 
 def _refunds(of: Figures) -> str:
