@@ -1,10 +1,11 @@
 """The views of a step: each customer as last decided in it, built once, at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from math import isnan
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,7 @@ from stream.actions.reasons import reasons_of
 from stream.chunk import PartitionCustomers, RowArray, Rules
 from stream.customers.segments import SEGMENTS
 from stream.decisions import Asked, Decisions, valid_until_ms
+from stream.outcomes.declaration import OUTCOMES
 from stream.views import AlertState, Score, View, encode_views
 
 SHOWN = (
@@ -24,6 +26,15 @@ SHOWN = (
 VIEW_FEATURES = (
     *SHOWN, "spend", "refunded", "net_spend_365d", "first_purchase_ms", "last_purchase_ms", "last_event_ms",
 )  # fmt: skip
+
+
+def _one_object(name: str, fields: Sequence[str]) -> type[msgspec.Struct]:
+    """A type whose JSON is that of a dict with these keys, made and encoded in a third of the time."""
+    return msgspec.defstruct(name, fields, frozen=True, gc=False)
+
+
+_Features = _one_object("Features", VIEW_FEATURES)
+_Scores = _one_object("Scores", [outcome.name for outcome in OUTCOMES])
 
 
 class Showing:
@@ -72,25 +83,25 @@ class Showing:
         )
 
     @staticmethod
-    def _scores(decisions: Decisions, chosen: RowArray) -> list[dict[str, Score]]:
+    def _scores(decisions: Decisions, chosen: RowArray) -> Iterator[Any]:
         by_outcome = [
-            [Score(value, scored.model, scored.version) for value in _known(scored.probability[chosen])]
+            map(Score, _known(scored.probability[chosen]), repeat(scored.model), repeat(scored.version))
             for scored in decisions.scored.values()
         ]
-        return [dict(zip(decisions.scored, scores, strict=True)) for scores in zip(*by_outcome, strict=True)]
+        return map(_Scores, *by_outcome)
 
     def _values_at_risk(self, decisions: Decisions, chosen: RowArray) -> list[str | None]:
         unknown = np.isnan(decisions.churn.probability[chosen]).tolist()
         risks = self._major(decisions.value_at_risk_minor[chosen])
         return [None if nobody_knows else risk for nobody_knows, risk in zip(unknown, risks, strict=True)]
 
-    def _features(self, asked: Asked, decisions: Decisions, chosen: RowArray) -> list[dict[str, Any]]:
+    def _features(self, asked: Asked, decisions: Decisions, chosen: RowArray) -> Iterator[Any]:
         natural, stored = decisions.natural, asked.states["features"]
         columns = [_known(natural[name][chosen]) for name in SHOWN]
         for minor in (natural["spend_minor"], natural["refund_minor"], natural["net_spend_365d_minor"]):
             columns.append(self._major(minor[chosen]))
         columns += [stored[name][chosen].tolist() for name in VIEW_FEATURES[-3:]]
-        return [dict(zip(VIEW_FEATURES, row, strict=True)) for row in zip(*columns, strict=True)]
+        return map(_Features, *columns)
 
     def _major(self, minor: NDArray[Any]) -> list[str]:
         """Amounts in major units as decimal text."""
