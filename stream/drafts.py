@@ -1,7 +1,7 @@
 """Messages before they are numbered: collected in any order, published in the order of what caused them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -80,15 +80,19 @@ def message_id(*parts: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def number(drafts: Iterable[Draft], partition: int, last_sequence: int) -> list[tuple[int, bytes]]:
-    """Sort by cause, give out sequence numbers, pack.
+def in_order(drafts: Iterable[Draft]) -> list[Draft]:
+    """The drafts of one step, sorted by what caused them."""
+    return sorted(drafts, key=lambda draft: draft.order)
+
+
+def number(ordered: Sequence[Draft], partition: int, last_sequence: int) -> list[tuple[int, bytes]]:
+    """Give out sequence numbers, pack.
 
     Args:
-        drafts: of one step, in any order.
+        ordered: the drafts of one step, as `in_order` gives them.
         partition: whose outbox they go to.
         last_sequence: the number of the last message put in it.
     """
-    ordered = sorted(drafts, key=lambda draft: draft.order)
     return [
         (sequence, pack_outgoing(draft.outgoing(partition, sequence)))
         for sequence, draft in enumerate(ordered, start=last_sequence + 1)

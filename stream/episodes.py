@@ -63,8 +63,8 @@ class Episodes:
     def fold(self, records: Records, waves: list[Wave]) -> None:
         """Let waves of records take effect on features, one after another, and keep what each leaves."""
         self._records, features = records, self._states["features"]
-        self._first_event_ms, self._first_purchase_ms = features["first_event_ms"].copy(), features["first_purchase_ms"]
-        self._first_purchase_ms = self._first_purchase_ms.copy()
+        self._first_event_ms = features["first_event_ms"].copy()
+        self._first_purchase_ms = features["first_purchase_ms"].copy()
         self._folded = [self._fold(wave) for wave in waves]
 
     def _fold(self, wave: Wave) -> Folded:

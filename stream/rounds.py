@@ -121,10 +121,11 @@ class Queues:
             waves.append(wave := self._wave(rows, begin, ends, again_ms, waits))
             follows_ms = self._next_stream_ms(rows, ends)
             put_off = ~wave.decided & (ends < last) & (again_ms < due_ms) & (follows_ms >= again_ms)
+            now_ms = wave.now_ms
             if put_off.any():
-                waves.append(self._put_off(wave, put_off))
-                due_ms = np.where(put_off, other_ms, due_ms)
-            now_ms = np.where(put_off, np.maximum(again_ms, self._by_last_event[ends - 1] & NEVER), wave.now_ms)
+                waves.append(made_up := self._put_off(wave, put_off))
+                due_ms, now_ms = np.where(put_off, other_ms, due_ms), now_ms.copy()
+                now_ms[put_off] = made_up.now_ms
             more = (wave.decided | put_off) & (ends < last) & (ends < self._end[rows])
             more &= follows_ms < due_ms
             rows, begin, due_ms, last, other_ms = rows[more], ends[more], due_ms[more], last[more], other_ms[more]

@@ -13,13 +13,11 @@ SENT_AGAIN_WITHIN_MS = 10 * MINUTE_MS
 
 
 @dataclass(frozen=True)
-class Slice:
-    """Events in the order they are sent. Arrays and lists have shape (events,).
+class Sent:
+    """Events as columns, shape (events,) each.
 
     Attributes:
-        begin_ms: nothing in it was sent before.
-        end_ms: everything in it was sent before, save in the last slice, which also has what was still on its way.
-        sent_ms: ascending; `event_time_ms` is earlier for late events and repeats.
+        sent_ms: ascending within a `Slice`; `event_time_ms` is earlier for late events and repeats.
         topic: places in `ebb.simulate.TOPICS`.
         customer: places in the population, -1 for a guest.
         misrouted: whether it goes to the partition that CRC-32 of the key names, not murmur2.
@@ -27,8 +25,6 @@ class Slice:
         values: JSON.
     """
 
-    begin_ms: int
-    end_ms: int
     sent_ms: IntArray
     event_time_ms: IntArray
     topic: NDArray[np.uint8]
@@ -40,19 +36,6 @@ class Slice:
     def __len__(self) -> int:
         """How many events."""
         return len(self.values)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """Events before they are in order: what a `Slice` has, without its bounds."""
-
-    sent_ms: IntArray
-    event_time_ms: IntArray
-    topic: NDArray[np.uint8]
-    customer: IntArray
-    misrouted: BoolArray
-    keys: list[bytes]
-    values: list[bytes]
 
     def take(self, places: NDArray[np.intp]) -> "Sent":
         """The events at these places, in this order."""
@@ -78,6 +61,19 @@ class Sent:
             self.keys + other.keys,
             self.values + other.values,
         )
+
+
+@dataclass(frozen=True)
+class Slice(Sent):
+    """Events in the order they are sent. Arrays and lists have shape (events,).
+
+    Attributes:
+        begin_ms: nothing in it was sent before.
+        end_ms: everything in it was sent before, save in the last slice, which also has what was still on its way.
+    """
+
+    begin_ms: int
+    end_ms: int
 
 
 class Delivery:

@@ -67,6 +67,7 @@ class Applying:
                 self._windows[topic] = SeenWindow(await self._store.seen_blocks(topic))
         self._publisher.add(await self._store.outbox())
         self._version = head.version
+        self._renewed_under = ""  # a Redis that came back older may not have been swept yet
         self.applied = {topic: position.next_offset for topic, position in head.positions.items()}
 
     async def apply(self, batch: Batch, times: StreamTimes, models: Models) -> Head | None:

@@ -10,7 +10,7 @@ from schemas.decode import Rejection
 from schemas.events import Event
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
-from stream.drafts import Draft, number
+from stream.drafts import Draft, in_order, number
 from stream.engine import step
 from stream.features.facts import EventFacts, facts_of
 from stream.features.layout import unpack
@@ -98,13 +98,15 @@ class Assembly:
         given = PartitionCustomers(
             self._partition, loaded.customers, unpack(loaded.states), unpack_open(loaded.accumulators), loaded.snapshots
         )
-        self._make_due(renewal, rows, given, times)
+        if renewal.customers:
+            self._make_due(renewal, rows, given, times)
         records = Records(facts, np.array(found.places, np.int64))
         changes = step(given, records, times, models, self.rules)
         day = self._epoch_day(head, batch)
         self._add_drafts(changes, batch.records, found, day)
         for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests), None)).items():
             changes.count(name, count)
+        changes.drafts = in_order(changes.drafts)
         commit = self._commit(head, batch, changes, times, models, renewal)
         rejections = [rejection for _, rejection in found.invalid]
         return Applied(commit, rejections, _causes(changes.drafts, batch.records))
@@ -201,8 +203,8 @@ class Assembly:
 
 
 def _causes(drafts: list[Draft], records: list[LogRecord]) -> list[Cause]:
-    """What caused each message, in the order of their sequence."""
-    return [_cause(draft, records) for draft in sorted(drafts, key=lambda draft: draft.order)]
+    """What caused each message."""
+    return [_cause(draft, records) for draft in drafts]
 
 
 def _cause(draft: Draft, records: list[LogRecord]) -> Cause:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-import numpy as np
-
 from stream.chunk import Models, RowArray, Rules
 from stream.features.layout import StateArray
 from stream.ports import Page, SweepProgress
@@ -72,4 +70,4 @@ def share_done(progress: SweepProgress, of: int) -> float:
     >>> share_done(SweepProgress("v1", "7", 500), 2_000), share_done(SweepProgress("v1", "", 2_100), 2_000)
     (0.25, 1.0)
     """
-    return 1.0 if not progress.cursor else float(np.minimum(progress.renewed / max(of, 1), 1.0))
+    return 1.0 if not progress.cursor else min(progress.renewed / max(of, 1), 1.0)

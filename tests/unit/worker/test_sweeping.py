@@ -1,6 +1,7 @@
 """After a change of models or rules every customer is decided anew, some in each commit."""
 
 import asyncio
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -118,6 +119,17 @@ def test_models_that_change_faster_than_a_sweep_ends_do_not_begin_it_again() -> 
     commits = renew(world, SURER, at_once=3)
     assert commits == 3 + 4  # the rest of the first round, then one of its own
     assert world.stored.head.sweep.under == in_force(SURER, world.rules)
+    assert versions(world) == {"v2"}
+
+
+def test_a_redis_that_came_back_older_is_swept_again() -> None:
+    world = shop()
+    older = copy.deepcopy(vars(world.stored))
+    assert renew(world) == 4
+    assert renew(world) == 0
+    vars(world.stored).update(older)
+    world.silence_until(day=23)
+    assert renew(world) == 4
     assert versions(world) == {"v2"}
 
 
