@@ -111,24 +111,24 @@ class Queues:
         decision, features = self._states["decision"][rows], self._states["features"]
         again_ms = np.minimum(decision["last_decision_ms"] + self._decide_every_ms, NEVER)
         unsampled, begin = decision["snapshot_at_ms"] == 0, self._cursor[rows]
-        first = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)  # the first purchase begins sampling
-        last = np.where(unsampled & (features["last_purchase_ms"][rows] > 0), begin + 1, first)
-        last = np.where(self._alone[rows], begin + 1, last)
+        stop = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)  # the first purchase begins sampling
+        alone = self._alone[rows] | (unsampled & (features["last_purchase_ms"][rows] > 0))
+        stop = np.where(alone, begin + 1, stop)
         waits = decision["decide_at_ms"] == again_ms
         other_ms = np.minimum(*(or_never(decision[name]) for name in ("snapshot_at_ms", "close_at_ms")))
         while len(rows) and len(waves) < DECISIONS_AHEAD:
-            ends = np.minimum(self._run_ends(rows, begin, again_ms, due_ms), last)
+            ends = np.minimum(self._run_ends(rows, begin, again_ms, due_ms), stop)
             waves.append(wave := self._wave(rows, begin, ends, again_ms, waits))
             follows_ms = self._next_stream_ms(rows, ends)
-            put_off = ~wave.decided & (ends < last) & (again_ms < due_ms) & (follows_ms >= again_ms)
+            put_off = ~wave.decided & (ends < stop) & (again_ms < due_ms) & (follows_ms >= again_ms)
             now_ms = wave.now_ms
             if put_off.any():
                 waves.append(made_up := self._put_off(wave, put_off))
                 due_ms, now_ms = np.where(put_off, other_ms, due_ms), now_ms.copy()
                 now_ms[put_off] = made_up.now_ms
-            more = (wave.decided | put_off) & (ends < last) & (ends < self._end[rows])
+            more = (wave.decided | put_off) & (ends < stop) & (ends < self._end[rows])
             more &= follows_ms < due_ms
-            rows, begin, due_ms, last, other_ms = rows[more], ends[more], due_ms[more], last[more], other_ms[more]
+            rows, begin, due_ms, stop, other_ms = rows[more], ends[more], due_ms[more], stop[more], other_ms[more]
             again_ms = np.minimum(now_ms[more] + self._decide_every_ms, NEVER)
             waits = np.zeros(len(rows), np.bool_)
         return waves
