@@ -1,8 +1,7 @@
 """The plain aggregates: every stored number that is a sum, a maximum or a minimum over events.
 
 A new one is one entry here: the record's layout, `fold` and `merge` read this table. A time or an amount of 0 means
-"none yet"; events happen after 1970. Aggregates with a shape of their own live in `purchase_days`, `decayed`,
-`saturating`, `last_products`.
+"none yet"; events happen after 1970. Aggregates with a shape of their own are in `fold_orders` and `fold_engagement`.
 """
 
 from collections.abc import Callable

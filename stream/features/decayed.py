@@ -12,51 +12,12 @@ Limit: exactness ends where a sum leaves the normal floats, 1,022 half-lives bef
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.facts import PURCHASE, EventFacts
-from stream.features.fields import DAY_MS, HALF_LIVES_DAYS, StateArray, cells
+from stream.features.fields import DAY_MS, HALF_LIVES_DAYS
 
 FloatArray = NDArray[np.float64]
 
 SUMS = ("decayed_count", "decayed_spend_minor", "decayed_refund_minor")
 HALF_LIVES_MS = np.array(HALF_LIVES_DAYS, np.float64) * DAY_MS
-
-_SUMS = cells("features", SUMS[0], fields=len(SUMS))
-_REFERENCE = cells("features", "decayed_reference")
-
-
-def fold_decayed(states: StateArray, facts: EventFacts) -> None:
-    """Add purchases and refunds to the sums. `facts` holds nothing else; `states` is contiguous."""
-    n, half_lives = len(facts), len(HALF_LIVES_DAYS)
-    of_sums = _SUMS.of(facts.row)
-    age = facts.time_ms[:, None] / HALF_LIVES_MS  # a true quotient this small never rounds up to a whole number
-    index = np.floor(age)
-    ahead = _advance(states, facts.row, of_sums, index.astype(np.int32))
-    weight = np.ldexp(np.exp2(age - index), ahead)
-    purchase = facts.kind == PURCHASE
-    added = np.empty((n, len(SUMS), half_lives))
-    np.multiply(weight, purchase[:, None], out=added[:, 0])
-    np.multiply(weight, (purchase * facts.amount_minor)[:, None], out=added[:, 1])
-    np.multiply(weight, (~purchase * facts.amount_minor)[:, None], out=added[:, 2])
-    np.add.at(_SUMS.flat(states), of_sums.ravel(), added.ravel())
-
-
-def _advance(
-    states: StateArray, rows: NDArray[np.intp], of_sums: NDArray[np.intp], index: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """Move references up to `index` and the sums with them; how far each event lies from its new reference, <= 0."""
-    references, of_references = _REFERENCE.flat(states), _REFERENCE.of(rows)
-    before = references[of_references]
-    np.maximum.at(references, of_references.ravel(), index.ravel())
-    after = references[of_references]
-    back = before - after
-    moved = back.any(axis=1).nonzero()[0]
-    if moved.size:  # a row that comes twice is written twice with the same sums
-        sums, of_moved = _SUMS.flat(states), of_sums[moved]
-        shape = (len(moved), len(SUMS), len(HALF_LIVES_DAYS))
-        factor = np.ldexp(1.0, back[moved])[:, None, :]
-        sums[of_moved] = (sums[of_moved].reshape(shape) * factor).reshape(of_moved.shape)
-    ahead: NDArray[np.int32] = index - after
-    return ahead
 
 
 def rescaled(sums: FloatArray, reference: NDArray[np.int32], to: NDArray[np.int32]) -> FloatArray:

@@ -4,8 +4,7 @@ Fields stand in descending size, so that packed is also aligned. Every
 block is a multiple of 8 bytes. All zero bytes is a customer of whom nothing is known.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,42 +95,22 @@ STATE = np.dtype([("features", FEATURES), ("decision", DECISION), ("engagement",
 """One customer. Engagement stands last, so that a stored record without it is a prefix of one with it."""
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Where a field's numbers are in an array of states seen as one flat array of the field's own item type.
-
-    `ufunc.at` and fancy indexing take their fast path on flat arrays alone, not on fields of several items.
-    """
+class Cell(NamedTuple):
+    """Where a field is in states seen as one flat array of the field's own item type: at `row * per_row + first`."""
 
     item: np.dtype[Any]
     first: int
     per_row: int
-    slots: int
-
-    def flat(self, states: StateArray) -> NDArray[Any]:
-        """The states, C-contiguous, as a flat array of this item type. Writing to it writes to the states."""
-        return states.view(self.item)
-
-    def of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Flat places of all slots of each row, shape (rows, slots)."""
-        places: NDArray[np.intp] = self.slot(rows, 0)[:, None] + np.arange(self.slots)
-        return places
-
-    def slot(self, rows: NDArray[np.intp], slot: int | NDArray[Any]) -> NDArray[np.intp]:
-        """Flat places of one slot of each row, shape (rows,)."""
-        places: NDArray[np.intp] = rows * self.per_row + (self.first + slot)
-        return places
 
 
-def cells(block: str, field: str, fields: int = 1) -> Cells:
-    """The cells of a field, and of the `fields - 1` of equal type and size that follow it.
+def cell(block: str, field: str) -> Cell:
+    """The cell of a field.
 
-    >>> cells("features", "decayed_count", fields=3).slots
-    12
+    >>> cell("features", "last_event_ms").first
+    1
     """
     of_state: Any = STATE.fields
     block_type, block_offset = of_state[block]
     field_type, field_offset = block_type.fields[field]
     item: np.dtype[Any] = field_type.base
-    slots = field_type.itemsize // item.itemsize * fields
-    return Cells(item, (block_offset + field_offset) // item.itemsize, STATE.itemsize // item.itemsize, slots)
+    return Cell(item, (block_offset + field_offset) // item.itemsize, STATE.itemsize // item.itemsize)

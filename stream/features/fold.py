@@ -1,28 +1,23 @@
 """Continue states with events: each stored number goes on from where it was, in log order.
 
-`ufunc.at` applies events one after another, so a state has the same bits wherever the log was cut, and a customer may
+Events are folded one after another, compiled, so a state has the same bits wherever the log was cut, and a customer may
 come many times in one call.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
 from stream.features.aggregates import AGGREGATES, ANY
-from stream.features.decayed import fold_decayed
-from stream.features.engagement import fold_engagement, fold_profiles
 from stream.features.facts import FIRST_ENGAGEMENT, PROFILE, PURCHASE, REFUND, EventFacts
-from stream.features.fields import HOUR_BINS, StateArray, cells
-from stream.features.last_products import fold_products
-from stream.features.latest import fold_latest
-from stream.features.purchase_days import fold_purchase_days
-from stream.features.saturating import add_at
+from stream.features.fields import STATE, StateArray, cell
+from stream.features.fold_engagement import fold_engagement, fold_profile
+from stream.features.fold_orders import fold_bins, fold_decayed, fold_products, fold_purchase_day
 
-_HOURS = cells("features", "hour_purchases")
-_CHANNELS = cells("features", "channel_purchases")
-_CATEGORIES = cells("features", "category_lines")
+_SUM, _MAXIMUM, _MINIMUM = 0, 1, 2
+_JOINS = {"sum": _SUM, "maximum": _MAXIMUM, "minimum": _MINIMUM}
 
 
 def fold(states: StateArray, facts: EventFacts) -> None:
@@ -32,84 +27,100 @@ def fold(states: StateArray, facts: EventFacts) -> None:
         states: shape (customers,), dtype `STATE`.
         facts: in log order; `facts.row` are places in `states`.
     """
-    if not len(facts):
-        return
-    if not states.flags.c_contiguous:
-        contiguous = states.copy()
-        fold(contiguous, facts)
+    fold_keeping(states, facts, np.arange(len(facts)), np.zeros(0, np.intp))
+
+
+def fold_keeping(
+    states: StateArray, facts: EventFacts, order: NDArray[np.intp], keep_after: NDArray[np.intp]
+) -> StateArray:
+    """Fold some of the events, and keep what their customers are like after some of those.
+
+    Args:
+        states: shape (customers,), dtype `STATE`; changed in place.
+        facts: events; `facts.row` are places in `states`.
+        order: which of them are folded, in this order: each customer's in log order.
+        keep_after: places in `order`, never falling.
+
+    Returns:
+        Shape (len(keep_after),), dtype `STATE`: the customer of each of these events, right after it.
+    """
+    kept = np.zeros(len(keep_after), STATE)
+    if not len(order):
+        return kept
+    contiguous = np.ascontiguousarray(states)
+    columns: dict[str, Any] = vars(facts)
+    offered = _offered(facts)
+    _fold(contiguous, contiguous.view("<i8"), contiguous.view("<u4"), offered, tuple(columns.values()), order,
+          keep_after, kept)  # fmt: skip
+    if contiguous is not states:
         states[...] = contiguous
-        return
-    _fold_any(states, facts)
-    money = _chosen(facts, facts.kind <= REFUND)
-    if money is not None:
-        fold_decayed(states, money)
-        purchases, refunds = _chosen(money, money.kind == PURCHASE), _chosen(money, money.kind == REFUND)
-        if purchases is not None:
-            _fold_purchases(states, purchases)
-        if refunds is not None:
-            _fold_aggregates(states, refunds, REFUND)
-    engagement = _chosen(facts, facts.kind >= FIRST_ENGAGEMENT)
-    if engagement is not None:
-        fold_engagement(states, engagement)
-    profiles = _chosen(facts, facts.kind == PROFILE)
-    if profiles is not None:
-        fold_profiles(states, profiles)
+    return kept
 
 
-def _chosen(facts: EventFacts, chosen: NDArray[np.bool_]) -> EventFacts | None:
-    """The chosen facts without copying all of them; None for none."""
-    count = np.count_nonzero(chosen)
-    if count == len(facts):
-        return facts
-    return facts.take(chosen.nonzero()[0]) if count else None
+def _offered(facts: EventFacts) -> NDArray[np.int64]:
+    """What each event contributes to each plain aggregate, shape (aggregates, events)."""
+    offered = np.empty((len(AGGREGATES), len(facts)), np.int64)
+    for values, aggregate in zip(offered, AGGREGATES, strict=True):
+        values[:] = aggregate.value(facts)
+    return offered
 
 
-def _fold_any(states: StateArray, facts: EventFacts) -> None:
-    rows, features = facts.row, states["features"]
-    times, hashes = features["last_event_ms"], features["last_event_hash"]
-    last_before_ms = times[rows]
-    _fold_aggregates(states, facts, ANY)
-    last_ms = times[rows]
-    fold_latest(hashes, rows, facts.id_hash, last_ms > last_before_ms, facts.time_ms == last_ms)
+_CELLS = [cell("features", aggregate.name) for aggregate in AGGREGATES]
+_FIRST = np.array([place.first for place in _CELLS])
+_PER_ROW = np.array([place.per_row for place in _CELLS])
+_IS_WIDE = np.array([place.item.itemsize == np.dtype("<i8").itemsize for place in _CELLS])
+_JOIN = np.array([_JOINS[aggregate.join] for aggregate in AGGREGATES])
+_OF = np.array([aggregate.of for aggregate in AGGREGATES])
 
 
-def _fold_purchases(states: StateArray, facts: EventFacts) -> None:
-    last_before_ms = states["features"]["last_purchase_ms"][facts.row]
-    _fold_aggregates(states, facts, PURCHASE)
-    fold_purchase_days(states, facts.row, facts.time_ms, last_before_ms)
-    fold_products(states, facts.row, facts.time_ms[:, None], facts.products)
-    _fold_bins(states, facts)
+@compiled
+def _joined(join: int, stored: Any, offered: Any) -> Any:
+    if join == _SUM:
+        return stored + offered
+    if join == _MAXIMUM:
+        return max(stored, offered)
+    return offered if stored == 0 else min(stored, offered)  # zero means none yet: it must not win
 
 
-def _fold_bins(states: StateArray, facts: EventFacts) -> None:
-    rows, bins = facts.row, _HOURS.flat(states)
-    hour = facts.time_ms // (24 // HOUR_BINS * 3_600_000) % HOUR_BINS
-    event, category = facts.category_lines.nonzero()
-    known = facts.channel.nonzero()[0]
-    channel = _CHANNELS.slot(rows[known], facts.channel[known] - np.intp(1))
-    places = np.concatenate([_HOURS.slot(rows, hour), channel, _CATEGORIES.slot(rows[event], category)])
-    counts = np.ones(len(places), np.uint16)
-    counts[len(places) - len(event) :] = facts.category_lines[event, category]
-    add_at(bins, places, counts)
+@compiled
+def _fold_aggregates(wide: Any, narrow: Any, offered: Any, row: int, event: int, kind: Any) -> None:
+    """The plain aggregates of one event, in states seen as numbers of eight and of four bytes."""
+    for place in range(len(_JOIN)):
+        if _OF[place] in (ANY, kind):
+            at, value = row * _PER_ROW[place] + _FIRST[place], offered[place, event]
+            if _IS_WIDE[place]:
+                wide[at] = _joined(_JOIN[place], wide[at], value)
+            else:
+                narrow[at] = _joined(_JOIN[place], np.int64(narrow[at]), value)
 
 
-def _fold_aggregates(states: StateArray, facts: EventFacts, kind: int) -> None:
-    features = states["features"]
-    for aggregate in _AGGREGATES[kind]:
-        values = aggregate.value(facts).astype(aggregate.item, copy=False)
-        _FOLDS[aggregate.join](features[aggregate.name], facts.row, values)
-
-
-def _minimum_at(field: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any]) -> None:
-    """Zero means none yet: it must not win."""
-    field[rows[field[rows] == 0]] = _LATEST
-    np.minimum.at(field, rows, values)
-
-
-_LATEST = np.iinfo(np.int64).max
-_AGGREGATES = {kind: [each for each in AGGREGATES if each.of == kind] for kind in (ANY, PURCHASE, REFUND)}
-_FOLDS: Mapping[str, Callable[[NDArray[Any], NDArray[np.intp], NDArray[Any]], None]] = {
-    "sum": np.add.at,
-    "maximum": np.maximum.at,
-    "minimum": _minimum_at,
-}
+@compiled
+def _fold(
+    states: Any, wide: Any, narrow: Any, offered: Any, facts: Any, order: Any, keep_after: Any, kept: Any
+) -> None:
+    rows, kinds, times_ms, hashes, amounts, _, _, _, channels, categories, products, values, tiers, profiles = facts
+    all_features, all_engagement = states["features"], states["engagement"]
+    keeps = 0
+    for at in range(len(order)):
+        event = order[at]
+        row, kind, time_ms, hash_ = rows[event], np.int64(kinds[event]), times_ms[event], hashes[event]
+        features = all_features[row]
+        last_event_ms, last_purchase_ms = features.last_event_ms, features.last_purchase_ms
+        _fold_aggregates(wide, narrow, offered, row, event, kind)
+        if time_ms > last_event_ms:
+            features.last_event_hash = hash_
+        elif time_ms == last_event_ms:
+            features.last_event_hash = max(features.last_event_hash, hash_)
+        if kind <= REFUND:
+            fold_decayed(features, kind == PURCHASE, time_ms, amounts[event])
+        if kind == PURCHASE:
+            fold_purchase_day(features, time_ms, last_purchase_ms)
+            fold_products(features, time_ms, products[event])
+            fold_bins(features, time_ms, channels[event], categories[event])
+        elif kind == PROFILE:
+            fold_profile(all_engagement[row], time_ms, hash_, profiles[event])
+        elif kind >= FIRST_ENGAGEMENT:
+            fold_engagement(all_engagement[row], kind, time_ms, values[event], tiers[event])
+        while keeps < len(keep_after) and keep_after[keeps] == at:
+            kept[keeps] = states[row]
+            keeps += 1

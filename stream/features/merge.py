@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
 from stream.features.aggregates import AGGREGATES
 from stream.features.decayed import SUMS, rescaled
 from stream.features.engagement import merge_engagement
+from stream.features.facts import PRODUCTS_KEPT
 from stream.features.fields import DAY_MS, STATE, StateArray
-from stream.features.last_products import fold_products
-from stream.features.latest import merge_latest
+from stream.features.fold_orders import keep_product
+from stream.features.joining import add, merge_latest
 from stream.features.purchase_days import shifted
-from stream.features.saturating import add
 
 
 def merge(a: StateArray, b: StateArray) -> StateArray:
@@ -30,10 +31,6 @@ def merge(a: StateArray, b: StateArray) -> StateArray:
     """
     joined = np.zeros(len(a), STATE)
     _join_features(joined["features"], a["features"], b["features"])
-    for name in ("product_time_ms", "product_hash"):
-        joined["features"][name] = a["features"][name]
-    of_b = b["features"]
-    fold_products(joined, np.arange(len(a)), of_b["product_time_ms"], of_b["product_hash"])
     merge_engagement(joined["engagement"], a["engagement"], b["engagement"])
     return joined
 
@@ -50,6 +47,18 @@ def _join_features(joined: NDArray[np.void], a: NDArray[np.void], b: NDArray[np.
         joined[name] = _sums_at(a, name, joined) + _sums_at(b, name, joined)
     for name in ("hour_purchases", "channel_purchases", "category_lines"):
         joined[name] = add(a[name], b[name])
+    times_ms, hashes = a["product_time_ms"].copy(), a["product_hash"].copy()
+    _keep_products(times_ms, hashes, b["product_time_ms"].copy(), b["product_hash"].copy())
+    joined["product_time_ms"], joined["product_hash"] = times_ms, hashes
+
+
+@compiled
+def _keep_products(times_ms: Any, hashes: Any, more_ms: Any, more: Any) -> None:
+    """The last products of each row of both."""
+    for row in range(len(times_ms)):
+        for slot in range(PRODUCTS_KEPT):
+            if more[row, slot] != 0:
+                keep_product(times_ms[row], hashes[row], more_ms[row, slot], more[row, slot])
 
 
 def _days_at(one: NDArray[np.void], joined: NDArray[np.void]) -> NDArray[np.uint64]:

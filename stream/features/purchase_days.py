@@ -7,33 +7,8 @@ older leaves no trace: a count carried along would not merge with events that co
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.fields import DAY_MS, PURCHASE_DAYS_KEPT, StateArray, cells
-
 IntArray = NDArray[np.int64]
 WordArray = NDArray[np.uint64]
-
-_DAYS = cells("features", "purchase_days")
-
-
-def fold_purchase_days(states: StateArray, rows: NDArray[np.intp], time_ms: IntArray, last_before_ms: IntArray) -> None:
-    """Set the days of purchases.
-
-    Args:
-        states: contiguous; their `last_purchase_ms` already counts these purchases.
-        rows, time_ms: of the purchases; a row may come many times.
-        last_before_ms: `last_purchase_ms` of these rows before these purchases.
-    """
-    words = _DAYS.flat(states)
-    last_day = states["features"]["last_purchase_ms"][rows] // DAY_MS
-    later = last_day - last_before_ms // DAY_MS
-    moved = later.nonzero()[0]
-    if moved.size:  # a row that comes twice is written twice with the same words
-        of_moved = _DAYS.of(rows[moved])
-        words[of_moved] = shifted(words[of_moved], later[moved])
-    age = last_day - time_ms // DAY_MS
-    kept = (age < PURCHASE_DAYS_KEPT).nonzero()[0]
-    rows, age = rows[kept], age[kept]
-    np.bitwise_or.at(words, _DAYS.slot(rows, age >> 6), np.uint64(1) << (age & 63).astype(np.uint64))
 
 
 def shifted(words: WordArray, days: IntArray) -> WordArray:
