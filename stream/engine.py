@@ -25,7 +25,7 @@ def step(customers: PartitionCustomers, records: Records, times: StreamTimes, mo
         episodes.fire(round_.due)  # deadlines up to the record's stream time, at their own time
         episodes.mature()  # outcomes whose time is over become labels
         episodes.sample()  # a sampled midnight becomes a snapshot
-        episodes.fold(records, round_.waves)  # then records are folded, up to several decisions of a customer
+        episodes.fold(records, round_.stretches)  # then records are folded, up to several decisions of a customer
         episodes.decide()  # and whoever changed is scored, after each of them
         queues.advance(*episodes.accept())  # up to the first that changes segment or alert, it all takes effect
         episodes.reschedule()  # until silence would change something

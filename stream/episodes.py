@@ -5,15 +5,15 @@ import numpy as np
 from stream.actions.acting import Acting
 from stream.announcing import Announcer
 from stream.changes import Changes
-from stream.chunk import IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
+from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
 from stream.decisions import Asked, ask_again_ms, decide, joined
-from stream.features.fold import fold
+from stream.features.fold import fold_keeping
 from stream.features.layout import DECISION, pack
 from stream.outcomes.waiting import WaitingOutcomes
-from stream.rounds import NEVER, Wave, or_never
+from stream.rounds import NEVER, Stretches, or_never
 from stream.showing import Showing
+from stream.standing import NONE, Standing, standing
 from stream.verdicts import act
-from stream.waves import Folded, Standing, records_of, standing
 
 _DEADLINES = ("due_ms", "decide_at_ms", "snapshot_at_ms", "close_at_ms")
 _DECIDED = tuple(name for name in DECISION.names or () if name not in ("due_ms", "snapshot_at_ms", "close_at_ms"))
@@ -60,25 +60,25 @@ class Episodes:
         rows: RowArray = self._fired[self._decision[deadline][self._fired] == self._time_ms[self._fired]]
         return rows
 
-    def fold(self, records: Records, waves: list[Wave]) -> None:
-        """Let waves of records take effect on features, one after another, and keep what each leaves."""
-        self._records, features = records, self._states["features"]
+    def fold(self, records: Records, stretches: Stretches) -> None:
+        """Let stretches of records take effect on features, one after another, and keep what each leaves."""
+        self._records, self._stretches, features = records, stretches, self._states["features"]
         self._first_event_ms = features["first_event_ms"].copy()
         self._first_purchase_ms = features["first_purchase_ms"].copy()
-        self._folded = [self._fold(wave) for wave in waves]
-
-    def _fold(self, wave: Wave) -> Folded:
-        fold(self._states, self._records.facts.take(wave.records))
-        states = self._states[wave.rows]
-        states["decision"]["last_decision_ms"] = wave.again_ms - self._rules.decide_every_ms
-        return Folded(wave, states)
+        self._kept = fold_keeping(self._states, records.facts, stretches.records, stretches.record_ends - 1)
+        self._kept["decision"]["last_decision_ms"] = stretches.again_ms - self._rules.decide_every_ms
 
     def decide(self) -> None:
-        """Score the customers of the round and find when to ask again, after every wave at once."""
+        """Score the customers of the round and find when to ask again, after every stretch at once."""
         fired = self._whose("decide_at_ms")
         now_ms = np.maximum(self._time_ms[fired], self._states["features"]["last_event_ms"][fired])
-        parts = [Asked(fired, self._states[fired], now_ms), *(folded.asked() for folded in self._folded)]
-        self._ends = np.cumsum([len(part) for part in parts]).tolist()
+        decided = self._stretches.decided.nonzero()[0]
+        decided = decided[np.argsort(self._stretches.ordinal[decided], kind="stable")]
+        parts = [
+            Asked(fired, self._states[fired], now_ms),
+            Asked(self._stretches.rows[decided], self._kept[decided], self._stretches.now_ms[decided]),
+        ]
+        self._fired_decided, self._decided = len(fired), decided
         self._asked = joined(parts)
         self._decisions = decide(self._asked, self._models, self._rules)
         self._again_ms = ask_again_ms(self._asked, self._decisions, self._models, self._rules)
@@ -89,48 +89,59 @@ class Episodes:
         Returns:
             The customers whose records took effect, and where in their queues they go on.
         """
-        waves = [folded.wave for folded in self._folded]
-        due_ms, *others = (or_never(self._decision[name]) for name in ("due_ms", "snapshot_at_ms", "close_at_ms"))
-        changing = self._decisions.changing(self._asked)
-        stands = standing(waves, due_ms, np.minimum(*others), self._ends, self._again_ms, changing)
-        self._count(waves, stands)
-        self._act(stands)
-        rows = waves[0].rows if waves else _NOBODY
-        ends, again_ms = np.zeros((2, len(self._ids)), np.int64)
-        for wave, held in zip(waves, stands.of_wave, strict=True):
-            ends[wave.rows[held]], again_ms[wave.rows[held]] = wave.ends[held], wave.again_ms[held]
-        self._put_off(rows[stands.waits[rows]], again_ms)
+        stretches = self._stretches
+        stands = self._standing()
+        rows = (stands.last != NONE).nonzero()[0]
+        if len(rows):
+            self._count(rows, stands)
+        stand = np.ones(len(self._asked), np.bool_)
+        stand[self._fired_decided :] = stands.held[self._decided]
+        self._act(stand)
+        last = stands.last[rows]
+        waits = ~stretches.decided[last]
+        self._put_off(rows[waits], stretches.again_ms[last[waits]])
         self._decision["due_ms"][rows] = np.where(stands.due_ms == NEVER, 0, stands.due_ms)[rows]
         self._applied = rows
-        return rows, ends[rows]
+        return rows, stretches.ends[last]
 
-    def _count(self, waves: list[Wave], stands: Standing) -> None:
+    def _standing(self) -> Standing:
+        due_ms, *others = (or_never(self._decision[name]) for name in ("due_ms", "snapshot_at_ms", "close_at_ms"))
+        decide_at_ms, changing = np.zeros(len(self._stretches), np.int64), np.zeros(len(self._stretches), np.bool_)
+        decide_at_ms[self._decided] = self._again_ms[self._fired_decided :]
+        changing[self._decided] = self._decisions.changing(self._asked)[self._fired_decided :]
+        return standing(self._stretches, due_ms, np.minimum(*others), decide_at_ms, changing)
+
+    def _count(self, rows: RowArray, stands: Standing) -> None:
         """Count what took effect, and put customers back to where decisions stand."""
-        if not waves:
-            return
-        rows, records = waves[0].rows, records_of(waves, stands.of_wave, self._records)
+        stretches = self._stretches
+        lengths = np.diff(stretches.record_ends, prepend=0)
+        records = stretches.records if stands.held.all() else stretches.records[np.repeat(stands.held, lengths)]
         facts, stream_time_ms = self._records.facts.take(records), self._times.of_record[self._records.index[records]]
         self._touched[rows] = True
         self._changes.count("customers", int((self._first_event_ms[rows] == 0).sum()))
         self._outcomes.count(facts, self._first_purchase_ms[facts.row], stream_time_ms)
-        if not all(held.all() for held in stands.of_wave):
-            for folded, held in zip(self._folded, stands.of_wave, strict=True):
-                self._states["features"][folded.wave.rows[held]] = folded.states["features"][held]
-                self._states["engagement"][folded.wave.rows[held]] = folded.states["engagement"][held]
-        for wave, held in zip(waves, stands.of_wave, strict=True):
-            speaks = held & wave.decided
-            if wave.puts_off:
-                self._announcer.deadlines_fire(wave.rows[speaks], wave.stream_ms[speaks])
-            else:
-                self._time_ms[wave.rows[held]] = wave.stream_ms[held]
-                self._announcer.records_apply(wave.rows[speaks], self._records.index[wave.records[wave.lasts[speaks]]])
+        if not stands.held.all():
+            for block in ("features", "engagement"):
+                self._states[block][rows] = self._kept[block][stands.last[rows]]
+        self._time_ms[rows] = stretches.stream_ms[stands.last_with_records[rows]]
+        self._say_why(rows, stands)
         self._outcomes.await_sample(rows, self._time_ms[rows])
 
-    def _act(self, stands: Standing) -> None:
+    def _say_why(self, rows: RowArray, stands: Standing) -> None:
+        """The last decision of each customer is the one that may speak."""
+        stretches = self._stretches
+        decided = stands.last_decided[rows]
+        rows, decided = rows[decided != NONE], decided[decided != NONE]
+        late = stretches.puts_off[decided]
+        self._announcer.deadlines_fire(rows[late], stretches.stream_ms[decided[late]])
+        last_records = stretches.records[stretches.record_ends[decided[~late]] - 1]
+        self._announcer.records_apply(rows[~late], self._records.index[last_records])
+
+    def _act(self, stand: BoolArray) -> None:
         """Let decisions that stand take effect."""
         asked, decisions, again_ms = self._asked, self._decisions, self._again_ms
-        if not stands.of_decision.all():
-            kept = stands.of_decision.nonzero()[0]
+        if not stand.all():
+            kept = stand.nonzero()[0]
             asked, again_ms = asked.take(kept), again_ms[kept]
             decisions = decisions.take(kept, asked)
         if not len(asked):
@@ -145,7 +156,7 @@ class Episodes:
     def _put_off(self, rows: RowArray, again_ms: IntArray) -> None:
         """Have customers decided later that were decided too lately."""
         set_ms = self._decision["decide_at_ms"][rows]
-        self._decision["decide_at_ms"][rows] = np.minimum(or_never(set_ms), again_ms[rows])
+        self._decision["decide_at_ms"][rows] = np.minimum(or_never(set_ms), again_ms)
 
     def reschedule(self) -> None:
         """Give every customer of the round its next deadline."""
