@@ -69,7 +69,7 @@ class Episodes:
 
     def _fold(self, wave: Wave) -> Folded:
         fold(self._states, self._records.facts.take(wave.records))
-        states = self._states[wave.rows]
+        states = self._states.take(wave.rows)
         states["decision"]["last_decision_ms"] = wave.again_ms - self._rules.decide_every_ms
         return Folded(wave, states)
 
@@ -77,7 +77,7 @@ class Episodes:
         """Score the customers of the round and find when to ask again, after every wave at once."""
         fired = self._whose("decide_at_ms")
         now_ms = np.maximum(self._time_ms[fired], self._states["features"]["last_event_ms"][fired])
-        parts = [Asked(fired, self._states[fired], now_ms), *(folded.asked() for folded in self._folded)]
+        parts = [Asked(fired, self._states.take(fired), now_ms), *(folded.asked() for folded in self._folded)]
         self._ends = np.cumsum([len(part) for part in parts]).tolist()
         self._asked = joined(parts)
         self._decisions = decide(self._asked, self._models, self._rules)
@@ -159,7 +159,7 @@ class Episodes:
         due_ms = self._decision["due_ms"][rows]
         moved = due_ms != self._due_before_ms[rows]
         ids = [self._ids[row] for row in rows.tolist()]
-        changes.states = dict(zip(ids, pack(self._states[rows]), strict=True))
+        changes.states = dict(zip(ids, pack(self._states.take(rows)), strict=True))
         changes.deadlines = {
             customer: due for customer, due, has in zip(ids, due_ms.tolist(), moved.tolist(), strict=True) if has
         }

@@ -108,7 +108,7 @@ class Queues:
     def _waves(self, rows: RowArray, due_ms: IntArray) -> list[Wave]:
         """Waves as far as no deadline that is known comes between. One that a wave sets is for the caller to notice."""
         waves: list[Wave] = []
-        decision, features = self._states["decision"][rows], self._states["features"]
+        decision, features = self._states.take(rows)["decision"], self._states["features"]
         again_ms = np.minimum(decision["last_decision_ms"] + self._decide_every_ms, NEVER)
         unsampled, begin = decision["snapshot_at_ms"] == 0, self._cursor[rows]
         stop = np.where(unsampled, _next(self._purchases, begin) + 1, NEVER)  # the first purchase begins sampling

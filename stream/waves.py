@@ -23,7 +23,7 @@ class Folded:
         decided, wave = self.wave.decided, self.wave
         if decided.all():
             return Asked(wave.rows, self.states, wave.now_ms)
-        return Asked(wave.rows[decided], self.states[decided], wave.now_ms[decided])
+        return Asked(wave.rows, self.states, wave.now_ms).take(decided.nonzero()[0])
 
 
 @dataclass(frozen=True)
