@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
 from stream.features.columns import Natural, matrix_of, natural, segments_of
-from stream.features.layout import StateArray
+from stream.features.layout import ROW, STATE, StateArray
 from stream.outcomes.declaration import CHURN_30D, OUTCOMES
 from stream.scoring.clusters import Codes, assign
 from stream.scoring.deadlines import first_change_ms
@@ -58,7 +58,7 @@ class Asked:
 
     def take(self, chosen: RowArray) -> "Asked":
         """Some of them."""
-        return Asked(self.rows[chosen], self.states[chosen], self.now_ms[chosen])
+        return Asked(self.rows[chosen], self.states.take(chosen), self.now_ms[chosen])
 
     @cached_property
     def last_purchase_ms(self) -> IntArray:
@@ -71,7 +71,11 @@ def joined(parts: Sequence[Asked]) -> Asked:
     parts = [part for part in parts if len(part)] or list(parts[:1])
     if len(parts) == 1:
         return parts[0]
-    return Asked(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Asked)))
+    return Asked(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.states.view(ROW) for part in parts]).view(STATE),
+        np.concatenate([part.now_ms for part in parts]),
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from stream.features.layout import DECISION, pack
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import NEVER, Stretches, or_never
 from stream.showing import Showing
-from stream.standing import NONE, Standing, standing
+from stream.standing import NONE, Standing, put_back, standing
 from stream.verdicts import act
 
 _DEADLINES = ("due_ms", "decide_at_ms", "snapshot_at_ms", "close_at_ms")
@@ -75,8 +75,8 @@ class Episodes:
         decided = self._stretches.decided.nonzero()[0]
         decided = decided[np.argsort(self._stretches.ordinal[decided], kind="stable")]
         parts = [
-            Asked(fired, self._states[fired], now_ms),
-            Asked(self._stretches.rows[decided], self._kept[decided], self._stretches.now_ms[decided]),
+            Asked(fired, self._states.take(fired), now_ms),
+            Asked(self._stretches.rows[decided], self._kept.take(decided), self._stretches.now_ms[decided]),
         ]
         self._fired_decided, self._decided = len(fired), decided
         self._asked = joined(parts)
@@ -121,8 +121,7 @@ class Episodes:
         self._changes.count("customers", int((self._first_event_ms[rows] == 0).sum()))
         self._outcomes.count(facts, self._first_purchase_ms[facts.row], stream_time_ms)
         if not stands.held.all():
-            for block in ("features", "engagement"):
-                self._states[block][rows] = self._kept[block][stands.last[rows]]
+            put_back(self._states, self._kept, stands.last)
         self._time_ms[rows] = stretches.stream_ms[stands.last_with_records[rows]]
         self._say_why(rows, stands)
         self._outcomes.await_sample(rows, self._time_ms[rows])
@@ -170,7 +169,7 @@ class Episodes:
         due_ms = self._decision["due_ms"][rows]
         moved = due_ms != self._due_before_ms[rows]
         ids = [self._ids[row] for row in rows.tolist()]
-        changes.states = dict(zip(ids, pack(self._states[rows]), strict=True))
+        changes.states = dict(zip(ids, pack(self._states.take(rows)), strict=True))
         changes.deadlines = {
             customer: due for customer, due, has in zip(ids, due_ms.tolist(), moved.tolist(), strict=True) if has
         }

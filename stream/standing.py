@@ -7,6 +7,7 @@ import numpy as np
 
 from stream.chunk import BoolArray, IntArray, RowArray
 from stream.compiled import compiled
+from stream.features.layout import StateArray
 from stream.rounds import Stretches
 
 NONE = -1
@@ -85,3 +86,22 @@ def _stand(
                 due_ms[row] = min(due_ms[row], decide_at_ms[at])
         waits = holds and not decided[at]
         goes_on = holds and decided[at] and not changing[at]
+
+
+def put_back(states: StateArray, kept: StateArray, last: RowArray) -> None:
+    """Let features and engagement be as the last stretch that takes effect left them.
+
+    Args:
+        states: of the customers of the chunk; changed in place.
+        kept: shape (stretches,), what each left.
+        last: `Standing.last`.
+    """
+    _copy(states["features"], kept["features"], last)
+    _copy(states["engagement"], kept["engagement"], last)
+
+
+@compiled
+def _copy(blocks: Any, kept: Any, last: Any) -> None:
+    for row in range(len(last)):
+        if last[row] != NONE:
+            blocks[row] = kept[last[row]]

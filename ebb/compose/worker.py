@@ -56,6 +56,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
             alignment_ms=settings.alignment_ms,
             renewed_at_once=settings.sweep_customers if settings.clock == "live" else 0,
         ),
+        resident_bytes=settings.resident_bytes,
         rules=_rules(settings),
         decoding=DecodeRules(
             currency=settings.currency,

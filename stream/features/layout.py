@@ -9,13 +9,17 @@ from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.fields import DECISION, ENGAGEMENT, FEATURES, STATE, StateArray
 
-__all__ = ["DECISION", "ENGAGEMENT", "FEATURES", "LAYOUT", "STATE", "StateArray", "empty", "pack", "unpack"]
+__all__ = ["DECISION", "ENGAGEMENT", "FEATURES", "LAYOUT", "ROW", "STATE", "StateArray", "empty", "pack", "unpack"]
 
 REVISION = 1  # raise it when a field or a column keeps its name and changes its meaning
 LAYOUT: str = blake2b(repr((REVISION, STATE.descr, MODEL_COLUMNS, SEGMENT_COLUMNS)).encode(), digest_size=6).hexdigest()
 """Names the record's layout and the columns computed from it. Data of another layout is refused."""
 
 _SHORT = FEATURES.itemsize + DECISION.itemsize
+
+
+ROW = np.dtype(("V", STATE.itemsize))
+"""A state that numpy copies whole. It copies a structured one field by field, .7 us instead of .03; `take` does not."""
 
 
 def empty(n: int) -> StateArray:

@@ -63,6 +63,16 @@ COMMITS = Counter("ebb_commits", "Chunks committed to Redis.", ["partition"], re
 COMMITS_REFUSED = Counter(
     "ebb_commits_refused", "Commits that found the partition at another version.", ["partition"], registry=REGISTRY
 )
+CUSTOMERS_LOADED = Counter(
+    "ebb_customers_loaded",
+    "Customers of chunks by where their states came from: `resident` in the worker, read from the `store`, or `new` "
+    "without asking, where the partition was empty and everybody it has since got is resident.",
+    ["source"],
+    registry=REGISTRY,
+)
+RESIDENT_CUSTOMERS = Gauge(
+    "ebb_resident_customers", "Customers whose states the worker keeps in memory.", ["partition"], registry=REGISTRY
+)
 FENCES = Counter("ebb_fences", "Times another worker was found to own the partition.", ["partition"], registry=REGISTRY)
 SEEK_BACKS = Counter(
     "ebb_seek_backs", "Times a partition was sought back because Redis was behind.", ["partition"], registry=REGISTRY
@@ -166,11 +176,21 @@ LABELS_OPEN = Gauge("ebb_labels_open", "Labels of snapshots that have not mature
 SHOP_READ = Gauge("ebb_shop_read_timestamp_seconds", "When these gauges were last read from Redis.", registry=REGISTRY)
 
 _COUNTED_BY_PARTITION = (COMMITS, COMMITS_REFUSED, FENCES, SEEK_BACKS, DEADLINES_FIRED, CUSTOMERS_RENEWED)
-_STATE_OF_PARTITION = (STREAM_TIME, SWEEP_PROGRESS, DEADLINES_WAITING, DEADLINES_OVERDUE, OUTBOX_WAITING, OUTBOX_OLDEST)
+_STATE_OF_PARTITION = (
+    STREAM_TIME,
+    SWEEP_PROGRESS,
+    DEADLINES_WAITING,
+    DEADLINES_OVERDUE,
+    OUTBOX_WAITING,
+    OUTBOX_OLDEST,
+    RESIDENT_CUSTOMERS,
+)
 _STATE_OF_TOPIC = (LAG, QUEUED_BYTES)
 
 for _reason in REASONS:  # from 0 on: the first of a kind is an increase too
     DEAD_LETTERS.labels(_reason)
+for _source in ("resident", "store", "new"):
+    CUSTOMERS_LOADED.labels(_source)
 for _kind in MESSAGE_KINDS:
     MESSAGES.labels(_kind)
 for _topic in INPUT_TOPICS:

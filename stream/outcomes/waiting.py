@@ -124,7 +124,7 @@ class WaitingOutcomes:
             self._write(rows[wanted], now_ms[wanted], models)
 
     def _write(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
-        matrix = model_matrix(self._given.states[rows], now_ms)
+        matrix = model_matrix(self._given.states.take(rows), now_ms)
         scores = _scores(models, matrix)
         days = (now_ms // DAY_MS).tolist()
         for row, day, columns, scored in zip(rows.tolist(), days, matrix, scores, strict=True):

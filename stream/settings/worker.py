@@ -33,6 +33,14 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     queue_bytes: Annotated[
         int, setting("Most bytes fetched ahead, per topic and partition.", unit="bytes", ge=1_000)
     ] = 16_000_000
+    resident_bytes: Annotated[
+        int,
+        setting(
+            "Memory of a worker for customers it need not read again, per partition, some 800 bytes each; 0: none.",
+            unit="bytes",
+            ge=0,
+        ),
+    ] = 64_000_000
     decide_every_ms: Annotated[
         int,
         setting("A customer is scored at most this often; a later event waits for it.", unit="ms", ge=0, le=86_400_000),

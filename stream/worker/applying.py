@@ -11,10 +11,12 @@ from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
 from stream.metrics import worker as metrics
 from stream.ports import Commit, Head, PartitionStore, SeenBlock
-from stream.worker.assembly import Applied, Assembly, Loaded
+from stream.worker.assembly import Applied, Assembly
 from stream.worker.counting import count_commit
 from stream.worker.inbox import Batch
+from stream.worker.loading import Loaded, Loading
 from stream.worker.publisher import OutboxPublisher
+from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow
 from stream.worker.sorting import Sorted, sort_out
@@ -37,6 +39,7 @@ class Applying:
         may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the
             rest has fired, so that a long silence delays no live event. The lane says so anew for each batch: in a
             replay, and while an old log is read, records wait.
+        resident_bytes: what may be kept in memory of the partition's customers.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Applying:
         log_starts: Mapping[str, int],
         *,
         may_lag: bool = False,
+        resident_bytes: int = RESIDENT_BYTES,
     ) -> None:
         self.may_lag, self.lags_at_ms = may_lag, cast(int | None, None)
         self._partition, self._owner, self._store = partition, owner, store
         self._log_starts = log_starts  # what retention took before we applied it is not waited for
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
+        self._loading = Loading(partition, store, ResidentCustomers(resident_bytes))
         self._windows: dict[str, SeenWindow] = {}
         self._version = -1
         self._renewed_under = ""  # models and rules that everybody is decided under, as far as we know
@@ -62,6 +67,8 @@ class Applying:
 
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
+        self._version = -1  # until all is read
+        self._loading.restart(head)
         for topic in INPUT_TOPICS:
             if topic != CLOCK:
                 self._windows[topic] = SeenWindow(await self._store.seen_blocks(topic))
@@ -83,7 +90,7 @@ class Applying:
         while True:
             with metrics.STAGE_SECONDS.labels("read").time():
                 head, due = await self._store.begin(times.end_ms, self._due_at_once)
-            if head.version != self._version:
+            if not self._is_ours(head):
                 if await self._resync(head):
                     return head
                 continue
@@ -117,7 +124,7 @@ class Applying:
         if under == self._renewed_under:
             return False
         head, _ = await self._store.begin(0, 0)
-        ours = head.version == self._version
+        ours = self._is_ours(head)
         if not ours or not is_wanted(head.sweep, under):
             await self._store.abandon()
             self._renewed_under = under if ours else ""
@@ -130,6 +137,10 @@ class Applying:
             metrics.CUSTOMERS_RENEWED.labels(self._partition).inc(len(page.customers))
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
         return done
+
+    def _is_ours(self, head: Head) -> bool:
+        """Whether nobody has written since we did. After a loss of Redis others may count up to the same version."""
+        return head.version == self._version and head.owner == self._owner
 
     async def _resync(self, head: Head) -> bool:
         """The partition moved without us: a commit of ours whose answer was lost, another worker's, or an older Redis.
@@ -179,7 +190,7 @@ class Applying:
         if not await self._store_changes(head, commit):
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
             return False
-        self._committed(head, applied, found, seen)
+        self._committed(head, loaded, applied, found, seen)
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
 
@@ -203,17 +214,13 @@ class Applying:
 
     async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes, renewal: Renewal) -> Loaded:
         wanted = {event.customer_id or "" for event in found.events} | {customer for customer, _ in due}
-        customers = sorted(wanted.union(renewal.customers))
-        if not customers:
-            return Loaded([], [], [], {})
-        states, accumulators = await self._store.load(customers)
-        needed = self._assembly.snapshots_needed(customers, accumulators, times.end_ms)
-        stored = await self._store.load_snapshots(needed) if needed else []
-        snapshots = {key: packed for key, packed in zip(needed, stored, strict=True) if packed is not None}
-        return Loaded(customers, states, accumulators, snapshots)
+        return await self._loading.load(sorted(wanted.union(renewal.customers)), times.end_ms)
 
-    def _committed(self, head: Head, applied: Applied, found: Sorted, seen: Mapping[str, SeenBlock]) -> None:
+    def _committed(
+        self, head: Head, loaded: Loaded, applied: Applied, found: Sorted, seen: Mapping[str, SeenBlock]
+    ) -> None:
         self._version = head.version + 1
+        self._loading.remember(loaded, applied.commit)
         self.applied = {topic: position.next_offset for topic, position in applied.commit.positions.items()}
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])

@@ -13,26 +13,15 @@ from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, S
 from stream.drafts import Draft, in_order, number
 from stream.engine import step
 from stream.features.facts import EventFacts, facts_of
-from stream.features.layout import unpack
-from stream.outcomes.maturity import closes_ms, unpack_open
 from stream.ports import Commit, Head, LogPosition
 from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch, LogRecord
+from stream.worker.loading import Loaded
 from stream.worker.seen import HashArray
 from stream.worker.sorting import Sorted, dead_letter, epoch_passed, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
 
 _journal_encoder = msgspec.json.Encoder(order="deterministic")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What the store said about the customers of a chunk, in the order of `customers`."""
-
-    customers: list[str]
-    states: list[bytes | None]
-    accumulators: list[bytes | None]
-    snapshots: Mapping[tuple[str, int], bytes]
 
 
 @dataclass(frozen=True)
@@ -69,16 +58,6 @@ class Assembly:
         self._partition, self._partitions = partition, partitions
         self.rules, self._lockstep = rules, lockstep
 
-    def snapshots_needed(
-        self, customers: list[str], accumulators: list[bytes | None], end_ms: int
-    ) -> list[tuple[str, int]]:
-        """The snapshots of outcomes that close up to the chunk's end."""
-        opened = unpack_open(accumulators)
-        closing = opened[closes_ms(opened) <= end_ms]
-        return sorted(
-            {(customers[row], day) for row, day in zip(closing["row"].tolist(), closing["day"].tolist(), strict=True)}
-        )
-
     def apply(
         self,
         head: Head,
@@ -95,9 +74,7 @@ class Assembly:
         facts = self._facts(
             found.events, [rows[event.customer_id or ""] for event in found.events], found.hash_at[found.places]
         )
-        given = PartitionCustomers(
-            self._partition, loaded.customers, unpack(loaded.states), unpack_open(loaded.accumulators), loaded.snapshots
-        )
+        given = PartitionCustomers(self._partition, loaded.customers, loaded.states, loaded.opened, loaded.snapshots)
         if renewal.customers:
             self._make_due(renewal, rows, given, times)
         records = Records(facts, np.array(found.places, np.int64))
@@ -119,7 +96,7 @@ class Assembly:
 
         A customer with a state is at home; a new one must hash to this partition.
         """
-        strangers = [customer for customer, state in zip(loaded.customers, loaded.states, strict=True) if not state]
+        strangers = [loaded.customers[at] for at in np.flatnonzero(~loaded.known).tolist()]
         homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
         elsewhere = {customer: home for customer, home in homes if home != self._partition}
         if not elsewhere:

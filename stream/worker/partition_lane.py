@@ -101,6 +101,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         assembly,
         plan.due_at_once,
         starts,
+        resident_bytes=plan.resident_bytes,
     )
     positions = {tp: applying.resume_offset(head, tp.topic) for tp in log_starts}
     inbox = Inbox(

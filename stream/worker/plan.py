@@ -23,6 +23,7 @@ class WorkerPlan:
         lockstep: whether lanes wait for the models of each day.
         due_at_once: most deadlines in one commit.
         limits: of each lane.
+        resident_bytes: what each lane may keep in memory of its customers.
         rules: of the engine.
         decoding: which records are events.
         store_of: partition -> its store.
@@ -39,6 +40,7 @@ class WorkerPlan:
     lockstep: bool
     due_at_once: int
     limits: LaneLimits
+    resident_bytes: int
     rules: Rules
     decoding: DecodeRules
     store_of: Callable[[int], PartitionStore]

@@ -136,7 +136,7 @@ def test_a_redis_that_came_back_older_is_swept_again() -> None:
 def test_nobody_is_made_up_who_has_only_a_deadline() -> None:
     world = shop(customers=2)
     del world.stored.states["customer-001"]
-    renew(world)
+    renew(world, applying=restarted(world))
     assert set(world.stored.states) == {"customer-000"}
 
 
