@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from schemas.clock import ClockRecord
 from schemas.events import NOTHING, Event, Input, OrderLine, Purchase, Refund, RefundLine
@@ -13,6 +14,7 @@ from schemas.rejection import Rejection, quoted, reject
 
 ORDER_MINOR_MAX = 10**15  # minor units; 9,000 such orders of one customer still fit 64 bits
 READABLE_VERSION = 1
+_event_time_ms, _schema_version = attrgetter("event_time_ms"), attrgetter("schema_version")
 YEAR_1990_MS = 631_152_000_000
 DAY_MS = 86_400_000
 
@@ -62,17 +64,18 @@ def keep_rules(events: Sequence[Event], kafka_timestamps_ms: Sequence[int], rule
     """
     if not events:
         return True
-    kinds = {type(event) for event in events}
-    times_ms = [event.event_time_ms for event in events]
+    kinds = set(map(type, events))
+    times_ms = list(map(_event_time_ms, events))
     if (
         Profile in kinds
-        or {event.schema_version for event in events} != {READABLE_VERSION}
+        or set(map(_schema_version, events)) != {READABLE_VERSION}
         or min(times_ms) < rules.earliest_event_time_ms
         or max(times_ms) > min(kafka_timestamps_ms) + rules.latest_lead_ms
     ):
         return False
-    orders = [event for event in events if isinstance(event, (Purchase, Refund))]
-    return not orders or _orders_keep_rules(orders, rules)
+    if kinds.isdisjoint((Purchase, Refund)):
+        return True
+    return _orders_keep_rules([event for event in events if isinstance(event, (Purchase, Refund))], rules)
 
 
 def _orders_keep_rules(orders: Sequence[Purchase | Refund], rules: DecodeRules) -> bool:

@@ -24,6 +24,15 @@ def order_ms(event_time_ms: int | None, kafka_timestamp_ms: int) -> int:
     return 0 if event_time_ms is None else min(event_time_ms, kafka_timestamp_ms)
 
 
+def orders_ms(event_time_ms: IntArray, kafka_timestamp_ms: IntArray) -> IntArray:
+    """`order_ms` of many; 0 stands for a record without an event time.
+
+    >>> orders_ms(np.array([7, 11, 0]), np.array([9, 9, 9])).tolist()
+    [7, 9, 0]
+    """
+    return np.where(event_time_ms > 0, np.minimum(event_time_ms, kafka_timestamp_ms), 0)
+
+
 def merged(logs: Sequence[IntArray], grows: Sequence[bool]) -> NDArray[np.intp]:
     """Which log each next record is taken from.
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def count_commit(
         metrics.COMMIT_LATENCY.observe((now_ms - sent_ms) / 1000)
     if due and live:
         metrics.DEADLINE_LATENESS.observe((now_ms - np.array([due_ms for _, due_ms in due], np.float64)) / 1000)
-    for (topic, kind, result), count in Counter(_outcomes(batch, found)).items():
+    for (topic, kind, result), count in _outcomes(batch, found).items():
         metrics.RECORDS.labels(topic, _name_of(kind), result).inc(count)
     for reason, count in Counter(rejection.reason for rejection in applied.rejections).items():
         metrics.DEAD_LETTERS.labels(reason).inc(count)
@@ -54,15 +54,17 @@ def _count_shop(commit: Commit) -> None:
         metrics.SEGMENT_MOVES.labels(left or "none", entered).inc(count)
 
 
-def _outcomes(batch: Batch, found: Sorted) -> Iterator[tuple[str, type, str]]:
-    """(topic, type of what was decoded, what became of it) of every record."""
-    results = ["applied"] * len(batch.records)
-    for index in found.duplicates:
-        results[index] = "duplicate"
+def _outcomes(batch: Batch, found: Sorted) -> Counter[tuple[str, type, str]]:
+    """How many records there are of each (topic, type of what was decoded, what became of it)."""
+    others = dict.fromkeys(found.duplicates, "duplicate")
     for index, rejection in found.invalid:
-        results[index] = "misrouted" if rejection.reason == "wrong_partition" else "invalid"
-    topics, types = (record.topic for record in batch.records), (type(record.decoded) for record in batch.records)
-    return zip(topics, types, results, strict=True)
+        others[index] = "misrouted" if rejection.reason == "wrong_partition" else "invalid"
+    kinds = [(record.topic, type(record.decoded)) for record in batch.records]
+    counts = Counter({(*kind, "applied"): count for kind, count in Counter(kinds).items()})
+    for index, result in others.items():
+        counts[*kinds[index], "applied"] -= 1
+        counts[*kinds[index], result] += 1
+    return +counts
 
 
 def _name_of(kind: type) -> str:

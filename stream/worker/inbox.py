@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import repeat, takewhile
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from schemas.clock import ClockRecord
 from schemas.decode import Rejection
 from schemas.topics import CLOCK
-from stream.alignment import merged, order_ms
+from stream.alignment import merged, orders_ms
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
@@ -38,11 +38,6 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     def position(self) -> LogPosition:
         """The position after this record."""
         return LogPosition(self.offset + 1, self.timestamp_ms, zlib.crc32(self.value or b""))
-
-    @property
-    def order_ms(self) -> int:
-        """The time by which the live clock puts it in order among the topics; clock records have no say there."""
-        return order_ms(getattr(self.decoded, "event_time_ms", None), self.timestamp_ms)
 
 
 Decode = Callable[[str, Sequence[bytes | None], Sequence[int]], Sequence[Any]]
@@ -76,16 +71,16 @@ class Batch:
 class _Queue:
     """Records of one topic. `position` is the next offset to take, `tail` the one to be fetched.
 
-    Records are decoded shortly before they are taken. `last_ms` is `order_ms` of the last event that was fetched.
+    Records are decoded shortly before they are taken. `last_ms` is `orders_ms` of the last event that was fetched.
     """
 
-    def __init__(self, offset: int, decode: Decode) -> None:
-        self.position = self.tail = offset
+    def __init__(self, topic: str, offset: int, decode: Decode) -> None:
+        self.topic, self.position, self.tail = topic, offset, offset
         self.queued_bytes = self.last_ms = 0
         self._decode = decode
         self._fetched: deque[Any] = deque()
-        self._decoded: deque[LogRecord] = deque()
-        self._order_ms: deque[int] = deque()  # of what is decoded
+        self._decoded: list[LogRecord] = []  # never more than twice `AT_ONCE`
+        self._order_ms: NDArray[np.int64] = np.zeros(0, np.int64)  # of what is decoded
 
     def __len__(self) -> int:
         return len(self._fetched) + len(self._decoded)
@@ -93,24 +88,23 @@ class _Queue:
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
         self._fetched.extend(records)
-        self.queued_bytes += sum(map(_weight, records))
+        self.queued_bytes += sum([_weight(record.value) for record in records])
         self.tail = records[-1].offset + 1
-        times_ms = (self._records([record])[0].order_ms for record in reversed(records))
-        self.last_ms = next(filter(None, times_ms), self.last_ms)
+        times_ms = (_orders_ms(self._records([record])) for record in reversed(records))
+        self.last_ms = next((int(times[0]) for times in times_ms if times[0]), self.last_ms)
 
     def _records(self, raw: Sequence[Any]) -> list[LogRecord]:
-        decoded = self._decode(raw[0].topic, [each.value for each in raw], [each.timestamp for each in raw])
-        return [
-            LogRecord(each.topic, each.offset, each.timestamp, each.key, each.value, what)
-            for each, what in zip(raw, decoded, strict=True)
-        ]
+        topic, values, timestamps_ms = raw[0].topic, [each.value for each in raw], [each.timestamp for each in raw]
+        decoded = self._decode(topic, values, timestamps_ms)
+        offsets, log_keys = [each.offset for each in raw], [each.key for each in raw]
+        return list(map(LogRecord, repeat(topic), offsets, timestamps_ms, log_keys, values, decoded))
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
         while len(self._decoded) < count and self._fetched:
             records = self._records([self._fetched.popleft() for _ in range(min(AT_ONCE, len(self._fetched)))])
             self._decoded.extend(records)
-            self._order_ms.extend([record.order_ms for record in records])
+            self._order_ms = np.append(self._order_ms, _orders_ms(records))
 
     @property
     def head(self) -> LogRecord | None:
@@ -118,18 +112,22 @@ class _Queue:
         self._decode_until(1)
         return self._decoded[0] if self._decoded else None
 
-    def pop(self) -> LogRecord:
-        """Take the first record, after it was looked at."""
-        record = self._decoded.popleft()
-        self._order_ms.popleft()
-        self.queued_bytes -= _weight(record)
-        self.position = record.offset + 1
-        return record
+    def first(self, at_most: int) -> list[LogRecord]:
+        """The records to be taken next."""
+        self._decode_until(at_most)
+        return self._decoded[:at_most]
+
+    def drop(self, count: int) -> None:
+        """The first records were taken, after they were looked at."""
+        self.queued_bytes -= sum([_weight(record.value) for record in self._decoded[:count]])
+        self.position = self._decoded[count - 1].offset + 1
+        del self._decoded[:count]
+        self._order_ms = self._order_ms[count:]
 
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
-        """`order_ms` of the first records."""
+        """The times by which the live clock puts the first records in order among the topics."""
         self._decode_until(at_most)
-        return np.fromiter(islice(self._order_ms, at_most), np.int64, min(at_most, len(self._order_ms)))
+        return self._order_ms[:at_most]
 
 
 @dataclass
@@ -152,15 +150,23 @@ class _Taking:
             or len(self.customers) >= self.customers_at_most
         )
 
-    def take(self, queue: _Queue) -> None:
-        """Move the first record of a queue into the batch."""
-        position, record = queue.position, queue.pop()
-        self.previous.setdefault(record.topic, position)
-        self.records.append(record)
-        self.size += _weight(record)
-        customer = getattr(record.decoded, "customer_id", None)
-        if customer is not None:
-            self.customers.add(customer)
+    def take(self, queues: Sequence[_Queue], order: Sequence[int]) -> None:
+        """Move records into the batch until it is full: for each number in `order`, the next of that queue."""
+        records, heads, taken = self.records, [iter(queue.first(len(order))) for queue in queues], [0] * len(queues)
+        for number in order[: self.records_at_most - len(records)]:
+            record = next(heads[number])
+            taken[number] += 1
+            records.append(record)
+            self.size += _weight(record.value)
+            customer = getattr(record.decoded, "customer_id", None)
+            if customer is not None:
+                self.customers.add(customer)
+            if self.size >= self.bytes_at_most or len(self.customers) >= self.customers_at_most:
+                break
+        for queue, count in zip(queues, taken, strict=True):
+            if count:
+                self.previous.setdefault(queue.topic, queue.position)
+                queue.drop(count)
 
     def batch(self) -> Batch | None:
         """What was taken, None if nothing."""
@@ -178,7 +184,7 @@ class Inbox:
 
     def __init__(self, positions: Mapping[str, int], decode: Decode, customers_at_most: int = 1_000_000) -> None:
         self._decode, self._customers_at_most = decode, customers_at_most
-        self._queues = {topic: _Queue(offset, decode) for topic, offset in positions.items()}
+        self._queues = {topic: _Queue(topic, offset, decode) for topic, offset in positions.items()}
 
     def put(self, fetched: Fetched) -> int:
         """Queue what continues the log; returns the bytes queued for its topic."""
@@ -190,7 +196,7 @@ class Inbox:
 
     def seek(self, topic: str, offset: int) -> None:
         """Forget what is queued for `topic` and go on at `offset`."""
-        self._queues[topic] = _Queue(offset, self._decode)
+        self._queues[topic] = _Queue(topic, offset, self._decode)
 
     def queued_bytes(self, topic: str) -> int:
         """Bytes waiting for one topic."""
@@ -205,12 +211,12 @@ class Inbox:
         return self._queues[topic].tail
 
     def next_ms(self, topic: str) -> int | None:
-        """`order_ms` of the record of `topic` that is to be taken next; None when none is queued."""
-        head = self._queues[topic].head
-        return head.order_ms if head else None
+        """`orders_ms` of the record of `topic` that is to be taken next; None when none is queued."""
+        times_ms = self._queues[topic].times_ms(1)
+        return int(times_ms[0]) if len(times_ms) else None
 
     def last_ms(self, topic: str) -> int:
-        """`order_ms` of the last event of `topic` that was fetched; 0 before there was one."""
+        """`orders_ms` of the last event of `topic` that was fetched; 0 before there was one."""
         return self._queues[topic].last_ms
 
     @property
@@ -229,14 +235,8 @@ class Inbox:
         """
         taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
         queues = list(self._queues.values())
-        while not taking.is_full():
-            chosen = self._in_order(growing)
-            for number in chosen:
-                if taking.is_full():
-                    break
-                taking.take(queues[number])
-            if not chosen:
-                break
+        while not taking.is_full() and (order := self._in_order(growing)):
+            taking.take(queues, order)
         return taking.batch()
 
     def _in_order(self, growing: Collection[str]) -> list[int]:
@@ -254,14 +254,15 @@ class Inbox:
         ends = pending.ends if pending else {}
         taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
         for queue in self._queues.values():
-            while not taking.is_full() and (head := queue.head) and self._may_go(head, clock, ends):
-                taking.take(queue)
+            while not taking.is_full() and (going := self._going(queue, clock, ends)):
+                taking.take([queue], [0] * going)
         batch = taking.batch()
         if pending is None or len(taking.records) >= at_most or not self._all_before(pending):
             return batch
         before = batch or Batch([], {})
         previous = {**before.previous, CLOCK: self._queues[CLOCK].position}
-        record = self._queues[CLOCK].pop()
+        record = self._queues[CLOCK].first(1)[0]
+        self._queues[CLOCK].drop(1)
         return Batch([*before.records, record], previous, record.decoded.time_ms)
 
     def _pending_clock(self) -> ClockRecord | None:
@@ -270,6 +271,10 @@ class Inbox:
 
     def _all_before(self, pending: ClockRecord) -> bool:
         return all(self._queues[topic].position >= end for topic, end in pending.ends.items() if topic in self._queues)
+
+    def _going(self, queue: _Queue, clock: ReplayClock, ends: Mapping[str, int]) -> int:
+        """How many of the first records may go, `AT_ONCE` at most."""
+        return sum(1 for _ in takewhile(lambda head: self._may_go(head, clock, ends), queue.first(AT_ONCE)))
 
     @staticmethod
     def _may_go(head: LogRecord, clock: ReplayClock, ends: Mapping[str, int]) -> bool:
@@ -284,6 +289,12 @@ class Inbox:
         return queue.head if queue else None
 
 
-def _weight(record: Any) -> int:
-    """Bytes that a record stands for while it waits."""
-    return RECORD_OVERHEAD_BYTES + len(record.value or b"")
+def _orders_ms(records: Sequence[LogRecord]) -> NDArray[np.int64]:
+    """When the live clock puts records in order among the topics; clock records have no say there."""
+    event_time_ms = np.array([getattr(record.decoded, "event_time_ms", 0) for record in records], np.int64)
+    return orders_ms(event_time_ms, np.array([record.timestamp_ms for record in records], np.int64))
+
+
+def _weight(value: bytes | None) -> int:
+    """Bytes that a record of this value stands for while it waits."""
+    return RECORD_OVERHEAD_BYTES + (len(value) if value else 0)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
 
 import numpy as np
 
@@ -40,40 +42,44 @@ class Sorted:
 
 def sort_out(records: Sequence[LogRecord], windows: Mapping[str, SeenWindow]) -> Sorted:
     """Decide what each record is. Windows are read, not advanced: the batch is not applied yet."""
-    found = Sorted(_hashes(records))
-    places: dict[str, list[int]] = {}
-    for place, record in enumerate(records):
-        if record.topic != CLOCK:
-            places.setdefault(record.topic, []).append(place)
-    for topic, of_topic in places.items():
+    topics, decoded = [record.topic for record in records], [record.decoded for record in records]
+    found = Sorted(_hashes(decoded))
+    for topic in dict.fromkeys(topics):
+        if topic == CLOCK:
+            continue  # clock records repeat nothing
+        of_topic = [place for place, its_topic in enumerate(topics) if its_topic == topic]
         found.hashes[topic] = found.hash_at[of_topic]
-        repeats = windows[topic].duplicates(found.hashes[topic])
-        found.duplicates += [place for place, is_repeat in zip(of_topic, repeats, strict=True) if is_repeat]
+        found.duplicates += compress(of_topic, windows[topic].duplicates(found.hashes[topic]))
     found.duplicates.sort()
-    _place(found, records)
+    _place(found, decoded)
     return found
 
 
-def _hashes(records: Sequence[LogRecord]) -> HashArray:
-    ids = [getattr(record.decoded, "event_id", None) for record in records]
-    hashes = np.full(len(records), NO_ID, np.uint64)
-    hashes[[event_id is not None for event_id in ids]] = event_hashes(filter(None, ids))
+def _hashes(decoded: Sequence[Any]) -> HashArray:
+    ids = [getattr(what, "event_id", None) for what in decoded]
+    known = [event_id for event_id in ids if event_id is not None]
+    if len(known) == len(ids):
+        return event_hashes(known)
+    hashes = np.full(len(ids), NO_ID, np.uint64)
+    hashes[[event_id is not None for event_id in ids]] = event_hashes(known)
     return hashes
 
 
-def _place(found: Sorted, records: Sequence[LogRecord]) -> None:
-    repeats = set(found.duplicates)
-    for place, record in enumerate(records):
-        decoded = record.decoded
-        if isinstance(decoded, Rejection):
-            found.invalid.append((place, decoded))
-        elif isinstance(decoded, ClockRecord) or place in repeats:
-            continue  # a clock record has set the time of the records after it, or means nothing on the live clock
-        elif decoded.customer_id is None:
-            found.guests.append(decoded)
-        else:
-            found.events.append(decoded)
-            found.places.append(place)
+def _place(found: Sorted, decoded: Sequence[Any]) -> None:
+    """Clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock."""
+    places: Sequence[int] = range(len(decoded))
+    if found.duplicates or not {Rejection, ClockRecord}.isdisjoint(map(type, decoded)):
+        found.invalid += [(place, what) for place, what in enumerate(decoded) if isinstance(what, Rejection)]
+        repeats = set(found.duplicates)
+        places = [
+            place
+            for place, what in enumerate(decoded)
+            if place not in repeats and not isinstance(what, Rejection | ClockRecord)
+        ]
+    found.places = [place for place in places if decoded[place].customer_id is not None]
+    found.events = [decoded[place] for place in found.places]
+    if len(found.places) < len(places):
+        found.guests = [decoded[place] for place in places if decoded[place].customer_id is None]
 
 
 def dead_letter(index: int, record: LogRecord, partition: int, rejection: Rejection) -> Draft:

@@ -8,6 +8,7 @@ import numpy as np
 from faust.types import TP
 
 from schemas.topics import CLOCK, INPUT_TOPICS
+from stream.alignment import orders_ms
 from stream.chunk import StreamTimes
 from stream.clock import LiveClock, LoggedTimes, ReplayClock
 from stream.metrics import worker as metrics
@@ -175,16 +176,14 @@ class LiveTiming:
 
 
 def _logged(records: Sequence[LogRecord]) -> LoggedTimes:
-    """Records as the live clock sees them. The order is that of `LogRecord.order_ms`."""
-    count = len(records)
-    customers = [getattr(record.decoded, "customer_id", None) for record in records]
-    time_ms = np.fromiter((getattr(record.decoded, "event_time_ms", 0) for record in records), np.int64, count)
-    timestamp_ms = np.fromiter((record.timestamp_ms for record in records), np.int64, count)
-    known = np.fromiter((customer is not None for customer in customers), bool, count)
+    """Records as the live clock sees them."""
+    decoded = [record.decoded for record in records]
+    customers = [getattr(what, "customer_id", None) for what in decoded]
+    time_ms = np.array([getattr(what, "event_time_ms", 0) for what in decoded], np.int64)
     return LoggedTimes(
-        topic=np.fromiter((TOPIC_NUMBERS.get(record.topic, -1) for record in records), np.int64, count),
-        order_ms=np.where(time_ms > 0, np.minimum(time_ms, timestamp_ms), 0),
-        customer=np.fromiter(map(hash, customers), np.int64, count),
+        topic=np.array([TOPIC_NUMBERS.get(record.topic, -1) for record in records], np.int64),
+        order_ms=orders_ms(time_ms, np.array([record.timestamp_ms for record in records], np.int64)),
+        customer=np.array(list(map(hash, customers)), np.int64),
         time_ms=time_ms,
-        vouches=known,
+        vouches=np.array([customer is not None for customer in customers], bool),
     )

@@ -1,21 +1,27 @@
 """Reasons are sentences a person would say."""
 
+import numpy as np
 import pytest
 
-from stream.actions.reasons import WORDS, Figures, in_words
-from stream.scoring.explain import CONCEPT_NAMES
+from stream.actions.reasons import WORDS, in_words
+from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT
 from tests.world import World
 
 NAN = float("nan")
-ADA = Figures(
-    since_last_purchase_days=41.3,
-    since_first_purchase_days=300.0,
-    mean_gap_days=12.0,
-    purchase_days=9,
-    decayed_count_90d=1.46,
-    net_spend_365d_minor=1_234_567.0,
-    refund_share=0.256,
-)
+ADA = {
+    "since_last_purchase_days": 41.3,
+    "since_first_purchase_days": 300.0,
+    "mean_gap_days": 12.0,
+    "purchase_days": 9,
+    "decayed_count_90d": 1.46,
+    "net_spend_365d_minor": 1_234_567.0,
+    "refund_share": 0.256,
+}
+
+
+def said(concepts, customer, exponent=2):
+    codes = [CONCEPT_NAMES.index(concept) for concept in concepts] + [NO_CONCEPT] * (2 - len(concepts))
+    return in_words(np.array([codes]), {name: np.array([value]) for name, value in customer.items()}, exponent)[0]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ ADA = Figures(
         ("frequency", {"purchase_days": 1}, "bought on 1 day, 1.5 orders in recent months"),
         ("frequency", {"purchase_days": 0, "decayed_count_90d": 0.0}, "bought on 0 days, 0.0 orders in recent months"),
         ("spend", {}, "net spend of the last year 12,346"),
-        ("spend", {"major": 1.0}, "net spend of the last year 1,234,567"),
+        ("spend", {"net_spend_365d_minor": -4_950.0}, "net spend of the last year -50"),
         ("age", {}, "first bought 300 days ago"),
         ("age", {"since_first_purchase_days": 1.0}, "first bought 1 day ago"),
         ("age", {"since_first_purchase_days": 0.1}, "first bought less than a day ago"),
@@ -41,7 +47,11 @@ ADA = Figures(
     ],
 )
 def test_a_concept_in_words(concept, figures, sentence):
-    assert in_words([concept], ADA._replace(**figures)) == [sentence]
+    assert said([concept], ADA | figures) == [sentence]
+
+
+def test_spend_is_said_in_major_units_of_the_currency():
+    assert said(["spend"], ADA, exponent=0) == ["net spend of the last year 1,234,567"]
 
 
 def test_every_concept_has_words():
@@ -49,13 +59,13 @@ def test_every_concept_has_words():
 
 
 def test_the_most_important_comes_first_and_nothing_is_said_twice():
-    assert in_words(["spend", "silence"], ADA)[0].startswith("net spend")
-    nobody = ADA._replace(since_last_purchase_days=NAN, since_first_purchase_days=NAN)
-    assert in_words(["silence", "age"], nobody) == ["no purchase yet"]
+    assert said(["spend", "silence"], ADA)[0].startswith("net spend")
+    nobody = ADA | {"since_last_purchase_days": NAN, "since_first_purchase_days": NAN}
+    assert said(["silence", "age"], nobody) == ["no purchase yet"]
 
 
 def test_where_nothing_raises_the_probability_the_silence_is_told():
-    assert in_words([], ADA) == ["no purchase for 41 days, usual gap 12"]
+    assert said([], ADA) == ["no purchase for 41 days, usual gap 12"]
 
 
 def test_views_of_one_chunk_have_their_own_reasons():
