@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
 from stream.features.columns import Natural, matrix_of, natural, segments_of
-from stream.features.layout import StateArray
+from stream.features.layout import STATE, StateArray
 from stream.outcomes.declaration import CHURN_30D, OUTCOMES
 from stream.scoring.clusters import Codes, assign
 from stream.scoring.deadlines import first_change_ms
@@ -23,6 +23,7 @@ from stream.scoring.validity import holds_until_ms
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+_BYTES = np.dtype((np.void, STATE.itemsize))
 SHOWN_AT_MOST_MS = 7 * 86_400_000  # features such as days of silence go stale even where no probability moves
 
 
@@ -71,7 +72,13 @@ def joined(parts: Sequence[Asked]) -> Asked:
     parts = [part for part in parts if len(part)] or list(parts[:1])
     if len(parts) == 1:
         return parts[0]
-    return Asked(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Asked)))
+    rows, now_ms = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "now_ms"))
+    return Asked(rows, _joined([part.states for part in parts]), now_ms)
+
+
+def _joined(parts: Sequence[StateArray]) -> StateArray:
+    """As bytes: of records `np.concatenate` first promotes every field, 200 us a call."""
+    return np.concatenate([np.ascontiguousarray(part).view(_BYTES) for part in parts]).view(STATE)
 
 
 @dataclass(frozen=True)
