@@ -1,7 +1,7 @@
 """Deciding customers: probability, value at risk, segment, alert, and when to ask again if nothing arrives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
-from stream.features.columns import Natural, matrix_of, natural, segments_of
+from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, hold_each
+from stream.features.columns import Natural, matrix_of, natural, plan, segments_of
 from stream.features.layout import ROW, STATE, StateArray
+from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
 from stream.outcomes.declaration import CHURN_30D, OUTCOMES
-from stream.scoring.clusters import Codes, assign
-from stream.scoring.deadlines import first_change_ms
+from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.documents import OutcomeDocument
-from stream.scoring.linear import LinearModel, probability
+from stream.scoring.linear import LinearModel, weighing
 from stream.scoring.serving import NO_MODEL, serving_model
-from stream.scoring.validity import holds_until_ms
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+_CHURN = OUTCOMES.index(CHURN_30D)
 SHOWN_AT_MOST_MS = 7 * 86_400_000  # features such as days of silence go stale even where no probability moves
 
 
@@ -79,7 +80,7 @@ def joined(parts: Sequence[Asked]) -> Asked:
 
 
 @dataclass(frozen=True)
-class Scored:
+class Scores:
     """What is shown of one outcome: shape (customers,) probabilities, nan where there is none, and what gave them.
 
     There is none while nothing serves, and none of a customer who has never bought: models learn from buyers alone.
@@ -97,22 +98,44 @@ class Decisions:
 
     Attributes:
         natural: their features at that time, in natural units.
-        matrix: the model columns.
+        matrix: the model columns, places: the segment columns, shape (customers, columns).
         scored: outcome -> its scores.
         value_at_risk_minor: churn probability times decayed net spend of a year; 0 while there is no probability.
         segment: codes of `SEGMENTS`.
-        opens, closes: whether the churn alert does.
-        purchased: whether the customer has bought since the alert's episode began.
+        alerts: shape (3, customers), whether the churn alert opens, whether it closes, and whether the customer has
+            bought since the alert's episode began. An episode is alerted once: after a close by probability the same
+            silence does not open again.
     """
 
     natural: Natural
     matrix: FloatArray
-    scored: dict[str, Scored]
+    places: FloatArray
+    scored: dict[str, Scores]
     value_at_risk_minor: FloatArray
     segment: Codes
-    opens: BoolArray
-    closes: BoolArray
-    purchased: BoolArray
+    alerts: BoolArray
+
+    @property
+    def opens(self) -> BoolArray:
+        """Whose churn alert opens."""
+        opens: BoolArray = self.alerts[0]
+        return opens
+
+    @property
+    def closes(self) -> BoolArray:
+        """Whose churn alert closes."""
+        closes: BoolArray = self.alerts[1]
+        return closes
+
+    @property
+    def purchased(self) -> BoolArray:
+        """Who has bought since the alert's episode began."""
+        purchased: BoolArray = self.alerts[2]
+        return purchased
+
+    def given(self, asked: Asked) -> Scored:
+        """The customers they are about, for compiled code."""
+        return Scored(np.ascontiguousarray(asked.states), self.natural.scored, self.matrix, self.places)
 
     def changing(self, asked: Asked) -> BoolArray:
         """Which of them change what the next decision about the same customer goes by."""
@@ -122,66 +145,42 @@ class Decisions:
     def take(self, chosen: RowArray, asked: Asked) -> "Decisions":
         """Those at `chosen`, which are about `asked`."""
         scored = {name: replace(scores, probability=scores.probability[chosen]) for name, scores in self.scored.items()}
-        per_customer = ("value_at_risk_minor", "segment", "opens", "closes", "purchased")
         return Decisions(
-            natural=self.natural.later(asked.now_ms, chosen),
+            natural=Natural(asked.states, asked.now_ms, self.natural.scored[chosen]),
             matrix=self.matrix[chosen],
+            places=self.places[chosen],
             scored=scored,
-            **{name: getattr(self, name)[chosen] for name in per_customer},
+            value_at_risk_minor=self.value_at_risk_minor[chosen],
+            segment=self.segment[chosen],
+            alerts=self.alerts.take(chosen, axis=1),
         )
 
     @property
-    def churn(self) -> Scored:
+    def churn(self) -> Scores:
         """The scores that alerts and value at risk go by."""
         return self.scored[CHURN_30D.name]
 
 
-@dataclass(frozen=True)
-class Held:
-    """What was decided before and bears on the next decision, shape (customers,) each."""
-
-    segment: Codes
-    alert_is_open: BoolArray
-    episode_ms: IntArray
-    last_purchase_ms: IntArray
-
-    @classmethod
-    def of(cls, asked: Asked) -> "Held":
-        """What the decision blocks hold now."""
-        block = asked.block
-        episode_ms = np.ascontiguousarray(block["episode_ms"])
-        return cls(np.ascontiguousarray(block["segment"]), block["alert"] == 1, episode_ms, asked.last_purchase_ms)
-
-    def after(self, decisions: Decisions) -> "Held":
-        """What the next decision goes by, once these are made."""
-        return Held(
-            decisions.segment,
-            (self.alert_is_open & ~decisions.closes) | decisions.opens,
-            np.where(decisions.opens, self.last_purchase_ms, self.episode_ms),
-            self.last_purchase_ms,
-        )
-
-    def take(self, rows: RowArray) -> "Held":
-        """The same of the customers at `rows`."""
-        return Held(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-
 def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     """Score the customers and say what follows, without changing them."""
-    features, held = natural(asked.states, asked.now_ms), Held.of(asked)
-    matrix = matrix_of(features)
-    scored = {outcome.name: _scored(models.outcomes.get(outcome.name), matrix, held) for outcome in OUTCOMES}
-    churn = scored[CHURN_30D.name].probability
-    opens, closes, purchased = _alert(held, features, churn, rules.churn)
+    features = natural(asked.states, asked.now_ms)
+    given = Scored(np.ascontiguousarray(asked.states), features.scored, matrix_of(features), segments_of(features))
+    probabilities = np.empty((len(OUTCOMES), len(asked)))
+    segment, alerts = np.empty(len(asked), np.uint8), np.empty((3, len(asked)), np.bool_)
+    decide_each(given, in_force(models, rules), probabilities, segment, alerts)
+    documents = [models.outcomes.get(outcome.name) for outcome in OUTCOMES]
+    churn = probabilities[_CHURN]
     return Decisions(
         natural=features,
-        matrix=matrix,
-        scored=scored,
-        value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn) * features["net_spend_365d_minor"],
-        segment=_segment(held.segment, held.last_purchase_ms, features, models),
-        opens=opens,
-        closes=closes,
-        purchased=purchased,
+        matrix=given.matrix,
+        places=given.places,
+        scored={
+            outcome.name: _scored(document, known)
+            for outcome, document, known in zip(OUTCOMES, documents, probabilities, strict=True)
+        },
+        value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn * given.rows["net_spend_365d_minor"]),
+        segment=segment,
+        alerts=alerts,
     )
 
 
@@ -194,27 +193,10 @@ def ask_again_ms(asked: Asked, decisions: Decisions, models: Models, rules: Rule
         models: the documents in force.
         rules: thresholds and intervals.
     """
-    until_ms = asked.now_ms + rules.stale_after_ms
-    model, held = serving_model(models.outcomes.get(CHURN_30D.name)), Held.of(asked).after(decisions)
-    features = decisions.natural
-    if model is None and models.segments is None:
-        return until_ms
-    alertable = _may_alert(held, features.later(until_ms), rules.churn)
-
-    def would_change(rows: RowArray, at_ms: IntArray) -> BoolArray:
-        changed = np.zeros(len(rows), np.bool_)
-        if models.segments is not None:
-            then = held.segment[rows], held.last_purchase_ms[rows]
-            changed = _segment(*then, features.later(at_ms, rows), models) != then[0]
-        asking = np.flatnonzero(alertable[rows] & ~changed)
-        if model is not None and len(asking):
-            rows, at_ms = rows[asking], at_ms[asking]
-            later = features.later(at_ms, rows)
-            opens, closes, _ = _alert(held.take(rows), later, probability(model, matrix_of(later)), rules.churn)
-            changed[asking] = opens | closes
-        return changed
-
-    return first_change_ms(would_change, asked.now_ms, until_ms)
+    until_ms: IntArray = asked.now_ms + rules.stale_after_ms
+    given = decisions.given(asked)
+    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, in_force(models, rules), _scratch())
+    return until_ms
 
 
 def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntArray:
@@ -223,52 +205,34 @@ def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntA
     At most until they are decided again, and no longer than a week, in which every shown probability is looked at
     twice.
     """
-    now_ms, decide_at_ms = asked.now_ms[chosen], asked.block["decide_at_ms"][chosen]
-    until_ms: IntArray = np.minimum(decide_at_ms, now_ms + SHOWN_AT_MOST_MS)
-    width_ms = np.maximum(until_ms - now_ms, 0)
-    times_ms = np.stack([now_ms, now_ms + width_ms // 4, now_ms + width_ms])
-    shown = [(scored.serving, scored.probability[chosen]) for scored in decisions.scored.values() if scored.serving]
-    if shown:
-        matrix = matrix_of(decisions.natural.later(times_ms[1:].ravel(), np.tile(chosen, 2)))
-    for model, known in shown:
-        ahead = np.where(np.isnan(known), np.nan, probability(model, matrix).reshape(2, -1))
-        until_ms = np.minimum(until_ms, holds_until_ms(times_ms, np.concatenate([known[None], ahead])))
+    now_ms = asked.now_ms[chosen]
+    until_ms: IntArray = np.minimum(asked.block["decide_at_ms"][chosen], now_ms + SHOWN_AT_MOST_MS)
+    scored = decisions.scored.values()
+    probabilities = np.array([scores.probability for scores in scored])
+    weighings = tuple(weighing(scores.serving) for scores in scored)
+    hold_each(until_ms, now_ms, chosen, decisions.given(asked), probabilities, weighings, plan(), _scratch())
     return until_ms
 
 
-def _scored(document: OutcomeDocument | None, matrix: FloatArray, held: Held) -> Scored:
+def in_force(models: Models, rules: Rules) -> InForce:
+    """Models and rules as compiled code takes them."""
+    return InForce(
+        models=tuple(weighing(serving_model(models.outcomes.get(outcome.name))) for outcome in OUTCOMES),
+        churn=_CHURN,
+        centres=centres_of(models.segments),
+        rule=ChurnRule(*map(float, rules.churn)),
+        plan=plan(),
+    )
+
+
+def _scored(document: OutcomeDocument | None, known: FloatArray) -> Scores:
     version = document.version if document else ""
     if document is None or document.serving is None:
-        return Scored(_unknown(len(matrix)), NO_MODEL, version, None)
-    model = document.candidates[document.serving]
-    known = np.where(held.last_purchase_ms > 0, probability(model, matrix), np.nan)
-    return Scored(known, document.serving, version, model)
+        return Scores(known, NO_MODEL, version, None)
+    return Scores(known, document.serving, version, document.candidates[document.serving])
 
 
-def _unknown(customers: int) -> FloatArray:
-    return np.full(customers, np.nan)
-
-
-def _segment(current: Codes, last_purchase_ms: IntArray, features: Natural, models: Models) -> Codes:
-    """Nobody has a segment before the first centres, nor before the first purchase."""
-    if models.segments is None:
-        return current
-    return np.where(last_purchase_ms > 0, assign(models.segments, segments_of(features), current), current)
-
-
-def _may_alert(held: Held, at_last: Natural, rule: ChurnRule) -> BoolArray:
-    """Whose alert could open or close up to a time, whatever the probability: silence only grows."""
-    may_open, _, _ = _alert(held, at_last, np.ones(len(at_last)), rule)
-    return may_open | held.alert_is_open
-
-
-def _alert(held: Held, features: Natural, churn: FloatArray, rule: ChurnRule) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Whether the alert opens, whether it closes, whether the customer has bought since its episode.
-
-    An episode is alerted once: after a close by probability the same silence does not open again.
-    """
-    purchased = held.last_purchase_ms > held.episode_ms
-    silent = rule.opens(churn, features["since_last_purchase_days"], features["mean_gap_days"])
-    opens = ~held.alert_is_open & purchased & silent
-    closes = held.alert_is_open & (purchased | rule.closes(churn))
-    return opens, closes, purchased
+def _scratch() -> Scratch:
+    rows = np.zeros(1, SCORED_ROW)
+    figures = rows.view(np.float64).reshape(1, SCORED_ROW.itemsize // 8)
+    return Scratch(rows, figures, np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS)))

@@ -1,18 +1,14 @@
 """When a churn alert opens and closes (docs/architecture.md, "Alerts")."""
 
-from dataclasses import dataclass
+import math
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from stream.compiled import compiled
 
 RULE_VERSION = "1"  # part of every alert's id: another rule is another alert
 
 
-@dataclass(frozen=True)
-class ChurnRule:
+class ChurnRule(NamedTuple):
     """A customer is alerted when a model is sure and the silence is long for this very customer.
 
     Attributes:
@@ -28,28 +24,30 @@ class ChurnRule:
     silence_at_least_days: float = 14.0
     silence_at_most_days: float = 180.0
 
-    def threshold_days(self, mean_gap_days: FloatArray) -> FloatArray:
-        """The silence that is long for customers with this mean gap; never, where there is no gap.
 
-        >>> ChurnRule().threshold_days(np.array([3.0, 12.0, 120.0, np.nan])).tolist()
-        [14.0, 24.0, 180.0, inf]
-        """
-        at_least = np.maximum(self.gap_multiple * mean_gap_days, self.silence_at_least_days)
-        clamped = np.minimum(at_least, self.silence_at_most_days)
-        return np.where(np.isnan(mean_gap_days), np.inf, clamped)
+@compiled
+def long_silence_days(rule: ChurnRule, mean_gap_days: float) -> float:
+    """The silence that is long for a customer with this mean gap; never, where there is no gap.
 
-    def opens(self, probability: FloatArray, silence_days: FloatArray, mean_gap_days: FloatArray) -> BoolArray:
-        """Whether silence and probability are enough. An unknown probability (nan) never opens.
+    >>> [long_silence_days(ChurnRule(), gap) for gap in (3.0, 12.0, 120.0, math.nan)]
+    [14.0, 24.0, 180.0, inf]
+    """
+    if math.isnan(mean_gap_days):
+        return math.inf
+    return min(max(rule.gap_multiple * mean_gap_days, rule.silence_at_least_days), rule.silence_at_most_days)
 
-        >>> ChurnRule().opens(np.array([0.9, np.nan]), np.array([30.0, 30.0]), np.array([12.0, 12.0])).tolist()
-        [True, False]
-        """
-        opened: BoolArray = (probability >= self.open_probability) & (
-            silence_days >= self.threshold_days(mean_gap_days)
-        )
-        return opened
 
-    def closes(self, probability: FloatArray) -> BoolArray:
-        """Whether the model has changed its mind. An unknown probability closes nothing."""
-        closed: BoolArray = probability < self.close_probability
-        return closed
+@compiled
+def opens(rule: ChurnRule, probability: float, silence_days: float, mean_gap_days: float) -> bool:
+    """Whether silence and probability are enough. An unknown probability (nan) never opens.
+
+    >>> opens(ChurnRule(), 0.9, 30.0, 12.0), opens(ChurnRule(), math.nan, 30.0, 12.0)
+    (True, False)
+    """
+    return probability >= rule.open_probability and silence_days >= long_silence_days(rule, mean_gap_days)
+
+
+@compiled
+def closes(rule: ChurnRule, probability: float) -> bool:
+    """Whether the model has changed its mind. An unknown probability closes nothing."""
+    return probability < rule.close_probability

@@ -12,9 +12,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 SEGMENTS = (
     "Unsegmented",
     "Champions",
@@ -40,6 +37,10 @@ CHAMPION_SHARE_OF_BEST = 0.75
 
 ACTIVE_WITHIN_DAYS = 120.0  # a rich customer's spend outweighs any silence; four months are long for anybody
 NEW_AT_MOST_DAYS = 120.0  # twice what makes a centre new: a customer between two centres does not stay new for a year
+
+
+_AT_RISK, _NEED_ATTENTION, _NEW = (CODE_OF[name] for name in ("At Risk", "Need Attention", "New Customers"))
+_LONG_SILENCE, _LONG_TENURE = math.log1p(ACTIVE_WITHIN_DAYS), math.log1p(NEW_AT_MOST_DAYS)
 
 
 class Centre(NamedTuple):
@@ -149,46 +150,42 @@ def was_good(centre: Centre) -> bool:
     return centre.frequency > GOOD_FREQUENCY_SIGMAS and centre.spend > 0.0
 
 
-class Standing(NamedTuple):
-    """Customers as `fits` reads them, shape (customers,) each: days, and standard deviations above the average."""
+def standing(silence: float, frequency: float, spend: float, tenure: float) -> tuple[bool, bool, bool]:
+    """What of a customer bears on the names it may have.
 
-    silence_days: NDArray[np.float64]
-    frequency: NDArray[np.float64]
-    spend: NDArray[np.float64]
-    tenure_days: NDArray[np.float64]
+    Args:
+        silence: log1p of days since the last purchase.
+        frequency, spend: standard deviations above the average.
+        tenure: log1p of days since the first purchase.
+
+    Returns:
+        Whether it has been silent for long, whether it bought oftener and spent more than the average, and whether it
+        came too long ago to be new.
+    """
+    good = frequency > GOOD_FREQUENCY_SIGMAS and spend > 0.0
+    return silence > _LONG_SILENCE, good, tenure > _LONG_TENURE
 
 
-def fits(codes: NDArray[np.uint8], customers: Standing) -> NDArray[np.bool_]:
-    """Which names a customer may have, wherever it lies between the centres.
+def fits(code: int, silent: bool, good: bool, settled: bool) -> bool:
+    """Whether a customer of this `standing` may have a name, wherever it lies between the centres.
 
     Silent for more than 120 days it needs attention, or is At Risk; it is At Risk if it bought oftener and spent more
     than the average. 120 days after its first purchase it is not new.
 
     Args:
-        codes: shape (centres,), indices into `SEGMENTS`.
-        customers: shape (customers,) each.
-
-    Returns:
-        Shape (centres, customers).
+        code: of the name, an index into `SEGMENTS`.
+        silent, good, settled: as `standing` says.
 
     A great customer silent for 266 days, and one of the same tenure that bought five days ago:
 
     >>> names = ("Champions", "New Customers", "At Risk", "Need Attention")
-    >>> codes = np.array([CODE_OF[name] for name in names], np.uint8)
-    >>> fits(codes, Standing(*map(np.array, ([266.0, 5.0], [2.0, 2.0], [3.0, 3.0], [300.0, 300.0]))))
-    array([[False,  True],
-           [False, False],
-           [ True,  True],
-           [False,  True]])
+    >>> great, lately = (standing(math.log1p(days), 2.0, 3.0, math.log1p(300.0)) for days in (266.0, 5.0))
+    >>> [fits(CODE_OF[name], *great) for name in names], [fits(CODE_OF[name], *lately) for name in names]
+    ([False, False, True, False], [True, False, True, True])
     """
-    silent = customers.silence_days > ACTIVE_WITHIN_DAYS
-    good = (customers.frequency > GOOD_FREQUENCY_SIGMAS) & (customers.spend > 0.0)
-    names = codes[:, None]
-    of_active = (names != CODE_OF["At Risk"]) & (names != CODE_OF["Need Attention"])
-    unfit = (of_active & silent) | ((names == CODE_OF["Need Attention"]) & silent & good)
-    unfit |= (names == CODE_OF["New Customers"]) & (customers.tenure_days > NEW_AT_MOST_DAYS)
-    fitting: NDArray[np.bool_] = ~unfit
-    return fitting
+    if silent and code not in (_AT_RISK, _NEED_ATTENTION):
+        return False
+    return not (silent and good and code == _NEED_ATTENTION) and not (settled and code == _NEW)
 
 
 def _name(centre: Centre, best: float) -> str:

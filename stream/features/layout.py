@@ -6,8 +6,8 @@ from hashlib import blake2b
 import numpy as np
 
 from stream.errors import LayoutError
-from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.fields import DECISION, ENGAGEMENT, FEATURES, STATE, StateArray
+from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 
 __all__ = ["DECISION", "ENGAGEMENT", "FEATURES", "LAYOUT", "ROW", "STATE", "StateArray", "empty", "pack", "unpack"]
 

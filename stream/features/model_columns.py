@@ -7,6 +7,10 @@ columns. Where a feature is unknown its column is 0. Standardising and clipping 
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from stream.features.scored import SCORED
+
 Concept = Literal["silence", "frequency", "spend", "engagement", "age", "refunds"]
 
 
@@ -110,3 +114,21 @@ HINGES = (
     Hinge("silence", "silence_over_gap", 1),
     Hinge("silence", "silence_over_gap", 3),
 )
+
+MOVING = tuple(entry for entry in LOGGED if entry.feature in SCORED and SCORED[entry.feature].moves)
+STANDING = tuple(entry for entry in LOGGED if entry not in MOVING)
+ENTRIES: tuple[Logged | Fresh | Hinge | Plain, ...] = (*MOVING, *FRESH, *HINGES, *STANDING, *PLAIN)
+"""What moves with time before what stands still."""
+
+MODEL_COLUMNS: tuple[str, ...] = tuple(entry.name for entry in ENTRIES)
+CONCEPTS: dict[str, Concept] = {entry.name: entry.concept for entry in ENTRIES}
+"""Column -> what a person would call it, for explanations."""
+
+MOVING_COLUMNS = MODEL_COLUMNS[: len(MOVING) + len(FRESH) + len(HINGES)]
+FURTHER: tuple[str, ...] = tuple(dict.fromkeys(entry.feature for entry in ENTRIES if entry.feature not in SCORED))
+"""Features that models read beside the scored ones; they stand still."""
+
+SEGMENT_COLUMNS = ("silence", "frequency", "spend", "tenure")
+
+SCORED_ROW = np.dtype([(name, "<f8") for name in (*SCORED, *FURTHER)])
+"""What decisions go by, of one customer at a time."""

@@ -1,17 +1,20 @@
 """Features in natural units at a time, each computed when it is first asked for.
 
-A column is a function with a unit; `natural_columns` holds them all.
+A column is a function with a unit; `natural_columns` holds them, `scored` those that decisions go by.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.features.decayed import weight_at
 from stream.features.fields import StateArray
+from stream.features.model_columns import FURTHER, SCORED_ROW
+from stream.features.scored import SCORED
+from stream.features.scored_formulas import fill
 
 Column = NDArray[Any]
 """Shape (customers,), contiguous: int64 for counts, days and stored amounts, else float64; nan is unknown."""
@@ -46,6 +49,15 @@ def add_column(name: str, unit: str, doc: str, formula: Formula, moves: bool = F
     NATURAL_COLUMNS[name] = NaturalColumn(name, unit, moves, doc, formula)
 
 
+def _scored(name: str) -> Formula:
+    kind = np.int64 if SCORED[name].whole else np.float64
+    return lambda n: n.filled[name].astype(kind)
+
+
+for _name, _feature in SCORED.items():
+    add_column(_name, _feature.unit, _feature.doc, _scored(_name), _feature.moves)
+
+
 def column(unit: str, moves: bool = False) -> Callable[[Formula], Formula]:
     """Register the decorated function as the feature of its name. `moves`: it reads `now_ms`."""
 
@@ -63,12 +75,13 @@ class Natural:
     customer's last event, so nothing lies in the future.
     """
 
-    def __init__(self, states: StateArray, now_ms: NDArray[np.int64] | int, chosen: "Chosen | None" = None) -> None:
-        self._states, self._chosen = states, chosen
-        self._standing: dict[str, Column] = {}
-        self._moving: dict[str, Column] = {}
-        self._weights: dict[int, NDArray[np.float64]] = {}
-        self.now_ms: NDArray[np.int64] = np.maximum(self.stored("features", "last_event_ms"), now_ms)
+    def __init__(
+        self, states: StateArray, now_ms: NDArray[np.int64] | int, scored: NDArray[np.void] | None = None
+    ) -> None:
+        self._states, self._columns = states, dict[str, Column]()
+        self.now_ms: NDArray[np.int64] = np.maximum(states["features"]["last_event_ms"], now_ms)
+        if scored is not None:
+            self.scored = self.filled = scored
 
     def __len__(self) -> int:
         """How many customers."""
@@ -76,19 +89,29 @@ class Natural:
 
     def __getitem__(self, name: str) -> Column:
         """The feature of this name, one of `NATURAL_COLUMNS`."""
-        entry = NATURAL_COLUMNS[name]
-        if not entry.moves:
-            return self.once(name, entry.formula)
-        if name not in self._moving:
-            self._moving[name] = entry.formula(self)
-        return self._moving[name]
+        if name not in self._columns:
+            self._columns[name] = NATURAL_COLUMNS[name].formula(self)
+        return self._columns[name]
 
-    def later(self, now_ms: NDArray[np.int64] | int, rows: NDArray[np.intp] | None = None) -> "Natural":
-        """The same customers, or those at `rows`, at another time; what stands still is not computed again.
+    @cached_property
+    def scored(self) -> NDArray[np.void]:
+        """What decisions go by, all computed at once: shape (customers,), dtype `SCORED_ROW`."""
+        rows = self.filled
+        for name in FURTHER:
+            rows[name] = self[name]
+        return rows
 
-        A row may come many times: of the states nothing is copied but the columns that are asked for.
-        """
-        return Natural(self._states, now_ms, Chosen(self, rows))
+    @cached_property
+    def filled(self) -> NDArray[np.void]:
+        """`scored` without what no scored feature declares, which may read the others."""
+        rows = np.empty(len(self), SCORED_ROW)
+        fill(rows, np.ascontiguousarray(self._states), self.now_ms)
+        return rows
+
+    @property
+    def figures(self) -> NDArray[np.float64]:
+        """`scored` as plain numbers, shape (customers, fields)."""
+        return self.scored.view(np.float64).reshape(len(self), SCORED_ROW.itemsize // 8)
 
     def stored(self, block: str, field: str) -> Column:
         """A stored field as contiguous numbers, signed and 8 bytes wide; its slots, if it has any, come first."""
@@ -99,26 +122,7 @@ class Natural:
         return np.array(values, values.dtype if values.dtype.itemsize == 8 else np.int64, order="C")
 
     def once(self, key: str, compute: Formula) -> Column:
-        """What `compute` gives, shape (..., customers); it must not move with time."""
-        if key not in self._standing:
-            self._standing[key] = compute(self) if self._chosen is None else self._chosen.column(key, compute)
-        return self._standing[key]
-
-    def decayed(self, name: str, slot: int) -> NDArray[np.float64]:
-        """The sum `name` of `decayed.SUMS` for one half-life, at now."""
-        if slot not in self._weights:
-            self._weights[slot] = weight_at(self.stored("features", "decayed_reference")[slot], self.now_ms, slot)
-        worth: NDArray[np.float64] = self.stored("features", name)[slot] * self._weights[slot]
-        return worth
-
-
-class Chosen(NamedTuple):
-    """Customers that were looked at before: those at `rows` of `of`, or all of them."""
-
-    of: Natural
-    rows: NDArray[np.intp] | None
-
-    def column(self, key: str, compute: Formula) -> Column:
-        """`of.once` for these customers."""
-        values = self.of.once(key, compute)
-        return values if self.rows is None else values.take(self.rows, axis=-1)
+        """What `compute` gives, shape (..., customers), remembered under this key."""
+        if key not in self._columns:
+            self._columns[key] = compute(self)
+        return self._columns[key]

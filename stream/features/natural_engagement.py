@@ -26,20 +26,11 @@ def session_minutes(n: Natural) -> Column:
     return n.stored("engagement", "session_s") / 60
 
 
-@column("minutes")
-def mean_session_minutes(n: Natural) -> Column:
-    """Mean length of a session; nan before the first."""
-    return np.where(n["session_count"] > 0, n["session_minutes"] / np.maximum(n["session_count"], 1), np.nan)
-
-
 def _answered(answers: str, asked: str) -> Formula:
     """Answers over what was asked, at most 1: a mail may be opened twice."""
     return lambda n: np.minimum(n[answers], n[asked]) / np.maximum(n[asked], 1)
 
 
-add_column(
-    "email_open_share", "share", "Mails opened over mails sent.", _answered("email_open_count", "email_sent_count")
-)
 add_column(
     "email_click_share", "share", "Links followed over mails sent.", _answered("email_click_count", "email_sent_count")
 )
@@ -49,22 +40,9 @@ add_column(
 
 
 @column("stars")
-def mean_rating(n: Natural) -> Column:
-    """Mean rating of the reviews, 1 to 5; nan without any. Too low beyond 13,107 reviews, where the sum stops."""
-    reviews = n["review_count"]
-    return np.where(reviews > 0, n.stored("engagement", "rating_sum") / np.maximum(reviews, 1), np.nan)
-
-
-@column("stars")
 def last_rating(n: Natural) -> Column:
     """Rating of the last review, of several in one second the highest; nan without any."""
     return _known("last_rating")(n)
-
-
-@column("share")
-def dissatisfaction(n: Natural) -> Column:
-    """How far the mean rating is below the best: 0 for 5 stars, 1 for one star; nan without any."""
-    return np.clip((5 - n["mean_rating"]) / 4, 0, 1)
 
 
 @column("points")

@@ -9,7 +9,7 @@ import math
 import msgspec
 
 from stream.errors import ModelRefusedError
-from stream.features.columns import SEGMENT_COLUMNS
+from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.scoring.linear import LinearModel
 
 RIVER_LOGISTIC = "river_logistic"
@@ -52,7 +52,7 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
             raise ValueError(f"{self.serving!r} is to serve but is not among the candidates {sorted(self.candidates)}")
 
 
-class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, tag="segments"):
+class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, tag="segments"):
     """Named cluster centres. `centres` are standardised: (value - mean) / scale per column; a scale is never 0."""
 
     name: str = "segments"

@@ -9,8 +9,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS
-from stream.scoring.linear import FloatArray, LinearModel, contributions
+from stream.scoring.linear import FloatArray, LinearModel, Weighing, contribution, weighing
 
 CONCEPT_NAMES: tuple[str, ...] = tuple(dict.fromkeys(CONCEPTS.values()))
 """The concepts, in the order of the columns of `by_concept`."""
@@ -33,9 +34,9 @@ def concepts_of(column: str) -> str:
 
 
 @lru_cache(maxsize=128)  # as many as there are models in force
-def _places(columns: tuple[str, ...]) -> tuple[int, ...]:
-    """Each column's place among the concepts."""
-    return tuple(CONCEPT_NAMES.index(concepts_of(column)) for column in columns)
+def _concepts(columns: tuple[str, ...]) -> NDArray[np.int64]:
+    """The place of each column's concept among the concepts."""
+    return np.array([CONCEPT_NAMES.index(CONCEPTS[name]) if name in CONCEPTS else NO_CONCEPT for name in columns])
 
 
 def by_concept(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
@@ -49,15 +50,14 @@ def by_concept(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] 
     Returns:
         Shape (rows, len(CONCEPT_NAMES)), logits; positive makes the outcome more likely.
     """
-    sums = np.zeros((len(CONCEPT_NAMES), len(matrix)))
-    for place, contribution in zip(_places(model.columns), contributions(model, matrix, columns), strict=True):
-        sums[place] += contribution
-    return sums.T
+    sums = np.zeros((len(matrix), len(CONCEPT_NAMES)))
+    _add_concepts(sums, np.ascontiguousarray(matrix), weighing(model, columns), _concepts(columns))
+    return sums
 
 
 def top_concepts(
     model: LinearModel, matrix: FloatArray, n: int = 2, columns: tuple[str, ...] = MODEL_COLUMNS
-) -> NDArray[np.intp]:
+) -> NDArray[np.int64]:
     """The `n` concepts that raise each row's probability most, the heaviest first.
 
     Returns:
@@ -69,7 +69,25 @@ def top_concepts(
     >>> [[CONCEPT_NAMES[code] for code in row if code != NO_CONCEPT] for row in codes]
     [['silence', 'frequency'], ['silence']]
     """
-    sums = by_concept(model, matrix, columns)
-    heaviest = np.argsort(-sums, axis=1, kind="stable")[:, :n]
-    raises = np.take_along_axis(sums, heaviest, axis=1) > 0.0
-    return np.where(raises, heaviest, NO_CONCEPT)
+    heaviest = np.full((len(matrix), min(n, len(CONCEPT_NAMES))), NO_CONCEPT)
+    _choose(heaviest, by_concept(model, matrix, columns))
+    return heaviest
+
+
+@compiled
+def _add_concepts(sums: FloatArray, matrix: FloatArray, model: Weighing, concepts: NDArray[np.int64]) -> None:
+    for i in range(len(matrix)):
+        for column in range(len(model.places)):
+            sums[i, concepts[model.places[column]]] += contribution(model, column, matrix[i])
+
+
+@compiled
+def _choose(heaviest: NDArray[np.int64], sums: FloatArray) -> None:
+    """The heaviest first, of equals the first; what is chosen is taken out of `sums`."""
+    for i in range(len(heaviest)):
+        for place in range(heaviest.shape[1]):
+            best = np.argmax(sums[i])
+            if sums[i, best] <= 0.0:
+                break
+            heaviest[i, place] = best
+            sums[i, best] = 0.0

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
 from stream.scoring.linear import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -11,30 +12,25 @@ MOVES_BY = 0.05
 """A reader who acts on thresholds does not care about less; calibration errors are of the order of .02."""
 
 
-def holds_until_ms(times_ms: IntArray, probabilities: FloatArray) -> IntArray:
+@compiled
+def holds_until_ms(times_ms: IntArray, probabilities: FloatArray) -> int:
     """When a probability will have moved by `MOVES_BY` from what it is, between the known times along straight lines.
 
     Args:
-        times_ms: shape (times, customers), rising; the first is now.
-        probabilities: shape (times, customers), at those times; nan where there is none.
+        times_ms: shape (times,), rising; the first is now.
+        probabilities: shape (times,), at those times.
 
     Returns:
-        Shape (customers,): that moment in ms, the last time where it does not move so far.
+        That moment in ms; the last time where it does not move so far.
 
-    >>> holds_until_ms(np.array([[0], [1_000], [3_000]]), np.array([[0.50], [0.52], [0.60]])).tolist()
-    [1750]
-    >>> holds_until_ms(np.array([[0], [1_000]]), np.array([[np.nan], [np.nan]])).tolist()
-    [1000]
+    >>> holds_until_ms(np.array([0, 1_000, 3_000]), np.array([0.50, 0.52, 0.60]))
+    1750
     """
-    moved = np.abs(probabilities - probabilities[0])
-    until_ms: IntArray = times_ms[-1].copy()
-    for later in range(len(times_ms) - 1, 0, -1):
-        before, after = moved[later - 1], moved[later]
-        crosses = (after >= MOVES_BY).nonzero()[0]  # nan moves nowhere
-        if not len(crosses):
-            continue
-        begin_ms, width_ms = times_ms[later - 1][crosses], np.diff(times_ms[later - 1 : later + 1], axis=0)[0][crosses]
-        before, after = np.minimum(before[crosses], MOVES_BY), after[crosses]
-        share = (MOVES_BY - before) / np.maximum(after - before, MOVES_BY / 1e6)
-        until_ms[crosses] = begin_ms + (width_ms * np.clip(share, 0.0, 1.0)).astype(np.int64)
-    return until_ms
+    before = 0.0
+    for later in range(1, len(times_ms)):
+        after = abs(probabilities[later] - probabilities[0])
+        if after >= MOVES_BY:
+            share = (MOVES_BY - before) / (after - before)  # less than `MOVES_BY` was before
+            return int(times_ms[later - 1]) + int((times_ms[later] - times_ms[later - 1]) * min(share, 1.0))
+        before = after
+    return int(times_ms[-1])

@@ -1,27 +1,22 @@
-"""A worker with a bug: its churn rule cannot count beyond 300 days of silence."""
-
-from dataclasses import dataclass, replace
-from typing import Any
+"""A worker with a bug: one of its actions cannot count beyond 300 days of silence."""
 
 import numpy as np
 
 from ebb.compose.starting import prepare
 from ebb.compose.worker import worker_plan
-from stream.actions.alerts import ChurnRule
+from stream import verdicts
+from stream.actions.acting import Acting
+from stream.decisions import Asked, Decisions
 from stream.settings.load import load_worker_settings
 from stream.settings.logs import configure_logging
 from stream.worker.process import WorkerProcess
 from stream.worker.running import run_until_stopped
 
 
-@dataclass(frozen=True)
-class BrokenRule(ChurnRule):
+def broken(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     """Fails for customers who have been silent for long."""
-
-    def opens(self, probability: Any, silence_days: Any, mean_gap_days: Any) -> Any:
-        if np.nanmax(silence_days, initial=0.0) > 300:
-            raise ZeroDivisionError("the bug")
-        return super().opens(probability, silence_days, mean_gap_days)
+    if np.nanmax(decisions.natural["since_last_purchase_days"], initial=0.0) > 300:
+        raise ZeroDivisionError("the bug")
 
 
 def main() -> None:
@@ -29,8 +24,8 @@ def main() -> None:
     configure_logging("worker", settings)
     prepare(settings)
     plan = worker_plan(settings)
-    broken = replace(plan, rules=replace(plan.rules, churn=BrokenRule()))
-    run_until_stopped(lambda loop: WorkerProcess(broken, loop))
+    verdicts.ACTIONS = (broken, *verdicts.ACTIONS)
+    run_until_stopped(lambda loop: WorkerProcess(plan, loop))
 
 
 if __name__ == "__main__":

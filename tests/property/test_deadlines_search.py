@@ -1,64 +1,146 @@
-"""The search for the first change: it is found where it is, no later than the grid allows, whoever else is asked."""
+"""The search for the first change in silence finds what asking at every point, slowly and one by one, would find."""
+
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as replaced
 
-from stream.scoring.deadlines import SECTIONS, SHORTEST_SEARCH_MS, first_change_ms
+from stream.actions.alerts import ChurnRule
+from stream.chunk import Models, Rules
+from stream.customers.segments import SEGMENTS
+from stream.decisions import Asked, ask_again_ms, decide
+from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segment_matrix
+from stream.features.layout import StateArray
+from stream.scoring.clusters import assign
+from stream.scoring.deadlines import SECTIONS, SHORTEST_SEARCH_MS
+from stream.scoring.linear import LinearModel, probability
+from tests.property.test_chunk_law import MODELS as FEW_COLUMNS
+from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
+from tests.world import CENTRES, DAY_MS, silence_document
 
-DAY_MS = 86_400_000
-WEEK_MS = 7 * DAY_MS
-NOW_MS = 14_600 * DAY_MS
-CHANGES_MS = st.lists(st.integers(1, 2 * WEEK_MS), min_size=1, max_size=30)
-WIDTHS_MS = st.sampled_from([SHORTEST_SEARCH_MS, SHORTEST_SEARCH_MS + 10_007, DAY_MS, WEEK_MS])
+WIDTHS_MS = (SHORTEST_SEARCH_MS, SHORTEST_SEARCH_MS + 10_007, DAY_MS, 7 * DAY_MS, 28 * DAY_MS)
 
 
-def found(changes_ms: np.ndarray, now_ms: np.ndarray, width_ms: int) -> np.ndarray:
-    """Where customers that change at `now_ms + changes_ms`, for good, are found to."""
-    return first_change_ms(lambda rows, at_ms: at_ms >= (now_ms + changes_ms)[rows], now_ms, now_ms + width_ms)
+def every_column(seed: int) -> Models:
+    """A model of all columns, and more centres than names."""
+    random = np.random.default_rng(seed)
+    width = len(MODEL_COLUMNS)
+    numbers = (random.normal(1, 1, width), np.exp(random.normal(0, 0.5, width)), random.normal(0, 0.7, width))
+    churn = LinearModel(MODEL_COLUMNS, *(tuple(map(float, column)) for column in numbers), bias=0.5)
+    centres = replaced(
+        CENTRES,
+        means=(3.5, 1.1, 6.1, 4.5),
+        scales=(1.9, 0.6, 1.3, 1.0),
+        centres=tuple(tuple(map(float, centre)) for centre in random.normal(0, 1, (8, 4))),
+        names=(*SEGMENTS[1:], "At Risk", "Need Attention"),
+    )
+    document = silence_document()
+    return Models({"churn_30d": replaced(document, candidates={document.serving or "": churn})}, centres)
 
 
-@settings(max_examples=200, deadline=None)
-@given(CHANGES_MS, WIDTHS_MS)
-def test_it_has_changed_by_then_and_not_a_grid_width_before(changes: list[int], width_ms: int) -> None:
-    changes_ms = np.array(changes)
-    now_ms = NOW_MS + np.arange(len(changes)) * 1_001
-    after_ms = found(changes_ms, now_ms, width_ms) - now_ms
-    grid_ms = -(-width_ms // SHORTEST_SEARCH_MS) + len(SECTIONS)  # each pass rounds down once
-    changed = changes_ms <= width_ms
-    assert (after_ms[~changed] == width_ms).all()
-    assert (after_ms[changed] >= changes_ms[changed]).all()
-    assert (after_ms[changed] < changes_ms[changed] + grid_ms).all()
-    assert (after_ms > 0).all()
+MODELS = {**FEW_COLUMNS, "every column": every_column(1), "every column, otherwise": every_column(2)}
+
+
+@st.composite
+def customers(draw: st.DrawFn) -> tuple[StateArray, np.ndarray]:
+    """States with something decided before, and a time for each."""
+    states = folded(draw(histories()))
+    features, block = states["features"], states["decision"]
+    for row in range(CUSTOMERS):
+        first_ms, last_ms = int(features["first_purchase_ms"][row]), int(features["last_purchase_ms"][row])
+        block["segment"][row] = draw(st.integers(0, len(SEGMENTS) - 1)) if last_ms else 0
+        block["episode_ms"][row] = draw(st.sampled_from([0, first_ms, last_ms]))
+        block["alert"][row] = bool(block["episode_ms"][row]) and draw(st.booleans())
+    later_ms = draw(st.lists(st.integers(0, YEARS_3_MS // 3), min_size=CUSTOMERS, max_size=CUSTOMERS))
+    return states, np.maximum(features["last_event_ms"], START_MS) + np.array(later_ms)
+
+
+@settings(max_examples=150, deadline=None)
+@given(customers(), st.sampled_from([*MODELS]), st.sampled_from(WIDTHS_MS))
+def test_the_search_finds_what_asking_slowly_finds(
+    given_customers: tuple[StateArray, np.ndarray], models: str, width_ms: int
+) -> None:
+    states, now_ms = given_customers
+    asked, rules = Asked(np.arange(CUSTOMERS), states, now_ms), Rules(stale_after_ms=width_ms)
+    decisions = decide(asked, MODELS[models], rules)
+    found = ask_again_ms(asked, decisions, MODELS[models], rules)
+    for row in range(CUSTOMERS):
+        alone = states[row : row + 1].copy()
+        is_open, *decided = said(alone, int(now_ms[row]), MODELS[models], rules.churn)
+        assert decided == [decisions.opens[row], decisions.closes[row], decisions.segment[row]]
+        block, last_ms = alone["decision"], alone["features"]["last_purchase_ms"]
+        block["segment"], block["alert"] = decided[2], (is_open and not decided[1]) or decided[0]
+        block["episode_ms"] = last_ms if decided[0] else block["episode_ms"]
+        expected = slowly(alone, int(now_ms[row]), width_ms, MODELS[models], rules.churn)
+        assert found[row] == expected
 
 
 @settings(max_examples=50, deadline=None)
-@given(CHANGES_MS, WIDTHS_MS, st.integers(1, 5))
-def test_a_customer_is_found_alike_alone_and_among_others(changes: list[int], width_ms: int, group: int) -> None:
-    changes_ms = np.array(changes)
-    now_ms = NOW_MS + np.arange(len(changes)) * 777
-    together = found(changes_ms, now_ms, width_ms)
-    apart = [
-        found(changes_ms[start : start + group], now_ms[start : start + group], width_ms)
-        for start in range(0, len(changes), group)
+@given(customers(), st.sampled_from([*MODELS]), st.integers(1, 2))
+def test_a_customer_is_found_alike_alone_and_among_others(
+    given_customers: tuple[StateArray, np.ndarray], models: str, group: int
+) -> None:
+    states, now_ms = given_customers
+    asked = Asked(np.arange(CUSTOMERS), states, now_ms)
+    parts = [asked.take(np.arange(at, min(at + group, CUSTOMERS))) for at in range(0, CUSTOMERS, group)]
+    asking = [
+        (ask_again_ms(each, decisions, MODELS[models], Rules()), decisions.scored["churn_30d"].probability)
+        for each in (asked, *parts)
+        for decisions in [decide(each, MODELS[models], Rules())]
     ]
-    assert np.concatenate(apart).tolist() == together.tolist()
+    for together, apart in zip(asking[0], zip(*asking[1:], strict=True), strict=True):
+        assert np.concatenate(apart).tobytes() == together.tobytes()
 
 
-@given(st.integers(1, 8), st.integers(1, WEEK_MS // 64))
-def test_a_change_that_lasts_an_eighth_of_the_time_is_not_missed(eighth: int, before_ms: int) -> None:
-    begin_ms = eighth * WEEK_MS // 8 - before_ms
-    end_ms = begin_ms + WEEK_MS // 8
+def said(state: StateArray, at_ms: int, models: Models, rule: ChurnRule) -> tuple[bool, bool, bool, int]:
+    """Whether the alert is open, opens, closes at a time, and the segment then, straight from the rules."""
+    features, block = state["features"][0], state["decision"][0]
+    current, is_open = int(block["segment"]), bool(block["alert"])
+    document, bought = models.outcomes.get("churn_30d"), features["last_purchase_ms"] > 0
+    churn = np.nan
+    if document and document.serving and bought:
+        churn = float(probability(document.candidates[document.serving], model_matrix(state, at_ms))[0])
+    if models.segments and bought:
+        current = int(assign(models.segments, segment_matrix(state, at_ms), state["decision"]["segment"])[0])
+    columns = natural(state, at_ms)
+    silence, gap = columns["since_last_purchase_days"][0], columns["mean_gap_days"][0]
+    long = np.clip(rule.gap_multiple * gap, rule.silence_at_least_days, rule.silence_at_most_days)
+    purchased = bool(features["last_purchase_ms"] > block["episode_ms"])
+    opens = not is_open and purchased and bool(churn >= rule.open_probability and silence >= long)
+    closes = is_open and (purchased or bool(churn < rule.close_probability))
+    return is_open, opens, closes, current
 
-    def passing(_: np.ndarray, at_ms: np.ndarray) -> np.ndarray:
-        return (at_ms >= begin_ms) & (at_ms < end_ms)
 
-    (at_ms,) = first_change_ms(passing, np.array([0]), np.array([WEEK_MS])).tolist()
-    assert begin_ms <= at_ms < begin_ms + WEEK_MS // SHORTEST_SEARCH_MS + len(SECTIONS) + 1
+def slowly(state: StateArray, now_ms: int, width_ms: int, models: Models, rule: ChurnRule) -> int:
+    """The first of eight points with a change, the first of 16 between it and the one before, and so on."""
+
+    def changed(at_ms: int) -> bool:
+        _, opens, closes, segment = said(state, at_ms, models, rule)
+        return opens or closes or segment != state["decision"]["segment"][0]
+
+    low_ms, high_ms = now_ms, now_ms + width_ms
+    for sections in SECTIONS:
+        points = [low_ms + (high_ms - low_ms) * section // sections for section in range(sections + 1)]
+        first = next((number for number in range(1, sections + 1) if changed(points[number])), None)
+        if first is None:
+            return high_ms
+        low_ms, high_ms = points[first - 1], points[first]
+    return high_ms
 
 
-def test_nobody_is_asked_about_nobody() -> None:
-    def never(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
-        raise AssertionError(rows)
-
-    assert first_change_ms(never, np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []
+@pytest.mark.parametrize("width_ms", WIDTHS_MS)
+def test_an_alert_by_silence_alone_is_late_by_the_last_section_at_most(width_ms: int) -> None:
+    rules = replace(Rules(stale_after_ms=width_ms), churn=ChurnRule(open_probability=0.0))
+    purchase = {"type": "purchase", "currency": "GBP", "lines": [{"product_id": "a", "quantity": 1, "unit_price": "5"}]}
+    days = [
+        (0, {**purchase, "event_id": f"e{day}", "event_time_ms": START_MS + day * DAY_MS, "customer_id": "a"})
+        for day in (0, 10)
+    ]
+    crosses_ms = START_MS + 30 * DAY_MS  # 10 days between, so 20 of silence are long
+    asked = Asked(np.arange(1), folded(days)[:1], np.array([crosses_ms - width_ms // 3]))
+    models = FEW_COLUMNS["churn alone"]
+    (found,) = ask_again_ms(asked, decide(asked, models, rules), models, rules).tolist()
+    assert crosses_ms <= found <= crosses_ms + width_ms // SHORTEST_SEARCH_MS + len(SECTIONS)

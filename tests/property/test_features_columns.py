@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from stream.features.columns import (
     MODEL_COLUMNS,
+    MOVING_COLUMNS,
     NATURAL_COLUMNS,
     SEGMENT_COLUMNS,
     matrix_of,
     model_matrix,
     natural,
     segment_matrix,
-    segments_of,
 )
 from tests.unit.features.histories import CUSTOMERS, DAY_MS, START_MS, YEARS_3_MS, folded, histories
 
@@ -29,7 +29,7 @@ def test_model_and_segment_columns_are_finite_whatever_now_is(history, now_ms):
         (segment_matrix(states, now_ms), SEGMENT_COLUMNS),
     ):
         assert matrix.shape == (CUSTOMERS, len(columns))
-        assert matrix.flags.f_contiguous
+        assert matrix.flags.c_contiguous
         assert np.isfinite(matrix).all()
         assert (matrix >= 0).all()
     features = natural(states, now_ms)
@@ -52,16 +52,14 @@ def test_a_customer_has_the_same_bits_alone_among_5000_and_in_any_layout(history
 
 @quick
 @given(histories(), nows, nows)
-def test_what_is_said_to_stand_still_does_and_later_is_as_good_as_new(history, now_ms, then_ms):
+def test_what_is_said_to_stand_still_does(history, now_ms, then_ms):
     states = folded(history)
     features, then = natural(states, now_ms), natural(states, then_ms)
-    matrix_of(features)
     for name, entry in NATURAL_COLUMNS.items():
         if not entry.moves:
             np.testing.assert_array_equal(features[name], then[name], err_msg=name)
-        np.testing.assert_array_equal(features.later(then_ms)[name], then[name], err_msg=name)
-    assert (matrix_of(features.later(then_ms)) == model_matrix(states, then_ms)).all()
-    assert (segments_of(features.later(then_ms)) == segment_matrix(states, then_ms)).all()
+    standing = [name not in MOVING_COLUMNS for name in MODEL_COLUMNS]
+    assert (matrix_of(features)[:, standing] == matrix_of(then)[:, standing]).all()
 
 
 def test_no_customers_have_no_rows():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stream.actions import alerts
 from stream.actions.alerts import ChurnRule
 
 NAN = float("nan")
@@ -26,12 +27,11 @@ JUST_BELOW = float(np.nextafter(24.0, 0.0))
     ],
 )
 def test_an_alert_opens(probability, silence_days, mean_gap_days, opens):
-    asked = (np.array([value]) for value in (probability, silence_days, mean_gap_days))
-    assert ChurnRule().opens(*asked).tolist() == [opens]
+    assert alerts.opens(ChurnRule(), probability, silence_days, mean_gap_days) == opens
 
 
 @pytest.mark.parametrize(
     ("probability", "closes"), [(0.69999, True), (0.7, False), (0.75, False), (0.9, False), (NAN, False)]
 )
 def test_an_open_alert_closes(probability, closes):
-    assert ChurnRule().closes(np.array([probability])).tolist() == [closes]
+    assert alerts.closes(ChurnRule(), probability) == closes

@@ -56,8 +56,6 @@ def test_each_customer_may_have_a_time_of_its_own():
     states = folded([(row, {**REFUND_ALONE, "type": "purchase"}) for row in range(3)])
     nows = START_MS + np.array([1, 2, 3]) * DAY_MS
     assert natural(states, nows)["since_last_purchase_days"].tolist() == [1, 2, 3]
-    later = natural(states, nows).later(nows[:2] + DAY_MS, rows=np.array([2, 0]))
-    assert later["since_last_purchase_days"].tolist() == [2, 3]
 
 
 def test_an_unknown_feature_and_a_name_given_twice_are_errors():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stream.scoring.linear import LinearModel, contributions, probability, sigmoid
+from stream.scoring.linear import LinearModel, probability, sigmoid
 
 
 def test_a_score_adds_weighted_clipped_standard_deviations_to_the_bias():
@@ -14,12 +14,12 @@ def test_a_score_adds_weighted_clipped_standard_deviations_to_the_bias():
 
 def test_a_column_without_spread_contributes_nothing():
     model = LinearModel(("a",), means=(1.0,), scales=(0.0,), weights=(7.0,), bias=0.0)
-    assert contributions(model, np.array([[1e9]]), ("a",)).tolist() == [[0.0]]
+    assert probability(model, np.array([[1e9]]), ("a",)).tolist() == [0.5]
 
 
 def test_a_model_without_columns_gives_everyone_its_bias():
     model = LinearModel((), means=(), scales=(), weights=(), bias=-1.0)
-    assert probability(model, np.zeros((3, 2)), ("a", "b")).tolist() == [sigmoid(np.array([-1.0]))[0]] * 3
+    assert probability(model, np.zeros((3, 2)), ("a", "b")).tolist() == [sigmoid(-1.0)] * 3
 
 
 def test_a_probability_is_never_0_or_1():

@@ -1,0 +1,234 @@
+"""What is decided of one customer after another, now and at times ahead, each formula in one place; compiled.
+
+Ahead of now, only time passes: what stands still is taken from now's rows. A customer's scratch is one row of features,
+one of model columns, one of segment columns.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.actions.alerts import ChurnRule, closes, opens
+from stream.compiled import compiled
+from stream.features.columns import Plan, fill_columns, move_place
+from stream.features.scored_formulas import move_to, place_at
+from stream.scoring.clusters import Centres, assigned, stays
+from stream.scoring.deadlines import SECTIONS
+from stream.scoring.linear import Weighing, moving_logit, probability_of, sigmoid, standing_logit
+from stream.scoring.validity import holds_until_ms
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Row = Any
+Rows = Any
+
+
+class InForce(NamedTuple):
+    """Models and rules for compiled code.
+
+    Attributes:
+        models: one for each outcome; where none serves, one whose probabilities are nan.
+        churn: the place of the one that alerts go by.
+        centres: of segments, none before the first document.
+        rule: when an alert opens and closes.
+        plan: of the model columns.
+    """
+
+    models: tuple[Weighing, ...]
+    churn: int
+    centres: Centres
+    rule: ChurnRule
+    plan: Plan
+
+
+class Scored(NamedTuple):
+    """Customers, shape (customers,) each: states, scored features, model columns and segment columns, as of now."""
+
+    states: Rows
+    rows: Rows
+    matrix: FloatArray
+    places: FloatArray
+
+
+class Scratch(NamedTuple):
+    """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory)."""
+
+    rows: Rows
+    figures: FloatArray
+    columns: FloatArray
+    place: FloatArray
+
+
+class Silent(NamedTuple):
+    """A customer of whom nothing arrives.
+
+    Attributes:
+        segment: it has.
+        moves: whether another segment is possible.
+        is_open: whether its alert is.
+        alertable: whether its alert may open or close.
+        standing: what adds to the logit and stands still.
+    """
+
+    segment: int
+    moves: bool
+    is_open: bool
+    alertable: bool
+    standing: float
+
+
+@compiled
+def decide_each(
+    given: Scored, in_force: InForce, probabilities: FloatArray, segment: NDArray[np.uint8], alerts: BoolArray
+) -> None:
+    """Fill in what is decided now.
+
+    Args:
+        given: the customers.
+        in_force: models and rules.
+        probabilities: shape (outcomes, customers), to be filled; nan where there is none.
+        segment: shape (customers,), to be filled with codes.
+        alerts: shape (3, customers), to be filled: whether the alert opens, whether it closes, and whether the customer
+            has bought since the alert's episode began.
+    """
+    for i in range(len(given.states)):
+        last_purchase_ms, block = given.states[i].features.last_purchase_ms, given.states[i].decision
+        bought, is_open = last_purchase_ms > 0, block.alert == 1
+        for outcome in range(len(in_force.models)):
+            model = in_force.models[outcome]
+            probabilities[outcome, i] = probability_of(model, given.matrix[i]) if bought else math.nan
+        segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
+        churn, row = probabilities[in_force.churn, i], given.rows[i]
+        purchased = last_purchase_ms > block.episode_ms
+        silent = opens(in_force.rule, churn, row.since_last_purchase_days, row.mean_gap_days)
+        alerts[0, i] = not is_open and purchased and silent
+        alerts[1, i] = is_open and (purchased or closes(in_force.rule, churn))
+        alerts[2, i] = purchased
+
+
+@compiled
+def ask_each(
+    until_ms: IntArray, now_ms: IntArray, given: Scored, decided: NDArray[np.uint8], alerts: BoolArray,
+    in_force: InForce, scratch: Scratch,
+) -> None:  # fmt: skip
+    """Move `until_ms` of each customer to where its segment or alert would first change in silence.
+
+    Args:
+        until_ms: shape (customers,), how far to look; overwritten.
+        now_ms: shape (customers,).
+        given: the customers, whether or not what was decided is in their blocks yet.
+        decided: shape (customers,), segments as decided.
+        alerts: as `decide_each` filled them.
+        in_force: models and rules.
+        scratch: is overwritten.
+    """
+    for i in range(len(until_ms)):
+        state, row = given.states[i], scratch.rows[0]
+        if state.features.last_purchase_ms == 0:
+            continue
+        row.purchase_days, row.mean_gap_days = given.rows[i].purchase_days, given.rows[i].mean_gap_days
+        scratch.place[1] = given.places[i, 1]
+        is_open = (state.decision.alert == 1 and not alerts[1, i]) or alerts[0, i]
+        done = alerts[0, i] or state.features.last_purchase_ms <= state.decision.episode_ms  # with this episode
+        place_at(row, state, until_ms[i])
+        alertable = is_open or (not done and opens(in_force.rule, 1.0, row.since_last_purchase_days, row.mean_gap_days))
+        moves = _may_move(given.places[i], decided[i], in_force.centres, scratch)
+        if not moves and not alertable:
+            continue
+        standing = standing_logit(in_force.models[in_force.churn], given.matrix[i])
+        silent = Silent(decided[i], moves, is_open, alertable, standing)
+        until_ms[i] = _first_change_ms(now_ms[i], until_ms[i], state, silent, in_force, scratch)
+
+
+@compiled
+def _may_move(place: FloatArray, segment: int, centres: Centres, scratch: Scratch) -> bool:
+    """Whether the segment could change between this place and that of the row in `scratch`."""
+    if len(centres.codes) == 0:
+        return False
+    move_place(scratch.place, scratch.rows[0])
+    middle = scratch.columns[: len(place)]
+    return not stays(place, scratch.place, middle, segment, centres)
+
+
+@compiled
+def _first_change_ms(low_ms: int, high_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: Scratch) -> int:
+    """The first of the points, in finer and finer sections, at which the customer has changed; `high_ms` if at none."""
+    for sections in SECTIONS:
+        width_ms, before_ms, seen = high_ms - low_ms, low_ms, False
+        for section in range(1, sections + 1):
+            at_ms = low_ms + width_ms * section // sections
+            if _changes(at_ms, state, silent, in_force, scratch):
+                seen = True
+                break
+            before_ms = at_ms
+        if not seen:
+            break
+        low_ms, high_ms = before_ms, at_ms
+    return high_ms
+
+
+@compiled
+def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: Scratch) -> bool:
+    """Whether the customer's segment or alert would be another at this time."""
+    row, rule = scratch.rows[0], in_force.rule
+    place_at(row, state, at_ms)
+    if silent.moves:
+        move_place(scratch.place, row)
+        if assigned(scratch.place, silent.segment, in_force.centres) != silent.segment:
+            return True
+    if not silent.alertable:
+        return False
+    silence_days, gap_days = row.since_last_purchase_days, row.mean_gap_days
+    if not silent.is_open and not opens(rule, 1.0, silence_days, gap_days):
+        return False
+    _move(at_ms, state, in_force.plan, scratch)
+    churn = sigmoid(moving_logit(in_force.models[in_force.churn], scratch.columns) + silent.standing)
+    return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
+
+
+@compiled
+def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
+    """Fill in the model columns that move, after `place_at`."""
+    move_to(scratch.rows[0], state, at_ms)
+    fill_columns(scratch.columns, scratch.figures[0], plan, 0, plan.moving)
+
+
+@compiled
+def hold_each(
+    until_ms: IntArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored, probabilities: FloatArray,
+    models: tuple[Weighing, ...], plan: Plan, scratch: Scratch,
+) -> None:  # fmt: skip
+    """Move `until_ms` of the customers at `chosen` to where a probability has moved by as much as readers care about.
+
+    Args:
+        until_ms: shape (chosen,), how far to look; overwritten.
+        now_ms: shape (chosen,).
+        chosen: places among the customers.
+        given: the customers.
+        probabilities: shape (outcomes, customers), as decided; nan where there is none.
+        models: one for each outcome.
+        plan: of the model columns.
+        scratch: is overwritten.
+    """
+    times_ms, ahead = np.empty(3, np.int64), np.empty((len(models), 3))
+    for k in range(len(chosen)):
+        i = chosen[k]
+        ahead[:, 0] = probabilities[:, i]
+        if np.isnan(ahead[:, 0]).all():
+            continue
+        width_ms = max(until_ms[k] - now_ms[k], 0)
+        times_ms[0], times_ms[1], times_ms[2] = now_ms[k], now_ms[k] + width_ms // 4, now_ms[k] + width_ms
+        scratch.rows[0].mean_gap_days = given.rows[i].mean_gap_days
+        for later in range(1, 3):
+            place_at(scratch.rows[0], given.states[i], times_ms[later])
+            _move(times_ms[later], given.states[i], plan, scratch)
+            for outcome in range(len(models)):
+                model = models[outcome]
+                logit = moving_logit(model, scratch.columns) + standing_logit(model, given.matrix[i])
+                ahead[outcome, later] = sigmoid(logit)
+        for outcome in range(len(models)):
+            if not math.isnan(ahead[outcome, 0]):
+                until_ms[k] = min(until_ms[k], holds_until_ms(times_ms, ahead[outcome]))
