@@ -195,7 +195,7 @@ class Stand:
             yield running
 
     @contextmanager
-    def ebb(self, processes: int, **settings: str) -> Iterator[RunningEbb]:
+    def ebb(self, processes: int, worker: type[EbbProcess] = EbbProcess, **settings: str) -> Iterator[RunningEbb]:
         """Start workers with published models, on a Redis that keeps AOF everysec."""
         with ExitStack() as stack:
             folder = self.folder / new_group("ebb")
@@ -204,8 +204,8 @@ class Stand:
             environ = self.settings(redis.address) | settings
             running = RunningEbb(self.kafka, redis)
             for number in range(processes):
-                worker = EbbProcess("worker", folder / f"worker-{number}", environ)
-                running.processes.append(stack.enter_context(worker))
+                process = worker("worker", folder / f"worker-{number}", environ)
+                running.processes.append(stack.enter_context(process))
             yield running
 
     def settings(self, redis_url: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from stream.drafts import Outgoing
 from stream.memory_store import MemoryStore, StoredPartition
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
+from stream.worker.background import Background
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox, LogRecord
 from stream.worker.lane import Lane
@@ -85,6 +86,7 @@ class LiveLane:
     rules: Rules = field(default_factory=Rules)
     models: Pinned = field(default_factory=Pinned)
     held: set[str] = field(default_factory=set)
+    background: Background = field(default_factory=Background)
 
     def __post_init__(self) -> None:
         self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
@@ -95,7 +97,9 @@ class LiveLane:
         assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
         timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
-        self.lane = Lane(0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits)
+        self.lane = Lane(
+            0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits, self.background
+        )
 
     async def claim(self) -> "LiveLane":
         await self.applying.load(await self.applying._store.claim("us"))

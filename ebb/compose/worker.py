@@ -3,6 +3,8 @@
 import os
 import socket
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 
 from ebb.compose.starting import agree, prepare, serve_metrics
 from schemas.decode import DecodeRules
@@ -16,7 +18,7 @@ from stream.redis_store.registry import RedisModelStore
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 from stream.worker.chunk_app import Membership
-from stream.worker.plan import WorkerPlan
+from stream.worker.plan import WorkerPlan, wall_ms
 from stream.worker.process import WorkerProcess
 from stream.worker.running import run_until_stopped
 from stream.worker.timing import LaneLimits
@@ -26,15 +28,15 @@ STALE_AFTER_DAYS = 7  # in a replay nothing renews decisions but their deadlines
 STALE_AFTER_DAYS_SWEPT = 28  # on the live clock a sweep does (stream/worker/sweeping.py)
 
 
-def run_worker(settings: WorkerSettings) -> None:
-    """Run a worker until it is stopped.
+def run_worker(settings: WorkerSettings, wall_ms: Callable[[], int] = wall_ms) -> None:
+    """Run a worker until it is stopped, by a wall clock.
 
     Raises:
         EbbError: Redis or Kafka is not what the settings say, or the worker refused to go on.
     """
     prepare(settings)
     serve_metrics(settings, settings.metrics_port, REGISTRY)
-    plan = worker_plan(settings)
+    plan = replace(worker_plan(settings), wall_ms=wall_ms)
     run_until_stopped(lambda loop: WorkerProcess(plan, loop))
 
 
@@ -54,6 +56,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
             queue_bytes=settings.queue_bytes,
             tick_ms=settings.tick_ms,
             alignment_ms=settings.alignment_ms,
+            background_ms=settings.background_ms,
             renewed_at_once=settings.sweep_customers if settings.clock == "live" else 0,
         ),
         resident_bytes=settings.resident_bytes,

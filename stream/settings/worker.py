@@ -64,12 +64,21 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     sweep_customers: Annotated[
         int,
         setting(
-            "How many customers one commit decides anew after models or settings changed, on the live clock.",
+            "Most customers one commit decides anew after models or settings changed, on the live clock.",
             unit="customers",
             ge=1,
             le=100_000,
         ),
     ] = 500
+    background_ms: Annotated[
+        int,
+        setting(
+            "CPU time for the customers of one commit of a sweep or a long silence; live events wait for it.",
+            unit="ms",
+            ge=1,
+            le=1_000,
+        ),
+    ] = 6
     alert_probability: Annotated[float, setting("A churn alert opens at this probability of leaving.", ge=0, le=1)] = (
         0.8
     )

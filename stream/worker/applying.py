@@ -1,5 +1,6 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
@@ -33,13 +34,15 @@ class Applying:
     """Keeps the partition's event-id windows and version, and turns batches into commits.
 
     `applied` is how far each topic has been applied by us, whatever Redis says. `lags_at_ms` is the stream time at
-    which the last batch left deadlines waiting, None if it left none.
+    which the last batch left deadlines waiting, None if it left none. `effort` is how many customers the last commit
+    had and for how many ms of CPU it computed them.
 
     Args:
         may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the
             rest has fired, so that a long silence delays no live event. The lane says so anew for each batch: in a
             replay, and while an old log is read, records wait.
         resident_bytes: what may be kept in memory of the partition's customers.
+        due_at_once: most deadlines in one commit. Where time may lag, `beside_at_once` of the lane bounds them too.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class Applying:
         resident_bytes: int = RESIDENT_BYTES,
     ) -> None:
         self.may_lag, self.lags_at_ms = may_lag, cast(int | None, None)
+        self.beside_at_once = due_at_once
+        self.effort = (0, 0.0)
         self._partition, self._owner, self._store = partition, owner, store
         self._log_starts = log_starts  # what retention took before we applied it is not waited for
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
@@ -88,8 +93,9 @@ class Applying:
             Fenced: another worker has claimed the partition.
         """
         while True:
+            at_once = self._at_once()
             with metrics.STAGE_SECONDS.labels("read").time():
-                head, due = await self._store.begin(times.end_ms, self._due_at_once)
+                head, due = await self._store.begin(times.end_ms, at_once)
             if not self._is_ours(head):
                 if await self._resync(head):
                     return head
@@ -98,7 +104,7 @@ class Applying:
                 await self._store.abandon()
                 return head
             batch, times = _left(head, batch, times)
-            crowded = len(due) >= self._due_at_once
+            crowded = len(due) >= at_once
             self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self.may_lag else None
             if self.lags_at_ms is not None:
                 if await self._commit(head, batch, _at_most(times, self.lags_at_ms), due, models):
@@ -110,6 +116,9 @@ class Applying:
                 return None
             elif await self._commit(head, batch, times, due, models):
                 return None
+
+    def _at_once(self) -> int:
+        return min(self._due_at_once, max(self.beside_at_once, 1)) if self.may_lag else self._due_at_once
 
     async def renew(self, models: Models, at_once: int) -> bool:
         """Decide some customers anew if models or rules have changed since they were decided.
@@ -180,7 +189,9 @@ class Applying:
         with metrics.STAGE_SECONDS.labels("read").time():
             loaded = await self._load(found, due, times, renewal)
         with metrics.STAGE_SECONDS.labels("step").time():
+            began_s = time.thread_time()
             applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal)
+            self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)
         if (

@@ -1,15 +1,18 @@
 """A lane: everything that happens to one partition, one chunk after another."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from faust.types import TP
 
+from stream.chunk import StreamTimes
 from stream.metrics import worker as metrics
 from stream.ports import Head
 from stream.worker.applying import Applying
+from stream.worker.background import Background
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.model_watch import ModelWatch
@@ -19,6 +22,7 @@ from stream.worker.timing import LaneLimits, Timing
 
 DAY_MS = 86_400_000
 RENEW_EVERY_CHUNKS = 8  # while records keep coming; a lane with nothing to do renews without a pause
+BESIDE_RECORDS = 4  # records take a part of the deadlines along that a commit of these alone would fire
 LAST_CHUNK_WITHIN_S = 1.0  # at a stop; a chunk takes some 0.2 s, one that waits for Redis may take for ever
 
 log = structlog.get_logger()
@@ -50,13 +54,15 @@ class Lane:
         models: ModelWatch,
         timing: Timing,
         limits: LaneLimits,
+        background: Background | None = None,
     ) -> None:
         self._partition, self._inbox, self._fetching = partition, inbox, fetching
         self._publisher, self._applying, self._models = publisher, applying, models
         self._timing, self._limits = timing, limits
+        self._background = background or Background()
         self.stream_time_ms = 0
         self._held: set[str] = set()
-        self._chunks = 0
+        self._chunks_since_renewal = 0
         self._arrived = asyncio.Event()
         self._between_chunks = asyncio.Event()
         self._between_chunks.set()
@@ -67,6 +73,7 @@ class Lane:
         queued = self._inbox.put(fetched)
         topic = fetched.tp.topic
         self._arrived.set()
+        self._background.forgo(self)
         is_full = queued > self._limits.queue_bytes
         if topic not in self._held and (is_full or topic in self._timing.leading(self._inbox)):
             self._held.add(topic)
@@ -77,45 +84,77 @@ class Lane:
         """Apply until stopped or cancelled. Any exception is a bug or a refusal and ends the process."""
         while not self._stopping:
             await self._publisher.room()
-            self._arrived.clear()
             if not (await self.step() or await self._renew()):
                 await self._idle()
 
     async def step(self) -> bool:
         """Take one batch and apply it; False when there is nothing to do."""
+        self._arrived.clear()
         with metrics.STAGE_SECONDS.labels("take").time():
             batch = self._timing.take(self._inbox)
         await self._release_held()
         if batch is None:
             return False
-        await self._apply(batch)
-        self._chunks += 1
-        if self._chunks % RENEW_EVERY_CHUNKS == 0:
-            await self._renew()
+        times = self._timing.times(batch)
+        if not batch.records:  # if records come first, they have this time and the deadlines go with them
+            await self._in_turn(lambda: self._apply(batch, times))
+            return True
+        with self._background.live():
+            await self._apply(batch, times)
+        await self._renew_beside_records()
         return True
+
+    async def _in_turn(self, work: Callable[[], Awaitable[Any]]) -> bool:
+        """Do what can wait when its turn comes; nothing when records come first."""
+        if self._arrived.is_set() or not await self._background.turn(self):
+            return False
+        try:
+            return bool(await work())
+        finally:
+            self._background.over()
 
     async def _renew(self) -> bool:
         """Decide some customers anew under changed models or rules; False when nobody waits for it."""
-        at_once = self._limits.renewed_at_once
-        if not at_once or self._applying.lags_at_ms is not None:  # deadlines that are late come first
-            return False
+        return self._may_renew() and await self._in_turn(self._renew_some)
+
+    async def _renew_beside_records(self) -> None:
+        """So that a lane whose records never end gets through a sweep too, some customers now and then."""
+        self._chunks_since_renewal += 1
+        if self._chunks_since_renewal < RENEW_EVERY_CHUNKS or not self._may_renew() or not self._background.turn_now():
+            return
+        self._chunks_since_renewal = 0
+        try:
+            await self._renew_some()
+        finally:
+            self._background.over()
+
+    def _may_renew(self) -> bool:
+        """Deadlines that are late come first."""
+        return bool(self._limits.renewed_at_once) and self._applying.lags_at_ms is None
+
+    async def _renew_some(self) -> bool:
+        at_once = min(self._background.customers, self._limits.renewed_at_once)
         self._between_chunks.clear()
         try:
-            return await retrying(lambda: self._applying.renew(self._models.models, at_once))
+            renewed = await retrying(lambda: self._applying.renew(self._models.models, at_once))
         finally:
             self._between_chunks.set()
+        if renewed:
+            self._background.took(*self._applying.effort)
+        return renewed
 
     async def stop(self) -> None:
         """Take no more; return when the chunk in flight is applied, or has had its time."""
         self._stopping = True
         self._arrived.set()
+        self._background.forgo(self)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._between_chunks.wait(), LAST_CHUNK_WITHIN_S)
 
-    async def _apply(self, batch: Batch) -> None:
+    async def _apply(self, batch: Batch, times: StreamTimes) -> None:
         """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind."""
-        times = self._timing.times(batch)
         self._applying.may_lag = self._timing.may_lag
+        self._applying.beside_at_once = self._background.customers // (BESIDE_RECORDS if batch.records else 1)
         self._between_chunks.clear()
         try:
             behind = await retrying(lambda: self._applying.apply(batch, times, self._models.models))
@@ -123,6 +162,8 @@ class Lane:
             self._between_chunks.set()
         if self._applying.lags_at_ms is not None:
             self._timing.lag(self._applying.lags_at_ms)
+            if not batch.records:
+                self._background.took(*self._applying.effort)
         self.show_time(times.end_ms if self._applying.lags_at_ms is None else self._applying.lags_at_ms)
         if behind is not None:
             await self._seek_back(behind)

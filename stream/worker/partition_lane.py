@@ -1,7 +1,6 @@
 """A lane with everything that belongs to its partition: claimed, started and stopped together."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from stream.metrics import worker as metrics
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
+from stream.worker.background import Background
 from stream.worker.inbox import Inbox
 from stream.worker.lane import Lane
 from stream.worker.model_watch import ModelWatch
@@ -46,6 +46,7 @@ class Shared:
     consumer: ChunkConsumer
     producer: Producer
     models: ModelWatch
+    background: Background
 
 
 @dataclass
@@ -120,6 +121,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         models=shared.models,
         timing=_timing(shared, claimed),
         limits=plan.limits,
+        background=shared.background,
     )
     lane.show_time(head.stream_time_ms)
     return PartitionLane(claimed, applying, publisher, lane, positions)
@@ -129,11 +131,7 @@ def _timing(shared: Shared, claimed: Claimed) -> Timing:
     time_ms, limits = claimed.head.stream_time_ms, shared.plan.limits
     if not shared.plan.live:
         return ReplayTiming(time_ms, limits)
-    return LiveTiming(time_ms, limits, claimed.partition, shared.consumer, _wall_ms)
-
-
-def _wall_ms() -> int:
-    return int(time.time() * 1000)
+    return LiveTiming(time_ms, limits, claimed.partition, shared.consumer, shared.plan.wall_ms)
 
 
 async def cancelled(tasks: list["asyncio.Task[None]"]) -> None:

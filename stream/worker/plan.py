@@ -1,5 +1,6 @@
 """Everything a worker is made of, decided before it starts."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,11 @@ from stream.ports import Figures, ModelStore, PartitionStore
 from stream.signing import Keyring
 from stream.worker.chunk_app import Membership
 from stream.worker.timing import LaneLimits
+
+
+def wall_ms() -> int:
+    """The time of the wall, in ms since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class WorkerPlan:
         figures: for the metrics.
         keyring: what they must be signed with.
         check_deployment: asked at each claim; raises SettingError once the clock mode is not this process's any more.
+        wall_ms: the time of the wall, in ms since 1970; only the live clock asks for it.
     """
 
     membership: Membership
@@ -48,3 +55,4 @@ class WorkerPlan:
     figures: Figures
     keyring: Keyring
     check_deployment: Callable[[], None]
+    wall_ms: Callable[[], int] = wall_ms

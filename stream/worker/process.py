@@ -12,6 +12,7 @@ from faust.types import TP
 from schemas.topics import INPUT_TOPICS
 from stream.metrics import worker as metrics
 from stream.worker.applying import Fenced
+from stream.worker.background import Background
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
 from stream.worker.fetched import Fetched
 from stream.worker.log_check import check_logs
@@ -34,6 +35,7 @@ class WorkerProcess:
         self._plan = plan
         self._lanes: dict[int, PartitionLane] = {}
         self._models = ModelWatch(plan.models, plan.keyring, lockstep=plan.lockstep)
+        self._turns = Background(plan.limits.background_ms)
         self._producer: AIOKafkaProducer | None = None
         self._background: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
@@ -88,7 +90,7 @@ class WorkerProcess:
             await retrying(self._models.refresh)
             self._background += [self._spawn(self._report_positions()), self._spawn(self._models.run())]
             self._background.append(self._spawn(self._watch().run()))
-        return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models)
+        return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models, self._turns)
 
     async def _run_lane(self, running: PartitionLane) -> None:
         stream_time_ms = running.claimed.head.stream_time_ms

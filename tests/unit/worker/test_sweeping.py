@@ -217,6 +217,23 @@ async def test_customers_are_renewed_while_records_keep_coming() -> None:
     assert len(renewed) == 2
 
 
+async def test_records_are_applied_while_another_lane_sweeps_and_the_sweep_goes_on_afterwards() -> None:
+    lane = await running_lane(20, at_once=4).claim()
+    assert lane.background.turn_now()  # as another lane would
+    task = asyncio.ensure_future(lane.lane.run())
+    await lane.fetch(PURCHASES, 10)
+    await until(task, lambda: len(lane.stored.views) == 10)
+    lane.models.models = SURER
+    await asyncio.sleep(0)
+    await lane.fetch(PURCHASES)
+    await until(task, lambda: len(lane.stored.views) == 20)
+    assert lane.stored.head.sweep == NOT_SWEPT
+    lane.background.over()
+    await until(task, lambda: lane_versions(lane) == {"v2"})
+    await lane.lane.stop()
+    await task
+
+
 async def test_a_replay_sweeps_nobody() -> None:
     lane = await running_lane(20, at_once=0).claim()
     await lane.fetch(PURCHASES)
