@@ -69,6 +69,7 @@ def test_a_customer_who_makes_room_within_a_chunk_leaves_nothing_behind() -> Non
     residents.keep(["ada", "bob"], states(1, 2), [b"", b""])
     residents.keep(["ada", "cy", "dan", "eve"], states(11, 3, 4, 5), [b"", b"", b"", b""])
     assert known(residents, "ada", "bob", "cy", "dan", "eve") == [None, None, None, 4, 5]
+    assert pack(residents.meet(["ada"]).states) == pack(empty(1))
 
 
 def test_it_is_complete_until_somebody_makes_room() -> None:
