@@ -5,11 +5,16 @@ result beside the source. Floats are not reordered, so a customer's numbers have
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+from numba.core.dispatcher import Dispatcher
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_stamps: dict[Callable[..., Any], tuple[Any, ...]] = {}
+"""Function -> what its kept machine code is good for."""
 
 
 def compiled(function: _Function) -> _Function:
@@ -22,6 +27,22 @@ def compiled(function: _Function) -> _Function:
     1.5
     """
     try:
-        return cast(_Function, numba.njit(cache=True)(function))
+        dispatcher = numba.njit(cache=True)(function)
     except RuntimeError:  # neither the source's folder nor the user's cache can be written, or there is no source file
         return cast(_Function, numba.njit(function))
+    _stamps[function] = dispatcher._cache._cache_file._source_stamp = _stamp(dispatcher)
+    return cast(_Function, dispatcher)
+
+
+def _stamp(dispatcher: Any) -> tuple[Any, ...]:
+    """Numba's own stamp, which is of the function's file, and of what that file has from others.
+
+    The machine code of a function holds that of the functions it calls, and constants.
+    """
+    own, taken = dispatcher.py_func.__globals__, blake2b(digest_size=16)
+    for name, value in sorted(own.items()):
+        if isinstance(value, Dispatcher) and value.py_func.__globals__ is not own:
+            taken.update(f"{name} {_stamps.get(value.py_func)}".encode())
+        elif isinstance(value, int | float | tuple | np.ndarray) and not name.startswith("__"):
+            taken.update(f"{name} {value!r}".encode())
+    return dispatcher._cache._impl.locator.get_source_stamp(), taken.hexdigest()

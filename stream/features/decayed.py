@@ -12,6 +12,7 @@ Limit: exactness ends where a sum leaves the normal floats, 1,022 half-lives bef
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
 from stream.features.fields import DAY_MS, HALF_LIVES_DAYS
 
 FloatArray = NDArray[np.float64]
@@ -30,19 +31,19 @@ def rescaled(sums: FloatArray, reference: NDArray[np.int32], to: NDArray[np.int3
     return moved
 
 
-def weight_at(reference: NDArray[np.int64], now_ms: NDArray[np.int64], slot: int) -> FloatArray:
-    """What the sums of one half-life are worth at `now_ms`, which is not before the customer's last event.
+@compiled
+def weight_at(reference: int, now_ms: int, slot: int) -> float:
+    """What a decayed sum is worth at `now_ms`, which is not before the customer's last event.
 
     Args:
-        reference: shape (customers,).
-        now_ms: shape (customers,).
+        reference: of the sum, whole half-lives since 1970.
+        now_ms: since 1970.
         slot: which of `HALF_LIVES_DAYS`.
 
     Returns:
-        Factors of shape (customers,), at most 1.
+        A factor, at most 1.
 
-    >>> weight_at(np.zeros(1, np.int64), np.array([7 * DAY_MS]), slot=0).tolist()
-    [0.5]
+    >>> weight_at(0, 7 * DAY_MS, 0)
+    0.5
     """
-    weight: FloatArray = np.exp2(reference - now_ms / HALF_LIVES_MS[slot])
-    return weight
+    return float(np.exp2(reference - now_ms / HALF_LIVES_MS[slot]))

@@ -7,6 +7,8 @@ older leaves no trace: a count carried along would not merge with events that co
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
+
 IntArray = NDArray[np.int64]
 WordArray = NDArray[np.uint64]
 
@@ -50,16 +52,34 @@ def count_days_younger(words: WordArray, age_days: IntArray) -> IntArray:
     return count_days(words & younger)
 
 
-def oldest_age_days(words: WordArray) -> IntArray:
-    """Days from the oldest set day to the last purchase day, shape (customers,); -1 where nothing is set.
+@compiled
+def days_set(words: WordArray) -> int:
+    """How many days the bitmap of one customer has, shape (words,).
 
-    >>> oldest_age_days(np.array([[0b1011, 1, 0], [0, 1, 0]], np.uint64)).tolist()
+    >>> days_set(np.array([0b1011, 1], np.uint64))
+    4
+    """
+    days = 0
+    for word in words:
+        left = word
+        while left:
+            left &= left - np.uint64(1)  # takes out the lowest day
+            days += 1
+    return days
+
+
+@compiled
+def oldest_age_days(words: WordArray) -> int:
+    """Days from the oldest set day to the last purchase day; -1 where nothing is set. `words` has shape (words,).
+
+    >>> [oldest_age_days(np.array(words, np.uint64)) for words in ([0b1011, 0], [1, 1], [0, 0])]
     [3, 64, -1]
     """
-    width = len(words)
-    highest = width - 1 - (words[::-1] != 0).argmax(axis=0)
-    word = words[highest, np.arange(words.shape[1])]
-    upper, lower = (word >> np.uint64(32)).astype(np.float64), (word & np.uint64(0xFFFF_FFFF)).astype(np.float64)
-    bits = np.where(upper > 0, np.frexp(upper)[1] + 32, np.frexp(lower)[1])  # frexp's exponent is the bit length
-    age: IntArray = np.where(word != 0, highest * 64 + bits - 1, -1)
-    return age
+    for place in range(len(words) - 1, -1, -1):
+        if words[place]:
+            age, left = place * 64 - 1, words[place]
+            while left:
+                left >>= np.uint64(1)
+                age += 1
+            return age
+    return -1

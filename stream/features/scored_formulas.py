@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from stream.compiled import compiled
+from stream.features.decayed import weight_at
 from stream.features.facts import ENGAGEMENT_KINDS, TIMED_TO_THE_SECOND
 from stream.features.fields import DAY_MS, HALF_LIVES_DAYS
+from stream.features.purchase_days import days_set, oldest_age_days
 from stream.features.vocabulary import CHANNELS
 
 Row = Any
 State = Any
 
-_HALF_LIVES_MS = tuple(float(days * DAY_MS) for days in HALF_LIVES_DAYS)
 _WEEK, _MONTH, _QUARTER, _YEAR = range(len(HALF_LIVES_DAYS))
 
 
@@ -40,16 +41,6 @@ def days_since(then_ms: int, now_ms: int) -> float:
     (2.0, nan)
     """
     return (now_ms - then_ms) / DAY_MS if then_ms > 0 else np.nan
-
-
-@compiled
-def weight_at(reference: int, now_ms: int, slot: int) -> float:
-    """What a decayed sum of the half-life in this slot is worth at `now_ms`, not before the customer's last event.
-
-    >>> weight_at(0, 7 * DAY_MS, 0)
-    0.5
-    """
-    return float(np.exp2(reference - now_ms / _HALF_LIVES_MS[slot]))
 
 
 @compiled
@@ -91,9 +82,9 @@ def move_to(row: Row, state: State, now_ms: int) -> None:
 def stand(row: Row, state: State) -> None:
     """Fill in what stands still."""
     features = state.features
-    days = _days_set(features.purchase_days)
+    days = days_set(features.purchase_days)
     row.purchase_days = days
-    row.mean_gap_days = _oldest_day(features.purchase_days) / (days - 1) if days > 1 else np.nan
+    row.mean_gap_days = oldest_age_days(features.purchase_days) / (days - 1) if days > 1 else np.nan
     spend, refund, discount = features.purchase_minor, features.refund_minor, features.discount_minor
     row.mean_basket_minor = spend / features.purchases if features.purchases > 0 else np.nan
     row.discount_share = discount / max(spend + discount, 1)
@@ -137,31 +128,6 @@ def _last_ms(engagement: State, slots: tuple[int, ...]) -> int:
         seen_ms = int(engagement.last_s[slot]) * 1000 if seconds else int(engagement.last_day[day]) * DAY_MS
         last_ms = max(last_ms, seen_ms)
     return last_ms
-
-
-@compiled
-def _days_set(words: Row) -> int:
-    """How many days the bitmap of purchase days has."""
-    days = 0
-    for word in words:
-        left = word
-        while left:
-            left &= left - np.uint64(1)
-            days += 1
-    return days
-
-
-@compiled
-def _oldest_day(words: Row) -> int:
-    """Days from the oldest set day to the last purchase day; -1 where nothing is set."""
-    for place in range(len(words) - 1, -1, -1):
-        if words[place]:
-            bits, left = 0, words[place]
-            while left:
-                left >>= np.uint64(1)
-                bits += 1
-            return place * 64 + bits - 1
-    return -1
 
 
 @compiled
