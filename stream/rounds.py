@@ -95,9 +95,8 @@ class Queues:
         due, records = np.empty(len(self._cursor), np.intp), np.empty(left, np.intp)
         table = np.empty((_FIELDS, 2 * left), np.int64)  # a record may end a stretch and be followed by one without any
         fired, stretches, taken = _next_round(
-            self._states["decision"], self._states["features"], self._cursor, self._end, self._order, self._stream_ms,
-            self._last_event_ms, self._is_purchase, self._is_late, self._is_alone, self._decide_every_ms,
-            due, records, table,
+            self._states, self._cursor, self._end, self._order, self._stream_ms, self._last_event_ms,
+            self._is_purchase, self._is_late, self._is_alone, self._decide_every_ms, due, records, table,
         )  # fmt: skip
         if not (fired or stretches):
             return None
@@ -136,20 +135,20 @@ def deadline_or_never(deadline_ms: Any) -> Any:
 
 @compiled
 def _next_round(
-    decisions: Any, features: Any, cursor: Any, end: Any, order: Any, stream_ms: Any, last_event_ms: Any,
-    is_purchase: Any, is_late: Any, is_alone: Any, decide_every_ms: Any, due: Any, records: Any, table: Any,
+    states: Any, cursor: Any, end: Any, order: Any, stream_ms: Any, last_event_ms: Any, is_purchase: Any,
+    is_late: Any, is_alone: Any, decide_every_ms: Any, due: Any, records: Any, table: Any,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Fill `due`, `records` and `table`, and say how many there are of each."""
     fired, stretches, taken = 0, 0, 0
     for row in range(len(cursor)):
-        decision, begin = decisions[row], cursor[row]
+        decision, begin = states[row].decision, cursor[row]
         waits = begin < end[row]
         if decision.due_ms != 0 and decision.due_ms <= stream_ms[begin if waits else -1]:
             due[fired] = row
             fired += 1
         elif waits:
             unsampled = decision.snapshot_at_ms == 0
-            alone = is_alone[row] or (unsampled and features[row].last_purchase_ms > 0)
+            alone = is_alone[row] or (unsampled and states[row].features.last_purchase_ms > 0)
             before = stretches
             stretches, ends = _look_ahead(
                 row, begin, end[row], decision, alone, unsampled, stream_ms, last_event_ms, is_purchase, is_late,

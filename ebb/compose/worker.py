@@ -17,6 +17,7 @@ from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
+from stream.warming import warm_up
 from stream.worker.chunk_app import Membership
 from stream.worker.plan import WorkerPlan, wall_ms
 from stream.worker.process import WorkerProcess
@@ -37,6 +38,7 @@ def run_worker(settings: WorkerSettings, wall_ms: Callable[[], int] = wall_ms) -
     prepare(settings)
     serve_metrics(settings, settings.metrics_port, REGISTRY)
     plan = replace(worker_plan(settings), wall_ms=wall_ms)
+    warm_up(plan.rules)  # before the consumer group counts on us
     run_until_stopped(lambda loop: WorkerProcess(plan, loop))
 
 

@@ -57,7 +57,8 @@ class Weighing(NamedTuple):
 
     Attributes:
         places: each column's place in a row.
-        means, divisors, weights: of each column; one without spread weighs 0.
+        means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
+            column without spread has rate 0.
         moving: how many of them move with time.
         bias: nan where no model serves: its probability is nan.
         clip: of a standardised value.
@@ -65,7 +66,7 @@ class Weighing(NamedTuple):
 
     places: NDArray[np.int64]
     means: FloatArray
-    divisors: FloatArray
+    rates: FloatArray
     weights: FloatArray
     moving: int
     bias: float
@@ -110,8 +111,8 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     return Weighing(
         places=np.array([columns.index(model.columns[place]) for place in order], np.int64),
         means=np.array(model.means, np.float64)[order],
-        divisors=np.where(scales == 0.0, 1.0, scales),
-        weights=np.where(scales == 0.0, 0.0, np.array(model.weights, np.float64)[order]),
+        rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
+        weights=np.array(model.weights, np.float64)[order],
         moving=sum(name in MOVING_COLUMNS for name in model.columns),
         bias=float(model.bias),
         clip=float(model.clip),
@@ -121,7 +122,7 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
 @compiled
 def contribution(model: Weighing, column: int, row: FloatArray) -> float:
     """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone."""
-    deviations = (row[model.places[column]] - model.means[column]) / model.divisors[column]
+    deviations = (row[model.places[column]] - model.means[column]) * model.rates[column]
     return float(min(max(deviations, -model.clip), model.clip) * model.weights[column])
 
 

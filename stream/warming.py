@@ -1,0 +1,56 @@
+"""Has everything compiled that a step runs, before a worker takes records.
+
+Machine code that is kept is loaded in a second or two, and made in half a minute where none is kept. In its first chunk
+a worker would keep the consumer group waiting for as long, and lose its partitions.
+"""
+
+import numpy as np
+
+from schemas.events import OrderLine, Purchase
+from stream.changes import Changes
+from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
+from stream.customers.segments import SEGMENTS
+from stream.engine import step
+from stream.features.columns import MODEL_COLUMNS
+from stream.features.facts import facts_of
+from stream.features.fields import DAY_MS
+from stream.features.layout import LAYOUT, empty
+from stream.features.model_columns import SEGMENT_COLUMNS
+from stream.outcomes.declaration import OUTCOMES
+from stream.outcomes.maturity import unpack_open
+from stream.scoring.documents import OutcomeDocument, SegmentDocument
+from stream.scoring.linear import LinearModel
+
+_AT_MS = 14_600 * DAY_MS
+
+
+def warm_up(rules: Rules) -> Changes:
+    """Let somebody buy something under models that say nothing, and forget it."""
+    line = OrderLine(product_id="any", quantity=1, unit_price="1")
+    purchase = Purchase(
+        event_id="any", customer_id="anybody", event_time_ms=_AT_MS, currency=rules.currency, lines=[line]
+    )
+    facts = facts_of([purchase], [0], rules.vocabulary, rules.exponent)
+    nothing_open = unpack_open([None])
+    customers = PartitionCustomers(0, ["anybody"], empty(1), nothing_open)
+    records = Records(facts, np.zeros(1, np.int64))
+    return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(), rules)
+
+
+def _models() -> Models:
+    """Of the same shape as any others, so that the same machine code serves."""
+    numbers = (0.0,) * len(MODEL_COLUMNS), (1.0,) * len(MODEL_COLUMNS)
+    model = LinearModel(MODEL_COLUMNS, *numbers, weights=numbers[0], bias=0.0)
+    place = (0.0,) * len(SEGMENT_COLUMNS)
+    centres = SegmentDocument(
+        version="", epoch_day=0, layout=LAYOUT, means=place, scales=(1.0,) * len(place), centres=(place,),
+        names=SEGMENTS[1:2], samples=0,
+    )  # fmt: skip
+    outcomes = {
+        outcome.name: OutcomeDocument(
+            name=outcome.name, version="", epoch_day=0, layout=LAYOUT, trained_until_ms=0, labels=0, positives=0,
+            candidates={"any": model}, serving="any", metrics={},
+        )
+        for outcome in OUTCOMES
+    }  # fmt: skip
+    return Models(outcomes, centres)

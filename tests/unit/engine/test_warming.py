@@ -1,0 +1,49 @@
+"""After warming up nothing is compiled any more, whatever arrives: the first chunk is as quick as any other."""
+
+from typing import Any
+
+import pytest
+from numba.core.dispatcher import Dispatcher
+from numba.core.event import Event, Listener, register, unregister
+
+from stream.chunk import Rules
+from stream.warming import warm_up
+from tests.world import World
+
+
+class Compilations(Listener):
+    """Names what is compiled, or loaded from what was kept."""
+
+    def __init__(self) -> None:
+        self.compiled: list[str] = []
+
+    def on_start(self, event: Event) -> None:
+        dispatcher: Any = event.data.get("dispatcher")
+        if isinstance(dispatcher, Dispatcher):
+            self.compiled.append(dispatcher.py_func.__qualname__)
+
+    def on_end(self, event: Event) -> None:
+        pass
+
+
+@pytest.fixture
+def compilations() -> Any:
+    listener = Compilations()
+    register("numba:compile", listener)
+    yield listener
+    unregister("numba:compile", listener)
+
+
+def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations) -> None:
+    warm_up(Rules())
+    compilations.compiled.clear()
+    world = World()
+    world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
+    world.silence_until(day=60).purchase("ada", day=61)
+    assert world.outbox.messages
+    assert compilations.compiled == []
+
+
+def test_warming_up_shows_a_customer_with_scores_and_reasons() -> None:
+    changes = warm_up(Rules())
+    assert list(changes.views) == ["anybody"]
