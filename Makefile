@@ -67,6 +67,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN)/python -c '$(CAN_DO)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(RUN)/python -m stream.warming
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock $(READY)

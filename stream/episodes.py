@@ -120,8 +120,7 @@ class Episodes:
         self._touched[rows] = True
         self._changes.count("customers", int((self._first_event_ms[rows] == 0).sum()))
         self._outcomes.count(facts, self._first_purchase_ms[facts.row], stream_time_ms)
-        if not stands.held.all():
-            put_back(self._states, self._kept, stands.last)
+        put_back(self._states, self._kept, stands.last)
         self._time_ms[rows] = stretches.stream_ms[stands.last_with_records[rows]]
         self._say_why(rows, stands)
         self._outcomes.await_sample(rows, self._time_ms[rows])

@@ -7,7 +7,6 @@ import numpy as np
 
 from stream.chunk import BoolArray, IntArray, RowArray
 from stream.compiled import compiled
-from stream.features.layout import StateArray
 from stream.rounds import Stretches
 
 NONE = -1
@@ -88,7 +87,8 @@ def _stand(
         goes_on = holds and decided[at] and not changing[at]
 
 
-def put_back(states: StateArray, kept: StateArray, last: RowArray) -> None:
+@compiled
+def put_back(states: Any, kept: Any, last: Any) -> None:
     """Let features and engagement be as the last stretch that takes effect left them.
 
     Args:
@@ -96,12 +96,8 @@ def put_back(states: StateArray, kept: StateArray, last: RowArray) -> None:
         kept: shape (stretches,), what each left.
         last: `Standing.last`.
     """
-    _copy(states["features"], kept["features"], last)
-    _copy(states["engagement"], kept["engagement"], last)
-
-
-@compiled
-def _copy(blocks: Any, kept: Any, last: Any) -> None:
+    features, engagement = states["features"], states["engagement"]
     for row in range(len(last)):
         if last[row] != NONE:
-            blocks[row] = kept[last[row]]
+            features[row] = kept["features"][last[row]]
+            engagement[row] = kept["engagement"][last[row]]

@@ -54,3 +54,7 @@ def _models() -> Models:
         for outcome in OUTCOMES
     }  # fmt: skip
     return Models(outcomes, centres)
+
+
+if __name__ == "__main__":
+    warm_up(Rules())
