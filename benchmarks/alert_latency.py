@@ -26,7 +26,8 @@ EVENTS_PER_S = 2_000
 CAUSING_SHARE = 0.1
 BOUGHT_DAYS_AGO = (90.0, 75.0)
 SPARE = 1.5  # some customers' probability stays below what opens an alert
-SETTLED_AFTER_S, SETTLED_WITHIN_S = 3.0, 180.0
+FEWEST_SHARE = 0.2  # of those wanted, if the model that the learner ends with finds no more
+SETTLED_AFTER_S, SETTLED_WITHIN_S = 10.0, 300.0  # the learner learns from three months of labels first
 RECEIVED_WITHIN_S = 20.0
 BURST_S = 0.002  # events due are sent this often
 
@@ -89,7 +90,7 @@ def measure(stand: Stand, processes: int, seconds: float, seed: int) -> dict[str
         settings = stand.settings(ebb.redis.address)
         with EbbProcess("learner", stand.folder / "learner", settings):
             ebb.work_off(len(silent))
-            _wait_until_settled(reader, causing)
+            _wait_until_settled(reader, int(causing * FEWEST_SHARE))
             sent_s = _send(stand.kafka.address, _live_events(sorted(reader.open)[:causing], seconds, random))
             _wait_until_closed(reader, sent_s)
     reader.stop()
