@@ -167,7 +167,7 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     given = Scored(np.ascontiguousarray(asked.states), features.scored, matrix_of(features), segments_of(features))
     probabilities = np.empty((len(OUTCOMES), len(asked)))
     segment, alerts = np.empty(len(asked), np.uint8), np.empty((3, len(asked)), np.bool_)
-    decide_each(given, in_force(models, rules), probabilities, segment, alerts)
+    decide_each(given, _in_force(models, rules), probabilities, segment, alerts)
     documents = [models.outcomes.get(outcome.name) for outcome in OUTCOMES]
     churn = probabilities[_CHURN]
     return Decisions(
@@ -195,7 +195,7 @@ def ask_again_ms(asked: Asked, decisions: Decisions, models: Models, rules: Rule
     """
     until_ms: IntArray = asked.now_ms + rules.stale_after_ms
     given = decisions.given(asked)
-    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, in_force(models, rules), _scratch())
+    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, _in_force(models, rules), _scratch())
     return until_ms
 
 
@@ -214,7 +214,7 @@ def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntA
     return until_ms
 
 
-def in_force(models: Models, rules: Rules) -> InForce:
+def _in_force(models: Models, rules: Rules) -> InForce:
     """Models and rules as compiled code takes them."""
     return InForce(
         models=tuple(weighing(serving_model(models.outcomes.get(outcome.name))) for outcome in OUTCOMES),

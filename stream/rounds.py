@@ -108,7 +108,7 @@ class Queues:
 
 
 _ROW, _ORDINAL, _RECORD_END, _END, _DECIDED, _PUTS_OFF, _HAD_PUT_OFF, _NOW, _AGAIN, _STREAM = range(10)
-_FIELDS = 10
+_FIELDS = _STREAM + 1
 _FLAGS = (_DECIDED, _PUTS_OFF, _HAD_PUT_OFF)
 
 
@@ -128,8 +128,8 @@ def _last_event_ms(rows: Any, time_ms: Any, before_ms: Any) -> Any:
 
 
 @compiled
-def deadline_or_never(deadline_ms: Any) -> Any:
-    """A deadline that is not set, 0, is never."""
+def _one_or_never(deadline_ms: Any) -> Any:
+    """`or_never` of one deadline, for compiled code."""
     return NEVER if deadline_ms == 0 else deadline_ms
 
 
@@ -177,8 +177,8 @@ def _look_ahead(
     Returns:
         How many stretches there are then, and the customer's place in the queue after them.
     """
-    due_ms = deadline_or_never(decision.due_ms)
-    other_ms = min(deadline_or_never(decision.snapshot_at_ms), deadline_or_never(decision.close_at_ms))
+    due_ms = _one_or_never(decision.due_ms)
+    other_ms = min(_one_or_never(decision.snapshot_at_ms), _one_or_never(decision.close_at_ms))
     again_ms = min(decision.last_decision_ms + decide_every_ms, NEVER)
     waits = decision.decide_at_ms == again_ms
     first = begin

@@ -8,8 +8,8 @@ from stream.compiled import compiled
 from stream.features.decayed import HALF_LIVES_MS
 from stream.features.facts import PRODUCTS_KEPT, U2_MAX
 from stream.features.fields import DAY_MS, HOUR_BINS, PURCHASE_DAYS_KEPT
+from stream.features.purchase_days import shift
 
-_WORDS = PURCHASE_DAYS_KEPT // 64
 _BIN_MS = 24 // HOUR_BINS * 3_600_000
 
 
@@ -40,12 +40,7 @@ def fold_purchase_day(features: Any, time_ms: int, last_before_ms: int) -> None:
     words, last_day = features.purchase_days, features.last_purchase_ms // DAY_MS
     later = last_day - last_before_ms // DAY_MS
     if later > 0:
-        whole, part = min(later >> 6, _WORDS), np.uint64(later & 63)
-        for place in range(_WORDS - 1, -1, -1):
-            moved = words[place - whole] << part if place >= whole else np.uint64(0)
-            if part and place > whole:
-                moved |= words[place - whole - 1] >> (np.uint64(64) - part)
-            words[place] = moved
+        shift(words, later)
     age = last_day - time_ms // DAY_MS
     if age < PURCHASE_DAYS_KEPT:
         words[age >> 6] |= np.uint64(1) << np.uint64(age & 63)

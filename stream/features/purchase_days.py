@@ -19,16 +19,26 @@ def shifted(words: WordArray, days: IntArray) -> WordArray:
     >>> shifted(np.array([[1 << 63, 0, 0, 0, 0, 0, 0, 1]], np.uint64), np.array([65]))[0].tolist()
     [0, 0, 1, 0, 0, 0, 0, 0]
     """
-    width = words.shape[1]
-    whole = np.minimum(days >> 6, width)[:, None]
-    part = (days & 63).astype(np.uint64)[:, None]
-    padded = np.zeros((len(words), 2 * width + 1), np.uint64)
-    padded[:, width + 1 :] = words
-    source = np.arange(width + 1, 2 * width + 1) - whole
-    each = np.arange(len(words))[:, None]
-    from_below = (padded[each, source - 1] >> np.uint64(1)) >> (np.uint64(63) - part)  # a shift by 64 is undefined in C
-    moved: WordArray = (padded[each, source] << part) | from_below
+    moved = np.array(words, order="C")
+    _shift_each(moved, days)
     return moved
+
+
+@compiled
+def _shift_each(words: WordArray, days: IntArray) -> None:
+    for row in range(len(days)):
+        shift(words[row], days[row])
+
+
+@compiled
+def shift(words: WordArray, days: int) -> None:
+    """Move the bitmap of one customer, shape (words,), up by that many days, in place."""
+    whole, part = min(days >> 6, len(words)), np.uint64(days & 63)
+    for place in range(len(words) - 1, -1, -1):
+        moved = words[place - whole] << part if place >= whole else np.uint64(0)
+        if part and place > whole:
+            moved |= words[place - whole - 1] >> (np.uint64(64) - part)
+        words[place] = moved
 
 
 def count_days(words: WordArray) -> IntArray:
