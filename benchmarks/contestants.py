@@ -24,10 +24,11 @@ from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.service import Service
 from schemas.topics import ENGAGEMENT, PURCHASES
 from stream.errors import SettingError
-from stream.redis_store.inspection import applied_positions
+from stream.redis_store.inspection import applied_positions, heads
 
 REPOSITORY = Path(__file__).parents[1]
 LOOK_EVERY_S = 0.1
+ASK_EVERY_S = 2.0  # a worker needs 3 ms of its core to write down all metrics
 STAGE_SECONDS, COMMITS = "ebb_stage_seconds_sum", "ebb_commits_total"
 PATIENCE_S = 600.0
 
@@ -87,6 +88,14 @@ class Running(ABC):
     def done(self) -> int:
         """Records applied so far."""
 
+    def all_work(self) -> bool:
+        """Whether every process has its share of the work."""
+        return True
+
+    def said(self) -> dict[str, float]:
+        """What processes say of themselves that only grows; they are not asked often."""
+        return {}
+
     def spent(self) -> dict[str, float]:
         """CPU seconds so far."""
         own = [pid for process in self.processes for pid in children(process.identity.pid)]
@@ -96,9 +105,10 @@ class Running(ABC):
             "kafka": cpu_seconds(children(self.kafka.identity.pid)),
         }
 
-    def sample(self) -> Sample:
-        """Now."""
-        return Sample(time.monotonic(), self.done(), self.spent())
+    def sample(self, *, asking: bool = True) -> Sample:
+        """Now; processes are asked what they say of themselves."""
+        done, spent = self.done(), self.spent()
+        return Sample(time.monotonic(), done, spent | (self.said() if asking else {}), self.all_work())
 
     def work_off(self, records: int, patience_s: float = PATIENCE_S) -> list[Sample]:
         """Samples until all records are done.
@@ -106,16 +116,22 @@ class Running(ABC):
         Raises:
             RuntimeError: a process ended, or it takes too long.
         """
-        samples, until = [self.sample()], time.monotonic() + patience_s
+        samples, until_s = [self.sample()], time.monotonic() + patience_s
+        ask_s = samples[0].time_s + ASK_EVERY_S
         while samples[-1].done < records:
-            for process in self.processes:
-                if process.has_ended():
-                    raise RuntimeError(f"{process.name} ended:\n{process.log.read_text(errors='replace')[-3000:]}")
-            if time.monotonic() > until:
-                raise RuntimeError(f"{samples[-1].done:,} of {records:,} records after {patience_s:.0f} s")
+            self._require_progress(samples[-1].done, records, until_s)
             time.sleep(LOOK_EVERY_S)
-            samples.append(self.sample())
-        return samples
+            is_time = time.monotonic() >= ask_s
+            samples.append(self.sample(asking=is_time))
+            ask_s += ASK_EVERY_S if is_time else 0.0
+        return [*samples, self.sample()]
+
+    def _require_progress(self, done: int, records: int, until_s: float) -> None:
+        for process in self.processes:
+            if process.has_ended():
+                raise RuntimeError(f"{process.name} ended:\n{process.log.read_text(errors='replace')[-3000:]}")
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"only {done:,} of {records:,} records were done in the time there was")
 
 
 class RunningPeer(Running):
@@ -123,7 +139,14 @@ class RunningPeer(Running):
 
     def done(self) -> int:
         """As its processes say."""
-        return sum(reported(process.progress) for process in self.processes if isinstance(process, Peer))
+        return sum(self._reported())
+
+    def all_work(self) -> bool:
+        """Whether each has done something."""
+        return all(self._reported())
+
+    def _reported(self) -> list[int]:
+        return [reported(process.progress) for process in self.processes if isinstance(process, Peer)]
 
 
 class RunningEbb(Running):
@@ -137,8 +160,16 @@ class RunningEbb(Running):
             return 0
         return sum(next_offset for (topic, _), next_offset in positions.items() if topic in (PURCHASES, ENGAGEMENT))
 
-    def spent(self) -> dict[str, float]:
-        """CPU seconds, and what the workers' metrics say: seconds of each stage (of the wall), and commits."""
+    def all_work(self) -> bool:
+        """Whether each owns a partition, as Redis says."""
+        try:
+            owners = {head.owner for head in heads(self.redis.address)}
+        except SettingError:
+            return False
+        return len(owners) >= len(self.processes)
+
+    def said(self) -> dict[str, float]:
+        """What the workers' metrics say: seconds of each stage (of the wall), and commits."""
         counted: dict[str, float] = {}
         for worker in self.processes:
             for sample in _metrics(worker.address):
@@ -147,7 +178,7 @@ class RunningEbb(Running):
                     counted[stage] = counted.get(stage, 0.0) + sample.value
                 elif sample.name == COMMITS:
                     counted["commits"] = counted.get("commits", 0.0) + sample.value
-        return super().spent() | counted
+        return counted
 
 
 def metric_total(running: "RunningEbb", name: str) -> float:

@@ -5,29 +5,42 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import median
 
+import numpy as np
+
 STEADY_FROM = 0.2  # of all events: before that, processes warm up and fetch queues fill
 
 
 @dataclass(frozen=True)
 class Sample:
-    """At `time_s` so many events were `done`; CPU seconds by process, and anything else that only grows, so far."""
+    """How far somebody is.
+
+    Attributes:
+        time_s: of the sample, monotonic.
+        done: events so far.
+        spent: CPU seconds by process, and anything else that only grows, so far; some names in some samples only.
+        all_work: whether every process has its share of the work.
+    """
 
     time_s: float
     done: int
     spent: Mapping[str, float]
+    all_work: bool = True
 
 
 @dataclass(frozen=True)
 class Steady:
-    """The steady part of a run."""
+    """The steady part of a run; `all_work` says whether every process worked in it."""
 
     events_per_s: float
     cpu_us: dict[str, float]
     seconds: float
+    all_work: bool = True
 
 
 def steady(samples: Sequence[Sample], events: int, first: float = STEADY_FROM) -> Steady:
-    """Rate and costs per event from `first` of the events to the last one.
+    """Rate and costs per event from `first` of the events, or from when every process works, to the last event.
+
+    Between two samples everything grows along a straight line.
 
     Args:
         samples: in the order of time; the last one has all events done.
@@ -36,24 +49,34 @@ def steady(samples: Sequence[Sample], events: int, first: float = STEADY_FROM) -
 
     >>> samples = [Sample(0, 0, {"worker": 0}), Sample(5, 20, {"worker": 4}), Sample(9, 100, {"worker": 8})]
     >>> steady(samples, 100)
-    Steady(events_per_s=20.0, cpu_us={'worker': 50000.0}, seconds=4.0)
+    Steady(events_per_s=20.0, cpu_us={'worker': 50000.0}, seconds=4.0, all_work=True)
     """
-    begin, end = _at(samples, first * events), _at(samples, events)
-    counted, seconds = end.done - begin.done, end.time_s - begin.time_s
-    spent = {name: (end.spent[name] - begin.spent.get(name, 0.0)) / counted * 1e6 for name in end.spent}
-    return Steady(counted / seconds, spent, seconds)
+    begin = first * events
+    all_work = next((sample.done for sample in samples if sample.all_work and sample.done < events), None)
+    if all_work is not None:
+        begin = max(begin, all_work)
+    begin_s, end_s = (_when(samples, done) for done in (begin, events))
+    names = dict.fromkeys(name for sample in samples for name in sample.spent)
+    spent = {name: _spent(samples, name, end_s) - _spent(samples, name, begin_s) for name in names}
+    cpu_us = {name: seconds / (events - begin) * 1e6 for name, seconds in spent.items()}
+    return Steady((events - begin) / (end_s - begin_s), cpu_us, end_s - begin_s, all_work is not None)
 
 
-def _at(samples: Sequence[Sample], done: float) -> Sample:
-    """Where the straight line between two samples reaches `done`."""
+def _when(samples: Sequence[Sample], done: float) -> float:
+    """When so many events were done."""
     after = next(place for place, sample in enumerate(samples) if sample.done >= done)
     later, earlier = samples[after], samples[max(after - 1, 0)]
     part = (done - earlier.done) / (later.done - earlier.done) if later.done > earlier.done else 1.0
-    spent = {
-        name: earlier.spent.get(name, 0.0) + part * (later.spent[name] - earlier.spent.get(name, 0.0))
-        for name in later.spent
-    }
-    return Sample(earlier.time_s + part * (later.time_s - earlier.time_s), round(done), spent)
+    return earlier.time_s + part * (later.time_s - earlier.time_s)
+
+
+def _spent(samples: Sequence[Sample], name: str, time_s: float) -> float:
+    """How much was spent until then; nothing at the first sample, if the name is not in it."""
+    known = [sample for sample in samples if name in sample.spent]
+    times_s, values = [sample.time_s for sample in known], [sample.spent[name] for sample in known]
+    if known[0] is not samples[0]:
+        times_s, values = [samples[0].time_s, *times_s], [0.0, *values]
+    return float(np.interp(time_s, times_s, values))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

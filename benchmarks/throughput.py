@@ -42,7 +42,8 @@ def measure(stand: Stand, names: Sequence[str], extent: Extent, customers: int, 
                 found.load_averages.append(load_average())
                 run = _run(stand, name, processes, extent.events_of(name), found, customers)
                 found.runs[name][processes].append(run)
-                say(f"  {name} ×{processes}: {run.events_per_s:,.0f} events/s over {run.seconds:.1f} s")
+                apart = "" if run.all_work else ", not all of them working"
+                say(f"  {name} ×{processes}: {run.events_per_s:,.0f} events/s over {run.seconds:.1f} s{apart}")
     return found
 
 

@@ -12,6 +12,22 @@ def test_the_first_fifth_does_not_count() -> None:
     assert measured.cpu_us["worker"] == pytest.approx(2_000)
 
 
+def test_nothing_counts_before_every_process_works() -> None:
+    joins_late = [Sample(0, 0, {}, False), Sample(5, 500, {}, False), Sample(6, 600, {}), Sample(8, 1_000, {})]
+    measured = steady(joins_late, 1_000)
+    assert (measured.events_per_s, measured.all_work) == (pytest.approx(200), True)
+
+
+def test_where_some_never_work_it_is_said() -> None:
+    alone = [Sample(0, 0, {}, False), Sample(5, 500, {}, False), Sample(10, 1_000, {})]
+    assert not steady(alone, 1_000).all_work
+
+
+def test_what_is_asked_seldom_grows_evenly_between() -> None:
+    samples = [Sample(0, 0, {"commits": 0.0}), Sample(2, 200, {}), Sample(4, 400, {"commits": 40.0})]
+    assert steady(samples, 200, first=0.5).cpu_us == {"commits": pytest.approx(0.1 * 1e6)}
+
+
 def test_between_two_samples_the_line_between_them_counts() -> None:
     samples = [Sample(0, 0, {}), Sample(4, 400, {}), Sample(8, 1_200, {})]
     assert steady(samples, 1_000).seconds == pytest.approx(7 - 2)
