@@ -150,6 +150,6 @@ class InProcess:
     async def silence_until(self, wall_ms: int) -> None:
         """Nothing arrives until then: ticks until no deadline is left."""
         self.wall_ms = wall_ms
-        await self.apply(Batch([], {}))
+        await self.apply(Batch())
         while self._applying.lags_at_ms is not None:
-            await self.apply(Batch([], {}))
+            await self.apply(Batch())

@@ -218,9 +218,10 @@ class ReplayClock:
     def __init__(self, stream_time_ms: int) -> None:
         self.stream_time_ms = stream_time_ms
 
-    def admits(self, event_time_ms: int) -> bool:
-        """Whether an event's day has begun: a later day's record waits for its clock record."""
-        return event_time_ms < end_of_day_ms(self.stream_time_ms)
+    def admits(self, event_time_ms: IntArray) -> NDArray[np.bool_]:
+        """Whether each event's day has begun: a later day's record waits for its clock record."""
+        begun: NDArray[np.bool_] = event_time_ms < end_of_day_ms(self.stream_time_ms)
+        return begun
 
     def advance(self, time_ms: int) -> int:
         """A clock record took effect."""

@@ -15,7 +15,7 @@ from stream.compiled import compiled
 from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
 from stream.scoring.clusters import Centres, assigned, stays
-from stream.scoring.deadlines import SECTIONS
+from stream.scoring.deadlines import HALVINGS, POINTS
 from stream.scoring.linear import Weighing, moving_logit, probability_of, sigmoid, standing_logit
 from stream.scoring.validity import holds_until_ms
 
@@ -155,19 +155,23 @@ def _may_move(place: FloatArray, segment: int, centres: Centres, scratch: Scratc
 
 @compiled
 def _first_change_ms(low_ms: int, high_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: Scratch) -> int:
-    """The first of the points, in finer and finer sections, at which the customer has changed; `high_ms` if at none."""
-    for sections in SECTIONS:
-        width_ms, before_ms, seen = high_ms - low_ms, low_ms, False
-        for section in range(1, sections + 1):
-            at_ms = low_ms + width_ms * section // sections
-            if _changes(at_ms, state, silent, in_force, scratch):
-                seen = True
-                break
-            before_ms = at_ms
-        if not seen:
+    """A point at which the customer has changed, and not a little earlier; `high_ms` if it has changed at none."""
+    width_ms, before_ms, at_ms, seen = high_ms - low_ms, low_ms, high_ms, False
+    for point in range(1, POINTS + 1):
+        at_ms = low_ms + width_ms * point // POINTS
+        if _changes(at_ms, state, silent, in_force, scratch):
+            seen = True
             break
-        low_ms, high_ms = before_ms, at_ms
-    return high_ms
+        before_ms = at_ms
+    if not seen:
+        return high_ms
+    for _ in range(HALVINGS):
+        middle_ms = (before_ms + at_ms) // 2
+        if _changes(middle_ms, state, silent, in_force, scratch):
+            at_ms = middle_ms
+        else:
+            before_ms = middle_ms
+    return at_ms
 
 
 @compiled

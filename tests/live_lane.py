@@ -20,11 +20,12 @@ from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.background import Background
 from stream.worker.fetched import Fetched
-from stream.worker.inbox import Batch, Inbox, LogRecord
+from stream.worker.inbox import Batch, Inbox
 from stream.worker.lane import Lane
+from stream.worker.log_records import LogRecord
 from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
-from tests.world import BEGIN_MS, PINNED, RULES, KeptOutbox, Rules
+from tests.world import BEGIN_MS, PINNED, RULES, KeptOutbox, Rules, in_columns
 
 LIMITS = LaneLimits(chunk_records=100, chunk_bytes=10**9, queue_bytes=10**9, tick_ms=250)
 
@@ -175,7 +176,7 @@ async def recomputed(journal: Iterable[bytes], logs: Logs, **lane_options: Any) 
 async def _renew(applying: Applying, customers: list[str], times: StreamTimes, models: Models) -> None:
     """Decide the customers anew that a sweep had come to."""
     head, _ = await applying._store.begin(0, 0)
-    assert await applying._commit(head, Batch([], {}), times, [], models, Renewal(customers, head.sweep))
+    assert await applying._commit(head, Batch(), times, [], models, Renewal(customers, head.sweep))
 
 
 def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
@@ -185,7 +186,7 @@ def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
     while any(left.values()):
         topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
         records.append(left[topic].pop(0))
-    return Batch(records, {topic: first for topic, (first, _) in offsets.items()})
+    return Batch(in_columns(records), {topic: first for topic, (first, _) in offsets.items()})
 
 
 def _record(raw: Logged) -> LogRecord:

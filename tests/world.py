@@ -22,7 +22,8 @@ from stream.scoring.linear import LinearModel
 from stream.views import View, decode_view
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
-from stream.worker.inbox import Batch, LogRecord
+from stream.worker.inbox import Batch
+from stream.worker.log_records import LogRecord, LogRecords, joined, of_topic
 
 DAY_MS = 86_400_000
 BEGIN_MS = 14_600 * DAY_MS  # 2009-12-22
@@ -107,6 +108,23 @@ def engagement(kind: str, customer: str | None, day: float, *, event_id: str, **
     return event if customer is None else event | {"customer_id": customer}
 
 
+@dataclass(frozen=True)
+class Raw:
+    """A record as the consumer hands it over."""
+
+    topic: str
+    offset: int
+    value: bytes | None
+    timestamp: int = BEGIN_MS + 4_000 * DAY_MS
+    key: bytes | None = b"key"
+
+
+def in_columns(records: Sequence[LogRecord]) -> LogRecords:
+    """Records as a batch holds them."""
+    raw = [Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key) for each in records]
+    return joined([of_topic(each.topic, [fetched], [each.decoded]) for each, fetched in zip(records, raw, strict=True)])
+
+
 def sampled_on(*days: int, name: str = "customer") -> str:
     """An id that is sampled at the midnights these many days after the beginning, and on none of the 40 days before."""
     asked = np.arange(days[0] - 40, days[-1] + 1)
@@ -162,7 +180,8 @@ class World:
         end_ms = max(end_ms or 0, int(times[-1]) if len(times) else 0, self._now_ms)
         self._now_ms = end_ms
         clock_ms = records[-1].decoded.time_ms if records and records[-1].topic == CLOCK else None
-        asyncio.run(self.applying.apply(Batch(records, previous, clock_ms), StreamTimes(times, end_ms), self.models))
+        batch = Batch(in_columns(records), previous, clock_ms)
+        asyncio.run(self.applying.apply(batch, StreamTimes(times, end_ms), self.models))
 
     def send(self, *events: dict[str, Any], topic: str = PURCHASES) -> "World":
         """Events in one chunk, each at the stream time of its own event time."""

@@ -1,9 +1,11 @@
 """The index of customers by value at risk."""
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.actions.acting import Acting
+from stream.compiled import compiled
 from stream.decisions import Asked, Decisions
 
 MOVES_BY = 0.05  # the index is rewritten when a value has moved by this share; readers rank again by the views
@@ -14,28 +16,44 @@ def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     minor, block = 10**acting.rules.exponent, asked.block
     risks, latest = decisions.value_at_risk_minor / minor, np.zeros(len(acting.customers), np.float32)
     latest[asked.rows] = block["risk_shown"]
-    before = _sum_minor(latest, minor)
-    for part in asked.parts:
-        rows, risk = asked.rows[part], risks[part]
-        shown = latest[rows].astype(np.float64)
-        moved = has_moved(risk, shown, 1 / minor)
-        customers = [acting.customers[row] for row in rows[moved].tolist()]
-        acting.changes.risks.update(zip(customers, risk[moved].tolist(), strict=True))
-        latest[rows] = np.where(moved, risk, shown)
-    block["risk_shown"] = latest[asked.rows]
-    acting.changes.count("value_at_risk_minor", _sum_minor(latest, minor) - before)
+    shown, moved = np.empty(len(asked), np.float32), np.zeros(len(asked), np.bool_)
+    grown = _follow(asked.rows, risks, minor, latest, shown, moved)
+    customers = [acting.customers[row] for row in asked.rows[moved].tolist()]
+    acting.changes.risks.update(zip(customers, risks[moved].tolist(), strict=True))
+    block["risk_shown"] = shown
+    acting.changes.count("value_at_risk_minor", grown)
 
 
-def _sum_minor(shown: NDArray[np.float32], minor: int) -> int:
-    """Sum of values as they are stored, each in whole minor units: what enters the total leaves it to the last unit."""
-    return int(np.rint(shown.astype(np.float64) * minor).sum())
+@compiled
+def _follow(rows: Any, risks: Any, minor: int, latest: Any, shown: Any, moved: Any) -> int:
+    """Let one value after another move what is shown of its customer.
+
+    Args:
+        rows, risks: shape (decisions,); a customer that is there twice is shown in this order.
+        minor: minor units in a major one.
+        latest: shape (customers,), what is shown; overwritten.
+        shown, moved: shape (decisions,), to be filled: what is shown after each, and whether it moved that.
+
+    Returns:
+        By how much the sum of what is shown has grown, each in whole minor units as it is stored: what enters the
+        total leaves it to the last unit.
+    """
+    grown = 0
+    for i in range(len(rows)):
+        row = rows[i]
+        if has_moved(risks[i], latest[row], 1 / minor):
+            grown -= int(np.rint(np.float64(latest[row]) * minor))
+            latest[row], moved[i] = risks[i], True
+            grown += int(np.rint(np.float64(latest[row]) * minor))
+        shown[i] = latest[row]
+    return grown
 
 
-def has_moved(risk: NDArray[np.float64], shown: NDArray[np.float64], smallest: float) -> NDArray[np.bool_]:
-    """Whether values differ by more than `MOVES_BY` from those shown, of which none counts as less than `smallest`.
+@compiled
+def has_moved(risk: float, shown: float, smallest: float) -> bool:
+    """Whether a value differs by more than `MOVES_BY` from the one shown, which counts as `smallest` at least.
 
-    >>> has_moved(np.array([105.0, 105.1, 94.9, 0.0]), np.full(4, 100.0), 0.01).tolist()
+    >>> [has_moved(risk, 100.0, 0.01) for risk in (105.0, 105.1, 94.9, 0.0)]
     [False, True, True, True]
     """
-    moved: NDArray[np.bool_] = np.abs(risk - shown) > MOVES_BY * np.maximum(shown, smallest)
-    return moved
+    return abs(risk - shown) > MOVES_BY * max(shown, smallest)

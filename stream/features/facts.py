@@ -39,7 +39,9 @@ __all__ = [
     "TIMED_TO_THE_DAY",
     "TIMED_TO_THE_SECOND",
     "U2_MAX",
+    "Envelopes",
     "EventFacts",
+    "envelopes_of",
     "event_hash",
     "event_hashes",
     "facts_of",
@@ -148,12 +150,30 @@ class EventFacts:
         return EventFacts(*(column.take(indices, axis=0) for column in vars(self).values()))
 
 
+@dataclass(frozen=True)
+class Envelopes:
+    """What all events have: the columns of `EventFacts` of the same names."""
+
+    kind: NDArray[np.uint8]
+    time_ms: NDArray[np.int64]
+    id_hash: NDArray[np.uint64]
+
+
+def envelopes_of(events: Sequence[Event]) -> Envelopes:
+    """Their columns."""
+    return Envelopes(
+        kind=np.array([_CODE_OF[type(event)] for event in events], np.uint8),
+        time_ms=np.array([event.event_time_ms for event in events], np.int64),
+        id_hash=event_hashes(event.event_id for event in events),
+    )
+
+
 def facts_of(
     events: Sequence[Event],
     rows: Sequence[int],
     vocabulary: Vocabulary = NOTHING_DECLARED,
     exponent: int = 2,
-    id_hash: NDArray[np.uint64] | None = None,
+    envelopes: Envelopes | None = None,
 ) -> EventFacts:
     """Columns of decoded events.
 
@@ -162,11 +182,9 @@ def facts_of(
         rows: each event's customer, as its place in the array of states.
         vocabulary: the declared names; the order lines of all other categories are counted together.
         exponent: decimal places of the reporting currency.
-        id_hash: `event_hash` of each event's id, from whoever has it already.
+        envelopes: of the events, from whoever has them already.
     """
-    if id_hash is None:
-        id_hash = event_hashes(event.event_id for event in events)
-    facts = _without_details(events, rows, id_hash)
+    facts = _without_details(rows, envelopes or envelopes_of(events))
     _fill_orders(events, facts, vocabulary, exponent)
     for kinds, columns, details in (
         (_HAS_VALUE[facts.kind], (facts.value, facts.tier), lambda event: _value(event, vocabulary)),
@@ -199,13 +217,11 @@ def _fill(
             column[at] = list(values)  # a tuple would be one row of `profile`
 
 
-def _without_details(events: Sequence[Event], rows: Sequence[int], id_hash: NDArray[np.uint64]) -> EventFacts:
-    n = len(events)
+def _without_details(rows: Sequence[int], envelopes: Envelopes) -> EventFacts:
+    n = len(rows)
     return EventFacts(
         row=np.array(rows, np.intp),
-        kind=np.array([_CODE_OF[type(event)] for event in events], np.uint8),
-        time_ms=np.array([event.event_time_ms for event in events], np.int64),
-        id_hash=id_hash,
+        **vars(envelopes),
         amount_minor=np.zeros(n, np.int64),
         discount_minor=np.zeros(n, np.int64),
         units=np.zeros(n, np.int64),

@@ -141,7 +141,7 @@ class Applying:
         page = await self._store.page(head.sweep.cursor, at_once)
         times = StreamTimes(np.zeros(0, np.int64), head.stream_time_ms)
         progress = after(head.sweep, page, under)
-        done = await self._commit(head, Batch([], {}), times, [], models, Renewal(page.customers, progress))
+        done = await self._commit(head, Batch(), times, [], models, Renewal(page.customers, progress))
         if done:
             metrics.CUSTOMERS_RENEWED.labels(self._partition).inc(len(page.customers))
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
@@ -224,8 +224,8 @@ class Applying:
             await retrying(lambda: self._store.forget_outbox(forget))
 
     async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes, renewal: Renewal) -> Loaded:
-        wanted = {event.customer_id or "" for event in found.events} | {customer for customer, _ in due}
-        return await self._loading.load(sorted(wanted.union(renewal.customers)), times.end_ms)
+        wanted = {*found.customers, *renewal.customers, *(customer for customer, _ in due)}
+        return await self._loading.load(sorted(wanted), times.end_ms)
 
     def _committed(
         self, head: Head, loaded: Loaded, applied: Applied, found: Sorted, seen: Mapping[str, SeenBlock]
@@ -241,7 +241,7 @@ class Applying:
 def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:
     """What Redis has not applied yet of the batch, with its stream times."""
     applied = {topic: position.next_offset for topic, position in head.positions.items()}
-    kept = [at for at, record in enumerate(batch.records) if record.offset >= applied.get(record.topic, 0)]
+    kept = batch.left(applied)
     if len(kept) == len(batch.records):
         return batch, times
     return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
@@ -259,8 +259,10 @@ def _portion(
     last_ms = due[-1][1]
     first = int(np.searchsorted(times.of_record, last_ms, side="left"))
     if not first:
-        return Batch([], {}), StreamTimes(np.zeros(0, np.int64), last_ms), due
+        return Batch(), StreamTimes(np.zeros(0, np.int64), last_ms), due
     until_ms = int(times.of_record[first - 1])
-    records = batch.records[:first]
-    portion = Batch(records, {topic: batch.previous[topic] for topic in {record.topic for record in records}})
-    return portion, StreamTimes(times.of_record[:first], until_ms), [entry for entry in due if entry[1] <= until_ms]
+    return (
+        batch.first(first),
+        StreamTimes(times.of_record[:first], until_ms),
+        [entry for entry in due if entry[1] <= until_ms],
+    )

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from schemas.decode import Rejection
-from schemas.events import Event
+from schemas.rejection import Rejection
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import Draft, in_order, number
 from stream.engine import step
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
 from stream.ports import Commit, Head, LogPosition
 from stream.worker.homes import partitions_of
-from stream.worker.inbox import Batch, LogRecord
+from stream.worker.inbox import Batch
 from stream.worker.loading import Loaded
-from stream.worker.seen import HashArray
-from stream.worker.sorting import Sorted, dead_letter, epoch_passed, shop_totals
+from stream.worker.log_records import LogRecords
+from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
 
 _journal_encoder = msgspec.json.Encoder(order="deterministic")
@@ -71,25 +70,24 @@ class Assembly:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller."""
         found.invalid.extend(self._misrouted(found, loaded))
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
-        facts = self._facts(
-            found.events, [rows[event.customer_id or ""] for event in found.events], found.hash_at[found.places]
-        )
+        facts = self._facts(found.places, [rows[customer] for customer in found.customers], batch.records)
+        guests = self._facts(found.guests, [0] * len(found.guests), batch.records)
         given = PartitionCustomers(self._partition, loaded.customers, loaded.states, loaded.opened, loaded.snapshots)
         if renewal.customers:
             self._make_due(renewal, rows, given, times)
-        records = Records(facts, np.array(found.places, np.int64))
+        records = Records(facts, found.places)
         changes = step(given, records, times, models, self.rules)
         day = self._epoch_day(head, batch)
         self._add_drafts(changes, batch.records, found, day)
-        for name, count in shop_totals(found, facts, self._facts(found.guests, [0] * len(found.guests), None)).items():
+        for name, count in shop_totals(found, facts, guests).items():
             changes.count(name, count)
         changes.drafts = in_order(changes.drafts)
         commit = self._commit(head, batch, changes, times, models, renewal)
         rejections = [rejection for _, rejection in found.invalid]
         return Applied(commit, rejections, _causes(changes.drafts, batch.records))
 
-    def _facts(self, events: list[Event], rows: list[int], id_hash: HashArray | None) -> EventFacts:
-        return facts_of(events, rows, self.rules.vocabulary, self.rules.exponent, id_hash)
+    def _facts(self, places: Places, rows: list[int], records: LogRecords) -> EventFacts:
+        return facts_at(places, rows, records, self.rules.vocabulary, self.rules.exponent)
 
     def _misrouted(self, found: Sorted, loaded: Loaded) -> list[tuple[int, Rejection]]:
         """Take out the events of customers who are not at home here, and say why.
@@ -101,14 +99,10 @@ class Assembly:
         elsewhere = {customer: home for customer, home in homes if home != self._partition}
         if not elsewhere:
             return []
-        events = list(zip(found.places, found.events, strict=True))
-        found.places = [place for place, event in events if event.customer_id not in elsewhere]
-        found.events = [event for _, event in events if event.customer_id not in elsewhere]
-        return [
-            (place, self._wrong_partition(elsewhere[event.customer_id]))
-            for place, event in events
-            if event.customer_id in elsewhere
-        ]
+        events = list(zip(found.places.tolist(), found.customers, strict=True))
+        at_home = np.array([customer not in elsewhere for customer in found.customers], np.bool_)
+        found.places, found.customers = found.places[at_home], [name for _, name in events if name not in elsewhere]
+        return [(place, self._wrong_partition(elsewhere[name])) for place, name in events if name in elsewhere]
 
     def _wrong_partition(self, home: int) -> Rejection:
         detail = f"the customer belongs to partition {home}, not {self._partition}; key by customer_id with murmur2"
@@ -120,7 +114,7 @@ class Assembly:
         day, past = batch.clock_ms // 86_400_000, head.stream_time_ms // 86_400_000
         return day if day > past else None
 
-    def _add_drafts(self, changes: Changes, records: list[LogRecord], found: Sorted, day: int | None) -> None:
+    def _add_drafts(self, changes: Changes, records: LogRecords, found: Sorted, day: int | None) -> None:
         for index, rejection in found.invalid:
             changes.drafts.append(dead_letter(index, records[index], self._partition, rejection))
         if day is not None:
@@ -142,7 +136,7 @@ class Assembly:
         models: Models,
         renewal: Renewal,
     ) -> Commit:
-        positions = dict(head.positions) | {topic: last.position for topic, last in batch.last_records.items()}
+        positions = dict(head.positions) | batch.positions
         outbox = number(changes.drafts, self._partition, head.sequence)
         return Commit(
             positions=positions,
@@ -168,7 +162,7 @@ class Assembly:
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed."""
         entry = {
-            "offsets": {topic: [batch.previous[topic], positions[topic].next_offset] for topic in batch.last_records},
+            "offsets": {topic: [batch.previous[topic], positions[topic].next_offset] for topic in batch.positions},
             "stream_time_ms": times.end_ms,
             "stream_time_runs": _runs(times.of_record),
             "models": models.versions,
@@ -179,17 +173,17 @@ class Assembly:
         return _journal_encoder.encode(entry)
 
 
-def _causes(drafts: list[Draft], records: list[LogRecord]) -> list[Cause]:
+def _causes(drafts: list[Draft], records: LogRecords) -> list[Cause]:
     """What caused each message."""
     return [_cause(draft, records) for draft in drafts]
 
 
-def _cause(draft: Draft, records: list[LogRecord]) -> Cause:
+def _cause(draft: Draft, records: LogRecords) -> Cause:
     index, spoke, due_ms, _, kind = draft.order
     kind = kind.partition(":")[0]  # a label's goes on with its day
     if not spoke:
         return Cause(kind, draft.topic, due_ms, is_deadline=True)
-    return Cause(kind, draft.topic, records[index].timestamp_ms if index < len(records) else 0, is_deadline=False)
+    return Cause(kind, draft.topic, int(records.timestamp_ms[index]) if index < len(records) else 0, is_deadline=False)
 
 
 def _runs(times: IntArray) -> list[tuple[int, int]]:

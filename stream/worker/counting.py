@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.decode import Rejection
+from schemas.topics import INPUT_TOPICS
 from stream.metrics import worker as metrics
 from stream.ports import Commit
 from stream.worker.assembly import Applied
 from stream.worker.inbox import Batch
+from stream.worker.log_records import KIND_NAMES, LogRecords
 from stream.worker.sorting import Sorted
 
+RESULTS = ("applied", "duplicate", "invalid", "misrouted")
 LEVELS = frozenset({"value_at_risk_minor"})  # totals that also fall: read from Redis, not counted
 
 
@@ -33,12 +35,11 @@ def count_commit(
     metrics.DEADLINES_FIRED.labels(partition).inc(len(due))
     now_ms = time.time() * 1000
     if batch.records:
-        sent_ms = np.array([record.timestamp_ms for record in batch.records], np.float64)
-        metrics.COMMIT_LATENCY.observe((now_ms - sent_ms) / 1000)
+        metrics.COMMIT_LATENCY.observe((now_ms - batch.records.timestamp_ms) / 1000)
     if due and live:
         metrics.DEADLINE_LATENESS.observe((now_ms - np.array([due_ms for _, due_ms in due], np.float64)) / 1000)
-    for (topic, kind, result), count in _outcomes(batch, found).items():
-        metrics.RECORDS.labels(topic, _name_of(kind), result).inc(count)
+    for (topic, kind, result), count in _outcomes(batch.records, found).items():
+        metrics.RECORDS.labels(topic, kind, result).inc(count)
     for reason, count in Counter(rejection.reason for rejection in applied.rejections).items():
         metrics.DEAD_LETTERS.labels(reason).inc(count)
     for message, count in Counter(cause.kind for cause in applied.causes).items():
@@ -54,19 +55,13 @@ def _count_shop(commit: Commit) -> None:
         metrics.SEGMENT_MOVES.labels(left or "none", entered).inc(count)
 
 
-def _outcomes(batch: Batch, found: Sorted) -> Counter[tuple[str, type, str]]:
-    """How many records there are of each (topic, type of what was decoded, what became of it)."""
-    others = dict.fromkeys(found.duplicates, "duplicate")
-    for index, rejection in found.invalid:
-        others[index] = "misrouted" if rejection.reason == "wrong_partition" else "invalid"
-    kinds = [(record.topic, type(record.decoded)) for record in batch.records]
-    counts = Counter({(*kind, "applied"): count for kind, count in Counter(kinds).items()})
-    for index, result in others.items():
-        counts[*kinds[index], "applied"] -= 1
-        counts[*kinds[index], result] += 1
-    return +counts
-
-
-def _name_of(kind: type) -> str:
-    """The name on the wire."""
-    return "unknown" if kind is Rejection else str(kind.__struct_config__.tag)  # type: ignore[attr-defined]
+def _outcomes(records: LogRecords, found: Sorted) -> dict[tuple[str, str, str], int]:
+    """How many records there are of each (topic, kind, what became of it)."""
+    result = np.full(len(records), RESULTS.index("applied"))
+    result[found.duplicates] = RESULTS.index("duplicate")
+    for place, rejection in found.invalid:
+        result[place] = RESULTS.index("misrouted" if rejection.reason == "wrong_partition" else "invalid")
+    shape = len(INPUT_TOPICS), len(KIND_NAMES), len(RESULTS)
+    codes, counts = np.unique(np.ravel_multi_index((records.topic, records.kind, result), shape), return_counts=True)
+    named = zip(*(axis.tolist() for axis in np.unravel_index(codes, shape)), counts.tolist(), strict=True)
+    return {(INPUT_TOPICS[topic], KIND_NAMES[kind], RESULTS[became]): count for topic, kind, became, count in named}

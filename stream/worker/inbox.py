@@ -1,43 +1,32 @@
 """What a partition has fetched and not yet applied, and which of it may be applied next."""
 
-import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat, takewhile
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
-from schemas.decode import Rejection
-from schemas.topics import CLOCK
-from stream.alignment import merged, orders_ms
+from schemas.topics import CLOCK, INPUT_TOPICS
+from stream.alignment import merged, order_ms
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
+from stream.worker.log_records import (
+    CLOCK_KIND,
+    NO_RECORDS,
+    REJECTED,
+    LogRecord,
+    LogRecords,
+    joined,
+    of_topic,
+    weight,
+)
 
-RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
 AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
-
-
-class LogRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record of a topic, decoded: `decoded` is an event, a clock record or the reason why it is none."""
-
-    topic: str
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    decoded: Any
-
-    @property
-    def position(self) -> LogPosition:
-        """The position after this record."""
-        return LogPosition(self.offset + 1, self.timestamp_ms, zlib.crc32(self.value or b""))
 
 
 Decode = Callable[[str, Sequence[bytes | None], Sequence[int]], Sequence[Any]]
@@ -52,20 +41,31 @@ class Batch:
     the batch in a replay.
     """
 
-    records: list[LogRecord]
-    previous: Mapping[str, int]
+    records: LogRecords = NO_RECORDS
+    previous: Mapping[str, int] = field(default_factory=dict)
     clock_ms: int | None = None
 
     @cached_property
-    def last_records(self) -> dict[str, LogRecord]:
-        """The last record of each topic."""
-        return {record.topic: record for record in self.records}
+    def positions(self) -> dict[str, LogPosition]:
+        """Topic -> the position after the last record of it."""
+        return {topic: self.records[place].position for topic, place in self.records.last_places.items()}
+
+    def left(self, applied: Mapping[str, int]) -> NDArray[np.intp]:
+        """The places of its records that are left when the offsets below `applied` have been applied already."""
+        begins = np.array([applied.get(topic, 0) for topic in INPUT_TOPICS], np.int64)
+        places: NDArray[np.intp] = (self.records.offset >= begins[self.records.topic]).nonzero()[0]
+        return places
 
     def after(self, applied: Mapping[str, int]) -> "Batch":
         """What is left when the offsets below `applied` have been applied already."""
-        left = [record for record in self.records if record.offset >= applied.get(record.topic, 0)]
+        records = self.records.take(self.left(applied))
         previous = {topic: max(offset, applied.get(topic, 0)) for topic, offset in self.previous.items()}
-        return Batch(left, previous, self.clock_ms if any(r.topic == CLOCK for r in left) else None)
+        return Batch(records, previous, self.clock_ms if CLOCK in records.last_places else None)
+
+    def first(self, count: int) -> "Batch":
+        """Its first records without the clock record that ends it."""
+        records = self.records.part(0, count)
+        return Batch(records, {topic: self.previous[topic] for topic in records.last_places})
 
 
 class _Queue:
@@ -79,8 +79,7 @@ class _Queue:
         self.queued_bytes = self.last_ms = 0
         self._decode = decode
         self._fetched: deque[Any] = deque()
-        self._decoded: list[LogRecord] = []  # never more than twice `AT_ONCE`
-        self._order_ms: NDArray[np.int64] = np.zeros(0, np.int64)  # of what is decoded
+        self._decoded = NO_RECORDS  # never more than twice `AT_ONCE`
 
     def __len__(self) -> int:
         return len(self._fetched) + len(self._decoded)
@@ -88,46 +87,42 @@ class _Queue:
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
         self._fetched.extend(records)
-        self.queued_bytes += sum([_weight(record.value) for record in records])
+        self.queued_bytes += sum([weight(record.value) for record in records])
         self.tail = records[-1].offset + 1
-        times_ms = (_orders_ms(self._records([record])) for record in reversed(records))
-        self.last_ms = next((int(times[0]) for times in times_ms if times[0]), self.last_ms)
+        self.last_ms = next(filter(None, map(self._order_ms, reversed(records))), self.last_ms)
 
-    def _records(self, raw: Sequence[Any]) -> list[LogRecord]:
-        topic, values, timestamps_ms = raw[0].topic, [each.value for each in raw], [each.timestamp for each in raw]
-        decoded = self._decode(topic, values, timestamps_ms)
-        offsets, log_keys = [each.offset for each in raw], [each.key for each in raw]
-        return list(map(LogRecord, repeat(topic), offsets, timestamps_ms, log_keys, values, decoded))
+    def _order_ms(self, raw: Any) -> int:
+        (decoded,) = self._decode(self.topic, [raw.value], [raw.timestamp])
+        return order_ms(getattr(decoded, "event_time_ms", None), raw.timestamp)
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
         while len(self._decoded) < count and self._fetched:
-            records = self._records([self._fetched.popleft() for _ in range(min(AT_ONCE, len(self._fetched)))])
-            self._decoded.extend(records)
-            self._order_ms = np.append(self._order_ms, _orders_ms(records))
+            raw = [self._fetched.popleft() for _ in range(min(AT_ONCE, len(self._fetched)))]
+            decoded = self._decode(self.topic, [each.value for each in raw], [each.timestamp for each in raw])
+            self._decoded = joined([self._decoded, of_topic(self.topic, raw, decoded)])
 
     @property
     def head(self) -> LogRecord | None:
         """The record to be taken next."""
         self._decode_until(1)
-        return self._decoded[0] if self._decoded else None
+        return self._decoded[0] if len(self._decoded) else None
 
-    def first(self, at_most: int) -> list[LogRecord]:
+    def first(self, at_most: int) -> LogRecords:
         """The records to be taken next."""
         self._decode_until(at_most)
-        return self._decoded[:at_most]
+        return self._decoded.part(0, at_most)
 
     def drop(self, count: int) -> None:
         """The first records were taken, after they were looked at."""
-        self.queued_bytes -= sum([_weight(record.value) for record in self._decoded[:count]])
-        self.position = self._decoded[count - 1].offset + 1
-        del self._decoded[:count]
-        self._order_ms = self._order_ms[count:]
+        self.queued_bytes -= int(self._decoded.weight[:count].sum())
+        self.position = int(self._decoded.offset[count - 1]) + 1
+        self._decoded = self._decoded.part(count)
 
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
         """The times by which the live clock puts the first records in order among the topics."""
         self._decode_until(at_most)
-        return self._order_ms[:at_most]
+        return self._decoded.order_ms[:at_most]
 
 
 @dataclass
@@ -137,40 +132,56 @@ class _Taking:
     records_at_most: int
     bytes_at_most: int
     customers_at_most: int
-    records: list[LogRecord] = field(default_factory=list)
+    parts: list[LogRecords] = field(default_factory=list)
     previous: dict[str, int] = field(default_factory=dict)
     customers: set[str] = field(default_factory=set)
+    count: int = 0
     size: int = 0
 
     def is_full(self) -> bool:
         """Whether a bound is reached."""
         return (
-            len(self.records) >= self.records_at_most
+            self.count >= self.records_at_most
             or self.size >= self.bytes_at_most
             or len(self.customers) >= self.customers_at_most
         )
 
-    def take(self, queues: Sequence[_Queue], order: Sequence[int]) -> None:
+    def take(self, queues: Sequence[_Queue], order: NDArray[np.intp]) -> None:
         """Move records into the batch until it is full: for each number in `order`, the next of that queue."""
-        records, heads, taken = self.records, [iter(queue.first(len(order))) for queue in queues], [0] * len(queues)
-        for number in order[: self.records_at_most - len(records)]:
-            record = next(heads[number])
-            taken[number] += 1
-            records.append(record)
-            self.size += _weight(record.value)
-            customer = getattr(record.decoded, "customer_id", None)
-            if customer is not None:
-                self.customers.add(customer)
-            if self.size >= self.bytes_at_most or len(self.customers) >= self.customers_at_most:
-                break
-        for queue, count in zip(queues, taken, strict=True):
+        order = order[: self.records_at_most - self.count]
+        counts = np.bincount(order, minlength=len(queues)).tolist()
+        coming = joined([queue.first(count) for queue, count in zip(queues, counts, strict=True) if count])
+        if len(coming) > max(counts):  # of several queues, one after another
+            coming = coming.take(np.argsort(np.argsort(order, kind="stable")))
+        taken = coming.part(0, self._fitting(coming))
+        self.parts.append(taken)
+        self.count += len(taken)
+        self.size += int(taken.weight.sum())
+        counts = np.bincount(order[: len(taken)], minlength=len(queues)).tolist()
+        for queue, count in zip(queues, counts, strict=True):
             if count:
                 self.previous.setdefault(queue.topic, queue.position)
                 queue.drop(count)
 
+    def _fitting(self, coming: LogRecords) -> int:
+        """How many of these records fill the batch; their customers are counted."""
+        sizes = np.cumsum(coming.weight) + self.size
+        fitting = min(len(coming), int(np.searchsorted(sizes, self.bytes_at_most)) + 1)
+        named = coming.customer[:fitting].tolist()
+        everybody = self.customers.union(named) - {None}
+        if len(everybody) < self.customers_at_most:
+            self.customers = everybody
+            return fitting
+        for place, customer in enumerate(named):
+            if customer is not None:
+                self.customers.add(customer)
+            if len(self.customers) >= self.customers_at_most:
+                return place + 1
+        return fitting
+
     def batch(self) -> Batch | None:
         """What was taken, None if nothing."""
-        return Batch(self.records, self.previous) if self.records else None
+        return Batch(joined(self.parts), self.previous) if self.parts else None
 
 
 class Inbox:
@@ -235,18 +246,17 @@ class Inbox:
         """
         taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
         queues = list(self._queues.values())
-        while not taking.is_full() and (order := self._in_order(growing)):
+        while not taking.is_full() and len(order := self._in_order(growing)):
             taking.take(queues, order)
         return taking.batch()
 
-    def _in_order(self, growing: Collection[str]) -> list[int]:
+    def _in_order(self, growing: Collection[str]) -> NDArray[np.intp]:
         """The numbers of the queues that the next records are taken from, `AT_ONCE` at most."""
         logs = [queue.times_ms(AT_ONCE) for queue in self._queues.values()]
         grows = [
             topic in growing and len(queue) <= AT_ONCE for topic, queue in self._queues.items()
         ]  # of a longer queue the end is not in sight
-        chosen: list[int] = merged(logs, grows)[:AT_ONCE].tolist()
-        return chosen
+        return merged(logs, grows)[:AT_ONCE]
 
     def take_replay(self, clock: ReplayClock, at_most: int, bytes_at_most: int) -> Batch | None:
         """Records of days that have begun, then the next clock record once all before it has been taken."""
@@ -255,15 +265,15 @@ class Inbox:
         taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
         for queue in self._queues.values():
             while not taking.is_full() and (going := self._going(queue, clock, ends)):
-                taking.take([queue], [0] * going)
+                taking.take([queue], np.zeros(going, np.intp))
         batch = taking.batch()
-        if pending is None or len(taking.records) >= at_most or not self._all_before(pending):
+        if pending is None or taking.count >= at_most or not self._all_before(pending):
             return batch
-        before = batch or Batch([], {})
+        before = batch or Batch()
         previous = {**before.previous, CLOCK: self._queues[CLOCK].position}
-        record = self._queues[CLOCK].first(1)[0]
+        records = joined([before.records, self._queues[CLOCK].first(1)])
         self._queues[CLOCK].drop(1)
-        return Batch([*before.records, record], previous, record.decoded.time_ms)
+        return Batch(records, previous, pending.time_ms)
 
     def _pending_clock(self) -> ClockRecord | None:
         head = self._head(CLOCK)
@@ -272,29 +282,14 @@ class Inbox:
     def _all_before(self, pending: ClockRecord) -> bool:
         return all(self._queues[topic].position >= end for topic, end in pending.ends.items() if topic in self._queues)
 
-    def _going(self, queue: _Queue, clock: ReplayClock, ends: Mapping[str, int]) -> int:
-        """How many of the first records may go, `AT_ONCE` at most."""
-        return sum(1 for _ in takewhile(lambda head: self._may_go(head, clock, ends), queue.first(AT_ONCE)))
-
     @staticmethod
-    def _may_go(head: LogRecord, clock: ReplayClock, ends: Mapping[str, int]) -> bool:
-        if isinstance(head.decoded, Rejection):
-            return True
-        if head.topic == CLOCK:
-            return False
-        return clock.admits(head.decoded.event_time_ms) or head.offset < ends.get(head.topic, 0)
+    def _going(queue: _Queue, clock: ReplayClock, ends: Mapping[str, int]) -> int:
+        """How many of the first records may go, `AT_ONCE` at most."""
+        records = queue.first(AT_ONCE)
+        begun = clock.admits(records.event_time_ms) | (records.offset < ends.get(queue.topic, 0))
+        waits = (records.kind != REJECTED) & ((records.kind == CLOCK_KIND) | ~begun)
+        return int(waits.argmax()) if waits.any() else len(records)
 
     def _head(self, topic: str) -> LogRecord | None:
         queue = self._queues.get(topic)
         return queue.head if queue else None
-
-
-def _orders_ms(records: Sequence[LogRecord]) -> NDArray[np.int64]:
-    """When the live clock puts records in order among the topics; clock records have no say there."""
-    event_time_ms = np.array([getattr(record.decoded, "event_time_ms", 0) for record in records], np.int64)
-    return orders_ms(event_time_ms, np.array([record.timestamp_ms for record in records], np.int64))
-
-
-def _weight(value: bytes | None) -> int:
-    """Bytes that a record of this value stands for while it waits."""
-    return RECORD_OVERHEAD_BYTES + (len(value) if value else 0)

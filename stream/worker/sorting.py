@@ -1,85 +1,74 @@
 """A batch sorted out before the store is asked: duplicates, dead letters, guests, and events of customers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from schemas.clock import ClockRecord
-from schemas.decode import Rejection
-from schemas.events import Event
 from schemas.messages import EpochPassed
+from schemas.rejection import Rejection
 from schemas.topics import CLOCK, INVALID, LABELS
 from stream.drafts import DeadLetterDraft, Draft, MessageDraft, message_id
-from stream.features.facts import KIND_CODES, EventFacts, event_hashes
-from stream.worker.inbox import LogRecord
-from stream.worker.seen import NO_ID, HashArray, SeenWindow
+from stream.features.facts import KIND_CODES, Envelopes, EventFacts, facts_of
+from stream.features.vocabulary import Vocabulary
+from stream.worker.log_records import REJECTED, TOPIC_NUMBERS, LogRecord, LogRecords
+from stream.worker.seen import HashArray, SeenWindow
+
+Places = NDArray[np.intp]
 
 
 @dataclass
 class Sorted:
-    """What a batch holds. Indices are places in the batch.
+    """What a batch holds.
 
     Attributes:
-        events: of customers, and in `places` where each stands.
-        guests: events without a customer.
+        records: all of it.
+        places: of the events of customers, in the batch.
+        customers: whose they are.
+        guests: places of events without a customer.
         invalid: (place, why).
         duplicates: places of records that repeat an event id.
         hashes: topic -> `event_hash` of each of its records, clock records apart; `NO_ID` for one without an id.
-        hash_at: the same by place in the batch.
     """
 
-    hash_at: HashArray
-    hashes: dict[str, HashArray] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    guests: list[Event] = field(default_factory=list)
-    invalid: list[tuple[int, Rejection]] = field(default_factory=list)
-    duplicates: list[int] = field(default_factory=list)
+    records: LogRecords
+    hashes: dict[str, HashArray]
+    duplicates: Places
+    places: Places
+    customers: list[str]
+    guests: Places
+    invalid: list[tuple[int, Rejection]]
 
 
-def sort_out(records: Sequence[LogRecord], windows: Mapping[str, SeenWindow]) -> Sorted:
+def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
     """Decide what each record is. Windows are read, not advanced: the batch is not applied yet."""
-    topics, decoded = [record.topic for record in records], [record.decoded for record in records]
-    found = Sorted(_hashes(decoded))
-    for topic in dict.fromkeys(topics):
-        if topic == CLOCK:
-            continue  # clock records repeat nothing
-        of_topic = [place for place, its_topic in enumerate(topics) if its_topic == topic]
-        found.hashes[topic] = found.hash_at[of_topic]
-        found.duplicates += compress(of_topic, windows[topic].duplicates(found.hashes[topic]))
-    found.duplicates.sort()
-    _place(found, decoded)
-    return found
+    hashes, repeats = {}, np.zeros(len(records), np.bool_)
+    for topic in records.last_places:
+        if topic != CLOCK:  # clock records repeat nothing
+            of_topic = records.topic == TOPIC_NUMBERS[topic]
+            hashes[topic] = records.id_hash[of_topic]
+            repeats[of_topic] = windows[topic].duplicates(hashes[topic])
+    # clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock
+    applies, has_customer = records.is_event & ~repeats, records.has_customer
+    places = (applies & has_customer).nonzero()[0]
+    return Sorted(
+        records=records,
+        hashes=hashes,
+        duplicates=repeats.nonzero()[0],
+        places=places,
+        customers=records.customer[places].tolist(),
+        guests=(applies & ~has_customer).nonzero()[0],
+        invalid=[(place, records.decoded[place]) for place in (records.kind == REJECTED).nonzero()[0].tolist()],
+    )
 
 
-def _hashes(decoded: Sequence[Any]) -> HashArray:
-    ids = [getattr(what, "event_id", None) for what in decoded]
-    known = [event_id for event_id in ids if event_id is not None]
-    if len(known) == len(ids):
-        return event_hashes(known)
-    hashes = np.full(len(ids), NO_ID, np.uint64)
-    hashes[[event_id is not None for event_id in ids]] = event_hashes(known)
-    return hashes
-
-
-def _place(found: Sorted, decoded: Sequence[Any]) -> None:
-    """Clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock."""
-    places: Sequence[int] = range(len(decoded))
-    if found.duplicates or not {Rejection, ClockRecord}.isdisjoint(map(type, decoded)):
-        found.invalid += [(place, what) for place, what in enumerate(decoded) if isinstance(what, Rejection)]
-        repeats = set(found.duplicates)
-        places = [
-            place
-            for place, what in enumerate(decoded)
-            if place not in repeats and not isinstance(what, Rejection | ClockRecord)
-        ]
-    found.places = [place for place in places if decoded[place].customer_id is not None]
-    found.events = [decoded[place] for place in found.places]
-    if len(found.places) < len(places):
-        found.guests = [decoded[place] for place in places if decoded[place].customer_id is None]
+def facts_at(
+    places: Places, rows: Sequence[int], records: LogRecords, vocabulary: Vocabulary, exponent: int
+) -> EventFacts:
+    """`facts_of` the events at these places."""
+    envelopes = Envelopes(records.kind[places], records.event_time_ms[places], records.id_hash[places])
+    return facts_of(records.decoded[places].tolist(), rows, vocabulary, exponent, envelopes)
 
 
 def dead_letter(index: int, record: LogRecord, partition: int, rejection: Rejection) -> Draft:

@@ -1,6 +1,6 @@
 """What a lane may take next and what time that is in the log: one way for a replay, one for the live clock."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,14 +8,13 @@ import numpy as np
 from faust.types import TP
 
 from schemas.topics import CLOCK, INPUT_TOPICS
-from stream.alignment import orders_ms
 from stream.chunk import StreamTimes
 from stream.clock import LiveClock, LoggedTimes, ReplayClock
 from stream.metrics import worker as metrics
-from stream.worker.inbox import Batch, Inbox, LogRecord
+from stream.worker.inbox import Batch, Inbox
+from stream.worker.log_records import CLOCK_KIND, TOPIC_NUMBERS, LogRecords
 
 EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
-TOPIC_NUMBERS = {topic: number for number, topic in enumerate(EVENT_TOPICS)}
 ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event waits for deadlines of a long silence
 
 
@@ -138,7 +137,7 @@ class LiveTiming:
         if 0 <= now_ms - self._ticked_ms < self._limits.tick_ms:
             return None
         self._ticked_ms = now_ms
-        return Batch([], {})
+        return Batch()
 
     def _growing(self, inbox: Inbox) -> list[str]:
         """Topics with records that are not fetched yet, as far as is known."""
@@ -164,7 +163,7 @@ class LiveTiming:
         if not batch.records:
             self.may_lag, self._lags = True, False
             return StreamTimes(np.zeros(0, np.int64), self._clock.tick(wall_ms))
-        metrics.CLOCK_IGNORED.inc(sum(record.topic == CLOCK for record in batch.records))
+        metrics.CLOCK_IGNORED.inc(int((batch.records.kind == CLOCK_KIND).sum()))
         logged = _logged(batch.records)
         self._taken_ms = max(self._taken_ms, int(logged.order_ms.max()))
         times = self._clock.advance(logged, self._next_ms)
@@ -177,15 +176,12 @@ class LiveTiming:
         self._ticked_ms, self._lags = 0, True
 
 
-def _logged(records: Sequence[LogRecord]) -> LoggedTimes:
+def _logged(records: LogRecords) -> LoggedTimes:
     """Records as the live clock sees them."""
-    decoded = [record.decoded for record in records]
-    customers = [getattr(what, "customer_id", None) for what in decoded]
-    time_ms = np.array([getattr(what, "event_time_ms", 0) for what in decoded], np.int64)
     return LoggedTimes(
-        topic=np.array([TOPIC_NUMBERS.get(record.topic, -1) for record in records], np.int64),
-        order_ms=orders_ms(time_ms, np.array([record.timestamp_ms for record in records], np.int64)),
-        customer=np.array(list(map(hash, customers)), np.int64),
-        time_ms=time_ms,
-        vouches=np.array([customer is not None for customer in customers], bool),
+        topic=np.where(records.kind == CLOCK_KIND, -1, records.topic),
+        order_ms=records.order_ms,
+        customer=records.customer_hash,
+        time_ms=records.event_time_ms,
+        vouches=records.has_customer,
     )

@@ -18,10 +18,11 @@ from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartiti
 from stream.ports import Commit, Head
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
-from stream.worker.inbox import Batch, LogRecord
+from stream.worker.inbox import Batch
+from stream.worker.log_records import LogRecord
 from stream.worker.resident import BYTES_A_CUSTOMER, RESIDENT_BYTES, ResidentCustomers
 from tests.property.test_chunk_law import STORED, Step, histories
-from tests.world import DAY_MS, PINNED, KeptOutbox, World
+from tests.world import DAY_MS, PINNED, KeptOutbox, World, in_columns
 
 SILENCE_MS = 90 * DAY_MS
 
@@ -89,7 +90,7 @@ class Shop:
         for record in records:
             previous.setdefault(record.topic, record.offset)
         try:
-            await self._applying.apply(Batch(records, previous), StreamTimes(times_ms, end_ms), PINNED)
+            await self._applying.apply(Batch(in_columns(records), previous), StreamTimes(times_ms, end_ms), PINNED)
         except StoreUnavailableError:
             return False
         if not self._applying._is_ours(self.stored.head):

@@ -12,21 +12,10 @@ from schemas.decode_many import decode_many
 from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
-from tests.world import BEGIN_MS, DAY_MS, purchase
+from tests.world import BEGIN_MS, DAY_MS, Raw, purchase
 
 RULES = DecodeRules(currency="GBP")
 TOPICS = (PURCHASES, ENGAGEMENT, PROFILES, CLOCK)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """A record as aiokafka hands it over."""
-
-    topic: str
-    offset: int
-    value: bytes | None
-    timestamp: int = BEGIN_MS + 4_000 * DAY_MS
-    key: bytes | None = b"key"
 
 
 def inbox(customers_at_most: int = 10**9, **positions: int) -> Inbox:

@@ -128,7 +128,7 @@ async def test_a_tick_notices_it_too(partition: Partition) -> None:
     older = copy.deepcopy(vars(partition.stored))
     await partition.apply(partition.batch(3))
     vars(partition.stored).update(older)
-    behind = await partition.apply(Batch([], {}))
+    behind = await partition.apply(Batch())
     assert behind is not None
     assert behind.positions[PURCHASES].next_offset == 2
 

@@ -10,7 +10,8 @@ from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
-from stream.worker.inbox import AT_ONCE, RECORD_OVERHEAD_BYTES, Inbox
+from stream.worker.inbox import AT_ONCE, Inbox
+from stream.worker.log_records import RECORD_OVERHEAD_BYTES
 from tests.unit.worker.fetching import clock, fetched, inbox, offsets, purchases
 from tests.world import BEGIN_MS, DAY_MS, engagement, purchase
 

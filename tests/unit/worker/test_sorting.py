@@ -4,12 +4,12 @@ import msgspec
 
 from schemas.decode import decode
 from schemas.topics import CLOCK, ENGAGEMENT, INVALID, PURCHASES
-from stream.features.facts import facts_of
-from stream.worker.inbox import LogRecord
+from stream.features.vocabulary import NOTHING_DECLARED
+from stream.worker.log_records import LogRecord
 from stream.worker.seen import NO_ID, SeenWindow
-from stream.worker.sorting import dead_letter, shop_totals, sort_out
+from stream.worker.sorting import dead_letter, facts_at, shop_totals, sort_out
 from tests.unit.worker.fetching import RULES
-from tests.world import BEGIN_MS, DAY_MS, engagement, purchase, refund
+from tests.world import BEGIN_MS, DAY_MS, engagement, in_columns, purchase, refund
 
 NOW_MS = BEGIN_MS + 4_000 * DAY_MS
 
@@ -24,7 +24,7 @@ def windows() -> dict[str, SeenWindow]:
 
 
 def test_every_record_has_one_place() -> None:
-    found = sort_out(
+    log = in_columns(
         [
             record(0, purchase("ada", 1, event_id="a")),
             record(1, b"{"),
@@ -32,14 +32,14 @@ def test_every_record_has_one_place() -> None:
             record(3, purchase("bob", 2, event_id="a")),
             record(4, {"type": "clock", "time_ms": BEGIN_MS}, CLOCK),
             record(5, purchase("bob", 2, event_id="b")),
-        ],
-        windows(),
+        ]
     )
-    assert found.places == [0, 5]
-    assert [event.customer_id for event in found.events] == ["ada", "bob"]
-    assert [event.event_id for event in found.guests] == ["guest"]
+    found = sort_out(log, windows())
+    assert found.places.tolist() == [0, 5]
+    assert found.customers == ["ada", "bob"]
+    assert found.guests.tolist() == [2]
     assert [(index, rejection.reason) for index, rejection in found.invalid] == [(1, "malformed_json")]
-    assert found.duplicates == [3]
+    assert found.duplicates.tolist() == [3]
 
 
 def test_an_id_repeats_within_its_topic_only() -> None:
@@ -47,13 +47,14 @@ def test_an_id_repeats_within_its_topic_only() -> None:
         record(0, purchase("ada", 1, event_id="same")),
         record(0, engagement("page_view", "ada", 1, event_id="same"), ENGAGEMENT),
     ]
-    assert sort_out(log, windows()).duplicates == []
+    assert not len(sort_out(in_columns(log), windows()).duplicates)
 
 
 def test_garbage_takes_a_place_in_the_window_without_an_id() -> None:
-    found = sort_out([record(0, None), record(1, b"{"), record(2, purchase("ada", 1, event_id="a"))], windows())
+    log = [record(0, None), record(1, b"{"), record(2, purchase("ada", 1, event_id="a"))]
+    found = sort_out(in_columns(log), windows())
     assert found.hashes[PURCHASES][:2].tolist() == [NO_ID, NO_ID]
-    assert found.duplicates == []
+    assert not len(found.duplicates)
     assert len(found.hashes[PURCHASES]) == 3
 
 
@@ -90,9 +91,12 @@ def test_the_shop_counts_guests_with_all_and_apart() -> None:
         record(3, purchase("ada", 1, event_id="a")),
         record(4, b"{"),
     ]
-    found = sort_out(log, windows())
-    customers = facts_of(found.events, [0, 0])
-    assert shop_totals(found, customers, facts_of(found.guests, [0])) == {
+    found = sort_out(in_columns(log), windows())
+    customers, guests = (
+        facts_at(places, [0] * len(places), found.records, NOTHING_DECLARED, 2)
+        for places in (found.places, found.guests)
+    )
+    assert shop_totals(found, customers, guests) == {
         "events": 3,
         "guest_events": 1,
         "duplicates": 1,

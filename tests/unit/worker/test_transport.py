@@ -14,7 +14,7 @@ from stream.worker.chunk_app import Membership, Subscription, chunk_app
 from stream.worker.consumer_thread import ReadTo, now_ms
 from stream.worker.fetched import Fetched
 from stream.worker.transport import HEARD_WITHIN_MS, ChunkConsumer
-from tests.unit.worker.fetching import Raw
+from tests.world import Raw
 
 HERE, THERE = TP(PURCHASES, 0), TP(PURCHASES, 1)
 

@@ -1,0 +1,190 @@
+"""Records of a partition's topics, decoded, as columns: what becomes of them is decided for a chunk at once."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.clock import ClockRecord
+from schemas.events import Event
+from schemas.rejection import Rejection
+from schemas.topics import INPUT_TOPICS
+from stream.alignment import orders_ms
+from stream.features.facts import KIND_CODES, event_hashes
+from stream.ports import LogPosition
+from stream.worker.seen import NO_ID, HashArray
+
+RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
+REJECTED, CLOCK_KIND = 0, 255
+
+TOPIC_NUMBERS = {topic: number for number, topic in enumerate(INPUT_TOPICS)}
+_KIND_OF: dict[type, int] = {Rejection: REJECTED, ClockRecord: CLOCK_KIND} | {
+    kind: KIND_CODES[kind.__struct_config__.tag] for kind in get_args(Event)
+}
+KIND_NAMES = ["unknown"] * (CLOCK_KIND + 1)
+"""Code of a kind -> its name on the wire."""
+for _type, _code in _KIND_OF.items():
+    KIND_NAMES[_code] = "unknown" if _type is Rejection else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
+
+_event_id, _customer_id, _event_time_ms = map(attrgetter, ("event_id", "customer_id", "event_time_ms"))
+
+IntArray = NDArray[np.int64]
+Objects = NDArray[np.object_]
+
+
+class LogRecord(msgspec.Struct, frozen=True, gc=False):
+    """One record of a topic, decoded: `decoded` is an event, a clock record or the reason why it is none."""
+
+    topic: str
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    decoded: Any
+
+    @property
+    def position(self) -> LogPosition:
+        """The position after this record."""
+        return LogPosition(self.offset + 1, self.timestamp_ms, zlib.crc32(self.value or b""))
+
+
+@dataclass(frozen=True, eq=False)
+class LogRecords:
+    """n records in the order they take effect.
+
+    Attributes:
+        fetched: what the consumer read.
+        decoded: events, clock records, reasons why it is none.
+        customer: ids; None of a guest's event and of what is no event.
+        topic: i1, places in `INPUT_TOPICS`.
+        kind: u1, codes of `KIND_CODES`, or `REJECTED`, or `CLOCK_KIND`.
+        offset: i8.
+        timestamp_ms: i8, Kafka's.
+        event_time_ms: i8, 0 of what is no event.
+        order_ms: i8, by which the live clock puts records in order among the topics.
+        customer_hash: i8, tells customers apart, in this process alone.
+        id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
+        weight: i8, bytes that the record stands for while it waits.
+    """
+
+    fetched: Objects
+    decoded: Objects
+    customer: Objects
+    topic: NDArray[np.int8]
+    kind: NDArray[np.uint8]
+    offset: IntArray
+    timestamp_ms: IntArray
+    event_time_ms: IntArray
+    order_ms: IntArray
+    customer_hash: IntArray
+    id_hash: HashArray
+    weight: IntArray
+
+    def __len__(self) -> int:
+        """How many records."""
+        return len(self.topic)
+
+    def __getitem__(self, place: int) -> LogRecord:
+        """One of them."""
+        raw = self.fetched[place]
+        return LogRecord(
+            INPUT_TOPICS[self.topic[place]], raw.offset, raw.timestamp, raw.key, raw.value, self.decoded[place]
+        )
+
+    def __iter__(self) -> Iterator[LogRecord]:
+        """One after another: for what happens seldom."""
+        return map(self.__getitem__, range(len(self)))
+
+    def part(self, begin: int, end: int | None = None) -> "LogRecords":
+        """Those from `begin` to `end`."""
+        return LogRecords(*(column[begin:end] for column in vars(self).values()))
+
+    def take(self, places: NDArray[np.intp]) -> "LogRecords":
+        """Those at `places`, in that order."""
+        return LogRecords(*(column.take(places) for column in vars(self).values()))
+
+    @property
+    def last_places(self) -> dict[str, int]:
+        """The place of the last record of each topic that there is."""
+        found = {topic: (self.topic == number).nonzero()[0] for topic, number in TOPIC_NUMBERS.items()}
+        return {topic: int(places[-1]) for topic, places in found.items() if len(places)}
+
+    @property
+    def is_event(self) -> NDArray[np.bool_]:
+        """Which of them are events."""
+        found: NDArray[np.bool_] = (self.kind != REJECTED) & (self.kind != CLOCK_KIND)
+        return found
+
+    @property
+    def has_customer(self) -> NDArray[np.bool_]:
+        """Which of them are events of customers."""
+        found: NDArray[np.bool_] = self.customer != None  # noqa: E711 - of each
+        return found
+
+
+def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogRecords:
+    """Records of one topic: as the consumer read them, and what they are."""
+    count = len(fetched)
+    kind = np.array(list(map(_KIND_OF.__getitem__, map(type, decoded))), np.uint8)
+    timestamp_ms = np.array([each.timestamp for each in fetched], np.int64)
+    event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
+    event_time_ms = np.array(times_ms, np.int64)
+    return LogRecords(
+        fetched=np.fromiter(fetched, object, count),
+        decoded=np.fromiter(decoded, object, count),
+        customer=np.fromiter(customers, object, count),
+        topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
+        kind=kind,
+        offset=np.array([each.offset for each in fetched], np.int64),
+        timestamp_ms=timestamp_ms,
+        event_time_ms=event_time_ms,
+        order_ms=orders_ms(event_time_ms, timestamp_ms),
+        customer_hash=np.array(list(map(hash, customers)), np.int64),
+        id_hash=_hashes(event_ids),
+        weight=np.array([weight(each.value) for each in fetched], np.int64),
+    )
+
+
+def weight(value: bytes | None) -> int:
+    """Bytes that a record of this value stands for while it waits."""
+    return RECORD_OVERHEAD_BYTES + (len(value) if value else 0)
+
+
+def joined(parts: Sequence[LogRecords]) -> LogRecords:
+    """All of them, one part after another."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*(vars(part).values() for part in parts or [NO_RECORDS]), strict=True)
+    return LogRecords(*map(np.concatenate, columns))
+
+
+def _all_events(kind: NDArray[np.uint8]) -> bool:
+    return bool(len(kind)) and kind.min() > REJECTED and kind.max() < CLOCK_KIND
+
+
+def _of_events(events: Sequence[Any]) -> tuple[list[Any], list[Any], list[int]]:
+    """Event ids, customers, times."""
+    return list(map(_event_id, events)), list(map(_customer_id, events)), list(map(_event_time_ms, events))
+
+
+def _of_anything(decoded: Sequence[Any]) -> tuple[list[Any], list[Any], list[int]]:
+    """The same, with None, None and 0 of what is no event."""
+    ids, customers = ([getattr(what, name, None) for what in decoded] for name in ("event_id", "customer_id"))
+    return ids, customers, [getattr(what, "event_time_ms", 0) for what in decoded]
+
+
+def _hashes(event_ids: Sequence[str | None]) -> HashArray:
+    known = [event_id for event_id in event_ids if event_id is not None]
+    if len(known) == len(event_ids):
+        return event_hashes(known)
+    hashes = np.full(len(event_ids), NO_ID, np.uint64)
+    hashes[[event_id is not None for event_id in event_ids]] = event_hashes(known)
+    return hashes
+
+
+NO_RECORDS = of_topic(INPUT_TOPICS[0], [], [])
