@@ -23,7 +23,7 @@ from stream.worker.log_records import (
     LogRecords,
     joined,
     of_topic,
-    weight,
+    weights,
 )
 
 AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
@@ -87,7 +87,7 @@ class _Queue:
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
         self._fetched.extend(records)
-        self.queued_bytes += sum([weight(record.value) for record in records])
+        self.queued_bytes += sum(weights([record.value for record in records]))
         self.tail = records[-1].offset + 1
         self.last_ms = next(filter(None, map(self._order_ms, reversed(records))), self.last_ms)
 

@@ -32,6 +32,7 @@ for _type, _code in _KIND_OF.items():
     KIND_NAMES[_code] = "unknown" if _type is Rejection else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
 
 _event_id, _customer_id, _event_time_ms = map(attrgetter, ("event_id", "customer_id", "event_time_ms"))
+_offset, _timestamp, _value = map(attrgetter, ("offset", "timestamp", "value"))
 
 IntArray = NDArray[np.int64]
 Objects = NDArray[np.object_]
@@ -130,8 +131,8 @@ class LogRecords:
 def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogRecords:
     """Records of one topic: as the consumer read them, and what they are."""
     count = len(fetched)
-    kind = np.array(list(map(_KIND_OF.__getitem__, map(type, decoded))), np.uint8)
-    timestamp_ms = np.array([each.timestamp for each in fetched], np.int64)
+    kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, count)
+    timestamp_ms = np.fromiter(map(_timestamp, fetched), np.int64, count)
     event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
     event_time_ms = np.array(times_ms, np.int64)
     return LogRecords(
@@ -140,19 +141,19 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
         customer=np.fromiter(customers, object, count),
         topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
         kind=kind,
-        offset=np.array([each.offset for each in fetched], np.int64),
+        offset=np.fromiter(map(_offset, fetched), np.int64, count),
         timestamp_ms=timestamp_ms,
         event_time_ms=event_time_ms,
         order_ms=orders_ms(event_time_ms, timestamp_ms),
-        customer_hash=np.array(list(map(hash, customers)), np.int64),
+        customer_hash=np.fromiter(map(hash, customers), np.int64, count),
         id_hash=_hashes(event_ids),
-        weight=np.array([weight(each.value) for each in fetched], np.int64),
+        weight=np.array(weights(list(map(_value, fetched))), np.int64),
     )
 
 
-def weight(value: bytes | None) -> int:
-    """Bytes that a record of this value stands for while it waits."""
-    return RECORD_OVERHEAD_BYTES + (len(value) if value else 0)
+def weights(values: Sequence[bytes | None]) -> list[int]:
+    """Bytes that a record of each value stands for while it waits."""
+    return [RECORD_OVERHEAD_BYTES + (len(value) if value else 0) for value in values]
 
 
 def joined(parts: Sequence[LogRecords]) -> LogRecords:
