@@ -1,7 +1,7 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -68,7 +68,9 @@ class Applying:
         self._windows: dict[str, SeenWindow] = {}
         self._version = -1
         self._renewed_under = ""  # models and rules that everybody is decided under, as far as we know
+        self._asked_of, self._under = cast(Models | None, None), ""  # what was last asked about, and its name
         self.applied: dict[str, int] = {}
+        self._computed: Callable[[], None] = lambda: None
 
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
@@ -82,8 +84,10 @@ class Applying:
         self._renewed_under = ""  # a Redis that came back older may not have been swept yet
         self.applied = {topic: position.next_offset for topic, position in head.positions.items()}
 
-    async def apply(self, batch: Batch, times: StreamTimes, models: Models) -> Head | None:
-        """Apply `batch` once, in as many commits as its deadlines need.
+    async def apply(
+        self, batch: Batch, times: StreamTimes, models: Models, computed: Callable[[], None] = lambda: None
+    ) -> Head | None:
+        """Apply `batch` once, in as many commits as its deadlines need; `computed` is called before each of them.
 
         Returns:
             None when it is applied. Else the head of a partition that has applied less than we did.
@@ -92,6 +96,7 @@ class Applying:
             StoreUnavailableError: Redis is away; call again with the same batch.
             Fenced: another worker has claimed the partition.
         """
+        self._computed = computed
         while True:
             at_once = self._at_once()
             with metrics.STAGE_SECONDS.labels("read").time():
@@ -129,9 +134,9 @@ class Applying:
         Raises:
             StoreUnavailableError: Redis is away; call again.
         """
-        under = in_force(models, self._assembly.rules)
-        if under == self._renewed_under:
+        if self.is_renewed(models):
             return False
+        under = self._under
         head, _ = await self._store.begin(0, 0)
         ours = self._is_ours(head)
         if not ours or not is_wanted(head.sweep, under):
@@ -146,6 +151,12 @@ class Applying:
             metrics.CUSTOMERS_RENEWED.labels(self._partition).inc(len(page.customers))
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
         return done
+
+    def is_renewed(self, models: Models) -> bool:
+        """Whether everybody is decided under these models, as far as we know."""
+        if models is not self._asked_of:
+            self._asked_of, self._under = models, in_force(models, self._assembly.rules)
+        return self._under == self._renewed_under
 
     def _is_ours(self, head: Head) -> bool:
         """Whether nobody has written since we did. After a loss of Redis others may count up to the same version."""
@@ -209,6 +220,7 @@ class Applying:
         """Commit, and let the store forget what the broker has."""
         forget = self._publisher.take_acknowledged()
         done = False
+        self._computed()  # who is next has its turn once the commands are made and sent
         try:
             with metrics.STAGE_SECONDS.labels("commit").time():
                 done = await self._store.commit(head, replace(commit, forget_outbox=forget))

@@ -19,6 +19,7 @@ from stream.worker.model_watch import ModelWatch
 from stream.worker.publisher import OutboxPublisher
 from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
+from stream.worker.turns import Turns
 
 DAY_MS = 86_400_000
 RENEW_EVERY_CHUNKS = 8  # while records keep coming; a lane with nothing to do renews without a pause
@@ -55,11 +56,12 @@ class Lane:
         timing: Timing,
         limits: LaneLimits,
         background: Background | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._partition, self._inbox, self._fetching = partition, inbox, fetching
         self._publisher, self._applying, self._models = publisher, applying, models
         self._timing, self._limits = timing, limits
-        self._background = background or Background()
+        self._background, self._turns = background or Background(), turns or Turns()
         self.stream_time_ms = 0
         self._held: set[str] = set()
         self._chunks_since_renewal = 0
@@ -89,19 +91,25 @@ class Lane:
 
     async def step(self) -> bool:
         """Take one batch and apply it; False when there is nothing to do."""
-        self._arrived.clear()
-        with metrics.STAGE_SECONDS.labels("take").time():
-            batch = self._timing.take(self._inbox)
-        await self._release_held()
-        if batch is None:
-            return False
-        times = self._timing.times(batch)
-        if not batch.records:  # if records come first, they have this time and the deadlines go with them
-            await self._in_turn(lambda: self._apply(batch, times))
-            return True
-        with self._background.live():
-            await self._apply(batch, times)
-        await self._renew_beside_records()
+        async with self._turns.turn() as over:
+            if self._stopping:
+                return False
+            self._arrived.clear()
+            with metrics.STAGE_SECONDS.labels("take").time():
+                batch = self._timing.take(self._inbox)
+            await self._release_held()
+            if batch is None:
+                return False
+            if self._is_behind():  # of more work than time, none is lost by waiting for Redis
+                over()
+            times = self._timing.times(batch)
+            if batch.records:
+                with self._background.live():
+                    await self._apply(batch, times, over)
+        if batch.records:
+            await self._renew_beside_records()
+        else:  # if records come first, they have this time and the deadlines go with them
+            await self._in_turn(lambda: self._apply(batch, times, over))
         return True
 
     async def _in_turn(self, work: Callable[[], Awaitable[Any]]) -> bool:
@@ -130,7 +138,11 @@ class Lane:
 
     def _may_renew(self) -> bool:
         """Deadlines that are late come first."""
-        return bool(self._limits.renewed_at_once) and self._applying.lags_at_ms is None
+        return (
+            bool(self._limits.renewed_at_once)
+            and self._applying.lags_at_ms is None
+            and not self._applying.is_renewed(self._models.models)
+        )
 
     async def _renew_some(self) -> bool:
         at_once = min(self._background.customers, self._limits.renewed_at_once)
@@ -151,13 +163,23 @@ class Lane:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._between_chunks.wait(), LAST_CHUNK_WITHIN_S)
 
-    async def _apply(self, batch: Batch, times: StreamTimes) -> None:
-        """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind."""
+    async def _apply(self, batch: Batch, times: StreamTimes, computed: Callable[[], None]) -> None:
+        """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind.
+
+        `computed` is called when what is left of an attempt is to wait for Redis.
+        """
+
+        async def attempt() -> Head | None:
+            try:
+                return await self._applying.apply(batch, times, self._models.models, computed)
+            finally:
+                computed()
+
         self._applying.may_lag = self._timing.may_lag
         self._applying.beside_at_once = self._background.customers // (BESIDE_RECORDS if batch.records else 1)
         self._between_chunks.clear()
         try:
-            behind = await retrying(lambda: self._applying.apply(batch, times, self._models.models))
+            behind = await retrying(attempt)
         finally:
             self._between_chunks.set()
         if self._applying.lags_at_ms is not None:
@@ -200,6 +222,10 @@ class Lane:
         for topic in [t for t in self._held if self._has_room(t) and t not in leading]:
             self._held.discard(topic)
             await self._fetching.release(TP(topic, self._partition))
+
+    def _is_behind(self) -> bool:
+        """Whether a batch that was taken has left records in a queue."""
+        return any(self._inbox.queued_bytes(topic) for topic in self._inbox.topics)
 
     def _has_room(self, topic: str) -> bool:
         return self._inbox.queued_bytes(topic) < self._limits.queue_bytes // 2

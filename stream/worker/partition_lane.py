@@ -22,6 +22,7 @@ from stream.worker.publisher import OutboxPublisher, Producer
 from stream.worker.retrying import retrying
 from stream.worker.timing import LiveTiming, ReplayTiming, Timing
 from stream.worker.transport import ChunkConsumer
+from stream.worker.turns import Turns
 
 CANCEL_AGAIN_S = 0.2
 DAY_MS = 86_400_000
@@ -47,6 +48,7 @@ class Shared:
     producer: Producer
     models: ModelWatch
     background: Background
+    turns: Turns
 
 
 @dataclass
@@ -122,6 +124,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         timing=_timing(shared, claimed),
         limits=plan.limits,
         background=shared.background,
+        turns=shared.turns,
     )
     lane.show_time(head.stream_time_ms)
     return PartitionLane(claimed, applying, publisher, lane, positions)

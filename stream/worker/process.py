@@ -21,6 +21,7 @@ from stream.worker.partition_lane import DAY_MS, PartitionLane, Shared, cancelle
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
 from stream.worker.retrying import retrying
+from stream.worker.turns import Turns
 from stream.worker.watching import Watch
 
 REPORT_EVERY_S = 1.0  # how often the consumer group is told our positions, for lag monitors
@@ -35,7 +36,7 @@ class WorkerProcess:
         self._plan = plan
         self._lanes: dict[int, PartitionLane] = {}
         self._models = ModelWatch(plan.models, plan.keyring, lockstep=plan.lockstep)
-        self._turns = Background(plan.limits.background_ms)
+        self._later, self._turns = Background(plan.limits.background_ms), Turns()
         self._producer: AIOKafkaProducer | None = None
         self._background: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
@@ -90,7 +91,7 @@ class WorkerProcess:
             await retrying(self._models.refresh)
             self._background += [self._spawn(self._report_positions()), self._spawn(self._models.run())]
             self._background.append(self._spawn(self._watch().run()))
-        return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models, self._turns)
+        return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models, self._later, self._turns)
 
     async def _run_lane(self, running: PartitionLane) -> None:
         stream_time_ms = running.claimed.head.stream_time_ms

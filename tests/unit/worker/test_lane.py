@@ -17,6 +17,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.lane import Lane
 from stream.worker.model_watch import MODEL_NAMES, ModelWatch
 from stream.worker.timing import LaneLimits, ReplayTiming
+from stream.worker.turns import Turns
 from tests.live_lane import LiveLane, Logged, logs_of
 from tests.unit.worker.fetching import Consumer, clock, inbox, purchases
 from tests.world import BEGIN_MS, DAY_MS, KeptOutbox, Rules, engagement, purchase
@@ -30,18 +31,22 @@ class Outbox(KeptOutbox):
 
 
 class Store(MemoryPartitionStore):
-    """Commits when it is let, and may be away."""
+    """Answers and commits when it is let, and may be away."""
 
     def __init__(self, *args) -> None:
         super().__init__(*args)
         self.let = asyncio.Event()
         self.let.set()
         self.committing = asyncio.Event()
-        self.away = False
+        self.away = self.begun = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
         if self.away:
             raise StoreUnavailableError("Redis is away")
+        self.begun = True
+        await self.answers.wait()
         return await super().begin(due_until_ms, due_limit)
 
     async def commit(self, head: Head, changes: Commit) -> bool:
@@ -53,7 +58,7 @@ class Store(MemoryPartitionStore):
 class Running:
     """A lane of a replay that has claimed its partition, and the task that runs it."""
 
-    def __init__(self, limits: LaneLimits, lockstep: bool = False) -> None:
+    def __init__(self, limits: LaneLimits, lockstep: bool = False, turns: Turns | None = None) -> None:
         self.stored = MemoryStore(1).partitions[0]
         self.store = Store(self.stored)
         self.consumer = Consumer()
@@ -69,6 +74,7 @@ class Running:
             models=ModelWatch(self.registry, Keyring.from_text("k:" + "5e" * 32), lockstep=lockstep),
             timing=ReplayTiming(BEGIN_MS, limits),
             limits=limits,
+            turns=turns,
         )
 
     async def start(self) -> "Running":
@@ -110,6 +116,52 @@ async def test_too_much_of_one_topic_holds_that_topic_until_half_of_it_is_gone(r
     await running.until(lambda: running.position() == 12)
     await running.until(lambda: running.consumer.held == set())
     assert ENGAGEMENT not in running.consumer.held
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[tuple[Running, Running]]:
+    """Lanes of one process. What the first one asks of its store, the test lets be answered."""
+    turns = Turns(at_most_s=60)
+    first, second = await Running(LIMITS, turns=turns).start(), await Running(LIMITS, turns=turns).start()
+    first.store.answers.clear()
+    yield first, second
+    for each in (first, second):
+        each.task.cancel()
+    await asyncio.gather(first.task, second.task, return_exceptions=True)
+
+
+async def test_a_lane_has_its_turn_when_another_commits_and_not_while_that_one_reads(
+    two: tuple[Running, Running],
+) -> None:
+    first, second = two
+    first.store.let.clear()
+    await first.lane.deliver(purchases(0.1))
+    await first.until(lambda: first.store.begun)
+    await second.lane.deliver(purchases(0.1))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not second.store.begun
+    first.store.answers.set()
+    await second.until(lambda: second.position() == 1)
+    assert first.position() == 0
+
+
+async def test_a_lane_that_leaves_records_in_its_queue_keeps_no_other_waiting(two: tuple[Running, Running]) -> None:
+    first, second = two
+    await first.lane.deliver(purchases(*[0.1] * 4))
+    await first.until(lambda: first.store.begun)
+    await second.lane.deliver(purchases(0.1))
+    await second.until(lambda: second.position() == 1)
+    assert first.position() == 0
+
+
+async def test_a_lane_whose_store_is_away_keeps_no_other_waiting(two: tuple[Running, Running]) -> None:
+    first, second = two
+    first.store.away = True
+    await first.lane.deliver(purchases(0.1))
+    await second.lane.deliver(purchases(0.1))
+    await second.until(lambda: second.position() == 1)
+    assert first.position() == 0
 
 
 async def test_a_stop_waits_for_the_chunk_in_flight_and_takes_no_other(running: Running) -> None:
