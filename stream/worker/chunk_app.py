@@ -6,16 +6,32 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import faust
+from faust.serializers import codecs
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
 from stream.worker.consumer_thread import FAUST_LOGGER
-from stream.worker.transport import ChunkConsumer, ChunkTransport, Deliver, PositionsOf
+from stream.worker.fetched import Fetched
+from stream.worker.transport import ChunkConsumer, ChunkTransport, PositionsOf
 
 SEEK_MAY_WAIT_S = 3600.0  # a seek waits for Redis to answer; Faust gives it up after the broker request timeout
 FETCH_BYTES = 9_000_000  # the largest input message is 8 MB, plus its batch header
 
+Deliver = Callable[[Fetched], Awaitable[None]]
 Assigned = Callable[[set[TP]], Awaitable[None]]
+
+
+class _Identity(codecs.Codec):  # type: ignore[misc]  # Faust has no types for us
+    """A fetched chunk is handed over as it is; decoding is the core's business."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, s: Any) -> Any:
+        return s
+
+
+codecs.register("ebb-identity", _Identity())
 
 
 class ChunkApp(faust.App):  # type: ignore[misc]  # Faust has no types for us
@@ -63,19 +79,21 @@ def chunk_app(subscription: Subscription, loop: asyncio.AbstractEventLoop) -> Ch
     """Build the application; `stream.worker.running` starts it."""
     app = _app(subscription.membership, loop)
     app.stopping = subscription.stopping
-    ours = {
-        "positions_of": staticmethod(subscription.positions_of),
-        "deliver": staticmethod(subscription.deliver),
-    }
-    consumer = type("BoundChunkConsumer", (ChunkConsumer,), ours)
+    consumer = type("BoundChunkConsumer", (ChunkConsumer,), {"positions_of": staticmethod(subscription.positions_of)})
     transport = type("BoundChunkTransport", (ChunkTransport,), {"Consumer": consumer})
     app.transport = transport(app.conf.broker_consumer, app)
+    topic = app.topic(
+        *subscription.topics,
+        key_serializer="ebb-identity",
+        value_serializer="ebb-identity",
+        acks=False,
+        allow_empty=True,
+    )
 
-    @app.agent(app.topic(*subscription.topics, acks=False), name="subscribe")  # type: ignore[untyped-decorator]
-    async def subscribe(messages: Any) -> None:
-        """Faust subscribes to what agents read; the consumer hands records on past it."""
-        async for _ in messages.noack():
-            raise AssertionError("Faust was given a message")
+    @app.agent(topic, name="deliver")  # type: ignore[untyped-decorator]
+    async def deliver(chunks: Any) -> None:
+        async for chunk in chunks.noack():
+            await subscription.deliver(chunk)
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_: Any, partitions: set[TP], **_options: Any) -> None:
@@ -103,5 +121,6 @@ def _app(membership: Membership, loop: asyncio.AbstractEventLoop) -> ChunkApp:
         broker_commit_interval=3600.0,
         consumer_max_fetch_size=FETCH_BYTES,
         stream_wait_empty=False,
+        stream_buffer_maxsize=64,
         stream_recovery_delay=0.0,
     )

@@ -1,9 +1,7 @@
-"""Kafka records in chunks beside Faust: what a fetch has brought of a partition is handed on whole.
+"""Kafka records in chunks through Faust: one message per (partition, fetch) instead of one per record.
 
 Stock Faust spends about 100 us of CPU per record on messages, events and acknowledgements; a fetched list handed on
-whole costs 2 us. Nor does it go through Faust's streams: there one list after another waits for several rounds of the
-event loop, in each of which lanes compute. Every name overridden here is checked against the pinned Faust and aiokafka
-by tests/contract.
+whole costs 2 us. Every name overridden here is checked against the pinned Faust and aiokafka by tests/contract.
 """
 
 from collections import Counter
@@ -22,14 +20,22 @@ from stream.worker.fetched import Fetched
 
 EMPTY_ASSIGNMENT_SLEEP_S = 0.005  # stock Faust sleeps a whole second when nothing may be fetched
 HEARD_WITHIN_MS = 5_000  # a partition that has not answered for so long may have grown: 50 fetches would have come
-NO_MESSAGES: tuple[tuple[TP, ConsumerMessage], ...] = ()
 
 PositionsOf = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
-Deliver = Callable[[Fetched], Awaitable[None]]
+
+
+class _NoReadOffsets(dict[TP, int | None]):
+    """Faust drops a message below the highest offset it has delivered; a chunk that was sought again would be one."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        """Remember nothing."""
 
 
 class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types for us
-    """Hands on one `Fetched` per partition and fetch."""
+    """Yields one message per (partition, fetch); its value is a `Fetched`."""
 
     logger = FAUST_LOGGER
     _thread: ChunkConsumerThread
@@ -37,11 +43,9 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
     positions_of: ClassVar[PositionsOf]
     """Where each assigned partition goes on: set by the process before the app starts."""
 
-    deliver: ClassVar[Deliver]
-    """Who takes what is fetched: set likewise."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._read_offset = _NoReadOffsets()
         self._next_offset: dict[TP, int] = {}
         self._seeks: Counter[TP] = Counter()
         self._read_to: dict[TP, ReadTo] = {}
@@ -50,10 +54,10 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """Fetch once and hand on what came; Faust, which asks for messages, gets none.
+        """Fetch once and yield what came, a message per partition.
 
         What was asked for before a seek does not follow the position after it: it is dropped, and the seek repeated.
-        Positions move before anything is handed on: a partition that comes later is not read to its end meanwhile.
+        Positions move before anything is yielded: a partition that comes later is not read to its end meanwhile.
         """
         seeks_before = self._seeks.copy()
         fetched, _ = await self._wait_next_records(timeout)
@@ -72,14 +76,25 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
             if self._seeks[tp] != seeks_before[tp]:
                 await self.seek_to(tp, self._next_offset[tp])
             elif tp in chunks:
-                await type(self).deliver(chunks[tp])
-        for message in NO_MESSAGES:
-            yield message
+                yield tp, chunks[tp]
 
-    def _to_chunk(self, tp: TP, records: Sequence[Any]) -> Fetched:
+    def _to_chunk(self, tp: TP, records: Sequence[Any]) -> ConsumerMessage:
         chunk = Fetched(tp, self._next_offset[tp], records)
         self._next_offset[tp] = chunk.next_offset
-        return chunk
+        last = records[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            (),
+            b"",
+            chunk,
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
         if not self.flow_active:

@@ -7,17 +7,19 @@ from typing import Any
 import faust
 import pytest
 from faust.app.base import App
+from faust.serializers import codecs
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, server_list
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import ConsumerMessage
 from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from yarl import URL
 
-from stream.worker.chunk_app import ChunkApp
+from stream.worker.chunk_app import ChunkApp, _Identity
 from stream.worker.consumer_thread import ChunkConsumerThread, DaemonThread
 from stream.worker.transport import ChunkConsumer, ChunkTransport
 
@@ -45,6 +47,7 @@ def overridden(ours: type, base: type) -> set[str]:
         (ChunkTransport, FaustTransport, {"Consumer"}),
         (ChunkApp, faust.App, {"on_stop", "_create_directories"}),
         (DaemonThread, WorkerThread, {"run"}),
+        (_Identity, codecs.Codec, {"_loads", "_dumps"}),
     ],
 )
 def test_we_override_these_names_and_no_others(ours: type, base: type, names: set[str]) -> None:
@@ -80,6 +83,7 @@ def test_we_override_these_names_and_no_others(ours: type, base: type, names: se
         (App.start, ["self"]),
         (App.stop, ["self"]),
         (App.wait_until_stopped, ["self"]),
+        (codecs.register, ["name", "codec"]),
     ],
 )
 def test_what_we_override_or_call_has_this_signature(method: Callable[..., Any], expected: list[str]) -> None:
@@ -102,10 +106,29 @@ def test_getmany_yields_and_the_waits_are_coroutines() -> None:
         assert inspect.iscoroutinefunction(coroutine), coroutine
 
 
+def test_a_message_takes_its_parts_in_this_order() -> None:
+    assert parameters(ConsumerMessage)[:10] == [
+        "topic",
+        "partition",
+        "offset",
+        "timestamp",
+        "timestamp_type",
+        "headers",
+        "key",
+        "value",
+        "checksum",
+        "serialized_key_size",
+    ]
+    assert {"tp", "generation_id"} <= set(parameters(ConsumerMessage))
+
+
 @pytest.mark.parametrize(
     ("function", "line"),
     [
-        # One loop fetches, and again when `getmany` has ended; an error in it ends the process.
+        # Faust drops a message below the last offset it has delivered; `_NoReadOffsets` stands in for its memory.
+        (BaseConsumer._drain_messages, "get_read_offset = self._read_offset.__getitem__"),
+        (BaseConsumer._drain_messages, "set_read_offset = self._read_offset.__setitem__"),
+        # One loop fetches, and takes what `getmany` yields before it fetches again.
         (BaseConsumer._drain_messages, "ait = cast(AsyncIterator, getmany(timeout=1.0))"),
         # A seek follows each assignment, and may take as long as a request.
         (Recovery._resume_streams, "consumer.perform_seek(), timeout=self.app.conf.broker_request_timeout"),
@@ -126,7 +149,7 @@ def test_the_state_we_read_is_there() -> None:
     for name in ("rebalancing", "consumer_generation_id", "crash_reason", "on_partitions_revoked", "transport"):
         assert hasattr(App, name), name
     source = inspect.getsource(BaseConsumer)
-    for name in ("flow_active", "can_resume_flow"):
+    for name in ("flow_active", "can_resume_flow", "_read_offset"):
         assert f"self.{name}" in source, name
     assert ServiceThread.Worker is WorkerThread
     assert isinstance(Service.shutdown_timeout, float)

@@ -1,7 +1,7 @@
 """The consumer's seams without Kafka: chunks follow each other, a seek drops what was asked for before it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -19,8 +19,14 @@ from tests.world import Raw
 HERE, THERE = TP(PURCHASES, 0), TP(PURCHASES, 1)
 
 
+class Timestamped(Raw):
+    """What Faust reads of a record besides."""
+
+    timestamp_type = 0
+
+
 def records(tp: TP, start: int, end: int) -> list[Any]:
-    return [Raw(tp.topic, offset, b"") for offset in range(start, end)]
+    return [Timestamped(tp.topic, offset, b"") for offset in range(start, end)]
 
 
 class Thread:
@@ -46,25 +52,8 @@ async def nothing(*_: Any) -> None:
     return
 
 
-class Receiver:
-    """Stands where the lanes do: keeps what is handed on. `meanwhile` happens while a chunk is taken."""
-
-    def __init__(self) -> None:
-        self.received: list[Fetched] = []
-        self.meanwhile: Callable[[Fetched], Awaitable[None]] = nothing
-
-    async def deliver(self, fetched: Fetched) -> None:
-        self.received.append(fetched)
-        await self.meanwhile(fetched)
-
-
 @pytest.fixture
-def receiver() -> Receiver:
-    return Receiver()
-
-
-@pytest.fixture
-async def consumer(receiver: Receiver) -> ChunkConsumer:
+async def consumer() -> ChunkConsumer:
     """A consumer of two partitions that go on at 10 and 20."""
 
     async def positions_of(assigned: set[TP]) -> Mapping[TP, int]:
@@ -72,7 +61,7 @@ async def consumer(receiver: Receiver) -> ChunkConsumer:
         return {HERE: 10, THERE: 20}
 
     membership = Membership("group", ("127.0.0.1:1",), 6_000)
-    subscription = Subscription(membership, (PURCHASES,), positions_of, receiver.deliver, nothing, nothing)
+    subscription = Subscription(membership, (PURCHASES,), positions_of, nothing, nothing, nothing)
     app = chunk_app(subscription, asyncio.get_running_loop())
     made = app.chunk_consumer
     made._thread = Thread()
@@ -82,83 +71,58 @@ async def consumer(receiver: Receiver) -> ChunkConsumer:
     return made
 
 
-async def fetch_once(consumer: ChunkConsumer) -> None:
-    """As Faust does. It is given no messages."""
-    assert [message async for message in consumer.getmany(1.0)] == []
-
-
-async def chunks(consumer: ChunkConsumer, receiver: Receiver, fetched: Any) -> list[tuple[int, int, int]]:
-    """(partition, previous offset, next offset) of what one fetch hands on."""
+async def chunks(consumer: ChunkConsumer, fetched: Any) -> list[tuple[int, int, int]]:
+    """(partition, previous offset, next offset) of what one fetch yields."""
     consumer._thread.fetches.append(lambda: fetched)
-    before = len(receiver.received)
-    await fetch_once(consumer)
-    return [(chunk.tp.partition, chunk.previous_offset, chunk.next_offset) for chunk in receiver.received[before:]]
+    yielded = [message.value async for _, message in consumer.getmany(1.0)]
+    assert all(isinstance(chunk, Fetched) for chunk in yielded)
+    return [(chunk.tp.partition, chunk.previous_offset, chunk.next_offset) for chunk in yielded]
 
 
-async def test_chunks_follow_the_positions_and_each_other(consumer: ChunkConsumer, receiver: Receiver) -> None:
-    both = {HERE: records(HERE, 10, 13), THERE: records(THERE, 25, 26)}
-    assert await chunks(consumer, receiver, both) == [(0, 10, 13), (1, 20, 26)]
-    assert await chunks(consumer, receiver, {HERE: records(HERE, 14, 15)}) == [(0, 13, 15)]
-    assert await chunks(consumer, receiver, {}) == []
+async def test_chunks_follow_the_positions_and_each_other(consumer: ChunkConsumer) -> None:
+    assert await chunks(consumer, {HERE: records(HERE, 10, 13), THERE: records(THERE, 25, 26)}) == [
+        (0, 10, 13),
+        (1, 20, 26),
+    ]
+    assert await chunks(consumer, {HERE: records(HERE, 14, 15)}) == [(0, 13, 15)]
+    assert await chunks(consumer, {}) == []
 
 
-async def test_what_was_asked_for_before_a_seek_is_dropped_and_the_seek_repeated(
-    consumer: ChunkConsumer, receiver: Receiver
-) -> None:
+async def test_what_was_asked_for_before_a_seek_is_dropped_and_the_seek_repeated(consumer: ChunkConsumer) -> None:
     async def seek_meanwhile() -> Any:
         await consumer.seek_to(HERE, 5)
         return {HERE: records(HERE, 10, 13), THERE: records(THERE, 20, 21)}
 
-    assert await chunks(consumer, receiver, seek_meanwhile()) == [(1, 20, 21)]
+    assert await chunks(consumer, seek_meanwhile()) == [(1, 20, 21)]
     assert consumer._thread.seeks == [(HERE, 5), (HERE, 5)]
-    assert await chunks(consumer, receiver, {HERE: records(HERE, 5, 7)}) == [(0, 5, 7)]
+    assert await chunks(consumer, {HERE: records(HERE, 5, 7)}) == [(0, 5, 7)]
 
 
-async def test_a_seek_between_two_chunks_of_a_fetch_drops_the_second(
-    consumer: ChunkConsumer, receiver: Receiver
-) -> None:
-    async def seek(_: Fetched) -> None:
+async def test_a_seek_between_two_chunks_of_a_fetch_drops_the_second(consumer: ChunkConsumer) -> None:
+    consumer._thread.fetches.append(lambda: {HERE: records(HERE, 10, 11), THERE: records(THERE, 20, 21)})
+    yielded = []
+    async for tp, _ in consumer.getmany(1.0):
+        yielded.append(tp)
         await consumer.seek_to(THERE, 15)
-
-    receiver.meanwhile = seek
-    both = {HERE: records(HERE, 10, 11), THERE: records(THERE, 20, 21)}
-    assert await chunks(consumer, receiver, both) == [(0, 10, 11)]
-
-
-async def test_a_rebalance_between_two_chunks_of_a_fetch_drops_the_second(
-    consumer: ChunkConsumer, receiver: Receiver
-) -> None:
-    async def rebalance(_: Fetched) -> None:
-        consumer.flow_active = False
-
-    receiver.meanwhile = rebalance
-    both = {HERE: records(HERE, 10, 11), THERE: records(THERE, 20, 21)}
-    assert await chunks(consumer, receiver, both) == [(0, 10, 11)]
-
-
-async def test_who_cannot_take_a_chunk_ends_the_fetching(consumer: ChunkConsumer, receiver: Receiver) -> None:
-    async def fail(_: Fetched) -> None:
-        raise RuntimeError("no lane takes this")
-
-    receiver.meanwhile = fail
-    with pytest.raises(RuntimeError, match="no lane takes this"):
-        await chunks(consumer, receiver, {HERE: records(HERE, 10, 11)})
+    assert yielded == [HERE]
 
 
 async def test_a_partition_whose_chunk_comes_second_is_not_read_to_its_end_while_the_first_is_handed_on(
-    consumer: ChunkConsumer, receiver: Receiver
+    consumer: ChunkConsumer,
 ) -> None:
     heard_ms = now_ms()
     consumer._thread.read_to = {HERE: ReadTo(11, 11, heard_ms), THERE: ReadTo(21, 21, heard_ms)}
-    seen = []
-
-    async def look(fetched: Fetched) -> None:
-        here, there = consumer.is_read_to_end(HERE, 11), consumer.is_read_to_end(THERE, 20)
-        seen.append((fetched.tp, here, there, consumer.is_read_to_end(THERE, 21)))
-
-    receiver.meanwhile = look
-    await chunks(consumer, receiver, {HERE: records(HERE, 10, 11), THERE: records(THERE, 20, 21)})
+    consumer._thread.fetches.append(lambda: {HERE: records(HERE, 10, 11), THERE: records(THERE, 20, 21)})
+    seen = [
+        (tp, consumer.is_read_to_end(HERE, 11), consumer.is_read_to_end(THERE, 20), consumer.is_read_to_end(THERE, 21))
+        async for tp, _ in consumer.getmany(1.0)
+    ]
     assert seen == [(HERE, True, False, True), (THERE, True, False, True)]
+
+
+async def test_no_message_is_dropped_by_faust_for_coming_again(consumer: ChunkConsumer) -> None:
+    consumer._read_offset[HERE] = 99
+    assert consumer._read_offset[HERE] is None
 
 
 async def test_a_partition_that_was_not_sought_yet_is_no_error(consumer: ChunkConsumer) -> None:
@@ -166,7 +130,7 @@ async def test_a_partition_that_was_not_sought_yet_is_no_error(consumer: ChunkCo
         raise NoOffsetForPartitionError(HERE)
 
     consumer._thread.fetches.append(fail)
-    await fetch_once(consumer)
+    assert [message async for message in consumer.getmany(1.0)] == []
 
 
 async def test_nothing_at_the_offset_we_sought_is_refused_and_at_anothers_is_not(consumer: ChunkConsumer) -> None:
@@ -174,16 +138,15 @@ async def test_nothing_at_the_offset_we_sought_is_refused_and_at_anothers_is_not
         raise OffsetOutOfRangeError({HERE: offset})
 
     consumer._thread.fetches += [lambda: fail(3), lambda: fail(10)]
-    await fetch_once(consumer)
+    assert [message async for message in consumer.getmany(1.0)] == []
     with pytest.raises(LogRecreatedError, match=r"events.purchases partition 0 has nothing at offset 10"):
-        await fetch_once(consumer)
+        [message async for message in consumer.getmany(1.0)]
 
 
 class TestReadToTheEnd:
     async def fetch(self, consumer: ChunkConsumer, position: int, end: int, heard_ms: int, count: int = 0) -> None:
         consumer._thread.read_to = {HERE: ReadTo(position, end, heard_ms)}
-        consumer._thread.fetches.append(lambda: {HERE: records(HERE, 10, 10 + count)} if count else {})
-        await fetch_once(consumer)
+        await chunks(consumer, {HERE: records(HERE, 10, 10 + count)} if count else {})
 
     async def test_nothing_is_known_before_the_first_fetch(self, consumer: ChunkConsumer) -> None:
         assert not consumer.is_read_to_end(HERE, 10)
@@ -226,8 +189,7 @@ class TestEndsOfLogs:
     async def ends(self, consumer: ChunkConsumer, asked: Mapping[TP, int], **seen: ReadTo) -> Mapping[TP, int]:
         thread = consumer._thread
         thread.read_to = {tp: seen[name] for name, tp in (("here", HERE), ("there", THERE)) if name in seen}
-        thread.fetches.append(dict)
-        await fetch_once(consumer)
+        await chunks(consumer, {})
         thread.asked_for = []
 
         async def highwaters(*partitions: TP) -> Mapping[Any, int]:
