@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from offline.broker import CONNECT_WITHIN_MS, broker_errors, end_offsets
+from offline.broker import CONNECT_WITHIN_MS, broker_errors, readable_ends
 from schemas.topics import CLOCK
 from stream.errors import SettingError
 from stream.redis_store.deployment import stored_deployment, switch_clock
@@ -32,7 +32,7 @@ def clock_mode(settings: WorkerSettings) -> ClockMode:
     """
     stored = stored_deployment(settings.redis_url)
     applied = applied_positions(settings.redis_url)
-    ends = end_offsets(settings.kafka_servers, [CLOCK])
+    ends = readable_ends(settings.kafka_servers, [CLOCK])
     waiting = sum(max(0, end - applied.get(place, 0)) for place, end in ends.items())
     return ClockMode(stored.clock, stream_times(settings.redis_url), waiting)
 

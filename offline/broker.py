@@ -1,6 +1,6 @@
 """Reading from Kafka what a replay and a verification must know: that it is there, and where its partitions end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic
 
@@ -11,6 +11,8 @@ from stream.errors import EbbError
 
 ANSWER_WITHIN_S = 30.0  # a partition that is being moved to another broker answers within seconds
 POLL_MS = 200
+NEAREST_OFFSETS = 64  # where the last record of nearly every log lies; markers take one offset each
+FARTHER_TIMES = 8  # a long aborted transaction is stepped over in a few fetches, read little more than once
 CONNECT_WITHIN_MS = 10_000
 
 
@@ -48,9 +50,68 @@ def end_offsets(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str
     return {(partition.topic, partition.partition): ends[partition] for partition in partitions}
 
 
-def _consumer(servers: Sequence[str]) -> KafkaConsumer:
+def readable_ends(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str, int], int]:
+    """The offset behind the last record that a reader of committed records gets: (topic, partition) -> offset.
+
+    It is 0 where there is none, and lower than `end_offsets` where a log ends with markers of transactions, with what
+    was aborted, or with a transaction that is still open: nobody applies those.
+
+    Raises:
+        BrokerError: Kafka is away, or a topic does not exist.
+    """
+    ends = {TopicPartition(*place): end for place, end in end_offsets(servers, topics).items()}
+    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+        starts, listed = consumer.beginning_offsets(list(ends)), consumer.end_offsets(list(ends))
+    with broker_errors(servers), closing(_consumer(servers, "read_committed")) as consumer:
+        stable = consumer.end_offsets(list(ends))  # both answers lie within the last batch of the embedded broker
+        above = {tp: min(end, stable[tp]) if stable[tp] < listed[tp] else end for tp, end in ends.items()}
+        found = _behind_last_records(consumer, starts, above)
+    return {(tp.topic, tp.partition): found.get(tp, 0) for tp in ends}
+
+
+def _behind_last_records(
+    consumer: KafkaConsumer, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Search each log backwards from its end, farther and farther; what has no record is left out."""
+    found: dict[TopicPartition, int] = {}
+    above = {tp: end for tp, end in ends.items() if end > starts[tp]}
+    offsets = NEAREST_OFFSETS
+    while above:
+        below = {tp: max(starts[tp], end - offsets) for tp, end in above.items()}
+        found |= _behind_last_between(consumer, below, above)
+        above = {tp: offset for tp, offset in below.items() if tp not in found and offset > starts[tp]}
+        offsets *= FARTHER_TIMES
+    return found
+
+
+def _behind_last_between(
+    consumer: KafkaConsumer, below: Mapping[TopicPartition, int], above: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """The offset behind the last record from `below` on and before `above`, of each log that has one there."""
+    consumer.assign(list(below))
+    for tp, offset in below.items():
+        consumer.seek(tp, offset)
+    found: dict[TopicPartition, int] = {}
+    positions, deadline = dict(below), monotonic() + ANSWER_WITHIN_S
+    while missing := [tp for tp in above if positions[tp] < above[tp]]:
+        for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
+            readable = [record.offset for record in records if record.offset < above[tp]]
+            found |= {tp: readable[-1] + 1} if readable else {}
+        before, positions = positions, {tp: consumer.position(tp) for tp in above}
+        if positions != before:
+            deadline = monotonic() + ANSWER_WITHIN_S
+        elif monotonic() > deadline:
+            raise _silent(missing, "what is at the end of")
+    return found
+
+
+def _consumer(servers: Sequence[str], isolation_level: str = "read_uncommitted") -> KafkaConsumer:
     return KafkaConsumer(
-        bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS, enable_auto_commit=False
+        bootstrap_servers=list(servers),
+        bootstrap_timeout_ms=CONNECT_WITHIN_MS,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # where retention has taken a record meanwhile: the oldest that is left
+        isolation_level=isolation_level,
     )
 
 
@@ -75,11 +136,13 @@ def _high_watermarks(consumer: KafkaConsumer, positions: dict[TopicPartition, in
     deadline = monotonic() + ANSWER_WITHIN_S
     while len(found) < len(positions):
         if monotonic() > deadline:
-            missing = ", ".join(f"{p.topic}-{p.partition}" for p in positions if p not in found)
-            raise BrokerError(
-                f"Kafka did not say within {ANSWER_WITHIN_S:.0f} s where {missing} ends. Is a broker down?"
-            )
+            raise _silent([partition for partition in positions if partition not in found], "the end of")
         consumer.poll(timeout_ms=POLL_MS)
         marks = {partition: consumer.highwater(partition) for partition in positions}
         found = {partition: mark for partition, mark in marks.items() if mark is not None}
     return found
+
+
+def _silent(partitions: Sequence[TopicPartition], what: str) -> BrokerError:
+    missing = ", ".join(f"{partition.topic}-{partition.partition}" for partition in partitions)
+    return BrokerError(f"Kafka did not say within {ANSWER_WITHIN_S:.0f} s {what} {missing}. Is a broker down?")

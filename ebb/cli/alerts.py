@@ -18,7 +18,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from ebb.cli.errors import told
 from ebb.cli.lookup import money, percent, printable
 from ebb.cli.replay import quiet_kafka
-from ebb.following import MarketingMessage, decode_message, follow
+from ebb.following import GIVE_UP_AFTER_S, MarketingMessage, decode_message, follow
 from ebb.views import utc
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
@@ -36,15 +36,30 @@ def alerts() -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many messages.")
 @click.option("--for", "for_s", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print each message as a line of JSON.")
+@click.option(
+    "--give-up-after",
+    "give_up_after_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=GIVE_UP_AFTER_S,
+    show_default=True,
+    help="End when Kafka has been away for so many seconds.",
+)
 @told
-def watch(segments: bool, from_start: bool, limit: int | None, for_s: float | None, as_json: bool) -> None:
-    """Show churn alerts as they come, a line each, until Ctrl-C."""
+def watch(
+    segments: bool, from_start: bool, limit: int | None, for_s: float | None, as_json: bool, give_up_after_s: float
+) -> None:
+    """Show churn alerts as they come, a line each, until Ctrl-C.
+
+    While Kafka is away, standard error says so and when it is back; then it goes on behind the last message shown.
+    Exits with 1 when Kafka is away at the beginning or for --give-up-after seconds, otherwise with 0.
+    """
     quiet_kafka()
     topics = [CHURN_ALERTS, *([SEGMENT_CHANGES] if segments else [])]
     ends_s = inf if for_s is None else monotonic() + for_s
     printed = 0
     servers = load_common_settings().kafka_servers
-    with _until_asked_to_stop() as stop, closing(follow(servers, topics, from_start=from_start)) as batches:
+    followed = follow(servers, topics, _say, from_start=from_start, give_up_after_s=give_up_after_s)
+    with _until_asked_to_stop() as stop, closing(followed) as batches:
         next(batches)
         click.echo(f"watching {', '.join(topics)} · Ctrl-C ends", err=True)
         while printed != limit and not stop.is_set() and monotonic() < ends_s:
@@ -53,6 +68,10 @@ def watch(segments: bool, from_start: bool, limit: int | None, for_s: float | No
             printed += len(lines)
             if not _write(lines):
                 return
+
+
+def _say(text: str) -> None:
+    click.echo(f"ebb: {text}", err=True)
 
 
 @contextmanager
@@ -80,7 +99,7 @@ def _shown(record: ConsumerRecord, as_json: bool) -> str | None:
         return line_of(decode_message(record.value or b""))
     except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
         where = f"{record.topic} partition {record.partition} offset {record.offset}"
-        click.echo(printable(f"ebb: the message at {where} cannot be read: {error}"), err=True)
+        _say(printable(f"the message at {where} cannot be read: {error}"))
         return None
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from ebb.cli.errors import told
 from ebb.cli.replay import history_options, quiet_kafka
-from offline.broker import end_offsets
+from offline.broker import readable_ends
 from offline.history import History
 from offline.sources import read_history
 from offline.sources.columns import parse_mapping
@@ -73,12 +73,12 @@ def parity_of(history: History, settings: CommonSettings) -> Parity:
 
 
 def wait_for_lag_zero(servers: list[str], redis_url: str, timeout_s: float) -> None:
-    """Return once all input that is in Kafka now is applied.
+    """Return once all input that can be read from Kafka now is applied.
 
     Raises:
         LagError: it is not within `timeout_s`; the message says how much is missing where.
     """
-    ends = end_offsets(servers, INPUT_TOPICS)
+    ends = readable_ends(servers, INPUT_TOPICS)
     deadline_s = time.monotonic() + timeout_s
     while missing := lag(ends, applied_positions(redis_url)):
         if time.monotonic() > deadline_s:

@@ -100,7 +100,7 @@ def stays(first: FloatArray, last: FloatArray, middle: FloatArray, current: int,
         current: the code it has.
         centres: in force.
     """
-    if centres.judged and len(centres.codes) and _standing_at(first, centres) != _standing_at(last, centres):
+    if centres.judged and len(centres.codes) and not _stands_alike(first, last, middle, centres):
         return False
     squares = 0.0
     for column in range(len(first)):
@@ -141,6 +141,17 @@ def _standing_at(place: FloatArray, centres: Centres) -> tuple[bool, bool, bool]
     frequency = (place[1] - centres.means[1]) * centres.per_scale[1]
     spend = (place[2] - centres.means[2]) * centres.per_scale[2]
     return _standing(place[0], frequency, spend, place[3])
+
+
+@compiled
+def _stands_alike(first: FloatArray, last: FloatArray, corner: FloatArray, centres: Centres) -> bool:
+    """Whether what `fits` goes by is the same all over the box between two places: it only rises with each column."""
+    for column in range(len(first)):
+        corner[column] = min(first[column], last[column])
+    lowest = _standing_at(corner, centres)
+    for column in range(len(first)):
+        corner[column] = max(first[column], last[column])
+    return lowest == _standing_at(corner, centres)
 
 
 @compiled

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CALLER = """
 from stream.compiled import compiled
 from called import UNIT, twice
@@ -12,7 +14,7 @@ from called import UNIT, twice
 def price(number):
     return twice(number) * UNIT
 
-print(price(3.0))
+print(price(3.0), sum(price.stats.cache_hits.values()))
 """
 CALLED = """
 from stream.compiled import compiled
@@ -25,24 +27,27 @@ def twice(number):
 """
 
 
-def said(folder: Path) -> str:
+def run(folder: Path, called: str) -> list[str]:
+    """The price, and whether kept code was used, of a process of its own."""
+    (folder / "called.py").write_text(called)
     done = subprocess.run(
         [sys.executable, "caller.py"], cwd=folder, capture_output=True, text=True, check=True, timeout=120
     )
-    return done.stdout.strip()
+    return done.stdout.split()
 
 
-def test_code_that_was_kept_is_dropped_with_what_it_holds(tmp_path: Path) -> None:
-    (tmp_path / "caller.py").write_text(CALLER)
-    (tmp_path / "called.py").write_text(CALLED)
-    assert said(tmp_path) == "60.0"
-    (tmp_path / "called.py").write_text(CALLED.replace("number * 2", "number * 3"))
-    assert said(tmp_path) == "90.0"
-    (tmp_path / "called.py").write_text(CALLED.replace("UNIT = 10", "UNIT = 11"))
-    assert said(tmp_path) == "66.0"
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """Twice the same, then with another function, then with another constant."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "caller.py").write_text(CALLER)
+    changes = (CALLED, CALLED, CALLED.replace("number * 2", "number * 3"), CALLED.replace("UNIT = 10", "UNIT = 11"))
+    return [run(folder, called) for called in changes]
 
 
-def test_code_is_kept_between_processes(tmp_path: Path) -> None:
-    (tmp_path / "caller.py").write_text(CALLER + "print(sum(price.stats.cache_hits.values()))")
-    (tmp_path / "called.py").write_text(CALLED)
-    assert [said(tmp_path).split()[1] for _ in range(2)] == ["0", "1"]
+def test_code_that_was_kept_is_dropped_with_what_it_holds(runs: list[list[str]]) -> None:
+    assert [price for price, _ in runs] == ["60.0", "60.0", "90.0", "66.0"]
+
+
+def test_code_is_kept_between_processes(runs: list[list[str]]) -> None:
+    assert [hits for _, hits in runs] == ["0", "1", "0", "0"]

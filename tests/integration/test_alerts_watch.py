@@ -1,14 +1,17 @@
-"""`ebb alerts watch` as a process of its own, on the embedded broker."""
+"""`ebb alerts watch` as a process of its own: on the embedded broker, and on Apache Kafka that goes away."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from kafka import KafkaProducer
 
+from ebb.services.apache_kafka import ApacheKafka
+from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.topic_admin import create_topics
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 
@@ -62,14 +65,22 @@ class Shop:
         return watcher
 
 
+@contextmanager
+def watched(servers):
+    shop = Shop(servers)
+    try:
+        yield shop
+    finally:
+        shop.producer.close(timeout=1)
+        for watcher in shop.watchers:
+            watcher.kill()
+            watcher.communicate()
+
+
 @pytest.fixture
 def shop(embedded_kafka):
-    shop = Shop(embedded_kafka)
-    yield shop
-    shop.producer.close()
-    for watcher in shop.watchers:
-        watcher.kill()
-        watcher.communicate()
+    with watched(embedded_kafka) as shop:
+        yield shop
 
 
 def test_alerts_are_shown_as_they_come_and_a_hostile_id_cannot_touch_the_terminal(shop):
@@ -112,3 +123,36 @@ def test_it_ends_when_its_time_is_over_or_its_reader_has_gone(shop):
     assert piped.wait(timeout=60) == 0
     assert piped.stderr.read() == ""
     assert timed.returncode == 0
+
+
+def test_a_kafka_that_goes_away_and_comes_back_is_told_and_costs_no_alert(tmp_path):
+    with ApacheKafka(tmp_path / "kafka") as kafka, watched(kafka.address) as shop:
+        watcher, asked = shop.watch("--limit", "2"), shop.watch()
+        shop.send(CHURN_ALERTS, opened("before"))
+        assert ["opened  before" in each.stdout.readline() for each in (watcher, asked)] == [True, True]
+        kafka.kill()
+        for each in (watcher, asked):
+            away = each.stderr.readline()
+            assert away.startswith(f"ebb: Kafka at {kafka.address} has not answered for ")
+            assert "about marketing.churn-alerts: nothing can be shown. Check that it runs" in away
+        asked.send_signal(signal.SIGINT)
+        assert asked.communicate(timeout=60) == ("", "")
+        assert asked.returncode == 0, "to be asked to end is no failure, whether Kafka is there or not"
+        kafka.start()
+        kafka.wait_until_ready()
+        assert watcher.stderr.readline().startswith(f"ebb: Kafka at {kafka.address} answers again after ")
+        shop.send(CHURN_ALERTS, opened("after"))
+        shown, errors = watcher.communicate(timeout=60)
+        assert ("opened  after" in shown, errors, watcher.returncode) == (True, "", 0)
+        kafka.kill()  # its data goes away: nothing to write down first
+
+
+def test_a_kafka_that_stays_away_ends_it_with_exit_code_1(tmp_path, pytestconfig):
+    binaries = pytestconfig.rootpath / ".ebb" / "bin"
+    with EmbeddedBroker(tmp_path / "kafka", binaries=binaries) as kafka, watched(kafka.address) as shop:
+        watcher = shop.watch("--give-up-after", "0.5")
+        kafka.kill()
+        shown, errors = watcher.communicate(timeout=60)
+        assert errors.startswith(f"ebb: Kafka at {kafka.address} has not answered for ")
+        assert "waiting was bounded at 0.5 s (--give-up-after)" in errors
+        assert (shown, errors.count("\n"), watcher.returncode) == ("", 1, 1)

@@ -23,13 +23,23 @@ from schemas.topics import PURCHASES
 from stream.errors import UnknownCustomerError
 
 DAYS = 45
+FEW_DAYS = 10  # where the history is only what comes before
 
 
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return first_days(DAYS, tmp_path_factory.mktemp("history") / "weeks.csv")
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return first_days(FEW_DAYS, tmp_path_factory.mktemp("history") / "days.csv")
+
+
+def first_days(count: int, path: Path) -> Path:
+    """The beginning of the example history, with the columns of its first release."""
     lines = pd.read_parquet(example_history())
-    lines = lines[lines["InvoiceDate"] < lines["InvoiceDate"].min().normalize() + pd.Timedelta(days=DAYS)]
-    path = tmp_path_factory.mktemp("history") / "weeks.csv"
+    lines = lines[lines["InvoiceDate"] < lines["InvoiceDate"].min().normalize() + pd.Timedelta(days=count)]
     other_spelling = {"Invoice": "InvoiceNo", "Price": "UnitPrice", "Customer ID": "CustomerID"}
     lines.rename(columns=other_spelling).to_csv(path, index=False)
     return path
@@ -129,8 +139,8 @@ def test_the_demo_ends_with_a_simulated_shop_whose_alerts_arrive_as_one_watches(
     assert demo.processes() == []
 
 
-def test_kept_running_a_live_purchase_is_in_its_view_at_once(demo: Demo, weeks: Path):
-    finished = demo.run(demo.demo("--keep", "--no-simulated", "--history", weeks))
+def test_kept_running_a_live_purchase_is_in_its_view_at_once(demo: Demo, days: Path):
+    finished = demo.run(demo.demo("--keep", "--no-simulated", "--history", days))
     assert finished.returncode == 0, finished.stderr
     assert "on the live clock now" in finished.stdout
     refused = demo.run(demo.demo())

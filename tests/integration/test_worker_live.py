@@ -13,6 +13,7 @@ import pytest
 import redis
 from aiokafka import AIOKafkaProducer
 
+from ebb.cli.verify import wait_for_lag_zero
 from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.partition import partition_of
@@ -115,6 +116,7 @@ def test_time_goes_on_behind_the_marker_of_a_transaction(live: Deployment) -> No
             lambda: view_of(client, kept)["features"]["purchases"] == 2, 10, "the second decision, a second later"
         )
         assert view_of(client, dropped) is None
+    wait_for_lag_zero([live.servers], live.redis_url, 10)  # or it says how much is missing
 
 
 async def in_transactions(servers: str, aborted: list[dict[str, Any]], committed: list[dict[str, Any]]) -> None:
