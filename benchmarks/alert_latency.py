@@ -25,8 +25,9 @@ from schemas.topics import CHURN_ALERTS, PURCHASES
 EVENTS_PER_S = 2_000
 CAUSING_SHARE = 0.1
 BOUGHT_DAYS_AGO = (90.0, 75.0)
-SPARE = 1.5  # some customers' probability stays below what opens an alert
-FEWEST_SHARE = 0.2  # of those wanted, if the model that the learner ends with finds no more
+WHOEVER_IS_SILENT = {"EBB_ALERT_PROBABILITY": "0", "EBB_ALERT_CLOSE_PROBABILITY": "0"}
+"""What is measured is a time: how many alerts there are must not depend on what the learner has learned so far."""
+WARM_UP_S = 5.0  # a new broker needs a core for its first seconds of single events
 SETTLED_AFTER_S, SETTLED_WITHIN_S = 10.0, 300.0  # the learner learns from three months of labels first
 RECEIVED_WITHIN_S = 20.0
 BURST_S = 0.002  # events due are sent this often
@@ -83,15 +84,15 @@ def measure(stand: Stand, processes: int, seconds: float, seed: int) -> dict[str
     """
     random = np.random.default_rng([seed, 2])
     causing = int(seconds * EVENTS_PER_S * CAUSING_SHARE)
-    silent = _silent_customers(int(causing * SPARE), random)
+    silent = _silent_customers(causing, random)
     fill(stand.kafka.address, silent, for_peers=False)
     reader = AlertReader(stand.kafka.address)
-    with stand.ebb(processes) as ebb:
+    with stand.ebb(processes, **WHOEVER_IS_SILENT) as ebb:
         settings = stand.settings(ebb.redis.address)
         with EbbProcess("learner", stand.folder / "learner", settings):
             ebb.work_off(len(silent))
-            _wait_until_settled(reader, int(causing * FEWEST_SHARE))
-            sent_s = _send(stand.kafka.address, _live_events(sorted(reader.open)[:causing], seconds, random))
+            _wait_until_settled(reader, causing)
+            sent_s = _send(stand.kafka.address, _live_events(sorted(reader.open), seconds, random))
             _wait_until_closed(reader, sent_s)
     reader.stop()
     closed = sent_s.keys() & reader.closed_s.keys()
@@ -120,13 +121,13 @@ def _silent_customers(count: int, random: np.random.Generator) -> list[Record]:
 def _live_events(
     alerted: Sequence[str], seconds: float, random: np.random.Generator
 ) -> list[tuple[float, str | None, Record]]:
-    """(when to send it in s, whose alert it closes, event) at a steady rate."""
-    events = int(seconds * EVENTS_PER_S)
+    """(when to send it in s, whose alert it closes, event) at a steady rate; none closes one while all warm up."""
+    events, warm_up = int((WARM_UP_S + seconds) * EVENTS_PER_S), int(WARM_UP_S * EVENTS_PER_S)
     now_ms = time.time_ns() // 1_000_000
     times = now_ms + (np.arange(events) * 1000 / EVENTS_PER_S).astype(np.int64)
     others = written(random.integers(0, CUSTOMERS, events), times, random)
     numbers = np.array([int(customer.removeprefix("c-")) for customer in alerted])
-    places = np.sort(random.choice(events, len(alerted), replace=False))
+    places = np.sort(warm_up + random.choice(events - warm_up, len(alerted), replace=False))
     closing = dict(zip(places.tolist(), written(numbers, times[places], random, purchase_share=1.0), strict=True))
     return [
         (place / EVENTS_PER_S, closing[place].key.decode(), closing[place])
