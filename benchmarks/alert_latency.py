@@ -87,7 +87,7 @@ def measure(stand: Stand, processes: int, seconds: float, seed: int) -> dict[str
     silent = _silent_customers(causing, random)
     fill(stand.kafka.address, silent, for_peers=False)
     reader = AlertReader(stand.kafka.address)
-    with stand.ebb(processes, **WHOEVER_IS_SILENT) as ebb:
+    with stand.ebb(processes, EbbProcess, **WHOEVER_IS_SILENT) as ebb:
         settings = stand.settings(ebb.redis.address)
         with EbbProcess("learner", stand.folder / "learner", settings):
             ebb.work_off(len(silent))
