@@ -102,6 +102,7 @@ class SmallLane:
         self._connection = PinnedConnection(url, f"small:{partition}")
         self._head = b"small-partition:{%d}" % partition
         self._queue: asyncio.Queue[Sequence[Any]] = asyncio.Queue()
+        self._stopping = False
 
     async def resume_offset(self) -> int:
         """Where Redis is."""
@@ -114,11 +115,18 @@ class SmallLane:
         self.queued += len(records)
         self._queue.put_nowait(records)
 
+    def stop(self) -> None:
+        """End after the chunk in flight: one that is cancelled may be applied and not be counted."""
+        self._stopping = True
+        self._queue.put_nowait(())
+
     async def run(self, release: Any) -> None:
         """Apply chunk after chunk."""
-        while True:
+        while not self._stopping:
             records = await self._queue.get()
             for start in range(0, len(records), CHUNK_RECORDS):
+                if self._stopping:
+                    return
                 await self._apply(records[start : start + CHUNK_RECORDS])
             self.queued -= len(records)
             if self.queued < QUEUED_AT_MOST // 2:
@@ -205,8 +213,10 @@ class SmallProcess:
         await self._stop()
 
     async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        for lane in self._lanes.values():
+            lane.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         self._tasks.clear()
 
 
