@@ -102,7 +102,7 @@ class SmallLane:
         self._connection = PinnedConnection(url, f"small:{partition}")
         self._head = b"small-partition:{%d}" % partition
         self._queue: asyncio.Queue[Sequence[Any]] = asyncio.Queue()
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def resume_offset(self) -> int:
         """Where Redis is."""
@@ -117,15 +117,15 @@ class SmallLane:
 
     def stop(self) -> None:
         """End after the chunk in flight: one that is cancelled may be applied and not be counted."""
-        self._stopping = True
+        self._stopping.set()
         self._queue.put_nowait(())
 
     async def run(self, release: Any) -> None:
         """Apply chunk after chunk."""
-        while not self._stopping:
+        while not self._stopping.is_set():
             records = await self._queue.get()
             for start in range(0, len(records), CHUNK_RECORDS):
-                if self._stopping:
+                if self._stopping.is_set():
                     return
                 await self._apply(records[start : start + CHUNK_RECORDS])
             self.queued -= len(records)
