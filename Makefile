@@ -19,7 +19,7 @@ demo: $(READY) ## the main job on a real history, with an embedded broker and Re
 test: $(READY) ## everything this machine can test, with a reason for each test it cannot
 	$(RUN)/python -m pytest
 
-bench: $(VENV)/.bench ## Ebb beside others on this machine, half an hour; BENCH="--quick" and other options pass through
+bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)
 
 lint: $(READY) ## style, types and rings

@@ -119,19 +119,19 @@ class Running(ABC):
         samples, until_s = [self.sample()], time.monotonic() + patience_s
         ask_s = samples[0].time_s + ASK_EVERY_S
         while samples[-1].done < records:
-            self._require_progress(samples[-1].done, records, until_s)
+            self._require_all_run()
+            if time.monotonic() > until_s:
+                raise RuntimeError(f"{samples[-1].done:,} of {records:,} records after {patience_s:.0f} s")
             time.sleep(LOOK_EVERY_S)
             is_time = time.monotonic() >= ask_s
             samples.append(self.sample(asking=is_time))
             ask_s += ASK_EVERY_S if is_time else 0.0
         return [*samples, self.sample()]
 
-    def _require_progress(self, done: int, records: int, until_s: float) -> None:
+    def _require_all_run(self) -> None:
         for process in self.processes:
             if process.has_ended():
                 raise RuntimeError(f"{process.name} ended:\n{process.log.read_text(errors='replace')[-3000:]}")
-        if time.monotonic() > until_s:
-            raise RuntimeError(f"only {done:,} of {records:,} records were done in the time there was")
 
 
 class RunningPeer(Running):

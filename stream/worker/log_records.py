@@ -62,6 +62,7 @@ class LogRecords:
         fetched: what the consumer read.
         decoded: events, clock records, reasons why it is none.
         customer: ids; None of a guest's event and of what is no event.
+        has_customer: which of them are events of customers.
         topic: i1, places in `INPUT_TOPICS`.
         kind: u1, codes of `KIND_CODES`, or `REJECTED`, or `CLOCK_KIND`.
         offset: i8.
@@ -76,6 +77,7 @@ class LogRecords:
     fetched: Objects
     decoded: Objects
     customer: Objects
+    has_customer: NDArray[np.bool_]
     topic: NDArray[np.int8]
     kind: NDArray[np.uint8]
     offset: IntArray
@@ -121,12 +123,6 @@ class LogRecords:
         found: NDArray[np.bool_] = (self.kind != REJECTED) & (self.kind != CLOCK_KIND)
         return found
 
-    @property
-    def has_customer(self) -> NDArray[np.bool_]:
-        """Which of them are events of customers."""
-        found: NDArray[np.bool_] = self.customer != None  # noqa: E711 - of each
-        return found
-
 
 def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogRecords:
     """Records of one topic: as the consumer read them, and what they are."""
@@ -139,6 +135,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
         fetched=np.fromiter(fetched, object, count),
         decoded=np.fromiter(decoded, object, count),
         customer=np.fromiter(customers, object, count),
+        has_customer=np.fromiter((customer is not None for customer in customers), np.bool_, count),
         topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
         kind=kind,
         offset=np.fromiter(map(_offset, fetched), np.int64, count),

@@ -12,7 +12,7 @@ from stream.chunk import StreamTimes
 from stream.clock import LiveClock, LoggedTimes, ReplayClock
 from stream.metrics import worker as metrics
 from stream.worker.inbox import Batch, Inbox
-from stream.worker.log_records import CLOCK_KIND, TOPIC_NUMBERS, LogRecords
+from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
 
 EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
 ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event waits for deadlines of a long silence
@@ -163,7 +163,7 @@ class LiveTiming:
         if not batch.records:
             self.may_lag, self._lags = True, False
             return StreamTimes(np.zeros(0, np.int64), self._clock.tick(wall_ms))
-        metrics.CLOCK_IGNORED.inc(int((batch.records.kind == CLOCK_KIND).sum()))
+        metrics.CLOCK_IGNORED.inc(int((batch.records.topic == TOPIC_NUMBERS[CLOCK]).sum()))
         logged = _logged(batch.records)
         self._taken_ms = max(self._taken_ms, int(logged.order_ms.max()))
         times = self._clock.advance(logged, self._next_ms)
@@ -179,7 +179,7 @@ class LiveTiming:
 def _logged(records: LogRecords) -> LoggedTimes:
     """Records as the live clock sees them."""
     return LoggedTimes(
-        topic=np.where(records.kind == CLOCK_KIND, -1, records.topic),
+        topic=np.where(records.topic == TOPIC_NUMBERS[CLOCK], -1, records.topic),
         order_ms=records.order_ms,
         customer=records.customer_hash,
         time_ms=records.event_time_ms,

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from faust.types import TP
 
-from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
+from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from stream.worker.fetched import Fetched
-from stream.worker.inbox import Inbox
+from stream.worker.inbox import Batch, Inbox
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming, ReplayTiming
 from tests.unit.worker.fetching import clock, fetched, inbox, purchases
 from tests.world import BEGIN_MS, DAY_MS, engagement, purchase
@@ -66,6 +66,14 @@ class TestLive:
         assert world.times() is None, "and there is no tick either"
         world.inbox.put(views(1, 2, 3, 20))
         assert [time_ms // DAY_MS for time_ms in world.times()[2:]] == [1, 1, 1, 10, 10, 10]
+
+    def test_garbage_on_the_clock_topic_has_no_say(self) -> None:
+        box = inbox()
+        box.put(purchases(10, 10, 10))
+        box.put(fetched(CLOCK, [b"{"]))
+        taken = box.take_live(100, 10**9)
+        garbage_last = Batch(taken.records.take(np.array([1, 2, 3, 0])), taken.previous)
+        assert World().timing.times(garbage_last).end_ms == BEGIN_MS + 10 * DAY_MS
 
     def test_a_topic_without_records_does_not_stop_time(self) -> None:
         world = World()
