@@ -104,7 +104,7 @@ def assert_same(worlds: list[World]) -> None:
             assert getattr(other.stored, name) == getattr(whole.stored, name), name
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(histories(), st.sampled_from([0.0, 1.0, 90.0]), st.sampled_from([*MODELS]), st.sampled_from([1_000, 0, DAY_MS]))
 def test_chunks_of_1_7_and_5000_records_give_the_same(
     history: list[Step], silence_days: float, models: str, decide_every_ms: int
