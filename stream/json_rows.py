@@ -16,9 +16,11 @@ from stream.compiled import compiled
 NULL = np.iinfo(np.int64).min
 """Stands among `Whole` numbers for one that is null."""
 
+_AT_ONCE = 64  # objects: what is written stays in the processor's cache, and in memory that is at hand
 _NUMBER_BYTES = 32  # the longest: quotes, sign, 19 digits, a point and a zero before it
 _TEXT, _WHOLE, _FRACTION, _MONEY = range(4)
 _ZERO, _POINT, _MINUS, _QUOTE, _LINE_END = b'0.-"\n'
+_TEN = np.uint64(10)  # unsigned numbers divide in a third of the time
 _UNKNOWN = np.frombuffer(b"null", np.uint8)
 _POWERS = 10 ** np.arange(19, dtype=np.int64)
 
@@ -94,10 +96,14 @@ def json_rows(shape: Mapping[str, Any], count: int) -> list[bytes]:
             columns.append(part)
             literals.append(b"")
     prepared = _prepared(literals, columns, count)
-    text_bytes = int((prepared.text_ends - prepared.text_starts).sum())
-    row_bytes = len(prepared.literals) + _NUMBER_BYTES * len(columns) + 1
-    out = np.empty(count * row_bytes + text_bytes, np.uint8)
-    return out[: _write(out, prepared, count)].tobytes().splitlines()  # JSON has no line break within
+    text_bytes = (prepared.text_ends - prepared.text_starts).sum(axis=0)
+    row_bytes = len(prepared.literals) + _NUMBER_BYTES * len(columns) + 1 + int(text_bytes.max(initial=0))
+    out = np.empty(min(count, _AT_ONCE) * row_bytes, np.uint8)
+    rows: list[bytes] = []
+    for first in range(0, count, _AT_ONCE):
+        written = _write(out, prepared, first, min(count, first + _AT_ONCE))
+        rows += out[:written].tobytes().splitlines()  # JSON has no line break within
+    return rows
 
 
 def _flat(shape: Mapping[str, Any]) -> Iterator[bytes | Column]:
@@ -184,10 +190,10 @@ def _places(kinds: Sequence[int]) -> Iterator[int]:
 
 
 @compiled
-def _write(out: NDArray[np.uint8], columns: _Columns, count: int) -> int:
-    """Write the objects, a line each; how many bytes that took."""
+def _write(out: NDArray[np.uint8], columns: _Columns, first: int, end: int) -> int:
+    """Write the objects from `first` to before `end`, a line each; how many bytes that took."""
     at = 0
-    for row in range(count):
+    for row in range(first, end):
         literal = 0
         for column in range(len(columns.kind)):
             at = _copy(out, at, columns.literals, literal, columns.literal_ends[column])
@@ -207,8 +213,9 @@ def _write(out: NDArray[np.uint8], columns: _Columns, count: int) -> int:
 
 @compiled
 def _copy(out: NDArray[np.uint8], at: int, source: NDArray[np.uint8], start: int, end: int) -> int:
-    for place in range(start, end):
-        out[at + place - start] = source[place]
+    into, given = out[at : at + end - start], source[start:end]
+    for place in range(len(given)):
+        into[place] = given[place]
     return at + end - start
 
 
@@ -228,9 +235,11 @@ def _put_digits(out: NDArray[np.uint8], at: int, number: int, at_least: int) -> 
     digits = at_least
     while digits < len(_POWERS) and number >= _POWERS[digits]:
         digits += 1
-    for place in range(at + digits - 1, at - 1, -1):
-        number, rest = number // 10, number % 10
-        out[place] = _ZERO + rest
+    into, rest = out[at : at + digits], np.uint64(number)
+    for place in range(digits):
+        less = rest // _TEN
+        into[digits - 1 - place] = _ZERO + np.uint8(rest - less * _TEN)
+        rest = less
     return at + digits
 
 
