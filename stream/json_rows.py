@@ -5,7 +5,7 @@ computed for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stream.compiled import compiled
 
 NULL = np.iinfo(np.int64).min
-"""Stands among `Whole` numbers for one that is null."""
+"""Stands among whole numbers for one that is null."""
 
 _AT_ONCE = 64  # objects: what is written stays in the processor's cache, and in memory that is at hand
 _NUMBER_BYTES = 32  # the longest: quotes, sign, 19 digits, a point and a zero before it
@@ -26,39 +26,36 @@ _POWERS = 10 ** np.arange(19, dtype=np.int64)
 
 
 class Values(NamedTuple):
-    """A value of any kind per object, as msgspec encodes it."""
+    """Where a value of any kind stands, different in each object, as msgspec encodes it."""
 
-    values: Sequence[Any]
+    column: str
 
 
 class Choice(NamedTuple):
-    """One of a few values per object, by its place among them; shape (objects,)."""
+    """Where one of a few values stands; the column has its place among them."""
 
+    column: str
     options: Sequence[Any]
-    places: NDArray[np.integer[Any]]
 
 
 class Whole(NamedTuple):
-    """Whole numbers, null where they are `NULL`; shape (objects,)."""
+    """Where a whole number stands; null where the column has `NULL`."""
 
-    numbers: NDArray[np.integer[Any]]
+    column: str
 
 
 class Fraction(NamedTuple):
-    """Fractions rounded half to even to `decimals` after the point, null where they are nan; shape (objects,)."""
+    """Where a number stands, rounded half to even to `decimals` after the point; null where the column has nan."""
 
-    numbers: NDArray[np.floating[Any]]
+    column: str
     decimals: int
 
 
 class Money(NamedTuple):
-    """Minor units as decimal text of the major ones, null where they are nan; shape (objects,)."""
+    """Where minor units stand as decimal text of the major ones; null where the column has nan."""
 
-    minor: NDArray[Any]
+    column: str
     exponent: int
-
-
-Column: TypeAlias = Values | Choice | Whole | Fraction | Money
 
 
 class _Columns(NamedTuple):
@@ -76,108 +73,117 @@ class _Columns(NamedTuple):
     fractions: NDArray[np.float64]
 
 
-def json_rows(shape: Mapping[str, Any], count: int) -> list[bytes]:
-    """The JSON of `count` objects.
+class _Lines(NamedTuple):
+    """Encoded values, a line each, and where in `encoded` each begins and ends."""
+
+    encoded: bytes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+class JsonRows:
+    """The form of the objects, made once for many of them.
 
     Args:
-        shape: field -> a column, which has a value per object; or another mapping, an object within; or anything else,
-            which is the same in all of them.
-        count: of the objects; each column is as long.
+        shape: field -> where a column stands; or another mapping, an object within; or anything else, which is the same
+            in all objects.
 
-    >>> shape = {"id": Values(["ada", "cy"]), "spent": Money(np.array([1250.0, np.nan]), 2), "currency": "GBP"}
-    >>> json_rows(shape | {"seen": {"days": Fraction(np.array([0.51239, 2.0]), 4)}}, 2)[0]
+    >>> within = {"days": Fraction("days", 4)}
+    >>> rows = JsonRows({"id": Values("id"), "spent": Money("spent", 2), "currency": "GBP", "seen": within})
+    >>> rows.write({"id": ["ada", "cy"], "spent": np.array([1250, 0]), "days": np.array([0.51239, 2.0])}, 2)[0]
     b'{"id":"ada","spent":"12.50","currency":"GBP","seen":{"days":0.5124}}'
     """
-    literals, columns = [b""], []
-    for part in _flat(shape):
-        if isinstance(part, bytes):
-            literals[-1] += part
-        else:
-            columns.append(part)
-            literals.append(b"")
-    prepared = _prepared(literals, columns, count)
-    text_bytes = (prepared.text_ends - prepared.text_starts).sum(axis=0)
-    row_bytes = len(prepared.literals) + _NUMBER_BYTES * len(columns) + 1 + int(text_bytes.max(initial=0))
-    out = np.empty(min(count, _AT_ONCE) * row_bytes, np.uint8)
-    rows: list[bytes] = []
-    for first in range(0, count, _AT_ONCE):
-        written = _write(out, prepared, first, min(count, first + _AT_ONCE))
-        rows += out[:written].tobytes().splitlines()  # JSON has no line break within
-    return rows
+
+    def __init__(self, shape: Mapping[str, Any]) -> None:
+        literals, columns = [b""], []
+        for part in _flat(shape):
+            if isinstance(part, bytes):
+                literals[-1] += part
+            else:
+                columns.append(part)
+                literals.append(b"")
+        kinds = [_KINDS[type(column)] for column in columns]
+        self._kind, self._place = np.array(kinds, np.int64), np.array(list(_places(kinds)), np.int64)
+        self._digits = np.array([_digits(column) for column in columns], np.int64)
+        self._literals = np.frombuffer(b"".join(literals), np.uint8)
+        self._literal_ends = np.cumsum([len(literal) for literal in literals], dtype=np.int64)
+        self._texts = [(text.column, _options(text)) for text in columns if _KINDS[type(text)] == _TEXT]
+        self._whole = [whole.column for whole in columns if isinstance(whole, Whole)]
+        self._fractions = [number.column for number in columns if isinstance(number, Fraction | Money)]
+
+    def write(self, columns: Mapping[str, Any], count: int) -> list[bytes]:
+        """The JSON of `count` objects.
+
+        Args:
+            columns: by name, a sequence of `Values`, else an array of shape (count,).
+            count: of the objects.
+        """
+        prepared = self._prepared(columns, count)
+        text_bytes = (prepared.text_ends - prepared.text_starts).sum(axis=0).max(initial=0)
+        row_bytes = len(self._literals) + _NUMBER_BYTES * len(self._kind) + 1 + int(text_bytes)
+        out = np.empty(min(count, _AT_ONCE) * row_bytes, np.uint8)
+        rows: list[bytes] = []
+        for first in range(0, count, _AT_ONCE):
+            written = _write(out, prepared, first, min(count, first + _AT_ONCE))
+            rows += out[:written].tobytes().splitlines()  # JSON has no line break within
+        return rows
+
+    def _prepared(self, columns: Mapping[str, Any], count: int) -> _Columns:
+        """Columns by kind: texts in one buffer, whole numbers and fractions in one array each."""
+        whole = np.empty((len(self._whole), count), np.int64)
+        fractions = np.empty((len(self._fractions), count))
+        for into, names in ((whole, self._whole), (fractions, self._fractions)):
+            for row, name in enumerate(names):
+                into[row] = columns[name]
+        texts, starts, ends = self._all_texts(columns, count)
+        form = self._kind, self._place, self._digits, self._literals, self._literal_ends
+        return _Columns(*form, texts, starts, ends, whole, fractions)
+
+    def _all_texts(self, columns: Mapping[str, Any], count: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """All texts one after another, and where in there that of each column and object begins and ends."""
+        starts, ends = np.empty((2, len(self._texts), count), np.int64)
+        pieces, before = [], 0
+        for row, (name, options) in enumerate(self._texts):
+            lines = options or _encoded(columns[name])
+            which = columns[name] if options else slice(None)
+            starts[row], ends[row] = lines.starts[which], lines.ends[which]
+            starts[row] += before
+            ends[row] += before
+            pieces.append(lines.encoded)
+            before += len(lines.encoded)
+        return np.frombuffer(b"".join(pieces), np.uint8), starts, ends
 
 
-def _flat(shape: Mapping[str, Any]) -> Iterator[bytes | Column]:
+_KINDS = {Values: _TEXT, Choice: _TEXT, Whole: _WHOLE, Fraction: _FRACTION, Money: _MONEY}
+_encoder = msgspec.json.Encoder()
+
+
+def _flat(shape: Mapping[str, Any]) -> Iterator[Any]:
+    """Bytes that are the same in all objects, and between them where columns stand."""
     yield b"{"
     for place, (name, value) in enumerate(shape.items()):
-        yield b"," * bool(place) + msgspec.json.encode(name) + b":"
+        yield b"," * bool(place) + _encoder.encode(name) + b":"
         if isinstance(value, Mapping):
             yield from _flat(value)
         else:
-            yield value if isinstance(value, Column) else msgspec.json.encode(value)
+            yield value if type(value) in _KINDS else _encoder.encode(value)
     yield b"}"
 
 
-def _prepared(literals: Sequence[bytes], columns: Sequence[Column], count: int) -> _Columns:
-    """Columns by kind: texts in one buffer, whole numbers and fractions in one array each."""
-    texts = [column for column in columns if isinstance(column, Values | Choice)]
-    whole = [column.numbers for column in columns if isinstance(column, Whole)]
-    fractions = [_numbers(column) for column in columns if isinstance(column, Fraction | Money)]
-    text, starts, ends = _texts(texts, count)
-    kinds = [_kind(column) for column in columns]
-    return _Columns(
-        kind=np.array(kinds, np.int64),
-        place=np.array(list(_places(kinds)), np.int64),
-        digits=np.array([_digits(column) for column in columns], np.int64),
-        literals=np.frombuffer(b"".join(literals), np.uint8),
-        literal_ends=np.cumsum([len(literal) for literal in literals], dtype=np.int64),
-        texts=text,
-        text_starts=starts,
-        text_ends=ends,
-        whole=np.array(whole, np.int64).reshape(len(whole), count),
-        fractions=np.array(fractions, np.float64).reshape(len(fractions), count),
-    )
+def _encoded(values: Sequence[Any]) -> _Lines:
+    encoded = _encoder.encode_lines(values)
+    ends = np.nonzero(np.frombuffer(encoded, np.uint8) == _LINE_END)[0]
+    starts = np.zeros_like(ends)
+    starts[1:] = ends[:-1] + 1
+    return _Lines(encoded, starts, ends)
 
 
-def _texts(columns: Sequence[Values | Choice], count: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """All texts of all columns one after another, and where in there each object's begins and ends."""
-    starts, ends = np.empty((2, len(columns), count), np.int64)
-    pieces, before = [], 0
-    for row, column in enumerate(columns):
-        lines = _lines.encode_lines(column.options if isinstance(column, Choice) else column.values)
-        line_ends = np.nonzero(np.frombuffer(lines, np.uint8) == _LINE_END)[0]
-        which = column.places if isinstance(column, Choice) else slice(None)
-        ends[row] = before + line_ends[which]
-        starts[row] = before + np.concatenate([[0], line_ends[:-1] + 1])[which]
-        pieces.append(lines)
-        before += len(lines)
-    return np.frombuffer(b"".join(pieces), np.uint8), starts, ends
+def _options(column: Values | Choice) -> _Lines | None:
+    return _encoded(column.options) if isinstance(column, Choice) else None
 
 
-_lines = msgspec.json.Encoder()
-
-
-def _numbers(column: Fraction | Money) -> NDArray[Any]:
-    return column.numbers if isinstance(column, Fraction) else column.minor
-
-
-def _kind(column: Column) -> int:
-    match column:
-        case Whole():
-            return _WHOLE
-        case Fraction():
-            return _FRACTION
-        case Money():
-            return _MONEY
-        case _:
-            return _TEXT
-
-
-def _digits(column: Column) -> int:
-    match column:
-        case Fraction(decimals=digits) | Money(exponent=digits):
-            return digits
-        case _:
-            return 0
+def _digits(column: Any) -> int:
+    return column.exponent if isinstance(column, Money) else getattr(column, "decimals", 0)
 
 
 def _places(kinds: Sequence[int]) -> Iterator[int]:

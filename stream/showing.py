@@ -1,5 +1,6 @@
 """The views of a step: each customer as last decided in it, built once, at its end."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from stream.actions.reasons import reasons_of
 from stream.chunk import PartitionCustomers, RowArray, Rules
 from stream.customers.segments import SEGMENTS
 from stream.decisions import Asked, Decisions, valid_until_ms
-from stream.json_rows import NULL, Choice, Column, Fraction, Money, Values, Whole, json_rows
+from stream.json_rows import NULL, Choice, Fraction, JsonRows, Money, Values, Whole
 from stream.views import VIEW_VERSION
 
 SHOWN = (
@@ -17,6 +18,9 @@ SHOWN = (
     "decayed_count_90d", "discount_share", "refund_share",
 )  # fmt: skip
 """Natural features a view shows under their own names."""
+
+WHOLE = frozenset({"purchase_days", "purchases", "refunds"})
+"""Those of them that are whole numbers."""
 
 AMOUNTS = {"spend": "spend_minor", "refunded": "refund_minor", "net_spend_365d": "net_spend_365d_minor"}
 """What a view shows as money -> the natural feature in minor units."""
@@ -53,48 +57,63 @@ class Showing:
             chosen = newest.nonzero()[0]
             if len(chosen):
                 ids = [self._given.customers[row] for row in asked.rows[chosen].tolist()]
-                views |= zip(ids, json_rows(self._shape(ids, asked, decisions, chosen), len(ids)), strict=True)
+                columns = self._columns(ids, asked, decisions, chosen)
+                views |= zip(ids, self._form(decisions).write(columns, len(ids)), strict=True)
         return views
 
-    def _shape(self, ids: list[str], asked: Asked, decisions: Decisions, chosen: RowArray) -> dict[str, Any]:
-        """The fields of `View`, in its order."""
-        block = asked.block[chosen]
+    def _form(self, decisions: Decisions) -> JsonRows:
+        models = tuple((outcome, scored.model, scored.version) for outcome, scored in decisions.scored.items())
+        return _form(self._given.partition, self._rules.currency, self._rules.exponent, models)
+
+    def _columns(self, ids: list[str], asked: Asked, decisions: Decisions, chosen: RowArray) -> dict[str, Any]:
+        """What differs from view to view, by the names that `_form` gives."""
+        block, natural, stored = asked.block[chosen], decisions.natural, asked.states["features"]
         return {
-            "customer_id": Values(ids),
-            "partition": self._given.partition,
-            "segment": Choice(SEGMENTS, block["segment"]),
+            "customer_id": ids,
+            "segment": block["segment"],
             "segment_since_ms": _known(block["segment_since_ms"], block["segment_since_ms"] != 0),
-            "scores": _scores(decisions, chosen),
-            "value_at_risk": Money(_value_at_risk_minor(decisions, chosen), self._rules.exponent),
-            "currency": self._rules.currency,
-            "alert": {
-                "open": Choice((False, True), (block["alert"] != 0).view(np.uint8)),
-                "episode_ms": _known(block["episode_ms"], block["alert"] != 0),
+            **{outcome: scored.probability[chosen] for outcome, scored in decisions.scored.items()},
+            "value_at_risk": _value_at_risk_minor(decisions, chosen),
+            "alert": (block["alert"] != 0).view(np.uint8),
+            "episode_ms": _known(block["episode_ms"], block["alert"] != 0),
+            "reasons": reasons_of(decisions, chosen, self._rules.exponent),
+            **{name: natural[name][chosen] for name in (*SHOWN, *AMOUNTS.values())},
+            **{name: stored[name][chosen] for name in TIMES},
+            "as_of_ms": asked.now_ms[chosen],
+            "valid_until_ms": valid_until_ms(asked, decisions, chosen),
+        }
+
+
+@lru_cache(maxsize=64)
+def _form(partition: int, currency: str, exponent: int, models: tuple[tuple[str, str, str], ...]) -> JsonRows:
+    """The fields of `View`, in its order."""
+    return JsonRows(
+        {
+            "customer_id": Values("customer_id"),
+            "partition": partition,
+            "segment": Choice("segment", SEGMENTS),
+            "segment_since_ms": Whole("segment_since_ms"),
+            "scores": {
+                outcome: {"probability": Fraction(outcome, PROBABILITY_DECIMALS), "model": model, "version": version}
+                for outcome, model, version in models
             },
-            "reasons": Values(reasons_of(decisions, chosen, self._rules.exponent)),
-            "features": self._features(asked, decisions, chosen),
-            "as_of_ms": Whole(asked.now_ms[chosen]),
-            "valid_until_ms": Whole(valid_until_ms(asked, decisions, chosen)),
+            "value_at_risk": Money("value_at_risk", exponent),
+            "currency": currency,
+            "alert": {"open": Choice("alert", (False, True)), "episode_ms": Whole("episode_ms")},
+            "reasons": Values("reasons"),
+            "features": _features(exponent),
+            "as_of_ms": Whole("as_of_ms"),
+            "valid_until_ms": Whole("valid_until_ms"),
             "schema_version": VIEW_VERSION,
         }
-
-    def _features(self, asked: Asked, decisions: Decisions, chosen: RowArray) -> dict[str, Column]:
-        natural, stored = decisions.natural, asked.states["features"]
-        return {
-            **{name: _number(natural[name][chosen]) for name in SHOWN},
-            **{name: Money(natural[minor][chosen], self._rules.exponent) for name, minor in AMOUNTS.items()},
-            **{name: Whole(stored[name][chosen]) for name in TIMES},
-        }
+    )
 
 
-def _scores(decisions: Decisions, chosen: RowArray) -> dict[str, dict[str, Any]]:
+def _features(exponent: int) -> dict[str, Any]:
     return {
-        outcome: {
-            "probability": Fraction(scored.probability[chosen], PROBABILITY_DECIMALS),
-            "model": scored.model,
-            "version": scored.version,
-        }
-        for outcome, scored in decisions.scored.items()
+        **{name: Whole(name) if name in WHOLE else Fraction(name, FEATURE_DECIMALS) for name in SHOWN},
+        **{name: Money(minor, exponent) for name, minor in AMOUNTS.items()},
+        **{name: Whole(name) for name in TIMES},
     }
 
 
@@ -103,9 +122,5 @@ def _value_at_risk_minor(decisions: Decisions, chosen: RowArray) -> NDArray[np.f
     return np.where(np.isnan(decisions.churn.probability[chosen]), np.nan, decisions.value_at_risk_minor[chosen])
 
 
-def _number(feature: NDArray[Any]) -> Column:
-    return Fraction(feature, FEATURE_DECIMALS) if feature.dtype.kind == "f" else Whole(feature)
-
-
-def _known(times_ms: NDArray[np.int64], known: NDArray[np.bool_]) -> Whole:
-    return Whole(np.where(known, times_ms, NULL))
+def _known(times_ms: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.where(known, times_ms, NULL)

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.money import major_units
-from stream.json_rows import NULL, Choice, Fraction, Money, Values, Whole, json_rows
+from stream.json_rows import NULL, Choice, Fraction, JsonRows, Money, Values, Whole
 
 INT64 = np.iinfo(np.int64)
 TEXTS = st.text(max_size=20)
@@ -28,14 +28,24 @@ def _or_nan(values):
 @example([('\u2028\r\n"\\', INT64.max, -0.00004, -5, 1)], 2, 4)
 def test_objects_written_at_once_are_those_written_one_by_one(rows, exponent, decimals):
     texts, wholes, fractions, minor, places = zip(*rows, strict=True) if rows else ((),) * 5
-    shape = {
-        "text": Values(texts),
-        "same": {"partition": 3, "name": 'a "shop"'},
-        "within": {"whole": Whole(np.array([NULL if n is None else n for n in wholes], np.int64))},
-        "fraction": Fraction(_or_nan(fractions), decimals),
-        "money": Money(_or_nan(minor), exponent),
-        "choice": Choice(OPTIONS, np.array(places, np.uint8)),
-        "list": Values([[text, text] for text in texts]),
+    form = JsonRows(
+        {
+            "text": Values("text"),
+            "same": {"partition": 3, "name": 'a "shop"'},
+            "within": {"whole": Whole("whole")},
+            "fraction": Fraction("fraction", decimals),
+            "money": Money("money", exponent),
+            "choice": Choice("choice", OPTIONS),
+            "list": Values("list"),
+        }
+    )
+    columns = {
+        "text": texts,
+        "whole": np.array([NULL if n is None else n for n in wholes], np.int64),
+        "fraction": _or_nan(fractions),
+        "money": _or_nan(minor),
+        "choice": np.array(places, np.uint8),
+        "list": [[text, text] for text in texts],
     }
     expected = [
         {
@@ -49,7 +59,7 @@ def test_objects_written_at_once_are_those_written_one_by_one(rows, exponent, de
         }
         for text, whole, fraction, units, place in rows
     ]
-    assert [json.loads(row) for row in json_rows(shape, len(rows))] == expected
+    assert [json.loads(row) for row in form.write(columns, len(rows))] == expected
 
 
 @pytest.mark.parametrize(
@@ -57,4 +67,4 @@ def test_objects_written_at_once_are_those_written_one_by_one(rows, exponent, de
     [(0.0, b"0.0"), (-0.00001, b"0.0"), (12.5, b"12.5"), (0.50004, b"0.5"), (0.00005, b"0.0"), (1e9, b"1000000000.0")],
 )
 def test_a_fraction_has_as_few_digits_as_say_it(number, written):
-    assert json_rows({"n": Fraction(np.array([number]), 4)}, 1) == [b'{"n":' + written + b"}"]
+    assert JsonRows({"n": Fraction("n", 4)}).write({"n": np.array([number])}, 1) == [b'{"n":' + written + b"}"]
