@@ -75,6 +75,13 @@ def _stamp(dispatcher: Any) -> tuple[Any, ...]:
     for name, value in sorted(own.items()):
         if isinstance(value, Dispatcher) and value.py_func.__globals__ is not own:
             taken.update(f"{name} {_stamps.get(value.py_func)}".encode())
-        elif isinstance(value, int | float | tuple | np.ndarray) and not name.startswith("__"):
+        elif _is_constant(value) and not name.startswith("__"):
             taken.update(f"{name} {value!r}".encode())
     return dispatcher._cache._impl.locator.get_source_stamp(), taken.hexdigest()
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether machine code may hold it. A tuple with a function says another address in each process."""
+    return isinstance(value, int | float | str | np.generic | np.ndarray) or (
+        isinstance(value, tuple) and all(_is_constant(part) for part in value)
+    )

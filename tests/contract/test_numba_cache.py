@@ -15,6 +15,8 @@ CALLER = """
 from stream.compiled import compiled
 from called import UNIT, twice
 
+NO_CONSTANT = (("half", lambda number: number / 2),)
+
 @compiled
 def price(number):
     return twice(number) * UNIT
