@@ -4,6 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 UV := uv==0.13.8
 READY := $(VENV)/.ready
+PROCESSES := 3
 LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-cache --fork-strategy fewest
 
@@ -16,8 +17,9 @@ help: ## what there is
 demo: $(READY) ## the main job on a real history, with an embedded broker and Redis
 	$(RUN)/ebb demo
 
-test: $(READY) ## everything this machine can test, with a reason for each test it cannot
-	$(RUN)/python -m pytest
+# A file's tests stay together, for what they share; in the order of the files, which begins with those that take longest.
+test: $(READY) ## everything this machine can test, with a reason for each test it cannot; PROCESSES=0 runs it in one
+	$(RUN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)
