@@ -7,8 +7,9 @@ event ids, and a worker drops a repeated id among the preceding million records 
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,9 +28,12 @@ from stream.metrics import ingest as metrics
 
 LOOK_EVERY_S = 5.0
 HAND_OVER_WITHIN_S = 10.0  # below the time a rebalance waits for us
+COMMIT_WITHIN_S = 2.0  # once asked to end
 LEAVE_WITHIN_S = 1.5  # the group misses us after the session timeout anyway
 
 log = structlog.get_logger()
+
+Result = TypeVar("Result")
 
 
 class SourceUnavailableError(EbbError):
@@ -61,7 +65,7 @@ class IngestProcess:
     def __init__(self, plan: IngestPlan) -> None:
         self._plan = plan
         self._stopping = asyncio.Event()
-        self._chunk = asyncio.Lock()  # held while a chunk is read, sent and committed
+        self._chunk = asyncio.Lock()  # held while a chunk is mapped, sent and committed
         self._sender = Sender(plan.servers, self._stopping.is_set)
         self._decoder = SourceDecoder(plan.registry, self._stopping.is_set)
         self._done: dict[TopicPartition, int] = {}
@@ -86,10 +90,9 @@ class IngestProcess:
         try:
             await consumer.start()
             while not self._stopping.is_set():
-                async with self._chunk:
-                    await self._next_chunk(consumer)
+                await self._next_chunk(consumer)
         except AbandonedError:
-            log.info("left with a chunk unsent; nothing of it is committed, and it is read again")
+            log.info("left with a chunk uncommitted, which is read again")
         finally:
             watch.cancel()
             await self._sender.close()
@@ -97,15 +100,34 @@ class IngestProcess:
                 await asyncio.wait_for(consumer.stop(), LEAVE_WITHIN_S)
 
     async def _next_chunk(self, consumer: AIOKafkaConsumer) -> None:
-        fetched = await fetch(consumer, self._plan.chunk_records)
+        # not under the lock: while the group assigns anew a fetch waits for that, and that waits for the lock
+        fetched = await self._unless_stopping(fetch(consumer, self._plan.chunk_records)) or {}
         if not fetched:
             return
-        with metrics.CHUNK_SECONDS.time():
-            mapped = {tp: await self._mapped(tp.topic, records) for tp, records in fetched.items()}
-            await self._sender.send([record for records, _ in mapped.values() for record in records])
-            await self._commit(consumer, fetched)
+        for tp, records in fetched.items():
+            self._done.setdefault(tp, records[0].offset)
+        async with self._chunk:
+            with metrics.CHUNK_SECONDS.time():
+                mapped = {tp: await self._mapped(tp.topic, records) for tp, records in fetched.items()}
+                await self._sender.send([record for records, _ in mapped.values() for record in records])
+                await self._unless_stopping(self._commit(consumer, fetched), COMMIT_WITHIN_S)
         for tp, (_, what) in mapped.items():
             _count(tp.topic, len(fetched[tp]), what)
+
+    async def _unless_stopping(self, work: Coroutine[Any, Any, Result], within_s: float = 0) -> Result | None:
+        """The result, or None if the process is asked to end and it does not come within so many seconds from then.
+
+        Both may wait for a Kafka that is away as long as it is.
+        """
+        working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not working.done() and within_s:
+            await asyncio.wait([working], timeout=within_s)
+        stopping.cancel()
+        if working.done():
+            return working.result()
+        working.cancel()
+        return None
 
     async def _mapped(self, topic: str, raw: Sequence[ConsumerRecord]) -> tuple[list[Outgoing], Mapped]:
         """What becomes of the records of one partition, and what is to be sent of it."""
@@ -129,12 +151,13 @@ class IngestProcess:
             self._done |= offsets
 
     async def _idle(self) -> None:
-        """Wait until no chunk is in flight, at most so long."""
+        """Wait until no chunk is in flight, at most so long: partitions are about to go."""
         try:
             await asyncio.wait_for(self._chunk.acquire(), HAND_OVER_WITHIN_S)
         except TimeoutError:
             return
         self._chunk.release()
+        self._done.clear()
 
     async def _watch(self, consumer: AIOKafkaConsumer) -> None:
         """Show every few seconds how far the group is behind, as the last fetches told it."""
@@ -153,7 +176,10 @@ def dead_letter(record: SourceRecord, rejection: Rejection, more: int, partition
 
     A value that is larger than any topic of Ebb's takes stays where it is, and the letter says so.
     """
+    key, value = record.key, record.value
     detail = f"{rejection.detail} (and {more} more)" if more else rejection.detail
+    if len(key or b"") + len(value or b"") > INPUT_BYTES_MAX:
+        key, value, detail = None, None, f"too large to be copied, it is in its topic; {detail}"
     headers = {
         "reason": rejection.reason,
         "field": rejection.field or "",
@@ -163,9 +189,6 @@ def dead_letter(record: SourceRecord, rejection: Rejection, more: int, partition
         "source_offset": str(record.offset),
         "source_timestamp_ms": str(record.timestamp_ms),
     }
-    key, value = record.key, record.value
-    if len(key or b"") + len(value or b"") > INPUT_BYTES_MAX:
-        key, value, headers["detail"] = None, None, f"{detail}; too large to be copied, it is in its topic"
     encoded = [(name, text.encode()) for name, text in headers.items()]
     return Outgoing(INVALID, record.partition % partitions, key, value, encoded)
 

@@ -54,7 +54,7 @@ class Sender:
         delay_s = RETRY_FIRST_S
         while True:
             try:
-                await self._sent(records)
+                await self._waited_for(asyncio.ensure_future(self._sent(records)))
             except KafkaError as error:
                 metrics.RETRIES.labels("kafka").inc()
                 log.warning("kafka did not take a chunk, trying again", error=repr(error), delay_s=delay_s)
@@ -85,7 +85,7 @@ class Sender:
         waiting: list[Awaitable[Any]] = []
         for (topic, partition), of_partition in by_partition.items():
             waiting += await self._queued(self._producer, topic, partition, of_partition)
-        await self._acknowledged(asyncio.gather(*waiting))
+        await asyncio.gather(*waiting)
 
     async def _queued(
         self, producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Outgoing]
@@ -101,15 +101,15 @@ class Sender:
         waiting.append(await producer.send_batch(batch, topic, partition=partition))
         return waiting
 
-    async def _acknowledged(self, all_of_them: "asyncio.Future[list[Any]]") -> None:
+    async def _waited_for(self, sending: "asyncio.Task[None]") -> None:
         """Wait, and say now and then that one waits: an idempotent producer tries again by itself, for ever."""
         while True:
-            done, _ = await asyncio.wait([all_of_them], timeout=LOOK_EVERY_S)
+            done, _ = await asyncio.wait([sending], timeout=LOOK_EVERY_S)
             if done:
-                all_of_them.result()
+                sending.result()
                 return
             metrics.RETRIES.labels("kafka").inc()
             log.warning("kafka does not acknowledge, waiting until it does", waited_s=LOOK_EVERY_S)
             if self._is_stopping():
-                all_of_them.cancel()
+                sending.cancel()
                 raise AbandonedError

@@ -138,7 +138,7 @@ def translated(values: Mapping[str, object], otherwise: object) -> Convert:
             raise UnfitError(f"{quoted(value)} cannot be looked up in values")
         found = values.get(spelt, otherwise)
         if found is None:
-            raise UnfitError(f"{quoted(value)} is not in values; add it, or write otherwise = …")
+            raise UnfitError(f"{quoted(value)} is not in values; add it, or give otherwise")
         return found
 
     return translate

@@ -1,11 +1,12 @@
 """One event table at work: from a record's value to events that are not yet judged."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 
 from schemas.envelope import ID_BYTES_MAX
 from schemas.rejection import Rejection, reject
-from stream.ingest.mapping.declaration import EventSpec, FieldSpec
+from stream.ingest.mapping.declaration import EventSpec
+from stream.ingest.mapping.fields import FieldSpec
 from stream.ingest.mapping.paths import Frame, Getter, reach
 from stream.ingest.mapping.records import SourceRecord
 
@@ -30,35 +31,33 @@ class EventMaker:
     def __init__(self, spec: EventSpec) -> None:
         self.kind = spec.kind
         self._conditions = [(path.getter(), holds) for path, holds in spec.conditions]
-        self._each, self._line_steps = spec.each, spec.line_list[-1] if spec.line_list else ()
+        self._each, self._line_list = spec.each, spec.line_list
         self._fields = [(field.name, reader(field)) for field in spec.fields]
         self._lines = [(field.name, reader(field)) for field in spec.lines]
-        self._lines_depth = len(spec.line_list)
         self._extra = [(name, path.getter()) for name, path in spec.extra]
         self._derives_id = all(field.name != "event_id" for field in spec.fields)
         self._conditions_per_element = any(path.lists for path, _ in spec.conditions)
 
-    def drafts(self, frame: Frame, record: SourceRecord) -> Iterator[Draft | Rejection]:
-        """The events of a record that the table applies to, or why one is none.
+    def drafts(self, frame: Frame, record: SourceRecord) -> list[Draft | Rejection] | None:
+        """The events of a record, or why one is none; None where the table does not apply to it.
 
         Args:
             frame: what Kafka knows of the record, and its value.
             record: names what has no event id.
         """
         if not self._each:
-            if all(holds(get(frame)) for get, holds in self._conditions):
-                yield self._made(frame, record, "")
-            return
-        if not self._conditions_per_element and not all(holds(get(frame)) for get, holds in self._conditions):
-            return
+            return [self._made(frame, record, "")] if self._applies(frame) else None
+        if not self._conditions_per_element and not self._applies(frame):
+            return None
         elements = reach(frame[1], self._each[0])
         if not isinstance(elements, list):
-            yield reject("missing_field", f"{self.kind}: each: {_named(self._each[0])}[] is no list", "each")
-            return
-        for place, element in enumerate(elements):
-            inner = (*frame, element)
-            if all(holds(get(inner)) for get, holds in self._conditions):
-                yield self._made(inner, record, f":{place}")
+            return [reject("missing_field", f"{self.kind}: each: {_named(self._each[0])}[] is no list", "each")]
+        frames = ((place, (*frame, element)) for place, element in enumerate(elements))
+        made = [self._made(inner, record, f":{place}") for place, inner in frames if self._applies(inner)]
+        return made if made or not elements else None
+
+    def _applies(self, frame: Frame) -> bool:
+        return all(holds(get(frame)) for get, holds in self._conditions)
 
     def _made(self, frame: Frame, record: SourceRecord, suffix: str) -> Draft | Rejection:
         try:
@@ -78,21 +77,24 @@ class EventMaker:
         return draft
 
     def _lines_of(self, frame: Frame) -> list[Draft]:
-        elements = reach(frame[-1], self._line_steps)
+        if not self._line_list:
+            return [self._line(frame, 0)]
+        steps = self._line_list[-1]
+        elements = reach(frame[-1], steps)
         if not isinstance(elements, list):
-            raise FieldFaultError(reject("missing_field", f"lines: {_named(self._line_steps)}[] is no list", "lines"))
-        lines: list[Draft] = []
-        for place, element in enumerate(elements):
-            inner, line = (*frame, element), {}
-            try:
-                for name, read in self._lines:
-                    value = read(inner)
-                    if value is not None:
-                        line[name] = value
-            except FieldFaultError as fault:
-                raise FieldFaultError(_of_line(place, fault.rejection)) from fault
-            lines.append(line)
-        return lines
+            raise FieldFaultError(reject("missing_field", f"lines: {_named(steps)}[] is no list", "lines"))
+        return [self._line((*frame, element), place) for place, element in enumerate(elements)]
+
+    def _line(self, frame: Frame, place: int) -> Draft:
+        line: Draft = {}
+        try:
+            for name, read in self._lines:
+                value = read(frame)
+                if value is not None:
+                    line[name] = value
+        except FieldFaultError as fault:
+            raise FieldFaultError(_of_line(place, fault.rejection)) from fault
+        return line
 
 
 def _of_line(place: int, rejection: Rejection) -> Rejection:

@@ -3,7 +3,7 @@
 Every event is read by the product's own decoder before it is sent: what a worker would refuse is refused here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -65,31 +65,31 @@ class Mapper:
         faults: dict[int, list[Rejection]] = {}
         drafts: dict[str, list[tuple[int, str, bytes]]] = {}
         for place, (record, value) in enumerate(zip(records, values, strict=True)):
-            found = 0
-            for draft in self._drafts(record, value):
-                found += 1
+            made_of_it = self._drafts(record, value)
+            if made_of_it is None:
+                self._unmatched(record, place, mapped, faults)
+                continue
+            for draft in made_of_it:
                 written = draft if isinstance(draft, Rejection) else _written(draft)
                 if isinstance(written, Rejection):
                     faults.setdefault(place, []).append(written)
                 else:
                     kind = str(draft["type"])  # type: ignore[index]  # a rejection is not written
                     drafts.setdefault(TOPIC_OF[kind], []).append((place, kind, written))
-            if not found:
-                self._unmatched(record, place, mapped, faults)
         for topic, made in drafts.items():
             self._judge(topic, made, records, now_ms, mapped, faults)
         mapped.refused = [Refused(place, found[0], len(found) - 1) for place, found in sorted(faults.items())]
         return mapped
 
-    def _drafts(self, record: SourceRecord, value: object) -> Iterator[Draft | Rejection]:
+    def _drafts(self, record: SourceRecord, value: object) -> Sequence[Draft | Rejection] | None:
+        """What all event tables make of a record; None where none of them applies."""
         if isinstance(value, Rejection):
-            yield value
-        elif not isinstance(value, dict):
-            yield reject("invalid_field", f"the value is {quoted(value)}, not an object")
-        else:
-            frame = (about(record) if self._looks_at_the_record else None, value)
-            for maker in self._makers[record.topic]:
-                yield from maker.drafts(frame, record)
+            return [value]
+        if not isinstance(value, dict):
+            return [reject("invalid_field", f"the value is {quoted(value)}, not an object")]
+        frame = (about(record) if self._looks_at_the_record else None, value)
+        made = [drafts for maker in self._makers[record.topic] if (drafts := maker.drafts(frame, record)) is not None]
+        return [draft for drafts in made for draft in drafts] if made else None
 
     def _unmatched(self, record: SourceRecord, place: int, mapped: Mapped, faults: dict[int, list[Rejection]]) -> None:
         if self._sources[record.topic].refuses_unmatched:

@@ -41,7 +41,7 @@ class Path:
     @property
     def is_about_the_record(self) -> bool:
         """Whether it is what Kafka knows of the record."""
-        return not self.lists and bool(self.steps) and self.steps[0] in ABOUT_THE_RECORD
+        return self.text.startswith("$")
 
     def getter(self) -> Getter:
         """What finds it in a frame that is as deep as the path."""
@@ -92,8 +92,8 @@ def parse_path(text: str) -> Path:
 
 
 def _check_about_the_record(text: str, lists: Sequence[Sequence[Step]], steps: Sequence[Step]) -> None:
-    first = next((step for part in (*lists, steps) for step in part), "")
-    if isinstance(first, str) and first.startswith("$") and not text.startswith('"'):
+    first = steps[0] if steps else ""
+    if text.startswith("$"):
         known = len(steps) == (2 if first == "$headers" else 1) and first in ABOUT_THE_RECORD
         if lists or not known:
             raise ValueError(f"{text!r} is no path: write $key, $timestamp_ms or $headers.NAME")
