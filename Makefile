@@ -51,9 +51,9 @@ dashboards: $(READY) ## write Grafana's dashboards and the tables of docs/operat
 lock: $(READY) ## write all lock files from pyproject.toml
 	$(RUN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check "$(UV)"
-	$(LOCK) --upgrade --extra embedded --extra dev --output-file requirements.lock
+	$(LOCK) --upgrade --extra embedded --extra avro --extra dev --output-file requirements.lock
 	$(LOCK) --extra bench --constraints requirements.lock --output-file requirements-bench.lock
-	$(LOCK) --extra build --constraints requirements.lock --output-file deploy/requirements.lock
+	$(LOCK) --extra avro --extra build --constraints requirements.lock --output-file deploy/requirements.lock
 
 clean: ## remove .venv and everything that was built or cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache deploy/kafka-test/libs deploy/kafka-test/.m2

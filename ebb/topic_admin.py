@@ -35,6 +35,17 @@ def create_topics(servers: Sequence[str], partitions: int, topics: Sequence[Topi
     return [topic.name for topic in created]
 
 
+def missing_topics(servers: Sequence[str], topics: Sequence[str]) -> list[str]:
+    """Which of the topics do not exist.
+
+    Raises:
+        BrokerError: Kafka cannot be reached, or refuses.
+    """
+    with broker_errors(servers), closing(_admin(servers)) as admin:
+        existing = set(admin.list_topics())
+    return [topic for topic in topics if topic not in existing]
+
+
 def _admin(servers: Sequence[str]) -> KafkaAdminClient:
     return KafkaAdminClient(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)
 

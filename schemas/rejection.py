@@ -20,6 +20,9 @@ Reason = Literal[
     "event_time_too_early",
     "event_time_too_late",
     "wrong_partition",
+    "no_event",
+    "malformed_avro",
+    "unknown_schema",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

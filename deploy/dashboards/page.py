@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from deploy.dashboards.boards import BOARDS
 from deploy.dashboards.panels import Board
-from stream.metrics import learner, worker
+from stream.metrics import ingest, learner, worker
 
 PAGE = "docs/operations.md"
 RULES = Path(__file__).parents[1] / "prometheus" / "rules.yml"
-REGISTRIES = {"worker": worker.REGISTRY, "learner": learner.REGISTRY}
+REGISTRIES = {"worker": worker.REGISTRY, "learner": learner.REGISTRY, "ingest process": ingest.REGISTRY}
 
 
 def written(page: str) -> str:

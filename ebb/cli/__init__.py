@@ -11,6 +11,7 @@ COMMANDS = {
     "kafka": "ebb.cli.services",
     "worker": "ebb.cli.worker",
     "learner": "ebb.cli.learner",
+    "ingest": "ebb.cli.ingest",
     "replay": "ebb.cli.replay",
     "clock": "ebb.cli.clock",
     "verify": "ebb.cli.verify",

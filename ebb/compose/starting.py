@@ -8,7 +8,7 @@ from stream.errors import ServiceError
 from stream.features.layout import LAYOUT
 from stream.ports import Deployment
 from stream.redis_store.deployment import check_deployment
-from stream.settings.common import ProcessSettings
+from stream.settings.common import MemberSettings, ProcessSettings
 from stream.worker.library_logs import quiet_libraries
 
 log = structlog.get_logger()
@@ -22,6 +22,15 @@ def prepare(settings: ProcessSettings) -> None:
     """
     quiet_libraries()
     agree(settings)
+    make_topics(settings)
+
+
+def make_topics(settings: MemberSettings) -> None:
+    """See that Ebb's topics exist and have the partitions of this deployment.
+
+    Raises:
+        EbbError: Kafka is away, or a topic has another number of partitions.
+    """
     created = create_topics(settings.kafka_servers, settings.partitions)
     if created:
         log.info("topics created", topics=created)
@@ -37,7 +46,7 @@ def agree(settings: ProcessSettings) -> None:
     check_deployment(settings.redis_url, wanted)
 
 
-def serve_metrics(settings: ProcessSettings, port: int, registry: CollectorRegistry) -> None:
+def serve_metrics(settings: MemberSettings, port: int, registry: CollectorRegistry) -> None:
     """Serve metrics for Prometheus; port 0 serves none.
 
     Raises:

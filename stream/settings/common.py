@@ -81,18 +81,24 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-class ProcessSettings(CommonSettings, frozen=True, kw_only=True):
-    """What the worker and the learner read besides."""
+class MemberSettings(CommonSettings, frozen=True, kw_only=True):
+    """What every process that belongs to a consumer group reads besides."""
 
-    lockstep: Annotated[
-        bool, setting("Whether models change at stream days only, and lanes wait for them. Needs EBB_CLOCK=replay.")
-    ] = False
     session_timeout_ms: Annotated[
         int,
         setting(
             "Kafka gives a silent process's partitions to another after this long.", unit="ms", ge=1_000, le=300_000
         ),
     ] = 10_000
+    metrics_host: Annotated[str, setting("Address the metrics are served on.", form=forms.HOST)] = "127.0.0.1"
+
+
+class ProcessSettings(MemberSettings, frozen=True, kw_only=True):
+    """What the worker and the learner read besides."""
+
+    lockstep: Annotated[
+        bool, setting("Whether models change at stream days only, and lanes wait for them. Needs EBB_CLOCK=replay.")
+    ] = False
     model_keys: Annotated[
         str,
         setting(
@@ -103,7 +109,6 @@ class ProcessSettings(CommonSettings, frozen=True, kw_only=True):
     model_keys_file: Annotated[
         str, setting("File with such keys, one a line. `ebb up` and `ebb demo` make the default one.", form=forms.FILE)
     ] = ".ebb/model-keys"
-    metrics_host: Annotated[str, setting("Address the metrics are served on.", form=forms.HOST)] = "127.0.0.1"
 
     def __post_init__(self) -> None:
         """Refuse what no deployment can mean.

@@ -28,6 +28,46 @@ def servers(text: str) -> tuple[str, ...]:
     return found
 
 
+def some_servers(text: str) -> tuple[str, ...]:
+    """Kafka servers, or none.
+
+    >>> some_servers("")
+    ()
+    """
+    return servers(text) if text else ()
+
+
+def http_url(text: str) -> str:
+    """An address of HTTP as it stands, checked: credentials have settings of their own.
+
+    >>> http_url("http://registry:8081")
+    'http://registry:8081'
+    """
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("has no valid port") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ValueError("is no address of HTTP")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user in it, which EBB_REGISTRY_AUTH is for")
+    return text
+
+
+def user_and_password(text: str) -> str:
+    """A user and a password.
+
+    >>> user_and_password("ebb:very:secret")
+    'ebb:very:secret'
+    """
+    if text and (not text.partition(":")[0] or ":" not in text or not text.isprintable()):
+        raise ValueError("is no user, a colon and a password")
+    return text
+
+
 def redis_url(text: str) -> str:
     """A Redis URL as it stands, checked.
 
@@ -114,6 +154,9 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 SERVERS = Form("host:port, several separated by commas", servers)
+SOME_SERVERS = Form("host:port, several separated by commas", some_servers)
+HTTP_URL = Form("http://host:port or https://host:port", http_url, show=masked_url)
+USER_AND_PASSWORD = Form("user:password", user_and_password, show=lambda text: MASK if text else text)
 REDIS_URL = Form("redis://host:port/database", redis_url, show=masked_url)
 CURRENCY = Form("three capital letters such as GBP", currency)
 CATEGORIES = Form(f"up to {CATEGORIES_MAX} names separated by commas", categories)

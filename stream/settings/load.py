@@ -16,7 +16,8 @@ from dotenv import dotenv_values
 from stream.errors import SettingError
 from stream.settings.common import CommonSettings, ProcessSettings
 from stream.settings.declaring import PAGE, PREFIX, Declared, declared
-from stream.settings.forms import MODEL_KEYS
+from stream.settings.forms import MODEL_KEYS, USER_AND_PASSWORD
+from stream.settings.ingest import IngestSettings
 from stream.settings.learner import LearnerSettings
 from stream.settings.suite import SuiteSettings
 from stream.settings.worker import WorkerSettings
@@ -25,6 +26,7 @@ READERS: Mapping[str, type[msgspec.Struct]] = {
     "all": CommonSettings,
     "worker": WorkerSettings,
     "learner": LearnerSettings,
+    "ingest": IngestSettings,
     "tests": SuiteSettings,
 }
 """Who reads which settings. A new process is one entry here."""
@@ -61,6 +63,22 @@ def load_learner_settings(environ: Mapping[str, str] | None = None) -> LearnerSe
     return _with_model_keys(_load(LearnerSettings, environ))
 
 
+def load_ingest_settings(environ: Mapping[str, str] | None = None) -> IngestSettings:
+    """Settings of an ingest process, with what the registry is asked with; see `load_common_settings`."""
+    settings = _load(IngestSettings, environ)
+    if settings.registry_auth or not settings.registry_auth_file:
+        return settings
+    text = _read_secret(settings.registry_auth_file, "EBB_REGISTRY_AUTH_FILE", "Name a file that can be read").strip()
+    try:
+        auth = str(USER_AND_PASSWORD.read(text))
+    except ValueError as error:
+        raise SettingError(
+            f"EBB_REGISTRY_AUTH_FILE='{settings.registry_auth_file}' {error}. Write {USER_AND_PASSWORD.written} "
+            f"into it ({PAGE})."
+        ) from error
+    return msgspec.structs.replace(settings, registry_auth=auth)
+
+
 def load_suite_settings(environ: Mapping[str, str] | None = None) -> SuiteSettings:
     """Settings of the test suite; see `load_common_settings`."""
     return _load(SuiteSettings, environ)
@@ -93,15 +111,9 @@ def _with_model_keys(settings: Process) -> Process:
     """The same settings with the text of the keys in `model_keys`, wherever they are kept."""
     if settings.model_keys:
         return settings
-    path = Path(settings.model_keys_file)
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise SettingError(
-            f"EBB_MODEL_KEYS is not set and EBB_MODEL_KEYS_FILE='{path}' cannot be read: {why}. "
-            f"`ebb up` makes the file, or write {MODEL_KEYS.written} into EBB_MODEL_KEYS ({PAGE})."
-        ) from error
+    path = settings.model_keys_file
+    remedy = f"`ebb up` makes the file, or write {MODEL_KEYS.written} into EBB_MODEL_KEYS"
+    text = _read_secret(path, "EBB_MODEL_KEYS is not set and EBB_MODEL_KEYS_FILE", remedy)
     try:
         keys = str(MODEL_KEYS.read(text))
     except ValueError as error:
@@ -113,3 +125,12 @@ def _with_model_keys(settings: Process) -> Process:
             f"EBB_MODEL_KEYS_FILE='{path}' has no key. Write {MODEL_KEYS.written}, or one a line ({PAGE})."
         )
     return msgspec.structs.replace(settings, model_keys=keys)
+
+
+def _read_secret(path: str, what: str, remedy: str) -> str:
+    """The text of a file that holds a secret."""
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise SettingError(f"{what}='{path}' cannot be read: {why}. {remedy} ({PAGE}).") from error

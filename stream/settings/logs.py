@@ -11,6 +11,7 @@ from structlog.typing import Processor
 
 from stream.settings.common import CommonSettings, ProcessSettings
 from stream.settings.forms import MASK
+from stream.settings.ingest import IngestSettings
 
 CREDENTIALS = re.compile(r"(\w+://)[^\s/\"'<>]*@")
 QUIET = {"kafka": logging.WARNING, "aiokafka": logging.WARNING, "faust": logging.WARNING, "mode": logging.WARNING}
@@ -43,7 +44,9 @@ def configure_logging(process: str, settings: CommonSettings) -> None:
 
 
 def secrets_of(settings: CommonSettings) -> frozenset[str]:
-    """The texts that must never be logged: signing keys. (A password in a URL is known by its place.)"""
+    """The texts that must never be logged: keys and the registry's password. (One in a URL is known by its place.)"""
+    if isinstance(settings, IngestSettings):
+        return frozenset({settings.registry_auth, settings.registry_auth.partition(":")[2]} - {""})
     if not isinstance(settings, ProcessSettings):
         return frozenset()
     return frozenset(key.partition(":")[2] for key in settings.model_keys.split(",") if key)

@@ -21,6 +21,7 @@ from ebb.services.ebb_process import EbbProcess
 from ebb.services.embedded_broker import CLIENT_SETTINGS, EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.ports import free_port
+from stream.metrics import ingest as ingest_metrics
 from stream.metrics import learner as learner_metrics
 from stream.metrics import worker as worker_metrics
 from stream.settings.declaring import declared
@@ -219,7 +220,9 @@ def test_settings_that_documents_name_exist() -> None:
 
 
 def test_metrics_that_documents_name_exist() -> None:
-    families = [family for module in (worker_metrics, learner_metrics) for family in module.REGISTRY.collect()]
+    families = [
+        family for module in (worker_metrics, learner_metrics, ingest_metrics) for family in module.REGISTRY.collect()
+    ]
     known = {name for family in families for name in _exposed(family.name, family.type)}
     for document in ABOUT_THE_PRODUCT:
         assert set(re.findall(r"`(ebb_\w+)`", document.read_text())) - known == set(), document.name

@@ -11,7 +11,7 @@ from deploy.dashboards.boards import BOARDS, FOLDER
 from deploy.dashboards.building import as_json
 from deploy.dashboards.page import PAGE, written
 from deploy.dashboards.panels import Board, Choice
-from stream.metrics import learner, worker
+from stream.metrics import ingest, learner, worker
 
 RULES = Path(__file__).parents[3] / "deploy" / "prometheus" / "rules.yml"
 
@@ -27,7 +27,7 @@ def exposed(registry: CollectorRegistry) -> set[str]:
     return names
 
 
-KNOWN = exposed(worker.REGISTRY) | exposed(learner.REGISTRY)
+KNOWN = exposed(worker.REGISTRY) | exposed(learner.REGISTRY) | exposed(ingest.REGISTRY)
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
