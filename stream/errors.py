@@ -9,6 +9,10 @@ class SettingError(EbbError):
     """A setting has a value Ebb cannot work with."""
 
 
+class ReplacedError(EbbError):
+    """A worker that was started later runs under this one's instance id."""
+
+
 class LayoutError(EbbError):
     """Stored data was written by another layout of Ebb."""
 
@@ -23,6 +27,10 @@ class UnknownCustomerError(EbbError):
 
 class LogRecreatedError(EbbError):
     """A topic ends before the position that Redis has applied."""
+
+
+class TopicChangedError(EbbError):
+    """A topic has another number of partitions than the deployment, or is not there any more."""
 
 
 class ModelRefusedError(EbbError):

@@ -62,6 +62,7 @@ class WorkerProcess:
 
     async def _start_lanes(self, tps: set[TP]) -> Mapping[TP, int]:
         shared = await self._shared()
+        await retrying(lambda: asyncio.to_thread(self._plan.check_instance))
         claimed = [await claim(self._plan, partition) for partition in sorted({tp.partition for tp in tps})]
         await retrying(lambda: asyncio.to_thread(self._plan.check_deployment))  # as it is since they are ours
         heads = {each.partition: each.head for each in claimed}
