@@ -138,12 +138,6 @@ OUTBOX_OLDEST = Gauge(
 PUBLISH_RETRIES = Counter(
     "ebb_publish_retries", "Attempts repeated because Kafka did not acknowledge.", registry=REGISTRY
 )
-MESSAGES_TOO_LARGE = Counter(
-    "ebb_messages_too_large",
-    "Attempts to send a message that is larger than its topic takes; those behind it wait.",
-    ["topic"],
-    registry=REGISTRY,
-)
 
 # Models
 MODEL_INFO = Gauge("ebb_model_info", "1 for the version of a model in force.", ["name", "version"], registry=REGISTRY)

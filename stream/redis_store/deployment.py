@@ -45,7 +45,8 @@ def check_instance(url: str, instance_id: str, owner: str) -> None:
     """See that nobody has started under our instance id since we did.
 
     Kafka gives the place of a static member to whoever asks last. Two workers that go on asking would take it from each
-    other for ever, so the earlier one ends. A Redis that has forgotten who it was (it came back older) names nobody.
+    other for ever, so the earlier one ends. A Redis that came back older than our start names nobody or the one before
+    us; in the latter case we end too, and a new start puts it right.
 
     Raises:
         ReplacedError: somebody has.

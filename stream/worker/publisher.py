@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError
 
 from stream.drafts import unpack_outgoing
-from stream.metrics.worker import MESSAGE_LATENCY, MESSAGES_TOO_LARGE, OUTBOX_OLDEST, OUTBOX_WAITING, PUBLISH_RETRIES
+from stream.metrics.worker import MESSAGE_LATENCY, OUTBOX_OLDEST, OUTBOX_WAITING, PUBLISH_RETRIES
 from stream.worker.producer import is_fatal
 
 SEND_AT_ONCE = 500  # messages in flight per partition lane; more only waits in the producer's buffer
@@ -47,7 +47,6 @@ class OutboxPublisher:
         self._caused: dict[int, tuple[str, int]] = {}
         self._added_s: deque[float] = deque()  # when each of those waiting was added
         OUTBOX_OLDEST.labels(partition).set_function(self.oldest_s)
-        self._alone = 0  # so many of the first messages are sent one by one
         self._more = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -109,10 +108,13 @@ class OutboxPublisher:
             except KafkaError as error:
                 if is_fatal(error):
                     raise
-                if isinstance(error, MessageSizeTooLargeError) and len(chunk) > 1:
-                    self._alone = len(chunk)  # the limit is one for batches: whose fault it is shows one by one
-                    continue
-                self._tell(error, chunk[0], delay_s)
+                PUBLISH_RETRIES.inc()
+                log.warning(
+                    "kafka did not take messages, trying again",
+                    partition=self._partition,
+                    error=repr(error),
+                    delay_s=delay_s,
+                )
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, RETRY_AT_MOST_S)
                 continue
@@ -123,33 +125,14 @@ class OutboxPublisher:
         """The first messages, as many as may be in flight; one at least."""
         chunk: list[Message] = []
         size = 0
-        at_once = 1 if self._alone else SEND_AT_ONCE
         for message in self._waiting:
             size += len(message[1])
-            if chunk and (len(chunk) >= at_once or size > SEND_BYTES_AT_ONCE):
+            if chunk and (len(chunk) >= SEND_AT_ONCE or size > SEND_BYTES_AT_ONCE):
                 break
             chunk.append(message)
         return chunk
 
-    def _tell(self, error: KafkaError, first: Message, delay_s: float) -> None:
-        """What is committed is sent, in order: behind a message that is too large the rest waits for somebody."""
-        PUBLISH_RETRIES.inc()
-        told = {"partition": self._partition, "error": repr(error), "delay_s": delay_s}
-        if not isinstance(error, MessageSizeTooLargeError):
-            log.warning("kafka did not take messages, trying again", **told)
-            return
-        outgoing = unpack_outgoing(first[1])
-        MESSAGES_TOO_LARGE.labels(outgoing.topic).inc()
-        log.error(
-            "a message is larger than its topic takes, and those behind it wait: raise the topic's max.message.bytes",
-            topic=outgoing.topic,
-            sequence=first[0],
-            message_bytes=len(first[1]),
-            **told,
-        )
-
     def _acknowledge(self, count: int) -> None:
-        self._alone = max(0, self._alone - count)
         now_ms = time.time() * 1000
         for _ in range(count):
             sequence, packed = self._waiting.popleft()

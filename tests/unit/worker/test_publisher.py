@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
+from aiokafka.errors import KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber
 
 from stream.drafts import Outgoing, pack_outgoing
 from stream.worker import publisher as module
@@ -13,13 +13,11 @@ from stream.worker.publisher import SEND_AT_ONCE, WAITING_AT_MOST, WAITING_BYTES
 
 
 class Broker:
-    """Takes what it is given, or fails as it is told: `failing` maps a message to the error it brings, once;
-    messages that are `too_large` it never takes."""
+    """Takes what it is given, or fails as it is told: `failing` maps a message to the error it brings, once."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.failing: dict[bytes, KafkaError] = {}
-        self.too_large: set[bytes] = set()
         self.refusing: KafkaError | None = None
         self.answers: list[asyncio.Future[None]] = []
         self.answering = True
@@ -31,9 +29,7 @@ class Broker:
         self.sent.append(value or b"")
         answer = asyncio.get_running_loop().create_future()
         self.answers.append(answer)
-        if (value or b"") in self.too_large:
-            answer.set_exception(MessageSizeTooLargeError())
-        elif (value or b"") in self.failing:
+        if (value or b"") in self.failing:
             answer.set_exception(self.failing.pop(value or b""))
         elif self.answering:
             answer.set_result(None)
@@ -153,17 +149,3 @@ async def test_a_lane_waits_while_too_many_messages_or_bytes_wait(broker: Broker
     await asyncio.wait_for(waiting, 10)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_a_message_that_is_too_large_is_found_and_those_behind_it_wait_until_it_is_taken(
-    publisher, broker
-) -> None:
-    broker.too_large.add(b"2")
-    publisher.add(messages(1, 2, 3))
-    async with asyncio.timeout(5):
-        while len(broker.sent) < 6:
-            await asyncio.sleep(0)
-    assert broker.sent[:6] == [b"1", b"2", b"3", b"1", b"2", b"2"], "the third alone is not sent before the second"
-    assert publisher.take_acknowledged() == [1]
-    broker.too_large.clear()
-    assert await acknowledged(publisher, 2) == [2, 3]
