@@ -33,6 +33,10 @@ class TopicChangedError(EbbError):
     """A topic has another number of partitions than the deployment, or is not there any more."""
 
 
+class MessageTooLargeError(EbbError):
+    """A topic that Ebb writes to takes smaller messages than Ebb sends."""
+
+
 class ModelRefusedError(EbbError):
     """A model is unsigned, wrongly signed, truncated, or of another layout."""
 
