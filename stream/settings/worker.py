@@ -55,7 +55,12 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     ] = 1_000
     tick_ms: Annotated[
         int,
-        setting("How often an idle partition on the live clock looks at the wall clock.", unit="ms", ge=10, le=60_000),
+        setting(
+            "How often an idle partition looks whether Redis came back older and, on the live clock, at the wall.",
+            unit="ms",
+            ge=10,
+            le=60_000,
+        ),
     ] = 250
     alignment_ms: Annotated[
         int,
