@@ -4,11 +4,12 @@ VENV := .venv
 RUN := $(VENV)/bin
 UV := uv==0.13.8
 READY := $(VENV)/.ready
+PROCESSES := 3
 LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-cache --fork-strategy fewest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench lint format lock schemas settings-page dashboards clean
+.PHONY: help demo test test-long bench soak lint format lock schemas settings-page dashboards clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,14 +17,18 @@ help: ## what there is
 demo: $(READY) ## the main job on a real history, with an embedded broker and Redis
 	$(RUN)/ebb demo
 
-test: $(READY) ## everything this machine can test, with a reason for each test it cannot
-	$(RUN)/python -m pytest
+# A file's tests stay together, for what they share; in the order of the files, which begins with those that take longest.
+test: $(READY) ## everything this machine can test, with a reason for each test it cannot; PROCESSES=0 runs it in one
+	$(RUN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) ## the outages of `make test` once more, half a minute long each
 	$(RUN)/python -m pytest -m long -s
 
 bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)
+
+soak: $(VENV)/.bench ## ten million events through two workers: what grows? Ten minutes or so; SOAK="--events 2000000" passes through
+	$(RUN)/python -m benchmarks.soak $(SOAK)
 
 lint: $(READY) ## style, types and rings
 	$(RUN)/ruff check .

@@ -19,6 +19,7 @@ from benchmarks.loads import LOADS, Record, records
 from benchmarks.models import in_force, learned
 from stream.metrics.worker import REGISTRY
 from stream.worker.inbox import Batch
+from stream.worker.running import look_for_garbage_rarely
 
 STAGE = "ebb_stage_seconds"
 
@@ -68,6 +69,7 @@ async def _measured(
     world: InProcess, log: Sequence[Record], arguments: argparse.Namespace, profile: cProfile.Profile | None
 ) -> None:
     await world.claim()
+    look_for_garbage_rarely()
     await run(world, log[: arguments.warm_up], arguments.fetch, defaultdict(float))
     spent: dict[str, float] = defaultdict(float)
     before, messages = stage_seconds(), len(world.outbox.messages)

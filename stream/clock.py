@@ -6,10 +6,12 @@ their ends.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stream.compiled import compiled
 
 IntArray = NDArray[np.int64]
 
@@ -29,33 +31,6 @@ def end_of_day_ms(time_ms: int) -> int:
     return (time_ms // DAY_MS + 1) * DAY_MS
 
 
-@dataclass(frozen=True)
-class Reached:
-    """What records say of the time their customers have reached.
-
-    Attributes:
-        number: place of each record among all records of its topic that say anything, growing by one.
-        customer: a number that tells customers apart, such as a hash of the id.
-        time_ms: event times.
-    """
-
-    number: IntArray
-    customer: IntArray
-    time_ms: IntArray
-
-    def __getitem__(self, which: slice | NDArray[np.bool_]) -> "Reached":
-        """Some of them."""
-        return Reached(self.number[which], self.customer[which], self.time_ms[which])
-
-    def followed_by(self, others: "Reached") -> "Reached":
-        """These, then the others."""
-        return Reached(
-            np.concatenate([self.number, others.number]),
-            np.concatenate([self.customer, others.customer]),
-            np.concatenate([self.time_ms, others.time_ms]),
-        )
-
-
 class SupportedMaximum:
     """The latest time that three distinct customers have reached within the last 1,000 records of a topic.
 
@@ -67,86 +42,86 @@ class SupportedMaximum:
     """
 
     def __init__(self) -> None:
-        nothing = np.zeros(0, np.int64)
-        self.time_ms = 0
-        self._records = 0
-        self._ahead = Reached(nothing, nothing, nothing)  # later than `time_ms`, and not too long ago
+        self.heard = np.zeros(3, np.int64)
+        self.ahead = np.empty((WINDOW_RECORDS, 3), np.int64)
+
+    @property
+    def time_ms(self) -> int:
+        """What is supported by now."""
+        return int(self.heard[_SUPPORTED])
 
     def observe(self, customer: IntArray, time_ms: IntArray) -> IntArray:
-        """Take records of the topic into account, in log order; what is supported after each of them, in ms.
-
-        The three best are carried along as if nothing grew old. Where that gave an answer which rests on a record of
-        more than 1,000 records ago, the answers before it stand, what is too old is dropped, and it goes on from there.
-        """
-        coming = Reached(np.arange(self._records, self._records + len(time_ms)), customer, time_ms)
-        self._records += len(time_ms)
-        answers = [np.zeros(0, np.int64)]
-        while len(coming.number):
-            known = len(self._ahead.number)
-            supported, oldest = supported_by_three(self._ahead.followed_by(coming), self.time_ms)
-            supported, oldest = supported[known:], oldest[known:]
-            rises = supported > np.append(self.time_ms, supported[:-1])
-            stale = np.flatnonzero(rises & (oldest <= coming.number - WINDOW_RECORDS))
-            sound = int(stale[0]) if len(stale) else len(supported)
-            answers.append(supported[:sound])
-            self._remember(coming[:sound], supported[:sound], int(coming.number[min(sound, len(supported) - 1)]))
-            coming = coming[sound:]
-        return np.concatenate(answers)
-
-    def _remember(self, records: Reached, supported: IntArray, next_number: int) -> None:
-        if len(supported):
-            self.time_ms = int(supported[-1])
-        ahead = self._ahead.followed_by(records)
-        self._ahead = ahead[(ahead.time_ms > self.time_ms) & (ahead.number > next_number - WINDOW_RECORDS)]
+        """Take records of the topic into account, in log order; what is supported after each of them, in ms."""
+        supported_ms = np.empty(len(time_ms), np.int64)
+        _observe(supported_ms, self.heard, self.ahead, customer, time_ms)
+        return supported_ms
 
 
-def supported_by_three(records: Reached, at_least_ms: int) -> tuple[IntArray, IntArray]:
-    """The third latest time reached by distinct customers after each record, and the oldest record it may rest on.
+_SUPPORTED, _RECORDS, _AHEAD = range(3)
+"""What has been heard of a topic: the time supported, how many records, and how many of them are ahead of that time."""
 
-    A record that takes a place pushes the one who had it one place down, unless that is the same customer. So each
-    place is a running maximum of what is pushed down to it, and only who holds the first two needs to be known.
-    """
-    number, customer, time_ms = records.number, records.customer, records.time_ms
-    places = np.arange(len(number))
-    first_ms = _before(np.maximum.accumulate(time_ms))
-    leads = time_ms > first_ms
-    first = _before(np.maximum.accumulate(np.where(leads, places, -1)), -1)  # the record that holds the first place
-    another = (first < 0) | (customer != customer[first])
-    second_ms, moves, holder = _second_place(time_ms, first_ms, first, places, leads, another)
-    second = _before(np.where(moves >= 0, holder[moves], -1), -1)
-    third = another & (second >= 0) & (customer != customer[second])
-    reached_ms = np.where(third, np.minimum(time_ms, second_ms), NOBODY)
-    oldest = np.minimum(np.minimum(number[first], number[second]), number)
-    return np.maximum.accumulate(np.maximum(reached_ms, at_least_ms)), oldest
+_NUMBER, _CUSTOMER, _TIME = range(3)
+"""Of a record that is ahead: its place among all records heard, who, and when."""
 
 
-def _second_place(
-    time_ms: IntArray,
-    first_ms: IntArray,
-    first: IntArray,
-    places: IntArray,
-    leads: NDArray[np.bool_],
-    another: NDArray[np.bool_],
-) -> tuple[IntArray, IntArray, IntArray]:
-    """The second latest time before each record; which record moved that place last, up to and with each; and for
-    such a record, who holds it then."""
-    pushed_ms = np.where(another, np.minimum(time_ms, first_ms), NOBODY)
-    second_ms = _before(np.maximum.accumulate(pushed_ms))
-    moved = another & ((leads & (first >= 0)) | (~leads & (pushed_ms > second_ms)))
-    return second_ms, np.maximum.accumulate(np.where(moved, places, -1)), np.where(leads, first, places)
+@compiled
+def _observe(supported_ms: IntArray, heard: IntArray, ahead: Any, customer: IntArray, time_ms: IntArray) -> None:
+    for place in range(len(time_ms)):
+        _hear(heard, ahead, customer[place], time_ms[place])
+        supported_ms[place] = heard[_SUPPORTED]
 
 
-def _before(running: IntArray, start: int = NOBODY) -> IntArray:
-    """What a running value was before each record.
+@compiled
+def _hear(heard: IntArray, ahead: Any, customer: int, time_ms: int) -> None:
+    """Take one record into account. One that is not ahead of what is supported cannot raise it."""
+    number = heard[_RECORDS]
+    heard[_RECORDS] += 1
+    if time_ms <= heard[_SUPPORTED]:
+        return
+    _keep_recent(heard, ahead, number, customer, time_ms)
+    last = heard[_AHEAD]
+    ahead[last, _NUMBER], ahead[last, _CUSTOMER], ahead[last, _TIME] = number, customer, time_ms
+    heard[_AHEAD] += 1
+    heard[_SUPPORTED] = max(heard[_SUPPORTED], _third_latest(ahead[: heard[_AHEAD]]))
 
-    >>> _before(np.array([3, 7]), 0).tolist()
-    [0, 3]
-    """
-    return np.append(start, running[:-1]) if len(running) else running
+
+@compiled
+def _keep_recent(heard: IntArray, ahead: Any, number: int, customer: int, time_ms: int) -> None:
+    """Forget what is supported by now, too long ago, or no later than what the same customer says with this record."""
+    kept = 0
+    for place in range(heard[_AHEAD]):
+        is_too_old = ahead[place, _NUMBER] <= number - len(ahead)
+        is_repeated = ahead[place, _CUSTOMER] == customer and ahead[place, _TIME] <= time_ms
+        if ahead[place, _TIME] > heard[_SUPPORTED] and not is_too_old and not is_repeated:
+            ahead[kept] = ahead[place]
+            kept += 1
+    heard[_AHEAD] = kept
 
 
-@dataclass(frozen=True)
-class LoggedTimes:
+@compiled
+def _third_latest(ahead: Any) -> int:
+    """The third of the latest times of distinct customers, or what is never supported."""
+    first = second = third = NOBODY
+    first_customer = second_customer = np.int64(0)
+    for place in range(len(ahead)):
+        customer, time_ms = ahead[place, _CUSTOMER], ahead[place, _TIME]
+        if first != NOBODY and customer == first_customer:
+            first = max(first, time_ms)
+        elif time_ms > first:
+            if second == NOBODY or customer != second_customer:
+                third = second
+            second, second_customer = first, first_customer
+            first, first_customer = time_ms, customer
+        elif second != NOBODY and customer == second_customer:
+            second = max(second, time_ms)
+        elif time_ms > second:
+            third, second, second_customer = second, time_ms, customer
+        else:
+            third = max(third, time_ms)
+    return third
+
+
+class LoggedTimes(NamedTuple):
     """Records of several topics in the order they take effect, as the clock sees them.
 
     Attributes:
@@ -162,6 +137,22 @@ class LoggedTimes:
     customer: IntArray
     time_ms: IntArray
     vouches: NDArray[np.bool_]
+
+
+@compiled
+def _bound(latest_ms: IntArray, topic: int, records: LoggedTimes, next_ms: int, heard: IntArray, ahead: Any) -> None:
+    """Lower `latest_ms` to the latest time that one topic lets each record have."""
+    supported_ms = np.empty(len(latest_ms), np.int64)
+    for place in range(len(latest_ms)):
+        if records.topic[place] == topic and records.vouches[place]:
+            _hear(heard, ahead, records.customer[place], records.time_ms[place])
+        supported_ms[place] = heard[_SUPPORTED]
+    for place in range(len(latest_ms) - 1, -1, -1):
+        if records.topic[place] == topic:
+            latest_ms[place] = min(latest_ms[place], supported_ms[place])
+            next_ms = records.order_ms[place]
+        else:
+            latest_ms[place] = min(latest_ms[place], max(supported_ms[place], next_ms))
 
 
 class LiveClock:
@@ -183,24 +174,13 @@ class LiveClock:
                 0 if that is not known yet. What a topic that is not named here has to say ends with its last record.
         """
         latest_ms = np.full(len(records.topic), NEVER)
-        for topic in {*next_ms, *np.unique(records.topic[records.topic >= 0]).tolist()}:
-            latest_ms = np.minimum(latest_ms, self._bound(topic, records, next_ms.get(topic, NEVER)))
+        for topic in {*next_ms, *np.unique(records.topic).tolist()} - {-1}:
+            supported = self._topics.setdefault(topic, SupportedMaximum())
+            _bound(latest_ms, topic, records, next_ms.get(topic, NEVER), supported.heard, supported.ahead)
         latest_ms[records.topic < 0] = NOBODY
         times = np.maximum.accumulate(np.maximum(latest_ms, self.stream_time_ms))
         self.stream_time_ms = int(times[-1]) if len(times) else self.stream_time_ms
         return times
-
-    def _bound(self, topic: int, records: LoggedTimes, next_ms: int) -> IntArray:
-        """The latest time that one topic lets each record have."""
-        supported = self._topics.setdefault(topic, SupportedMaximum())
-        places = np.flatnonzero(records.topic == topic)
-        says = places[records.vouches[places]]
-        before_ms = supported.time_ms
-        supported_ms = np.append(before_ms, supported.observe(records.customer[says], records.time_ms[says]))
-        every = np.arange(len(records.topic))
-        bound = supported_ms[np.searchsorted(says, every, side="right")]
-        following_ms = np.append(records.order_ms[places], next_ms)[np.searchsorted(places, every, side="right")]
-        return np.where(records.topic == topic, bound, np.maximum(bound, following_ms))
 
     def tick(self, wall_ms: int) -> int:
         """All topics are read to their ends: it is as late as the wall says, or later."""

@@ -4,12 +4,16 @@ numba compiles a function when it is first called with arguments of some types, 
 result beside the source. Floats are not reordered, so a customer's numbers have the same bits alone and among 5,000.
 """
 
-from collections.abc import Callable
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -30,8 +34,36 @@ def compiled(function: _Function) -> _Function:
         dispatcher = numba.njit(cache=True)(function)
     except RuntimeError:  # neither the source's folder nor the user's cache can be written, or there is no source file
         return cast(_Function, numba.njit(function))
-    _stamps[function] = dispatcher._cache._cache_file._source_stamp = _stamp(dispatcher)
+    _stamps[function] = _stamp(dispatcher)
+    kept = dispatcher._cache
+    kept._cache_file = KeptCode(kept.cache_path, kept._impl.filename_base, _stamps[function])
     return cast(_Function, dispatcher)
+
+
+class KeptCode(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types for us
+    """The machine code of a function in files, written by one process at a time.
+
+    Numba names a file by its place in an index: two processes that start together and compile the function for other
+    types each would both write the first file, and one would then run the code of the other's types.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the machine code for some types."""
+        with self._locked(fcntl.LOCK_EX):
+            super().save(key, data)
+
+    def load(self, key: Any) -> Any:
+        """The machine code for some types; None when none is kept."""
+        with self._locked(fcntl.LOCK_SH):
+            return super().load(key)
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        folder = Path(self._cache_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "numba.lock").open("a") as lock:
+            fcntl.flock(lock, how)
+            yield
 
 
 def _stamp(dispatcher: Any) -> tuple[Any, ...]:
@@ -43,6 +75,13 @@ def _stamp(dispatcher: Any) -> tuple[Any, ...]:
     for name, value in sorted(own.items()):
         if isinstance(value, Dispatcher) and value.py_func.__globals__ is not own:
             taken.update(f"{name} {_stamps.get(value.py_func)}".encode())
-        elif isinstance(value, int | float | tuple | np.ndarray) and not name.startswith("__"):
+        elif _is_constant(value) and not name.startswith("__"):
             taken.update(f"{name} {value!r}".encode())
     return dispatcher._cache._impl.locator.get_source_stamp(), taken.hexdigest()
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether machine code may hold it. A tuple with a function says another address in each process."""
+    return isinstance(value, int | float | str | np.generic | np.ndarray) or (
+        isinstance(value, tuple) and all(_is_constant(part) for part in value)
+    )

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+VIEW_VERSION = 1
+
 
 class Score(msgspec.Struct, frozen=True, gc=False):
     """One outcome's probability and who said so; `probability` is None and `model` "none" before 200 labels."""
@@ -41,7 +43,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
     features: dict[str, Any]
     as_of_ms: int
     valid_until_ms: int
-    schema_version: int = 1
+    schema_version: int = VIEW_VERSION
 
 
 _encoder = msgspec.json.Encoder()

@@ -9,6 +9,7 @@ import numpy as np
 from schemas.events import OrderLine, Purchase
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
+from stream.clock import LiveClock, LoggedTimes
 from stream.customers.segments import SEGMENTS
 from stream.engine import step
 from stream.features.columns import MODEL_COLUMNS
@@ -25,15 +26,17 @@ _AT_MS = 14_600 * DAY_MS
 
 
 def warm_up(rules: Rules) -> Changes:
-    """Let somebody buy something under models that say nothing, and forget it."""
+    """Let time pass and somebody buy something under models that say nothing, and forget it."""
     line = OrderLine(product_id="any", quantity=1, unit_price="1")
     purchase = Purchase(
         event_id="any", customer_id="anybody", event_time_ms=_AT_MS, currency=rules.currency, lines=[line]
     )
     facts = facts_of([purchase], [0], rules.vocabulary, rules.exponent)
+    none = np.zeros(1, np.int64)
+    LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
     nothing_open = unpack_open([None])
     customers = PartitionCustomers(0, ["anybody"], empty(1), nothing_open)
-    records = Records(facts, np.zeros(1, np.int64))
+    records = Records(facts, none)
     return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(), rules)
 
 

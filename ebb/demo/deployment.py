@@ -14,7 +14,7 @@ from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.local import run_in_background
 from ebb.services.model_keys import ensure_model_keys
-from ebb.services.ports import free_port, is_free, require_free
+from ebb.services.ports import free_port, require_free
 from ebb.services.running import RunningProcesses
 from ebb.services.service import Service
 from ebb.topic_admin import create_topics
@@ -131,8 +131,7 @@ class DemoDeployment:
             settings["EBB_MODEL_KEYS_FILE"] = str(keys.resolve())
             settings["EBB_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)
             settings[f"EBB_{name.upper()}_GROUP"] = f"ebb-{name}-{uuid.uuid4().hex[:8]}"
-            metrics_port = port if is_free(port) else free_port()
-            process = EbbProcess(name, self.home / name, settings, metrics_port)
+            process = EbbProcess(name, self.home / name, settings, free_port(usual=port))
             self.processes.append(process)
             self._start(process)
 

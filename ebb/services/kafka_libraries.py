@@ -1,5 +1,6 @@
 """The jar files of Apache Kafka, fetched by Maven as deploy/kafka-test/pom.xml names them."""
 
+import fcntl
 import hashlib
 import re
 import shutil
@@ -32,7 +33,10 @@ def kafka_libraries(recipe: Path = KAFKA_TEST) -> Path:
     require_java()
     libraries = recipe / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not libraries.is_dir():
-        _fetch(pom, libraries)
+        with pom.open("rb") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)  # two test runs may want it: Maven's own repository bears one at a time
+            if not libraries.is_dir():
+                _fetch(pom, libraries)
     return libraries
 
 
@@ -63,7 +67,7 @@ def java_version(said: str) -> int | None:
 
 
 def _fetch(pom: Path, libraries: Path) -> None:
-    """Let Maven copy into a folder beside the final one, then rename: two test runs may fetch at the same time."""
+    """Let Maven copy into a folder beside the final one, then rename: it is there whole or not at all."""
     if shutil.which("mvn") is None:
         raise NotInstalledError("Maven is not installed: it fetches Apache Kafka (Debian: maven).")
     libraries.parent.mkdir(exist_ok=True)
@@ -77,5 +81,4 @@ def _fetch(pom: Path, libraries: Path) -> None:
         if done.returncode != 0:
             said = "\n".join((done.stdout + done.stderr).strip().splitlines()[:LINES_SHOWN])
             raise NotInstalledError(f"Maven could not fetch Apache Kafka:\n{said}")
-        if not libraries.is_dir():
-            jars.rename(libraries)
+        jars.rename(libraries)

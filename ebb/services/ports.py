@@ -9,6 +9,11 @@ LOOPBACK = "127.0.0.1"
 FREE_PORTS = range(
     20_000, 32_000
 )  # below 32768, where Linux takes ports for outgoing connections: none can slip in between
+_claims: dict[int, socket.socket] = {}
+"""The ports this process has taken for itself: the UDP socket of the same number, which only one process can bind.
+
+Nothing of ours speaks UDP. The kernel drops a claim with its process, however that ends.
+"""
 
 
 def is_free(port: int) -> bool:
@@ -29,18 +34,37 @@ def is_open(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def free_port() -> int:
-    """A port nothing listens on, drawn at random so that several test runs on one machine do not meet.
+def free_port(usual: int | None = None) -> int:
+    """A port nothing listens on, and that no other process is given as long as this one lives.
+
+    It is drawn at random: what listened there a moment ago was most likely not ours.
+
+    Args:
+        usual: the port to take when it can be had; a process may have it again once nothing listens there.
 
     Raises:
         ServiceError: two hundred draws found none.
     """
+    if usual is not None and (usual in _claims or _claim(usual)) and is_free(usual):
+        return usual
     for port in random.sample(FREE_PORTS, 200):
-        if is_free(port):
+        if _claim(port) and is_free(port):
             return port
     raise ServiceError(
         f"No free port between {FREE_PORTS.start} and {FREE_PORTS.stop}. See what listens with `ss -ltn`."
     )
+
+
+def _claim(port: int) -> bool:
+    """Take a port before looking whether something listens: between a look and a start another could take it."""
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind((LOOPBACK, port))
+    except OSError:
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True
 
 
 def require_free(port: int, service: str, instead: str) -> None:

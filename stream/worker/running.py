@@ -41,15 +41,20 @@ def run_until_stopped(build: Callable[[asyncio.AbstractEventLoop], Process]) -> 
     """
     with asyncio.Runner() as runner:
         process = build(runner.get_loop())
-        gc.collect()
-        gc.freeze()  # what is there now stays
-        gc.set_threshold(*COLLECT_EVERY)
+        look_for_garbage_rarely()
         runner.run(_run(process))
     failure = process.failure or process.app.crash_reason
     if isinstance(failure, KafkaError):
         raise KafkaUnavailableError(f"Kafka: {failure!r}. Check EBB_KAFKA_SERVERS and that it runs.") from failure
     if failure is not None:
         raise failure
+
+
+def look_for_garbage_rarely() -> None:
+    """From now on, and never among what is there already."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_EVERY)
 
 
 async def _run(process: Process) -> None:

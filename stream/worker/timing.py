@@ -179,7 +179,7 @@ class LiveTiming:
 def _logged(records: LogRecords) -> LoggedTimes:
     """Records as the live clock sees them."""
     return LoggedTimes(
-        topic=np.where(records.topic == TOPIC_NUMBERS[CLOCK], -1, records.topic),
+        topic=np.where(records.topic == TOPIC_NUMBERS[CLOCK], -1, records.topic.astype(np.int64)),
         order_ms=records.order_ms,
         customer=records.customer_hash,
         time_ms=records.event_time_ms,

@@ -2,13 +2,20 @@
 
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from stream.compiled import KeptCode
 
 CALLER = """
 from stream.compiled import compiled
 from called import UNIT, twice
+
+NO_CONSTANT = (("half", lambda number: number / 2),)
 
 @compiled
 def price(number):
@@ -51,3 +58,24 @@ def test_code_that_was_kept_is_dropped_with_what_it_holds(runs: list[list[str]])
 
 def test_code_is_kept_between_processes(runs: list[list[str]]) -> None:
     assert [hits for _, hits in runs] == ["0", "1", "0", "0"]
+
+
+def test_two_that_keep_code_at_the_same_time_each_find_their_own_again(tmp_path: Path) -> None:
+    both_have_looked = threading.Barrier(2)
+
+    class Met(KeptCode):
+        """Lets the other look at the index, too, before anything is written, unless that one has to wait."""
+
+        def _load_index(self) -> Any:
+            found = super()._load_index()
+            with suppress(threading.BrokenBarrierError):
+                both_have_looked.wait(0.3)
+            return found
+
+    types = ("for integers", "for floats")
+    keeping = [threading.Thread(target=Met(tmp_path, "double", "stamp").save, args=(each, each)) for each in types]
+    for thread in keeping:
+        thread.start()
+    for thread in keeping:
+        thread.join()
+    assert [KeptCode(tmp_path, "double", "stamp").load(each) for each in types] == list(types)

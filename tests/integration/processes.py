@@ -188,15 +188,18 @@ class Deployment:
         return sum(end - done.get(place, 0) for place, end in ends.items())
 
     def wait_until_applied(self, within_s: float = PATIENCE_S) -> None:
-        """Wait until nothing is left to apply. A process that has ended will not do it."""
+        """Wait until nothing is left to apply, however slow the machine: `within_s` is how long nothing may be applied.
+
+        A process that has ended will not do it.
+        """
         ends = sum(end_offsets([self.servers], INPUT_TOPICS).values())
+        while (applied := self.applied()) < ends:
+            eventually(lambda so_far=applied: self._goes_on(so_far), within_s, f"{applied} of {ends} records applied")
 
-        def all_applied() -> bool:
-            for process in self.processes:
-                assert not process.has_ended(), process.output()[-3000:]
-            return self.applied() >= ends
-
-        eventually(all_applied, within_s, f"{ends} records applied")
+    def _goes_on(self, applied: int) -> bool:
+        for process in self.processes:
+            assert not process.has_ended(), process.output()[-3000:]
+        return self.applied() > applied
 
     def parity(self, history: History, rules: DecodeRules | None = None) -> Parity:
         """Compare what is stored with the history recomputed."""

@@ -110,6 +110,22 @@ def test_a_free_port_is_free_and_not_one_that_outgoing_connections_take():
     assert not is_open(port)
 
 
+def test_a_port_that_was_given_is_not_given_to_another_process_though_nothing_listens_there():
+    given = free_port()
+    ask = f"from ebb.services.ports import free_port; print(free_port({given}))"
+    other = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert int(other.stdout) != given
+    assert free_port(given) == given
+
+
+def test_a_usual_port_where_something_listens_is_not_given():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        usual = taken.getsockname()[1]
+        assert free_port(usual) in FREE_PORTS
+
+
 def test_a_taken_port_is_named_with_what_to_do():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

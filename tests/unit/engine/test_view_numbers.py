@@ -1,5 +1,8 @@
 """The numbers of a view say no more digits than mean something."""
 
+import json
+
+from stream.views import View
 from tests.world import World
 
 
@@ -18,3 +21,8 @@ def test_what_is_not_known_is_null():
     view = World().page_view("cy", day=0).view("cy")
     assert (view.features["since_last_purchase_days"], view.features["mean_gap_days"]) == (None, None)
     assert (view.scores["churn_30d"].probability, view.value_at_risk) == (None, None)
+
+
+def test_a_view_has_the_fields_that_are_documented_in_their_order():
+    world = World().page_view("cy", day=0)
+    assert tuple(json.loads(world.stored.views["cy"])) == View.__struct_fields__

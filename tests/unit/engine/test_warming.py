@@ -6,8 +6,11 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 from numba.core.event import Event, Listener, register, unregister
 
+from schemas.topics import PURCHASES
 from stream.chunk import Rules
 from stream.warming import warm_up
+from tests.unit.worker.fetching import purchases
+from tests.unit.worker.test_timing import World as Timed
 from tests.world import World
 
 
@@ -41,6 +44,16 @@ def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations) -> N
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
     world.silence_until(day=60).purchase("ada", day=61)
     assert world.outbox.messages
+    assert compilations.compiled == []
+
+
+def test_time_passes_without_compiling(compilations: Compilations) -> None:
+    warm_up(Rules())
+    compilations.compiled.clear()
+    timed = Timed()
+    timed.inbox.put(purchases(10, 900, 30, 20))
+    timed.unread = {PURCHASES}
+    assert timed.times()
     assert compilations.compiled == []
 
 
