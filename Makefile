@@ -9,7 +9,7 @@ LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --pyt
 	--no-emit-index-url --no-emit-find-links --no-header --no-cache --fork-strategy fewest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak lint format lock schemas settings-page dashboards clean
+.PHONY: help demo test test-long bench soak lint format lock schemas settings-page dashboards clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(READY) ## the main job on a real history, with an embedded broker and Re
 # A file's tests stay together, for what they share; in the order of the files, which begins with those that take longest.
 test: $(READY) ## everything this machine can test, with a reason for each test it cannot; PROCESSES=0 runs it in one
 	$(RUN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
+test-long: $(READY) ## the outages of `make test` once more, half a minute long each
+	$(RUN)/python -m pytest -m long -s
 
 bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)

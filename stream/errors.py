@@ -9,6 +9,10 @@ class SettingError(EbbError):
     """A setting has a value Ebb cannot work with."""
 
 
+class ReplacedError(EbbError):
+    """A worker that was started later runs under this one's instance id."""
+
+
 class LayoutError(EbbError):
     """Stored data was written by another layout of Ebb."""
 
@@ -23,6 +27,14 @@ class UnknownCustomerError(EbbError):
 
 class LogRecreatedError(EbbError):
     """A topic ends before the position that Redis has applied."""
+
+
+class TopicChangedError(EbbError):
+    """A topic has another number of partitions than the deployment, or is not there any more."""
+
+
+class MessageTooLargeError(EbbError):
+    """A topic that Ebb writes to takes smaller messages than Ebb sends."""
 
 
 class ModelRefusedError(EbbError):

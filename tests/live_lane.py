@@ -1,6 +1,7 @@
 """A lane on the live clock over the memory store: logs that may grow, fetches in any order, and a wall to set."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -181,12 +182,18 @@ async def _renew(applying: Applying, customers: list[str], times: StreamTimes, m
 
 def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
     """The records of a journal entry, in the order they took effect: the earliest head first, as at any time."""
-    left = {topic: [_record(raw) for raw in logs[topic][first:end]] for topic, (first, end) in offsets.items()}
+    left = {topic: list(map(_record, _between(logs[topic], first, end))) for topic, (first, end) in offsets.items()}
     records: list[LogRecord] = []
     while any(left.values()):
         topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
         records.append(left[topic].pop(0))
     return Batch(in_columns(records), {topic: first for topic, (first, _) in offsets.items()})
+
+
+def _between(log: list[Logged], first: int, end: int) -> list[Logged]:
+    """What has an offset from `first` to before `end`; there may be holes."""
+    begin, behind = (bisect_left(log, offset, key=lambda raw: raw.offset) for offset in (first, end))
+    return log[begin:behind]
 
 
 def _record(raw: Logged) -> LogRecord:

@@ -12,6 +12,7 @@ from schemas.money import exponent_of
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Rules
 from stream.metrics.worker import REGISTRY
+from stream.redis_store.deployment import check_instance, take_instance
 from stream.redis_store.figures import RedisFigures
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
@@ -39,14 +40,19 @@ def run_worker(settings: WorkerSettings, wall_ms: Callable[[], int] = wall_ms) -
     serve_metrics(settings, settings.metrics_port, REGISTRY)
     plan = replace(worker_plan(settings), wall_ms=wall_ms)
     warm_up(plan.rules)  # before the consumer group counts on us
+    if settings.worker_instance_id:
+        take_instance(settings.redis_url, settings.worker_instance_id, plan.owner)
     run_until_stopped(lambda loop: WorkerProcess(plan, loop))
 
 
 def worker_plan(settings: WorkerSettings) -> WorkerPlan:
     """Everything the worker is made of."""
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     return WorkerPlan(
-        membership=Membership(settings.worker_group, settings.kafka_servers, settings.session_timeout_ms),
-        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+        membership=Membership(
+            settings.worker_group, settings.kafka_servers, settings.session_timeout_ms, settings.worker_instance_id
+        ),
+        owner=owner,
         partitions=settings.partitions,
         live=settings.clock == "live",
         lockstep=settings.lockstep,
@@ -73,7 +79,13 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         figures=RedisFigures(settings.redis_url),
         keyring=Keyring.from_text(settings.model_keys),
         check_deployment=lambda: agree(settings),
+        check_instance=lambda: _check_instance(settings, owner),
     )
+
+
+def _check_instance(settings: WorkerSettings, owner: str) -> None:
+    if settings.worker_instance_id:
+        check_instance(settings.redis_url, settings.worker_instance_id, owner)
 
 
 def _rules(settings: WorkerSettings) -> Rules:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import redis
 
-from stream.errors import LayoutError, SettingError
+from stream.errors import LayoutError, ReplacedError, SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.ports import Deployment
 from stream.redis_store.client import address, explaining, sync_client
@@ -33,6 +33,35 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
             pipeline.hgetall(META)
             stored = deployment_of(pipeline.execute()[-1], url)
     _compare(stored, wanted, url)
+
+
+def take_instance(url: str, instance_id: str, owner: str) -> None:
+    """Say that `owner` runs under an instance id from now on; whoever did before ends when it looks."""
+    with explaining(url), sync_client(url) as client:
+        client.hset(META, _instance_field(instance_id), owner)
+
+
+def check_instance(url: str, instance_id: str, owner: str) -> None:
+    """See that nobody has started under our instance id since we did.
+
+    Kafka gives the place of a static member to whoever asks last. Two workers that go on asking would take it from each
+    other for ever, so the earlier one ends. A Redis that came back older than our start names nobody or the one before
+    us; in the latter case we end too, and a new start puts it right.
+
+    Raises:
+        ReplacedError: somebody has.
+    """
+    with explaining(url), sync_client(url) as client:
+        found: Any = client.hget(META, _instance_field(instance_id))
+    if found is not None and found.decode() != owner:
+        raise ReplacedError(
+            f"Worker {found.decode()} was started after this one, {owner}, and has taken its place: both have "
+            f"EBB_WORKER_INSTANCE_ID={instance_id!r}. If it is not the successor, give each worker an id of its own."
+        )
+
+
+def _instance_field(instance_id: str) -> str:
+    return f"instance:{instance_id}"
 
 
 def read_deployment(client: redis.Redis, url: str) -> Deployment:

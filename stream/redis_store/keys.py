@@ -10,7 +10,8 @@ b'snapshot:{0}:two words:14610'
 """
 
 META = b"meta"
-"""Partition count, clock mode, layout. Writer: whichever process starts first; the clock mode also `switch_clock`."""
+"""Partition count, clock mode, layout. Writer: whichever process starts first; the clock mode also `switch_clock`. And
+who runs under each instance id. Writer: a worker with that id, when it starts."""
 
 
 def view(partition: int, customer: str) -> bytes:

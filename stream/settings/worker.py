@@ -12,6 +12,14 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     """What the worker reads. Load it with `stream.settings.load.load_worker_settings`."""
 
     worker_group: Annotated[str, setting("Consumer group of the workers.", form=forms.PLAIN_TEXT)] = "ebb-worker"
+    worker_instance_id: Annotated[
+        str,
+        setting(
+            "Names this worker for good (static membership): started again within the session timeout it goes on with "
+            "its partitions, and no other worker pauses. Each worker has another one; empty: none.",
+            form=forms.PLAIN_TEXT,
+        ),
+    ] = ""
     metrics_port: Annotated[int, setting("Port the metrics are served on; 0: none.", ge=0, le=65_535)] = 9464
     chunk_customers: Annotated[
         int,
@@ -47,7 +55,12 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     ] = 1_000
     tick_ms: Annotated[
         int,
-        setting("How often an idle partition on the live clock looks at the wall clock.", unit="ms", ge=10, le=60_000),
+        setting(
+            "How often an idle partition looks whether Redis came back older and, on the live clock, at the wall.",
+            unit="ms",
+            ge=10,
+            le=60_000,
+        ),
     ] = 250
     alignment_ms: Annotated[
         int,

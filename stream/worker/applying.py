@@ -122,6 +122,22 @@ class Applying:
             elif await self._commit(head, batch, times, due, models):
                 return None
 
+    async def look(self) -> Head | None:
+        """See where the store is when there is nothing to apply.
+
+        Returns:
+            The head of a partition that has applied less than we did, else None.
+
+        Raises:
+            StoreUnavailableError: Redis is away; call again.
+            Fenced: another worker has claimed the partition.
+        """
+        head, _ = await self._store.begin(0, 0)
+        if not self._is_ours(head):
+            return head if await self._resync(head) else None
+        await self._store.abandon()
+        return None
+
     def _at_once(self) -> int:
         return min(self._due_at_once, max(self.beside_at_once, 1)) if self.may_lag else self._due_at_once
 

@@ -15,6 +15,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.transport import ChunkConsumer, ChunkTransport, PositionsOf
 
 SEEK_MAY_WAIT_S = 3600.0  # a seek waits for Redis to answer; Faust gives it up after the broker request timeout
+HEARTBEAT_AT_LEAST_EVERY_S = 0.5  # a member hears of a rebalance at its next heartbeat, and lanes stand still meanwhile
 FETCH_BYTES = 9_000_000  # the largest input message is 8 MB, plus its batch header
 
 Deliver = Callable[[Fetched], Awaitable[None]]
@@ -56,11 +57,12 @@ class ChunkApp(faust.App):  # type: ignore[misc]  # Faust has no types for us
 
 @dataclass(frozen=True)
 class Membership:
-    """The consumer group a process belongs to, and where."""
+    """The consumer group a process belongs to, and where; an instance id makes it a static member."""
 
     group: str
     servers: tuple[str, ...]
     session_timeout_ms: int
+    instance_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def _app(membership: Membership, loop: asyncio.AbstractEventLoop) -> ChunkApp:
         topic_allow_declare=False,
         agent_supervisor=CrashingSupervisor,
         broker_session_timeout=session_timeout_s,
-        broker_heartbeat_interval=session_timeout_s / 5,
+        broker_heartbeat_interval=min(session_timeout_s / 5, HEARTBEAT_AT_LEAST_EVERY_S),
+        consumer_group_instance_id=membership.instance_id or None,
         broker_request_timeout=SEEK_MAY_WAIT_S,
         broker_max_poll_interval=SEEK_MAY_WAIT_S,
         broker_max_poll_records=None,

@@ -21,6 +21,7 @@ from mode.threads import WorkerThread
 FETCH_MAX_WAIT_MS = 100  # a partition that was paused or sought joins the next fetch; stock Faust waits 1,500
 REQUEST_TIMEOUT_MS = 40_000  # aiokafka's own; Faust would hand on the hour that a seek may wait for Redis
 REBALANCE_TIMEOUT_MS = 30_000  # below the request timeout: a join is answered when all have come or this is over
+METADATA_AGE_MS = 5_000  # so soon is it known that a topic has grown or gone
 LEAVE_WITHIN_S = 1.5  # the group misses us after the session timeout anyway
 
 FAUST_LOGGER = logging.getLogger("faust.ebb")
@@ -78,7 +79,7 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
-            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            metadata_max_age_ms=METADATA_AGE_MS,
             isolation_level="read_committed",
         )
 
@@ -109,6 +110,11 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         getattr(consumer, verb)(*(TopicPartition(*tp) for tp in partitions if tp in assigned))
+
+    def partition_count(self, topic: str) -> int | None:
+        """How many partitions the client knows of. It only reads what the thread replaces whole."""
+        known = self._ensure_consumer().partitions_for_topic(topic)
+        return len(known) if known else None
 
     async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
         """Tell the group how far we are. Only lag monitors read it; Redis is the truth.

@@ -214,6 +214,10 @@ class Lane:
         await self._applying.forget_acknowledged()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), self._limits.tick_ms / 1000)
+            return
+        behind = await retrying(self._applying.look)  # in a replay nothing else asks, and no record may come any more
+        if behind is not None:
+            await self._seek_back(behind)
 
     async def _release_held(self) -> None:
         if not self._held:

@@ -9,6 +9,7 @@ from typing import Any
 from faust.types import TP
 
 from schemas.decode_many import decode_many
+from schemas.topics import INPUT_TOPICS
 from stream.metrics import worker as metrics
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
@@ -92,7 +93,7 @@ async def claim(plan: WorkerPlan, partition: int) -> Claimed:
 def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int]) -> PartitionLane:
     """Put a partition's lane together; it goes on where Redis is, or where the logs begin."""
     plan, head = shared.plan, claimed.head
-    starts = {tp.topic: first for tp, first in log_starts.items()}
+    starts = in_order(log_starts)
     metrics.begin_partition(claimed.partition)
     publisher = OutboxPublisher(claimed.partition, shared.producer)
     assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep)
@@ -106,7 +107,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         starts,
         resident_bytes=plan.resident_bytes,
     )
-    positions = {tp: applying.resume_offset(head, tp.topic) for tp in log_starts}
+    positions = {TP(topic, claimed.partition): applying.resume_offset(head, topic) for topic in starts}
     inbox = Inbox(
         {tp.topic: offset for tp, offset in positions.items()},
         lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, plan.decoding),
@@ -128,6 +129,18 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     )
     lane.show_time(head.stream_time_ms)
     return PartitionLane(claimed, applying, publisher, lane, positions)
+
+
+def in_order(log_starts: Mapping[TP, int]) -> dict[str, int]:
+    """The first offset of each topic, in the order in which records of equal times take effect.
+
+    A set of partitions has an order of its own in each process.
+
+    >>> list(in_order({TP("events.engagement", 0): 7, TP("events.purchases", 0): 4}))
+    ['events.purchases', 'events.engagement']
+    """
+    of_topic = {tp.topic: first for tp, first in log_starts.items()}
+    return {topic: of_topic[topic] for topic in INPUT_TOPICS if topic in of_topic}
 
 
 def _timing(shared: Shared, claimed: Claimed) -> Timing:

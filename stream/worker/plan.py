@@ -37,6 +37,8 @@ class WorkerPlan:
         figures: for the metrics.
         keyring: what they must be signed with.
         check_deployment: asked at each claim; raises SettingError once the clock mode is not this process's any more.
+        check_instance: asked before partitions are claimed; raises ReplacedError once another worker runs under our
+            instance id.
         wall_ms: the time of the wall, in ms since 1970; only the live clock asks for it.
     """
 
@@ -55,4 +57,5 @@ class WorkerPlan:
     figures: Figures
     keyring: Keyring
     check_deployment: Callable[[], None]
+    check_instance: Callable[[], None] = lambda: None
     wall_ms: Callable[[], int] = wall_ms

@@ -21,6 +21,7 @@ from stream.worker.partition_lane import DAY_MS, PartitionLane, Shared, cancelle
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
 from stream.worker.retrying import retrying
+from stream.worker.topic_watch import TopicWatch
 from stream.worker.turns import Turns
 from stream.worker.watching import Watch
 
@@ -37,6 +38,7 @@ class WorkerProcess:
         self._lanes: dict[int, PartitionLane] = {}
         self._models = ModelWatch(plan.models, plan.keyring, lockstep=plan.lockstep)
         self._later, self._turns = Background(plan.limits.background_ms), Turns()
+        self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)
         self._producer: AIOKafkaProducer | None = None
         self._background: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
@@ -62,6 +64,8 @@ class WorkerProcess:
 
     async def _start_lanes(self, tps: set[TP]) -> Mapping[TP, int]:
         shared = await self._shared()
+        await self._topics.settled()
+        await retrying(lambda: asyncio.to_thread(self._plan.check_instance))
         claimed = [await claim(self._plan, partition) for partition in sorted({tp.partition for tp in tps})]
         await retrying(lambda: asyncio.to_thread(self._plan.check_deployment))  # as it is since they are ours
         heads = {each.partition: each.head for each in claimed}
@@ -90,7 +94,7 @@ class WorkerProcess:
             self._producer = await start_outbox_producer(self._plan.membership.servers)
             await retrying(self._models.refresh)
             self._background += [self._spawn(self._report_positions()), self._spawn(self._models.run())]
-            self._background.append(self._spawn(self._watch().run()))
+            self._background += [self._spawn(self._watch().run()), self._spawn(self._topics.run())]
         return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models, self._later, self._turns)
 
     async def _run_lane(self, running: PartitionLane) -> None:
@@ -155,6 +159,9 @@ class WorkerProcess:
     def _watch(self) -> Watch:
         consumer, figures = self.app.chunk_consumer, self._plan.figures
         return Watch(consumer, figures, self._resume_offsets, self._stream_times_ms, live=self._plan.live)
+
+    def _partition_count(self, topic: str) -> int | None:
+        return self.app.chunk_consumer.partition_count(topic)
 
     def _positions(self) -> dict[TP, int]:
         """How far each topic of each lane is applied."""

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from schemas.topics import INVALID, INVALID_BYTES_MAX
 from stream.drafts import unpack_outgoing
+from stream.errors import MessageTooLargeError
 from stream.metrics.worker import MESSAGE_LATENCY, OUTBOX_OLDEST, OUTBOX_WAITING, PUBLISH_RETRIES
-from stream.worker.producer import is_fatal
+from stream.worker.producer import BATCH_BYTES, is_fatal
 
 SEND_AT_ONCE = 500  # messages in flight per partition lane; more only waits in the producer's buffer
 SEND_BYTES_AT_ONCE = 16_000_000  # two of the largest dead letters
@@ -97,6 +99,8 @@ class OutboxPublisher:
         """Publish until cancelled.
 
         Raises:
+            MessageTooLargeError: Kafka refuses one. The broker misses it in the sequence of this producer, and would
+                refuse whatever came after it.
             KafkaError: this producer cannot send anything any more.
         """
         delay_s = RETRY_FIRST_S
@@ -105,6 +109,8 @@ class OutboxPublisher:
             chunk = self._next_chunk()
             try:
                 await self._send(chunk)
+            except MessageSizeTooLargeError as error:
+                raise _too_large(chunk, self._partition) from error
             except KafkaError as error:
                 if is_fatal(error):
                     raise
@@ -158,3 +164,15 @@ class OutboxPublisher:
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
+
+
+def _too_large(refused: Sequence[Message], partition: int) -> MessageTooLargeError:
+    """The largest is named: Kafka says neither which it was nor how much the topic takes."""
+    sequence, packed = max(refused, key=lambda message: len(message[1]))
+    topic, size = unpack_outgoing(packed).topic, len(packed)
+    return MessageTooLargeError(
+        f"Kafka refuses messages of partition {partition} as too large. The largest is number {sequence} for topic "
+        f"{topic}, with {size:,} bytes; smaller ones go together, up to {BATCH_BYTES:,} bytes. Raise the topic's "
+        f"max.message.bytes, to {INVALID_BYTES_MAX:,} if it is {INVALID}, and start again: nothing is lost, they wait "
+        "in the outbox."
+    )

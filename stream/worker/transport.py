@@ -162,6 +162,10 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
             and now_ms() - seen.heard_ms <= HEARD_WITHIN_MS
         )
 
+    def partition_count(self, topic: str) -> int | None:
+        """How many partitions a topic has, as Kafka said within the last seconds; None for none."""
+        return self._thread.partition_count(topic)
+
     async def log_starts(self, partitions: set[TP]) -> Mapping[TP, int]:
         """The first offset of each partition's log."""
         return dict(await self._thread.earliest_offsets(*partitions))

@@ -85,6 +85,7 @@ def test_aiokafka_knows_every_argument_we_give_it(module: Any, name: str, of: ty
         (AIOKafkaConsumer.resume, {"partitions"}),
         (AIOKafkaConsumer.commit, {"offsets"}),
         (AIOKafkaConsumer.highwater, {"partition"}),
+        (AIOKafkaConsumer.partitions_for_topic, {"topic"}),
         (AIOKafkaConsumer.end_offsets, {"partitions"}),
         (AIOKafkaConsumer.beginning_offsets, {"partitions"}),
         (AIOKafkaConsumer.getmany, {"partitions", "timeout_ms", "max_records"}),

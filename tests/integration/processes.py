@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from offline.verify import Parity, compare, recompute
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
 from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS
-from stream.errors import SettingError
+from stream.errors import SettingError, StoreUnavailableError
 from stream.redis_store.inspection import applied_positions, scan_states
 
 MODEL_KEYS = "test:" + "5e" * 32
@@ -43,6 +43,12 @@ def eventually(condition: Callable[[], Any], within_s: float = PATIENCE_S, what:
         assert time.monotonic() < until, f"not within {within_s:g} s: {what or condition}"
         time.sleep(LOOK_EVERY_S)
     return result
+
+
+def while_it_lasts(seconds: float) -> None:
+    """Return after so long: a fault has a length, which no condition tells."""
+    until = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() > until, seconds + PATIENCE_S)
 
 
 class TestedProcess(EbbProcess):
@@ -149,6 +155,26 @@ class Deployment:
         """Records of all input topics applied so far."""
         return sum(self._positions().values())
 
+    def more(self, records: int = 60) -> float:
+        """Wait until so many more records are applied; how long it took until the first, in s."""
+        began_s, before = time.monotonic(), self._applied_when_asked()
+        eventually(lambda: self._applied_when_asked() > before)
+        took_s = time.monotonic() - began_s
+        eventually(lambda: self._applied_when_asked() >= before + records)
+        return took_s
+
+    def _applied_when_asked(self) -> int:
+        """`applied`, as soon as Redis says it."""
+        told: list[int] = []
+
+        def ask() -> bool:
+            with suppress(StoreUnavailableError):
+                told.append(self.applied())
+            return bool(told)
+
+        eventually(ask)
+        return told[0]
+
     def _positions(self) -> dict[tuple[str, int], int]:
         try:
             return applied_positions(self.redis_url)
@@ -237,13 +263,13 @@ def _sent(
     return producer.send(topic, value=value, key=key, partition=partition, headers=list(headers))
 
 
-def read_all(servers: str, topic: str) -> list[Any]:
+def read_all(servers: str, topic: str, isolation_level: str = "read_uncommitted") -> list[Any]:
     """Every record of a topic that is there now."""
     ends = {TopicPartition(*place): end for place, end in end_offsets([servers], [topic]).items() if end}
     records: list[Any] = []
     if not ends:
         return records
-    with closing(KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)) as consumer:
+    with closing(consumer_of(servers, isolation_level)) as consumer:
         consumer.assign(list(ends))
         consumer.seek_to_beginning()
         until = time.monotonic() + PATIENCE_S
@@ -252,6 +278,10 @@ def read_all(servers: str, topic: str) -> list[Any]:
             for found in consumer.poll(200).values():
                 records += found
     return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def consumer_of(servers: str, isolation_level: str) -> KafkaConsumer:
+    return KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, isolation_level=isolation_level)
 
 
 def without_topics(servers: str) -> str:

@@ -7,11 +7,17 @@ from dataclasses import replace
 import pytest
 import redis
 
-from stream.errors import LayoutError, SettingError, StoreUnavailableError
+from stream.errors import LayoutError, ReplacedError, SettingError, StoreUnavailableError
 from stream.features.vocabulary import Vocabulary
 from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store import inspection
-from stream.redis_store.deployment import check_deployment, stored_deployment, switch_clock
+from stream.redis_store.deployment import (
+    check_deployment,
+    check_instance,
+    stored_deployment,
+    switch_clock,
+    take_instance,
+)
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
 
@@ -71,6 +77,19 @@ def test_the_clock_of_a_deployment_is_switched_on_purpose(redis_url):
     assert stored_deployment(redis_url) == replace(OURS, clock="live")
     with pytest.raises(SettingError, match=r"EBB_CLOCK='wall' is no clock mode. Choose one of replay, live"):
         switch_clock(redis_url, "wall")
+
+
+def test_of_two_workers_under_one_instance_id_the_earlier_is_replaced(redis_url):
+    check_deployment(redis_url, OURS)
+    check_instance(redis_url, "one", "earlier")  # nobody has said anything yet
+    take_instance(redis_url, "one", "earlier")
+    take_instance(redis_url, "two", "neighbour")
+    check_instance(redis_url, "one", "earlier")
+    take_instance(redis_url, "one", "later")
+    with pytest.raises(ReplacedError, match=r"Worker later was started after this one, earlier.*INSTANCE_ID='one'"):
+        check_instance(redis_url, "one", "earlier")
+    check_instance(redis_url, "two", "neighbour")
+    assert stored_deployment(redis_url) == OURS
 
 
 def test_a_redis_that_would_forget_customers_is_refused_before_anything_is_written(redis_url):

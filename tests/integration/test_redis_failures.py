@@ -1,8 +1,6 @@
 """Redis killed, paused, cut off, out of memory: a commit is there whole, or not at all, or is said to be unknown."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,45 +12,10 @@ from stream.errors import LayoutError, StoreUnavailableError
 from stream.ports import Commit, LogPosition
 from stream.redis_store import keys
 from stream.redis_store.partition import RedisPartitionStore
+from tests.hurting import again, frozen
+from tests.line import Line
 
 TOPIC = "events.purchases"
-
-
-class Proxy:
-    """Passes bytes to and from Redis until told to lose the answers or to hang up."""
-
-    def __init__(self, redis_port: int) -> None:
-        self.redis_port = redis_port
-        self.answers_pass = True
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> "Proxy":
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"redis://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/0"
-        return self
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_redis, to_redis = await asyncio.open_connection("127.0.0.1", self.redis_port)
-        self.tasks += [
-            asyncio.create_task(self._requests(reader, to_redis)),
-            asyncio.create_task(self._answers(from_redis, writer)),
-        ]
-
-    async def _requests(self, reader: asyncio.StreamReader, to_redis: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            to_redis.write(data)
-        to_redis.close()
-
-    async def _answers(self, from_redis: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while (data := await from_redis.read(65_536)) and self.answers_pass:
-            writer.write(data)
-        writer.close()
-
-    async def stop(self) -> None:
-        self.server.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 @pytest.fixture
@@ -61,15 +24,6 @@ def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     with EmbeddedRedis(tmp_path) as service:
         yield service
         service.kill()
-
-
-def start_again(service: EmbeddedRedis) -> None:
-    service.start()
-    service.wait_until_ready()
-
-
-def send(service: EmbeddedRedis, what: signal.Signals) -> None:
-    os.kill(service.identity.pid, what)
 
 
 @pytest.fixture
@@ -117,7 +71,7 @@ async def test_a_commit_that_redis_died_in_is_there_whole_or_not_at_all(own_redi
     await asyncio.wait([committing], timeout=killed_after_ms / 1000)
     own_redis.kill()
     known = await asyncio.gather(committing, return_exceptions=True)
-    start_again(own_redis)
+    again(own_redis)
     await store.close()  # where the commit was done before the kill, the connection does not know yet
     after = await offsets_everywhere(store, customers)
     if known == [True]:
@@ -134,30 +88,27 @@ async def test_while_redis_is_away_every_call_says_so_and_afterwards_works(own_r
     for call in (store.begin(0, 0), store.claim("worker-1"), store.outbox(), store.seen_blocks(TOPIC)):
         with pytest.raises(StoreUnavailableError, match=f"127.0.0.1:{own_redis.port}/0 does not work"):
             await call
-    start_again(own_redis)
+    again(own_redis)
     assert await offsets_everywhere(store) == {1}
 
 
 async def test_a_commit_whose_answer_is_lost_is_found_applied(own_redis):
-    proxy = await Proxy(own_redis.port).start()
-    store = RedisPartitionStore(proxy.url, 3)
-    head, _ = await store.begin(0, 0)
-    proxy.answers_pass = False
-    with pytest.raises(StoreUnavailableError):
-        await store.commit(head, chunk(1))
-    proxy.answers_pass = True
-    assert await offsets_everywhere(store) == {1}
-    await store.close()
-    await proxy.stop()
+    with Line(own_redis.port) as line:
+        store = RedisPartitionStore(line.redis_url, 3)
+        head, _ = await store.begin(0, 0)
+        line.loses_answers = True
+        with pytest.raises(StoreUnavailableError):
+            await store.commit(head, chunk(1))
+        line.loses_answers = False
+        assert await offsets_everywhere(store) == {1}
+        await store.close()
 
 
 async def test_a_commit_that_timed_out_may_still_be_applied_and_its_late_answer_confuses_nobody(own_redis, store):
     await applied(store, 1)
     head, _ = await store.begin(0, 0)
-    send(own_redis, signal.SIGSTOP)
-    with pytest.raises(StoreUnavailableError, match="Timeout"):
+    with frozen(own_redis), pytest.raises(StoreUnavailableError, match="Timeout"):
         await store.commit(head, chunk(2))
-    send(own_redis, signal.SIGCONT)
     assert await offsets_everywhere(store) == {2}
 
 
@@ -179,12 +130,11 @@ async def test_a_chunk_does_not_go_on_over_a_new_connection(own_redis, store):
 
 async def test_a_cancelled_call_leaves_no_answer_for_the_next(own_redis, store):
     await applied(store, 1)
-    send(own_redis, signal.SIGSTOP)
-    asking = asyncio.create_task(store.seen_blocks(TOPIC))
-    await asyncio.wait([asking], timeout=0.05)
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-    send(own_redis, signal.SIGCONT)
+    with frozen(own_redis):
+        asking = asyncio.create_task(store.seen_blocks(TOPIC))
+        await asyncio.wait([asking], timeout=0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
     assert await offsets_everywhere(store) == {1}
 
 

@@ -1,6 +1,5 @@
 """Two workers read the same log, one of them gets a topic late: same labels, same alerts; and the journal says why."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,17 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-import redis
 
-from ebb.compose.worker import worker_plan
 from ebb.services.embedded_redis import EmbeddedRedis
-from schemas.topics import CHURN_ALERTS, ENGAGEMENT, INPUT_TOPICS, LABELS, PROFILES, PURCHASES
-from stream.redis_store import keys
-from stream.redis_store.inspection import outbox_depths, scan_states, stream_times
-from stream.settings.load import load_worker_settings
+from schemas.topics import CHURN_ALERTS, ENGAGEMENT, LABELS, PROFILES, PURCHASES
+from stream.redis_store.inspection import outbox_depths, stream_times
 from tests.integration.live_events import DAY_MS, customers_of, now_ms, publish_silence_model, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, read_all, without_topics
-from tests.live_lane import Logged, ids, recomputed
+from tests.integration.recomputation import equals_recomputation
 
 HELD_BACK = Path(__file__).with_name("held_back_worker.py")
 DAYS = 70
@@ -103,25 +98,4 @@ def test_a_topic_that_leads_is_fetched_no_further_and_its_records_wait(runs: lis
 
 
 def test_what_redis_holds_equals_the_recomputation_from_kafka_and_the_journal(runs: list[Lived]) -> None:
-    shop = runs[1].shop
-    logs = {topic: read_all(shop.servers, topic) for topic in INPUT_TOPICS}
-    sent = [message for _, message in runs[1].messages]
-    plan = worker_plan(load_worker_settings(shop.environ()))
-    with redis.Redis.from_url(shop.redis_url) as client:
-        for partition in range(PARTITIONS):
-            mine = {
-                topic: [Logged(topic, r.offset, r.value, r.timestamp) for r in records if r.partition == partition]
-                for topic, records in logs.items()
-            }
-            journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(partition))]
-            options = {"due_at_once": plan.due_at_once, "rules": plan.rules}
-            again = asyncio.run(recomputed(journal, mine, partition=partition, partitions=PARTITIONS, **options))
-            assert again.stored.states == asyncio.run(states_of(shop.redis_url, set(again.stored.states)))
-            for customer, view in again.stored.views.items():
-                assert client.get(keys.view(partition, customer)) == view
-            expected = [m for m in again.outgoing() if m.topic in (LABELS, CHURN_ALERTS)]
-            assert ids(expected) == sorted(m["message_id"] for m in sent if m["partition"] == partition)
-
-
-async def states_of(redis_url: str, customers: set[str]) -> dict[str, bytes]:
-    return {customer: packed async for customer, packed in scan_states(redis_url) if customer in customers}
+    assert equals_recomputation(runs[1].shop) > 25

@@ -104,6 +104,16 @@ async def running() -> AsyncIterator[Running]:
     await asyncio.gather(made.task, return_exceptions=True)
 
 
+async def test_a_lane_with_nothing_to_apply_notices_a_redis_that_came_back_older(running: Running) -> None:
+    await running.lane.deliver(purchases(0.1, 0.2))
+    await running.until(lambda: running.position() == 2)
+    older = copy.deepcopy(vars(running.stored))
+    await running.lane.deliver(purchases(0.3, 0.4, start=2))
+    await running.until(lambda: running.position() == 4)
+    vars(running.stored).update(older)
+    await running.until(lambda: (PURCHASES, 2) in running.consumer.seeks)
+
+
 async def test_it_applies_what_is_delivered(running: Running) -> None:
     await running.lane.deliver(purchases(0.1, 0.2, 0.3, 0.4))
     await running.until(lambda: running.position() == 4)

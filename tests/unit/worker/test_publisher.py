@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from stream.drafts import Outgoing, pack_outgoing
+from stream.errors import MessageTooLargeError
 from stream.worker import publisher as module
 from stream.worker.publisher import SEND_AT_ONCE, WAITING_AT_MOST, WAITING_BYTES_AT_MOST, OutboxPublisher
 
@@ -149,3 +150,12 @@ async def test_a_lane_waits_while_too_many_messages_or_bytes_wait(broker: Broker
     await asyncio.wait_for(waiting, 10)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_message_that_its_topic_does_not_take_ends_the_publisher_with_what_to_do(broker: Broker) -> None:
+    broker.failing = {b"2": MessageSizeTooLargeError()}
+    publisher = OutboxPublisher(3, broker)
+    publisher.add(messages(1, 2))
+    with pytest.raises(MessageTooLargeError, match=r"partition 3 .* topic topic, with \d+ bytes.*max.message.bytes"):
+        await asyncio.wait_for(publisher.run(), 5)
+    assert publisher.take_acknowledged() == []

@@ -1,0 +1,74 @@
+"""Purchases of now at a steady rate, until told to stop: a load under which something is broken."""
+
+import random
+import threading
+from typing import Any, Self
+
+import msgspec
+from kafka import KafkaProducer
+
+from schemas.partition import partition_of
+from schemas.topics import ENGAGEMENT, PURCHASES
+from tests.integration.live_events import DAY_MS, now_ms, purchase
+from tests.integration.processes import PARTITIONS
+
+PAUSE_S = 0.02
+CUSTOMERS = 60
+GARBAGE_EVERY, SILENT_EVERY = 10, 25
+
+
+class Feed:
+    """A thread that sends a purchase and a visit every 20 ms, and now and then garbage, or a customer long silent.
+
+    Records that Kafka cannot take now wait in the producer and are sent when it can. `events` and `garbage` say how
+    many there were of each.
+    """
+
+    def __init__(self, servers: str, seed: int = 1) -> None:
+        self.events = self.garbage = 0
+        self._dice, self._closing = random.Random(seed), threading.Event()
+        self._producer = KafkaProducer(
+            bootstrap_servers=servers, acks="all", linger_ms=0, delivery_timeout_ms=240_000, retry_backoff_ms=50
+        )
+        self._answers: list[Any] = []
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """No more; returns when Kafka has all of it."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._thread.join()
+            for answer in self._answers:
+                answer.get(240)
+            self._producer.close()
+
+    def _run(self) -> None:
+        number = 0
+        while not self._closing.wait(PAUSE_S):
+            number += 1
+            customer = f"fed-{self._dice.randrange(CUSTOMERS)}"
+            self._event(PURCHASES, purchase(customer, now_ms(), f"p{number}"))
+            visit = {"type": "page_view", "event_id": f"v{number}", "event_time_ms": now_ms()}
+            self._event(ENGAGEMENT, visit | {"customer_id": customer})
+            if number % GARBAGE_EVERY == 0:
+                self._send(PURCHASES, b"{", None, number % PARTITIONS)
+                self.garbage += 1
+            if number % SILENT_EVERY == 0:
+                for days in (40, 38):
+                    silent = purchase(f"silent-{number}", now_ms() - days * DAY_MS, f"s{days}-{number}")
+                    self._event(PURCHASES, silent)
+
+    def _event(self, topic: str, event: dict[str, Any]) -> None:
+        customer = event["customer_id"]
+        self._send(topic, msgspec.json.encode(event), customer.encode(), partition_of(customer, PARTITIONS))
+        self.events += 1
+
+    def _send(self, topic: str, value: bytes, key: bytes | None, partition: int) -> None:
+        self._answers.append(self._producer.send(topic, value=value, key=key, partition=partition))
