@@ -20,6 +20,7 @@ Reason = Literal[
     "event_time_too_early",
     "event_time_too_late",
     "wrong_partition",
+    "bug",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

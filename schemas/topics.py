@@ -22,7 +22,11 @@ LABELS = "labels"
 INVALID = "events.invalid"
 DRIFT = "ebb.drift"
 
-INPUT_TOPICS = (PURCHASES, ENGAGEMENT, PROFILES, CLOCK)
+SOURCE_TOPICS = (PURCHASES, ENGAGEMENT, PROFILES)
+"""What producers write events to."""
+
+INPUT_TOPICS = (*SOURCE_TOPICS, REROUTED, CLOCK)
+"""What the workers read, each partition of all of them together."""
 
 KINDS_OF: Mapping[str, tuple[type[Struct], ...]] = {
     PURCHASES: (Purchase, Refund),
