@@ -73,6 +73,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         figures=RedisFigures(settings.redis_url),
         keyring=Keyring.from_text(settings.model_keys),
         check_deployment=lambda: agree(settings),
+        quarantines=settings.on_bug == "quarantine",
     )
 
 

@@ -72,6 +72,12 @@ COMMITS = Counter("ebb_commits", "Chunks committed to Redis.", ["partition"], re
 COMMITS_REFUSED = Counter(
     "ebb_commits_refused", "Commits that found the partition at another version.", ["partition"], registry=REGISTRY
 )
+CHUNK_FAILURES = Counter(
+    "ebb_chunk_failures",
+    "Attempts at a chunk, or a part of one, that a bug of Ebb ended, with EBB_ON_BUG=quarantine; what was set aside in "
+    "the end are dead letters with the reason `bug`.",
+    registry=REGISTRY,
+)
 CUSTOMERS_LOADED = Counter(
     "ebb_customers_loaded",
     "Customers of chunks by where their states came from: `resident` in the worker, read from the `store`, or `new` "

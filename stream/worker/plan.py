@@ -37,6 +37,7 @@ class WorkerPlan:
         figures: for the metrics.
         keyring: what they must be signed with.
         check_deployment: asked at each claim; raises SettingError once the clock mode is not this process's any more.
+        quarantines: whether a record at which a bug strikes is set aside, instead of the process ending.
         wall_ms: the time of the wall, in ms since 1970; only the live clock asks for it.
     """
 
@@ -55,4 +56,5 @@ class WorkerPlan:
     figures: Figures
     keyring: Keyring
     check_deployment: Callable[[], None]
+    quarantines: bool = False
     wall_ms: Callable[[], int] = wall_ms
