@@ -21,6 +21,8 @@ SEGMENT_CHANGES = "marketing.segment-changes"
 LABELS = "labels"
 INVALID = "events.invalid"
 DRIFT = "ebb.drift"
+REPLAYED = "events.replayed"
+"""Notes of the dead letters that were sent again; only `ebb dead-letters` reads and writes it."""
 
 SOURCE_TOPICS = (PURCHASES, ENGAGEMENT, PROFILES)
 """What producers write events to."""
@@ -80,4 +82,5 @@ TOPICS = (
     TopicSpec(LABELS, 1, _config(-1)),  # a model is a function of this log: it is kept whole
     TopicSpec(INVALID, None, _config(30, INVALID_BYTES_MAX)),
     TopicSpec(DRIFT, 1, _config(30)),
+    TopicSpec(REPLAYED, 1, _config(-1)),  # some bytes a letter; it has to outlive the letters
 )

@@ -10,6 +10,7 @@ from schemas.topics import (
     KINDS_OF,
     LABELS,
     MESSAGES_OF,
+    REPLAYED,
     REROUTED,
     SOURCE_TOPICS,
     TOPICS,
@@ -19,8 +20,8 @@ SPECS = {spec.name: spec for spec in TOPICS}
 
 
 def test_every_topic_is_created_once():
-    assert len(SPECS) == len(TOPICS) == 10
-    assert set(SPECS) == {*KINDS_OF, *MESSAGES_OF, INVALID}
+    assert len(SPECS) == len(TOPICS) == 11
+    assert set(SPECS) == {*KINDS_OF, *MESSAGES_OF, INVALID, REPLAYED}
 
 
 def test_inputs_share_one_partition_count_and_take_8_mb():
