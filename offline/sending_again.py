@@ -213,22 +213,28 @@ def _begin(producer: KafkaProducer, servers: Sequence[str]) -> None:
     except KafkaError as error:
         raise BrokerError(
             f"Kafka at {','.join(servers)} begins no transaction: {error or type(error).__name__}. Dead letters are "
-            "sent again by transactions alone, so that each counts once; the embedded broker has none."
+            "sent again by transactions alone, so that each counts once."
         ) from error
 
 
 def _transaction(producer: KafkaProducer, records: Sequence[Ready]) -> None:
-    producer.begin_transaction()
     try:
+        producer.begin_transaction()
         answers = [answer for ready in records for answer in _sent(producer, ready)]
         for answer in answers:
             answer.get(timeout=ACKNOWLEDGED_WITHIN_S)
         producer.commit_transaction()
-    except (ProducerFencedError, InvalidProducerEpochError) as error:
-        raise BrokerError("Another 'ebb dead-letters replay' has begun, and goes on with the rest.") from error
-    except KafkaError:
+    except KafkaError as error:
+        if _is_fenced(error):
+            raise BrokerError("Another 'ebb dead-letters replay' has begun, and goes on with the rest.") from error
         producer.abort_transaction()
         raise
+
+
+def _is_fenced(error: KafkaError) -> bool:
+    """Whether another producer has taken over; kafka-python names it in a general error too."""
+    names = (ProducerFencedError, InvalidProducerEpochError)
+    return isinstance(error, names) or any(name.__name__ in str(error) for name in names)
 
 
 def _sent(producer: KafkaProducer, ready: Ready) -> Iterator[Any]:
