@@ -11,7 +11,7 @@ from faust.types import TP
 from benchmarks.loads import Record
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
-from schemas.topics import CLOCK, INPUT_TOPICS
+from schemas.topics import INPUT_TOPICS
 from stream.chunk import Models, Rules
 from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.ports import Commit, Head
@@ -21,7 +21,6 @@ from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.timing import LaneLimits, LiveTiming
 
-EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
 DECODING = DecodeRules(currency="GBP")
 
 

@@ -2,11 +2,9 @@
 
 from schemas.events import Event
 from schemas.partition import partition_of
-from schemas.topics import CLOCK, INPUT_TOPICS, KINDS_OF
+from schemas.topics import KINDS_OF, SOURCE_TOPICS
 
-EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
-
-_TOPIC_OF = {kind: topic for topic in EVENT_TOPICS for kind in KINDS_OF[topic]}
+_TOPIC_OF = {kind: topic for topic in SOURCE_TOPICS for kind in KINDS_OF[topic]}
 
 
 def topic_of(event: Event) -> str:

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import msgspec
 from kafka import KafkaProducer
 
-from offline.addresses import EVENT_TOPICS, key_of, partition_for, topic_of
+from offline.addresses import key_of, partition_for, topic_of
 from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors, end_offsets
 from offline.days import days
 from offline.history import History
 from schemas.clock import ClockRecord
-from schemas.topics import CLOCK, INPUT_BYTES_MAX, INPUT_TOPICS
+from schemas.topics import CLOCK, INPUT_BYTES_MAX, INPUT_TOPICS, SOURCE_TOPICS
 
 IN_FLIGHT_MAX = 5_000  # records sent and not acknowledged: about 10 MB of Online Retail, a full request at any broker
 ACKNOWLEDGED_WITHIN_S = 120.0
@@ -179,7 +179,7 @@ class _Log:
 
     def _send_clock_records(self, time_ms: int) -> None:
         for partition in range(self.partitions):
-            ends = {topic: self.ends[topic, partition] for topic in EVENT_TOPICS}
+            ends = {topic: self.ends[topic, partition] for topic in SOURCE_TOPICS}
             record = self.encode(ClockRecord(time_ms=time_ms, ends=ends))
             self.clock_answers.append(self.producer.send(CLOCK, value=record, partition=partition))
 

@@ -86,13 +86,21 @@ def recompute(
     hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded]
     repeats = repeated(np.array(hashes, np.uint64), _lanes(history.events, partitions))
     accepted = [event for event, is_repeat in zip(decoded, repeats.tolist(), strict=True) if not is_repeat]
-    events = [event for event in accepted if not isinstance(event, Rejection) and event.customer_id is not None]
-    places: dict[str, int] = {}
-    rows = [places.setdefault(str(event.customer_id), len(places)) for event in events]
-    states = empty(len(places))
-    fold(states, facts_of(events, rows, vocabulary, exponent_of(rules.currency)))
+    events = [event for event in accepted if not isinstance(event, Rejection)]
     rejected = sum(isinstance(event, Rejection) for event in decoded)
-    return Recomputed(list(places), states, rejected, int(repeats.sum()))
+    return folded(events, vocabulary, rules.currency, rejected=rejected, duplicates=int(repeats.sum()))
+
+
+def folded(
+    events: Sequence[Event], vocabulary: Vocabulary, currency: str, *, rejected: int, duplicates: int
+) -> Recomputed:
+    """What events that count come to, in their order; a guest's are nobody's."""
+    named = [event for event in events if event.customer_id is not None]
+    places: dict[str, int] = {}
+    rows = [places.setdefault(str(event.customer_id), len(places)) for event in named]
+    states = empty(len(places))
+    fold(states, facts_of(named, rows, vocabulary, exponent_of(currency)))
+    return Recomputed(list(places), states, rejected, duplicates)
 
 
 def compare(expected: Recomputed, actual: Mapping[str, bytes]) -> Parity:

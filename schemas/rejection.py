@@ -23,6 +23,7 @@ Reason = Literal[
     "no_event",
     "malformed_avro",
     "unknown_schema",
+    "bug",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

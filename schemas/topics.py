@@ -21,8 +21,14 @@ SEGMENT_CHANGES = "marketing.segment-changes"
 LABELS = "labels"
 INVALID = "events.invalid"
 DRIFT = "ebb.drift"
+REPLAYED = "events.replayed"
+"""Notes of the dead letters that were sent again; only `ebb dead-letters` reads and writes it."""
 
-INPUT_TOPICS = (PURCHASES, ENGAGEMENT, PROFILES, CLOCK)
+SOURCE_TOPICS = (PURCHASES, ENGAGEMENT, PROFILES)
+"""What producers write events to."""
+
+INPUT_TOPICS = (*SOURCE_TOPICS, REROUTED, CLOCK)
+"""What the workers read, each partition of all of them together."""
 
 KINDS_OF: Mapping[str, tuple[type[Struct], ...]] = {
     PURCHASES: (Purchase, Refund),
@@ -76,4 +82,5 @@ TOPICS = (
     TopicSpec(LABELS, 1, _config(-1)),  # a model is a function of this log: it is kept whole
     TopicSpec(INVALID, None, _config(30, INVALID_BYTES_MAX)),
     TopicSpec(DRIFT, 1, _config(30)),
+    TopicSpec(REPLAYED, 1, _config(-1)),  # some bytes a letter; it has to outlive the letters
 )

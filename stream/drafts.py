@@ -34,8 +34,8 @@ class MessageDraft(msgspec.Struct, frozen=True):
         return Outgoing(self.topic, self.key.encode(), _json.encode(message))
 
 
-class DeadLetterDraft(msgspec.Struct, frozen=True):
-    """A record that could not be applied: its original bytes, and in the headers what it was and why."""
+class CopyDraft(msgspec.Struct, frozen=True):
+    """A record passed on, a dead letter or one sent to its own partition: its bytes, and in the headers where from."""
 
     order: Order
     topic: str
@@ -44,12 +44,12 @@ class DeadLetterDraft(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
     def outgoing(self, partition: int, sequence: int) -> Outgoing:
-        """The dead letter with its number."""
+        """The copy with its number."""
         headers = self.headers | {"partition": str(partition), "sequence": str(sequence)}
         return Outgoing(self.topic, self.key, self.value, [(name, text.encode()) for name, text in headers.items()])
 
 
-Draft = MessageDraft | DeadLetterDraft
+Draft = MessageDraft | CopyDraft
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Outgoing)

@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.decode import DecodeRules, decode
-from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, LABELS, PURCHASES, SEGMENT_CHANGES
+from schemas.origin import Origin, headers_of, origin_of
+from schemas.topics import (
+    CHURN_ALERTS,
+    CLOCK,
+    ENGAGEMENT,
+    LABELS,
+    PURCHASES,
+    REROUTED,
+    SEGMENT_CHANGES,
+    SOURCE_TOPICS,
+)
 from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
 from stream.features.layout import LAYOUT, unpack
@@ -117,12 +127,20 @@ class Raw:
     value: bytes | None
     timestamp: int = BEGIN_MS + 4_000 * DAY_MS
     key: bytes | None = b"key"
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def in_columns(records: Sequence[LogRecord]) -> LogRecords:
     """Records as a batch holds them."""
-    raw = [Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key) for each in records]
+    raw = [
+        Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key, _headers(each.sent_from))
+        for each in records
+    ]
     return joined([of_topic(each.topic, [fetched], [each.decoded]) for each, fetched in zip(records, raw, strict=True)])
+
+
+def _headers(origin: Origin | None) -> list[tuple[str, bytes]]:
+    return [(name, text.encode()) for name, text in headers_of(origin).items()] if origin else []
 
 
 def sampled_on(*days: int, name: str = "customer") -> str:
@@ -148,13 +166,15 @@ class World:
     lockstep: bool = False
     due_at_once: int = 5_000
     may_lag: bool = False
+    number: int = 0
+    partitions: int = 1
 
     def __post_init__(self) -> None:
         self.outbox = KeptOutbox()
         self._partition = self.store.partition(0)
-        assembly = Assembly(0, 1, self.rules, lockstep=self.lockstep)
+        assembly = Assembly(self.number, self.partitions, self.rules, lockstep=self.lockstep)
         self.applying = Applying(
-            0, "test", self._partition, self.outbox, assembly, self.due_at_once, {}, may_lag=self.may_lag
+            self.number, "test", self._partition, self.outbox, assembly, self.due_at_once, {}, may_lag=self.may_lag
         )
         self._offsets: dict[str, int] = {}
         self._events = 0
@@ -170,6 +190,17 @@ class World:
         self._offsets[topic] = offset + 1
         timestamp_ms = timestamp_ms or BEGIN_MS + 4_000 * DAY_MS
         return LogRecord(topic, offset, timestamp_ms, b"key", value, decode(topic, value, timestamp_ms, RULES))
+
+    def rerouted(self, *sent: Outgoing) -> list[LogRecord]:
+        """The next records of `events.rerouted`, as another partition has sent them."""
+        records = []
+        for message in sent:
+            record, origin = self.record(REROUTED, None), origin_of(message.headers, SOURCE_TOPICS)
+            written_ms = origin.timestamp_ms if origin else record.timestamp_ms
+            decoded = decode(REROUTED, message.value, written_ms, RULES)
+            changed = {"key": message.key, "value": message.value, "decoded": decoded, "sent_from": origin}
+            records.append(msgspec.structs.replace(record, **changed))
+        return records
 
     def apply(self, records: list[LogRecord], times_ms: Sequence[int], end_ms: int | None = None) -> None:
         """One chunk; of a replay, if its last record is the clock's."""

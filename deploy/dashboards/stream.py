@@ -35,8 +35,8 @@ RECORDS = Row(
     (
         graph(
             "Records by outcome",
-            "Per second. Duplicates come from producers that retry; invalid and misrouted ones are dead letters: look "
-            "at their reasons, and whether producers key by customer with murmur2.",
+            "Per second. Duplicates come from producers that retry; invalid ones are dead letters: look at their "
+            "reasons. Misrouted ones go the long way by events.rerouted: have producers key by customer with murmur2.",
             (f"sum by (result) (rate(ebb_records_total{{{OURS}}}{RATE}))", "{{result}}"),
             stacked=True,
         ),

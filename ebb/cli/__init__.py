@@ -16,6 +16,7 @@ COMMANDS = {
     "clock": "ebb.cli.clock",
     "verify": "ebb.cli.verify",
     "simulate": "ebb.cli.simulate",
+    "dead-letters": "ebb.cli.dead_letters",
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",
     "at-risk": "ebb.cli.lookup",

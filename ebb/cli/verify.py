@@ -16,11 +16,11 @@ from offline.sources import read_history
 from offline.sources.columns import parse_mapping
 from offline.verify import Parity, compare, recompute
 from schemas.decode import DecodeRules
-from schemas.topics import INPUT_TOPICS
+from schemas.topics import INPUT_TOPICS, REROUTED
 from stream.errors import EbbError, LayoutError
 from stream.features.layout import LAYOUT
 from stream.redis_store.deployment import stored_deployment
-from stream.redis_store.inspection import applied_positions, scan_states
+from stream.redis_store.inspection import applied_positions, scan_states, waiting_messages
 from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
@@ -73,13 +73,24 @@ def parity_of(history: History, settings: CommonSettings) -> Parity:
 
 
 def wait_for_lag_zero(servers: list[str], redis_url: str, timeout_s: float) -> None:
-    """Return once all input that can be read from Kafka now is applied.
+    """Return once all input that can be read from Kafka now is applied, where it was sent on to another partition too.
 
     Raises:
         LagError: it is not within `timeout_s`; the message says how much is missing where.
     """
-    ends = readable_ends(servers, INPUT_TOPICS)
     deadline_s = time.monotonic() + timeout_s
+    _wait_until_applied(readable_ends(servers, INPUT_TOPICS), redis_url, deadline_s, timeout_s)
+    while waiting := waiting_messages(redis_url, REROUTED):
+        if time.monotonic() > deadline_s:
+            raise LagError(
+                f"After {timeout_s:g} s {waiting:,} records still wait to be sent to {REROUTED}. Is a worker running? "
+                "Start one with 'ebb worker', or raise --timeout."
+            )
+        time.sleep(LOOK_EVERY_S)
+    _wait_until_applied(readable_ends(servers, [REROUTED]), redis_url, deadline_s, timeout_s)
+
+
+def _wait_until_applied(ends: dict[tuple[str, int], int], redis_url: str, deadline_s: float, timeout_s: float) -> None:
     while missing := lag(ends, applied_positions(redis_url)):
         if time.monotonic() > deadline_s:
             (topic, partition), records = max(missing.items(), key=lambda entry: entry[1])

@@ -80,6 +80,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         keyring=Keyring.from_text(settings.model_keys),
         check_deployment=lambda: agree(settings),
         check_instance=lambda: _check_instance(settings, owner),
+        quarantines=settings.on_bug == "quarantine",
     )
 
 

@@ -17,13 +17,22 @@ UP_TO_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 UP_TO_HOURS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600)
 """Latencies: 100 ms is the promise at a steady load, hours are a backlog that is worked off."""
 
-MESSAGE_KINDS = ("churn-alert.opened", "churn-alert.closed", "segment-change", "label", "dead-letter", "epoch-passed")
+MESSAGE_KINDS = (
+    "churn-alert.opened",
+    "churn-alert.closed",
+    "segment-change",
+    "label",
+    "dead-letter",
+    "epoch-passed",
+    "rerouted",
+)
 
 # Records and chunks
 RECORDS = Counter(
     "ebb_records",
     "Records by topic, kind and what became of them: applied, duplicate, invalid (a dead letter), misrouted (on "
-    "another partition than its customer's). The kind of what cannot be read is `unknown`.",
+    "another partition than its customer's, sent on by way of events.rerouted). The kind of what cannot be read is "
+    "`unknown`.",
     ["topic", "kind", "result"],
     registry=REGISTRY,
 )
@@ -62,6 +71,12 @@ LOG_GAPS = Counter("ebb_log_gaps", "Records lost to retention before they were a
 COMMITS = Counter("ebb_commits", "Chunks committed to Redis.", ["partition"], registry=REGISTRY)
 COMMITS_REFUSED = Counter(
     "ebb_commits_refused", "Commits that found the partition at another version.", ["partition"], registry=REGISTRY
+)
+CHUNK_FAILURES = Counter(
+    "ebb_chunk_failures",
+    "Attempts at a chunk, or a part of one, that a bug of Ebb ended, with EBB_ON_BUG=quarantine; what was set aside in "
+    "the end are dead letters with the reason `bug`.",
+    registry=REGISTRY,
 )
 CUSTOMERS_LOADED = Counter(
     "ebb_customers_loaded",

@@ -7,6 +7,7 @@ from typing import Any, cast
 import redis
 
 from stream.customers.segments import SEGMENTS
+from stream.drafts import unpack_outgoing
 from stream.ports import Head
 from stream.redis_store import keys
 from stream.redis_store.client import async_client, explaining, sync_client
@@ -76,6 +77,12 @@ def segment_sizes(url: str) -> dict[str, int]:
 def outbox_depths(url: str) -> dict[int, int]:
     """Partition -> messages committed and not yet acknowledged by Kafka."""
     return dict(enumerate(_every_partition(url, lambda pipeline, p: pipeline.hlen(keys.outbox(p)))))
+
+
+def waiting_messages(url: str, topic: str) -> int:
+    """Messages for one topic that are committed and not yet acknowledged by Kafka."""
+    outboxes = _every_partition(url, lambda pipeline, p: pipeline.hvals(keys.outbox(p)))
+    return sum(unpack_outgoing(packed).topic == topic for outbox in outboxes for packed in outbox)
 
 
 def learner_metrics(url: str, name: str) -> bytes | None:

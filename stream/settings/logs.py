@@ -71,7 +71,7 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         rendering: list[Processor] = (
             [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
             if form == "json"
-            else [structlog.dev.ConsoleRenderer(colors=False)]
+            else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
         )
         super().__init__(processors=[remove_meta, *rendering], foreign_pre_chain=shared)
         self._secrets = tuple(secrets)

@@ -1,6 +1,6 @@
 """Settings of the worker."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from stream.errors import SettingError
 from stream.settings import forms
@@ -98,6 +98,11 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     alert_close_probability: Annotated[
         float, setting("An open churn alert closes below this probability.", ge=0, le=1)
     ] = 0.7
+
+    on_bug: Annotated[
+        Literal["stop", "quarantine"],
+        setting("What a worker does when Ebb itself fails on a record: end, or set the record aside as a dead letter."),
+    ] = "stop"
 
     def __post_init__(self) -> None:
         """Refuse values that contradict each other.

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from schemas.rejection import Rejection
+from schemas.topics import REROUTED
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import Draft, in_order, number
@@ -16,8 +17,8 @@ from stream.ports import Commit, Head, LogPosition
 from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch
 from stream.worker.loading import Loaded
-from stream.worker.log_records import LogRecords
-from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, shop_totals
+from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
+from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
 
 _journal_encoder = msgspec.json.Encoder(order="deterministic")
@@ -68,7 +69,7 @@ class Assembly:
         renewal: Renewal = NO_RENEWAL,
     ) -> Applied:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller."""
-        found.invalid.extend(self._misrouted(found, loaded))
+        self._take_out_misrouted(found, loaded)
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
         facts = self._facts(found.places, [rows[customer] for customer in found.customers], batch.records)
         guests = self._facts(found.guests, [0] * len(found.guests), batch.records)
@@ -89,8 +90,8 @@ class Assembly:
     def _facts(self, places: Places, rows: list[int], records: LogRecords) -> EventFacts:
         return facts_at(places, rows, records, self.rules.vocabulary, self.rules.exponent)
 
-    def _misrouted(self, found: Sorted, loaded: Loaded) -> list[tuple[int, Rejection]]:
-        """Take out the events of customers who are not at home here, and say why.
+    def _take_out_misrouted(self, found: Sorted, loaded: Loaded) -> None:
+        """Take out the events of customers who are not at home here: they are sent on, once.
 
         A customer with a state is at home; a new one must hash to this partition.
         """
@@ -98,11 +99,17 @@ class Assembly:
         homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
         elsewhere = {customer: home for customer, home in homes if home != self._partition}
         if not elsewhere:
-            return []
+            return
         events = list(zip(found.places.tolist(), found.customers, strict=True))
         at_home = np.array([customer not in elsewhere for customer in found.customers], np.bool_)
         found.places, found.customers = found.places[at_home], [name for _, name in events if name not in elsewhere]
-        return [(place, self._wrong_partition(elsewhere[name])) for place, name in events if name in elsewhere]
+        for place, name in events:
+            if name not in elsewhere:
+                continue
+            if found.records.topic[place] == TOPIC_NUMBERS[REROUTED]:  # whoever wrote it there, it goes no further
+                found.invalid.append((place, self._wrong_partition(elsewhere[name])))
+            else:
+                found.misrouted.append((place, name))
 
     def _wrong_partition(self, home: int) -> Rejection:
         detail = f"the customer belongs to partition {home}, not {self._partition}; key by customer_id with murmur2"
@@ -117,6 +124,8 @@ class Assembly:
     def _add_drafts(self, changes: Changes, records: LogRecords, found: Sorted, day: int | None) -> None:
         for index, rejection in found.invalid:
             changes.drafts.append(dead_letter(index, records[index], self._partition, rejection))
+        for index, customer in found.misrouted:
+            changes.drafts.append(sent_on(index, records[index], self._partition, customer))
         if day is not None:
             changes.drafts.append(epoch_passed(len(records), self._partition, day))
 
@@ -160,7 +169,8 @@ class Assembly:
     def _journal(
         batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models, renewal: Renewal
     ) -> bytes:
-        """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed."""
+        """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what was
+        set aside."""
         entry = {
             "offsets": {topic: [batch.previous[topic], positions[topic].next_offset] for topic in batch.positions},
             "stream_time_ms": times.end_ms,
@@ -170,6 +180,8 @@ class Assembly:
         }
         if renewal.customers:
             entry["renewed"] = renewal.customers
+        if aside := set_aside(batch.records):
+            entry["set_aside"] = aside
         return _journal_encoder.encode(entry)
 
 

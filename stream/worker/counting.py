@@ -59,8 +59,8 @@ def _outcomes(records: LogRecords, found: Sorted) -> dict[tuple[str, str, str], 
     """How many records there are of each (topic, kind, what became of it)."""
     result = np.full(len(records), RESULTS.index("applied"))
     result[found.duplicates] = RESULTS.index("duplicate")
-    for place, rejection in found.invalid:
-        result[place] = RESULTS.index("misrouted" if rejection.reason == "wrong_partition" else "invalid")
+    result[[place for place, _ in found.invalid]] = RESULTS.index("invalid")
+    result[[place for place, _ in found.misrouted]] = RESULTS.index("misrouted")
     shape = len(INPUT_TOPICS), len(KIND_NAMES), len(RESULTS)
     codes, counts = np.unique(np.ravel_multi_index((records.topic, records.kind, result), shape), return_counts=True)
     named = zip(*(axis.tolist() for axis in np.unravel_index(codes, shape)), counts.tolist(), strict=True)

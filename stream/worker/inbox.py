@@ -24,6 +24,7 @@ from stream.worker.log_records import (
     joined,
     of_topic,
     weights,
+    written_ms,
 )
 
 AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
@@ -92,14 +93,15 @@ class _Queue:
         self.last_ms = next(filter(None, map(self._order_ms, reversed(records))), self.last_ms)
 
     def _order_ms(self, raw: Any) -> int:
-        (decoded,) = self._decode(self.topic, [raw.value], [raw.timestamp])
-        return order_ms(getattr(decoded, "event_time_ms", None), raw.timestamp)
+        times_ms = written_ms(self.topic, [raw])
+        (decoded,) = self._decode(self.topic, [raw.value], times_ms)
+        return order_ms(getattr(decoded, "event_time_ms", None), times_ms[0])
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
         while len(self._decoded) < count and self._fetched:
             raw = [self._fetched.popleft() for _ in range(min(AT_ONCE, len(self._fetched)))]
-            decoded = self._decode(self.topic, [each.value for each in raw], [each.timestamp for each in raw])
+            decoded = self._decode(self.topic, [each.value for each in raw], written_ms(self.topic, raw))
             self._decoded = joined([self._decoded, of_topic(self.topic, raw, decoded)])
 
     @property

@@ -17,6 +17,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.model_watch import ModelWatch
 from stream.worker.publisher import OutboxPublisher
+from stream.worker.quarantine import OnBug, stop_at_bug
 from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
 from stream.worker.turns import Turns
@@ -57,11 +58,13 @@ class Lane:
         limits: LaneLimits,
         background: Background | None = None,
         turns: Turns | None = None,
+        on_bug: OnBug = stop_at_bug,
     ) -> None:
         self._partition, self._inbox, self._fetching = partition, inbox, fetching
         self._publisher, self._applying, self._models = publisher, applying, models
         self._timing, self._limits = timing, limits
         self._background, self._turns = background or Background(), turns or Turns()
+        self._on_bug = on_bug
         self.stream_time_ms = 0
         self._held: set[str] = set()
         self._chunks_since_renewal = 0
@@ -169,17 +172,20 @@ class Lane:
         `computed` is called when what is left of an attempt is to wait for Redis.
         """
 
-        async def attempt() -> Head | None:
+        async def once(part: Batch, part_times: StreamTimes) -> Head | None:
             try:
-                return await self._applying.apply(batch, times, self._models.models, computed)
+                return await self._applying.apply(part, part_times, self._models.models, computed)
             finally:
                 computed()
+
+        async def attempt(part: Batch, part_times: StreamTimes) -> Head | None:
+            return await retrying(lambda: once(part, part_times))
 
         self._applying.may_lag = self._timing.may_lag
         self._applying.beside_at_once = self._background.customers // (BESIDE_RECORDS if batch.records else 1)
         self._between_chunks.clear()
         try:
-            behind = await retrying(attempt)
+            behind = await self._on_bug(batch, times, attempt)
         finally:
             self._between_chunks.set()
         if self._applying.lags_at_ms is not None:

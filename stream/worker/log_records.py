@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
 from schemas.events import Event
+from schemas.origin import Origin, origin_of
 from schemas.rejection import Rejection
-from schemas.topics import INPUT_TOPICS
+from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.alignment import orders_ms
 from stream.features.facts import KIND_CODES, event_hashes
 from stream.ports import LogPosition
@@ -39,7 +40,10 @@ Objects = NDArray[np.object_]
 
 
 class LogRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record of a topic, decoded: `decoded` is an event, a clock record or the reason why it is none."""
+    """One record of a topic, decoded: `decoded` is an event, a clock record or the reason why it is none.
+
+    `sent_from` is where a rerouted record was first read.
+    """
 
     topic: str
     offset: int
@@ -47,6 +51,11 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     decoded: Any
+    sent_from: Origin | None = None
+
+    def origin_on(self, partition: int) -> Origin:
+        """Where the producer had written it, when it was read on `partition`."""
+        return self.sent_from or Origin(self.topic, partition, self.offset, self.timestamp_ms)
 
     @property
     def position(self) -> LogPosition:
@@ -66,7 +75,7 @@ class LogRecords:
         topic: i1, places in `INPUT_TOPICS`.
         kind: u1, codes of `KIND_CODES`, or `REJECTED`, or `CLOCK_KIND`.
         offset: i8.
-        timestamp_ms: i8, Kafka's.
+        timestamp_ms: i8, Kafka's, when the producer wrote it.
         event_time_ms: i8, 0 of what is no event.
         order_ms: i8, by which the live clock puts records in order among the topics.
         customer_hash: i8, tells customers apart, in this process alone.
@@ -94,10 +103,9 @@ class LogRecords:
 
     def __getitem__(self, place: int) -> LogRecord:
         """One of them."""
-        raw = self.fetched[place]
-        return LogRecord(
-            INPUT_TOPICS[self.topic[place]], raw.offset, raw.timestamp, raw.key, raw.value, self.decoded[place]
-        )
+        raw, topic = self.fetched[place], INPUT_TOPICS[self.topic[place]]
+        sent_from = origin_of(raw.headers, SOURCE_TOPICS) if topic == REROUTED else None
+        return LogRecord(topic, raw.offset, raw.timestamp, raw.key, raw.value, self.decoded[place], sent_from)
 
     def __iter__(self) -> Iterator[LogRecord]:
         """One after another: for what happens seldom."""
@@ -128,7 +136,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
     """Records of one topic: as the consumer read them, and what they are."""
     count = len(fetched)
     kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, count)
-    timestamp_ms = np.fromiter(map(_timestamp, fetched), np.int64, count)
+    timestamp_ms = np.fromiter(written_ms(topic, fetched), np.int64, count)
     event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
     event_time_ms = np.array(times_ms, np.int64)
     return LogRecords(
@@ -146,6 +154,16 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
         id_hash=_hashes(event_ids),
         weight=np.array(weights(list(map(_value, fetched))), np.int64),
     )
+
+
+def written_ms(topic: str, fetched: Sequence[Any]) -> list[int]:
+    """When each record was written by its producer: a rerouted one keeps the Kafka timestamp of its first log."""
+    if topic != REROUTED:
+        return list(map(_timestamp, fetched))
+    origins = (origin_of(raw.headers, SOURCE_TOPICS) for raw in fetched)
+    return [
+        raw.timestamp if origin is None else origin.timestamp_ms for raw, origin in zip(fetched, origins, strict=True)
+    ]
 
 
 def weights(values: Sequence[bytes | None]) -> list[int]:

@@ -20,6 +20,7 @@ from stream.worker.lane import Lane
 from stream.worker.model_watch import ModelWatch
 from stream.worker.plan import WorkerPlan
 from stream.worker.publisher import OutboxPublisher, Producer
+from stream.worker.quarantine import Quarantine, stop_at_bug
 from stream.worker.retrying import retrying
 from stream.worker.timing import LiveTiming, ReplayTiming, Timing
 from stream.worker.transport import ChunkConsumer
@@ -126,6 +127,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         limits=plan.limits,
         background=shared.background,
         turns=shared.turns,
+        on_bug=Quarantine(claimed.partition).apply if plan.quarantines else stop_at_bug,
     )
     lane.show_time(head.stream_time_ms)
     return PartitionLane(claimed, applying, publisher, lane, positions)

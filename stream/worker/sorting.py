@@ -1,15 +1,16 @@
 """A batch sorted out before the store is asked: duplicates, dead letters, guests, and events of customers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.messages import EpochPassed
+from schemas.origin import headers_of
 from schemas.rejection import Rejection
-from schemas.topics import CLOCK, INVALID, LABELS
-from stream.drafts import DeadLetterDraft, Draft, MessageDraft, message_id
+from schemas.topics import CLOCK, INVALID, LABELS, REROUTED
+from stream.drafts import CopyDraft, Draft, MessageDraft, message_id
 from stream.features.facts import KIND_CODES, Envelopes, EventFacts, facts_of
 from stream.features.vocabulary import Vocabulary
 from stream.worker.log_records import REJECTED, TOPIC_NUMBERS, LogRecord, LogRecords
@@ -30,6 +31,7 @@ class Sorted:
         invalid: (place, why).
         duplicates: places of records that repeat an event id.
         hashes: topic -> `event_hash` of each of its records, clock records apart; `NO_ID` for one without an id.
+        misrouted: (place, customer) of events to be sent on to the partition of their customer.
     """
 
     records: LogRecords
@@ -39,6 +41,7 @@ class Sorted:
     customers: list[str]
     guests: Places
     invalid: list[tuple[int, Rejection]]
+    misrouted: list[tuple[int, str]] = field(default_factory=list)
 
 
 def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
@@ -63,6 +66,12 @@ def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
     )
 
 
+def set_aside(records: LogRecords) -> list[tuple[str, int]]:
+    """(topic, offset) of the records that a bug made dead letters: what is in the log does not say so."""
+    rejected = (records[place] for place in (records.kind == REJECTED).nonzero()[0].tolist())
+    return [(record.topic, record.offset) for record in rejected if record.decoded.reason == "bug"]
+
+
 def facts_at(
     places: Places, rows: Sequence[int], records: LogRecords, vocabulary: Vocabulary, exponent: int
 ) -> EventFacts:
@@ -77,12 +86,15 @@ def dead_letter(index: int, record: LogRecord, partition: int, rejection: Reject
         "reason": rejection.reason,
         "field": rejection.field or "",
         "detail": rejection.detail,
-        "source_topic": record.topic,
-        "source_partition": str(partition),
-        "source_offset": str(record.offset),
-        "source_timestamp_ms": str(record.timestamp_ms),
+        **headers_of(record.origin_on(partition)),
     }
-    return DeadLetterDraft((index, 1, 0, "", "dead-letter"), INVALID, record.key, record.value, headers)
+    return CopyDraft((index, 1, 0, "", "dead-letter"), INVALID, record.key, record.value, headers)
+
+
+def sent_on(index: int, record: LogRecord, partition: int, customer: str) -> Draft:
+    """The draft of an event on its way to the partition of its customer, which the key leads to."""
+    headers = headers_of(record.origin_on(partition))
+    return CopyDraft((index, 1, 0, "", "rerouted"), REROUTED, customer.encode(), record.value, headers)
 
 
 def epoch_passed(index: int, partition: int, day: int) -> Draft:
@@ -98,6 +110,7 @@ def shop_totals(found: Sorted, customers: EventFacts, guests: EventFacts) -> dic
         "guest_events": len(guests),
         "duplicates": len(found.duplicates),
         "dead_letters": len(found.invalid),
+        "rerouted": len(found.misrouted),
     }
     for prefix, facts in (("", customers), ("guest_", guests)):
         for name in ("purchase", "refund"):

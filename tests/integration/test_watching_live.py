@@ -96,7 +96,7 @@ def test_figures_are_those_of_the_shop(watched: Watched) -> None:
     opened = watched.value('sum(ebb_messages_total{kind="churn-alert.opened"})')
     assert 0 < opened <= len(watched.shop.messages(CHURN_ALERTS))
     assert watched.value("max(time() - ebb_stream_time_seconds)") < 60
-    assert watched.value("count(ebb_lag_records)") == 8  # four topics, two partitions
+    assert watched.value("count(ebb_lag_records)") == 10  # five topics, two partitions
 
 
 def test_series_are_few_and_name_no_customer(watched: Watched) -> None:

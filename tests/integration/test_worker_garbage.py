@@ -11,7 +11,7 @@ import pytest
 
 from ebb.lookup import Lookup
 from schemas.partition import partition_of
-from schemas.topics import CLOCK, ENGAGEMENT, INVALID, PROFILES, PURCHASES
+from schemas.topics import CLOCK, ENGAGEMENT, INVALID, PROFILES, PURCHASES, REROUTED
 from stream.redis_store.inspection import shop_totals
 from tests.integration.processes import PARTITIONS, deployed, eventually, send
 
@@ -99,9 +99,10 @@ def garbage_among_neighbours(topic: str) -> Iterator[Written]:
 
 
 def on_a_wrong_partition() -> Written:
+    """Nobody but a worker writes to `events.rerouted`, and it knows where to."""
     event = neighbour(PURCHASES, 1_000)
     away = 1 - partition_of(event["customer_id"], PARTITIONS)
-    return Written(PURCHASES, msgspec.json.encode(event), away, b"any", "wrong_partition")
+    return Written(REROUTED, msgspec.json.encode(event), away, b"any", "wrong_partition")
 
 
 @pytest.mark.parametrize("clock_mode", ["replay", "live"])
@@ -109,7 +110,7 @@ def test_garbage_on_every_topic_is_a_dead_letter_and_its_neighbours_count(
     clock_mode: str, empty_apache_kafka: str, redis_url: str, tmp_path: Path
 ) -> None:
     log = clock_records(NOW_MS - NOW_MS % DAY_MS)
-    for topic in (PURCHASES, ENGAGEMENT, PROFILES, CLOCK):
+    for topic in (PURCHASES, ENGAGEMENT, PROFILES, REROUTED, CLOCK):
         log += garbage_among_neighbours(topic)
     log += [on_a_wrong_partition(), *clock_records(NOW_MS)]
     customers = [record.value["customer_id"] for record in log if isinstance(record.value, dict)]

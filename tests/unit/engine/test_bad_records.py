@@ -1,16 +1,9 @@
 """Bad input stops nothing, is not lost, and disturbs no neighbour in its chunk."""
 
-import asyncio
-
 import msgspec
 import pytest
 
-from schemas.partition import partition_of
 from schemas.topics import INVALID, PURCHASES
-from stream.chunk import Rules
-from stream.memory_store import MemoryStore
-from stream.worker.applying import Applying
-from stream.worker.assembly import Assembly
 from tests.world import BEGIN_MS, World, purchase
 
 GOOD = msgspec.json.encode(purchase("ada", 0, event_id="good"))
@@ -70,20 +63,6 @@ def test_guests_count_in_the_shop_only():
     assert (world.total("events"), world.total("guest_events"), world.total("customers")) == (2, 1, 1)
     assert list(world.stored.states) == ["ada"]
     assert (world.total("purchase_minor"), world.total("guest_purchase_minor")) == (2_500, 2_500)
-
-
-def test_a_customer_on_a_wrong_partition_is_a_dead_letter():
-    world = World(store=MemoryStore(1))
-    world.applying = Applying(
-        0, "test", world._partition, world.outbox, Assembly(0, 4, Rules(), lockstep=False), 5_000, {}
-    )
-    asyncio.run(world._claim())
-    here = next(name for name in map(str, range(100)) if partition_of(name, 4) == 0)
-    elsewhere = next(name for name in map(str, range(100)) if partition_of(name, 4) != 0)
-    world.purchase(here, day=0).purchase(elsewhere, day=0)
-    (letter,) = [m for m in world.outbox.outgoing() if m.topic == INVALID]
-    assert dict(letter.headers)["reason"] == b"wrong_partition"
-    assert list(world.stored.states) == [here]
 
 
 @pytest.mark.parametrize("customer", ["a b", "{3}", "ключ", "../../etc", "'; DROP"])

@@ -124,6 +124,8 @@ def test_the_kinds_that_are_there_from_the_start_are_those_that_are_said(added: 
         clock = msgspec.json.encode({"type": "clock", "time_ms": midnight_ms})
         world.apply([world.record(CLOCK, clock)], [midnight_ms])
     world.purchase("ada", 61)
+    world.applying._assembly = Assembly(0, 2, world.rules, lockstep=False)
+    world.purchase(next(name for name in map("c{}".format, range(9)) if partition_of(name, 2) == 1), 61)
     said = {
         sample.labels["kind"]
         for family in metrics.MESSAGES.collect()

@@ -3,20 +3,31 @@
 from schemas.events import Purchase
 from schemas.json_schema import KINDS
 from schemas.products import Product
-from schemas.topics import INPUT_TOPICS, INVALID, KINDS_OF, LABELS, MESSAGES_OF, REROUTED, TOPICS
+from schemas.topics import (
+    CLOCK,
+    INPUT_TOPICS,
+    INVALID,
+    KINDS_OF,
+    LABELS,
+    MESSAGES_OF,
+    REPLAYED,
+    REROUTED,
+    SOURCE_TOPICS,
+    TOPICS,
+)
 
 SPECS = {spec.name: spec for spec in TOPICS}
 
 
 def test_every_topic_is_created_once():
-    assert len(SPECS) == len(TOPICS) == 10
-    assert set(SPECS) == {*KINDS_OF, *MESSAGES_OF, INVALID}
+    assert len(SPECS) == len(TOPICS) == 11
+    assert set(SPECS) == {*KINDS_OF, *MESSAGES_OF, INVALID, REPLAYED}
 
 
 def test_inputs_share_one_partition_count_and_take_8_mb():
-    assert set(KINDS_OF) == {*INPUT_TOPICS, REROUTED}
+    assert set(KINDS_OF) == set(INPUT_TOPICS) == {*SOURCE_TOPICS, REROUTED, CLOCK}
     assert all(SPECS[topic].partitions is None for topic in KINDS_OF)
-    assert {SPECS[topic].config["max.message.bytes"] for topic in INPUT_TOPICS} == {"8388608"}
+    assert {SPECS[topic].config["max.message.bytes"] for topic in (*SOURCE_TOPICS, CLOCK)} == {"8388608"}
 
 
 def test_a_dead_letter_has_room_for_the_largest_input_and_its_headers():

@@ -9,18 +9,17 @@ from faust.types import TP
 
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
-from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
+from schemas.topics import CLOCK, INPUT_TOPICS, PURCHASES
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from tests.world import BEGIN_MS, DAY_MS, Raw, purchase
 
 RULES = DecodeRules(currency="GBP")
-TOPICS = (PURCHASES, ENGAGEMENT, PROFILES, CLOCK)
 
 
 def inbox(customers_at_most: int = 10**9, **positions: int) -> Inbox:
     """An inbox of all topics; `purchases=7` begins that one at offset 7."""
-    starts = {topic: positions.get(topic.partition(".")[2], 0) for topic in TOPICS}
+    starts = {topic: positions.get(topic.partition(".")[2], 0) for topic in INPUT_TOPICS}
     return Inbox(starts, lambda topic, values, times: decode_many(topic, values, times, RULES), customers_at_most)
 
 
@@ -48,7 +47,7 @@ def purchases(*days: float, start: int = 0) -> Fetched:
 
 def clock(day: float, start: int = 0, **ends: int) -> Fetched:
     """A clock record; `purchases=3` says that three purchases come before it."""
-    whole = {topic: ends[topic.partition(".")[2]] for topic in TOPICS if topic.partition(".")[2] in ends}
+    whole = {topic: ends[topic.partition(".")[2]] for topic in INPUT_TOPICS if topic.partition(".")[2] in ends}
     return fetched(CLOCK, [{"type": "clock", "time_ms": BEGIN_MS + round(day * DAY_MS), "ends": whole}], start)
 
 

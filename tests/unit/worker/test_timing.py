@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from faust.types import TP
 
-from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
+from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES, REROUTED
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming, ReplayTiming
@@ -150,7 +150,7 @@ class TestLive:
         world.timing.restart(BEGIN_MS + 5)
         world.inbox.put(purchases(0))
         assert world.times() == [5, 5]
-        assert list(EVENT_TOPICS) == [PURCHASES, ENGAGEMENT, PROFILES]
+        assert list(EVENT_TOPICS) == [PURCHASES, ENGAGEMENT, PROFILES, REROUTED]
 
 
 class TestAlignment:
