@@ -14,6 +14,7 @@ COMMANDS = {
     "replay": "ebb.cli.replay",
     "clock": "ebb.cli.clock",
     "verify": "ebb.cli.verify",
+    "archive": "ebb.cli.archive",
     "simulate": "ebb.cli.simulate",
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",
