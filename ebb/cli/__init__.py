@@ -15,6 +15,8 @@ COMMANDS = {
     "clock": "ebb.cli.clock",
     "verify": "ebb.cli.verify",
     "archive": "ebb.cli.archive",
+    "recover": "ebb.cli.recover",
+    "repartition": "ebb.cli.recover",
     "simulate": "ebb.cli.simulate",
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",
