@@ -13,6 +13,8 @@ from stream.redis_store.client import address, explaining, sync_client
 from stream.redis_store.keys import META, partition_head
 
 CLOCKS = ("replay", "live")
+REBUILDING = b"rebuilding"
+"""Field of `meta` while Redis is being filled from an archive (stream/redis_store/restoring.py)."""
 
 
 def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool = True) -> None:
@@ -31,7 +33,9 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
             pipeline.hsetnx(META, "layout", wanted.layout)
             pipeline.hsetnx(META, "vocabulary", msgspec.json.encode(wanted.vocabulary))
             pipeline.hgetall(META)
-            stored = deployment_of(pipeline.execute()[-1], url)
+            fields = pipeline.execute()[-1]
+    stored = deployment_of(fields, url)
+    refuse_rebuilding(fields, url)
     _compare(stored, wanted, url)
 
 
@@ -62,6 +66,30 @@ def check_instance(url: str, instance_id: str, owner: str) -> None:
 
 def _instance_field(instance_id: str) -> str:
     return f"instance:{instance_id}"
+
+
+def check_deployment_policies(url: str) -> None:
+    """See that this Redis may be trusted with a deployment, whether it holds one or not.
+
+    Raises:
+        StoreUnavailableError: Redis cannot be reached or asks for other credentials.
+        SettingError: an evicting policy, or no append-only file.
+    """
+    with explaining(url), sync_client(url) as client:
+        _check_policies(client, url, require_append_only=True)
+
+
+def refuse_rebuilding(fields: Any, url: str) -> None:
+    """See that the fields of `meta` do not say that Redis is being filled from an archive.
+
+    Raises:
+        SettingError: they do.
+    """
+    if REBUILDING in fields:
+        raise SettingError(
+            f"Redis at {address(url)} is being rebuilt from an archive and is not whole. Wait for the command that "
+            "does it, or run `ebb recover --replace` if it was interrupted."
+        )
 
 
 def read_deployment(client: redis.Redis, url: str) -> Deployment:

@@ -41,6 +41,12 @@ class RedisModelStore:
             )
         return bytes(sealed)
 
+    async def versions(self, name: str) -> list[str]:
+        """The stored versions of a model, the longest unused first."""
+        with explaining(self._url):
+            stored: list[Any] = await self._redis.lrange(keys.model_versions(name), 0, -1)
+        return [version.decode() for version in stored]
+
     async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
         """Store the document, put it in force and drop versions beyond the bound, all in one transaction."""
         if version in RESERVED_VERSIONS:

@@ -1,9 +1,9 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import structlog
@@ -16,7 +16,7 @@ from stream.worker.assembly import Applied, Assembly
 from stream.worker.counting import count_commit
 from stream.worker.inbox import Batch
 from stream.worker.loading import Loaded, Loading
-from stream.worker.publisher import OutboxPublisher
+from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow
@@ -28,6 +28,19 @@ log = structlog.get_logger()
 
 class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error of anyone
     """Another worker owns the partition now."""
+
+
+class Publishing(Protocol):
+    """What becomes of messages once they are committed."""
+
+    def add(self, messages: Sequence[Message], caused: Mapping[int, tuple[str, int]] | None = None, /) -> None:
+        """Take messages over, in the order of their sequence."""
+
+    def take_acknowledged(self) -> list[int]:
+        """Sequences that the store may forget."""
+
+    def give_back(self, sequences: list[int]) -> None:
+        """They were not forgotten."""
 
 
 class Applying:
@@ -50,7 +63,7 @@ class Applying:
         partition: int,
         owner: str,
         store: PartitionStore,
-        publisher: OutboxPublisher,
+        publisher: Publishing,
         assembly: Assembly,
         due_at_once: int,
         log_starts: Mapping[str, int],
@@ -167,6 +180,12 @@ class Applying:
             metrics.CUSTOMERS_RENEWED.labels(self._partition).inc(len(page.customers))
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
         return done
+
+    async def decide_again(self, customers: Sequence[str], times: StreamTimes, models: Models) -> None:
+        """Decide these customers anew, as a sweep has done that the journal tells of."""
+        head, _ = await self._store.begin(0, 0)
+        if not await self._commit(head, Batch(), times, [], models, Renewal(customers, head.sweep)):
+            raise Fenced(head.owner)
 
     def is_renewed(self, models: Models) -> bool:
         """Whether everybody is decided under these models, as far as we know."""

@@ -160,18 +160,24 @@ class Assembly:
             snapshots=changes.snapshots,
             closed_snapshots=changes.closed_snapshots,
             outbox=outbox,
-            journal=self._journal(batch, positions, times, models, renewal),
+            journal=self._journal(head.version + 1, batch, positions, times, models, renewal),
             totals=changes.totals,
             sweep=renewal.progress,
         )
 
     @staticmethod
     def _journal(
-        batch: Batch, positions: Mapping[str, LogPosition], times: StreamTimes, models: Models, renewal: Renewal
+        version: int,
+        batch: Batch,
+        positions: Mapping[str, LogPosition],
+        times: StreamTimes,
+        models: Models,
+        renewal: Renewal,
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what was
         set aside."""
         entry = {
+            "version": version,
             "offsets": {topic: [batch.previous[topic], positions[topic].next_offset] for topic in batch.positions},
             "stream_time_ms": times.end_ms,
             "stream_time_runs": _runs(times.of_record),
@@ -182,6 +188,9 @@ class Assembly:
             entry["renewed"] = renewal.customers
         if aside := set_aside(batch.records):
             entry["set_aside"] = aside
+        in_turn = batch.records.topics_in_turn
+        if in_turn:
+            entry["in_turn"] = in_turn
         return _journal_encoder.encode(entry)
 
 

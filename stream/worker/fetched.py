@@ -19,6 +19,11 @@ class Fetched:
     previous_offset: int
     records: Sequence[Any]
 
+    @classmethod
+    def of(cls, topic: str, partition: int, previous_offset: int, records: Sequence[Any]) -> "Fetched":
+        """For who has no name for a topic-partition."""
+        return cls(TP(topic, partition), previous_offset, records)
+
     @property
     def next_offset(self) -> int:
         """The offset after the last record."""

@@ -126,6 +126,13 @@ class LogRecords:
         return {topic: int(places[-1]) for topic, places in found.items() if len(places)}
 
     @property
+    def topics_in_turn(self) -> list[str]:
+        """The topics in their order, where one follows the other; empty where their records are mixed."""
+        begins = np.flatnonzero(np.diff(self.topic, prepend=-1))
+        topics = [INPUT_TOPICS[number] for number in self.topic[begins].tolist()]
+        return topics if len(set(topics)) == len(topics) else []
+
+    @property
     def is_event(self) -> NDArray[np.bool_]:
         """Which of them are events."""
         found: NDArray[np.bool_] = (self.kind != REJECTED) & (self.kind != CLOCK_KIND)

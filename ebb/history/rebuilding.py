@@ -1,0 +1,168 @@
+"""A partition made again from its past: the worker's own engine, over the memory store."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from ebb.history.past import Stretch
+from offline.archive.standing import Waiting, model_path
+from schemas.topics import INPUT_TOPICS
+from stream.chunk import Models, StreamTimes
+from stream.errors import ModelRefusedError
+from stream.memory_store import MemoryModelStore, MemoryPartitionStore, StoredPartition
+from stream.ports import Commit, LogPosition, SeenBlock
+from stream.signing import Keyring
+from stream.worker.applying import Applying
+from stream.worker.assembly import Assembly
+from stream.worker.inbox import Batch
+from stream.worker.model_watch import ModelWatch
+from stream.worker.plan import WorkerPlan
+
+Item = TypeVar("Item")
+
+OWNER = "ebb recover"
+NO_LIMIT = 1 << 40
+CUSTOMERS_OF_A_COMMIT = 500  # as a lane's: Redis serves nobody else meanwhile
+SEEN_BLOCK_BYTES = 8 * 16_384
+
+
+class ArchivedModels(MemoryModelStore):
+    """The models of an archive; `in_force` says which of them are."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder, self.in_force, self.missing = folder, dict[str, str](), set[tuple[str, str]]()
+
+    async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """The versions in force."""
+        return {name: (self.in_force[name], 0) for name in names if name in self.in_force}
+
+    async def fetch(self, name: str, version: str) -> bytes:
+        """A sealed document."""
+        try:
+            return model_path(self._folder, name, version).read_bytes()
+        except FileNotFoundError:
+            self.missing.add((name, version))
+            raise ModelRefusedError(f"Version {version!r} of model {name!r} was not archived.") from None
+
+
+class PastModels:
+    """The models that were in force, by their versions. One that was not archived leaves the one before it.
+
+    What is missing is noted in `missing`.
+    """
+
+    def __init__(self, folder: Path, keyring: Keyring) -> None:
+        self._store = ArchivedModels(folder)
+        self._watch = ModelWatch(self._store, keyring)
+        self.missing = self._store.missing
+
+    async def of(self, versions: Mapping[str, str] | None) -> Models:
+        """The models; those of the call before where nobody knows."""
+        if versions is not None and versions != self._store.in_force:
+            self._store.in_force = dict(versions)
+            await self._watch.refresh()
+        return self._watch.models
+
+
+class _Sent:
+    """Stands where the publisher does: nothing is sent; what was sent already, as far as is known, is forgotten."""
+
+    def __init__(self, waiting: Waiting, *, publish_again: bool) -> None:
+        self._waiting, self._publish_again = waiting, publish_again
+        self._acknowledged: list[int] = []
+
+    def add(self, messages: Iterable[tuple[int, bytes]], _caused: object = None, /) -> None:
+        """Take note of messages."""
+        if not self._publish_again:
+            self._acknowledged += [number for number, _ in messages if not self._waiting.may_be_unsent(number)]
+
+    def take_acknowledged(self) -> list[int]:
+        """Those to be forgotten."""
+        taken, self._acknowledged = self._acknowledged, []
+        return taken
+
+    def give_back(self, sequences: list[int]) -> None:
+        """They were not forgotten."""
+        self._acknowledged += sequences
+
+
+class Rebuilding:
+    """One partition in the making: `stored` is what has become of the stretches that were applied."""
+
+    def __init__(
+        self, partition: int, partitions: int, plan: WorkerPlan, waiting: Waiting, *, publish_again: bool = False
+    ) -> None:
+        self.partition, self.records = partition, 0
+        self.stored = StoredPartition()
+        self._store = MemoryPartitionStore(self.stored)
+        self._sent = _Sent(waiting, publish_again=publish_again)
+        self._applying = Applying(
+            partition,
+            OWNER,
+            self._store,
+            self._sent,
+            Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep),
+            NO_LIMIT,
+            {},
+            may_lag=True,  # each time is what it was, late or not
+            resident_bytes=plan.resident_bytes,
+        )
+
+    async def begin(self) -> None:
+        """Claim the partition, and go on from what is stored."""
+        await self._applying.load(await self._store.claim(OWNER))
+
+    async def apply(self, stretch: Stretch, models: Models) -> None:
+        """Let it happen again."""
+        self.stored.head = replace(self.stored.head, positions={})  # offsets may come from several logs: see `place`
+        times = StreamTimes(stretch.times, stretch.end_ms)
+        if stretch.renewed:
+            await self._applying.decide_again(stretch.renewed, times, models)
+        else:
+            previous = dict.fromkeys(stretch.records.last_places, 0)
+            await self._applying.apply(Batch(stretch.records, previous, stretch.clock_ms), times, models)
+        self.records += len(stretch.records)
+        self.stored.journal.clear()  # the archive has it
+        self.stored.forget(self._sent.take_acknowledged())
+
+    def place(self, positions: Mapping[str, LogPosition], sequence: int, stream_time_ms: int) -> None:
+        """Say where the logs go on, after which sequence, and the time: the last tick may have changed nothing."""
+        self.stored.head = replace(
+            self.stored.head,
+            # a partition without positions has no customers, as a lane believes; a new one has some
+            positions=dict(positions) or dict.fromkeys(INPUT_TOPICS, LogPosition(0)),
+            sequence=max(sequence, self.stored.head.sequence),
+            stream_time_ms=max(stream_time_ms, self.stored.head.stream_time_ms),
+        )
+
+    def commits(self) -> Iterator[Commit]:
+        """Everything stored, in commits of a size that a Redis in use can take; positions come with the last one."""
+        stored, head = self.stored, self.stored.head
+        nothing = Commit({}, stream_time_ms=head.stream_time_ms, sequence=head.sequence)
+        segment_of = {customer: name for name, members in stored.segments.items() for customer in members}
+        for customers in _parts(list(stored.states), CUSTOMERS_OF_A_COMMIT):
+            yield replace(
+                nothing,
+                states={customer: stored.states[customer] for customer in customers},
+                views={customer: stored.views[customer] for customer in customers if customer in stored.views},
+                deadlines={each: stored.deadlines[each] for each in customers if each in stored.deadlines},
+                segment_moves=[(each, None, segment_of[each]) for each in customers if each in segment_of],
+                risks={customer: stored.risks[customer] for customer in customers if customer in stored.risks},
+                labels={customer: stored.labels[customer] for customer in customers if customer in stored.labels},
+            )
+        for keys in _parts(list(stored.snapshots), CUSTOMERS_OF_A_COMMIT):
+            yield replace(nothing, snapshots={key: stored.snapshots[key] for key in keys})
+        for sequences in _parts(sorted(stored.outbox), CUSTOMERS_OF_A_COMMIT):
+            yield replace(nothing, outbox=[(sequence, stored.outbox[sequence]) for sequence in sequences])
+        for topic, blocks in stored.seen.items():
+            packed = b"".join(blocks)
+            for at in range(0, len(packed), SEEN_BLOCK_BYTES):
+                yield replace(nothing, seen={topic: SeenBlock(packed[at : at + SEEN_BLOCK_BYTES])})
+        yield replace(nothing, positions=head.positions, totals=stored.totals)
+
+
+def _parts(everything: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for at in range(0, len(everything), size):
+        yield everything[at : at + size]

@@ -1,0 +1,241 @@
+"""Bringing an archive of Kafka's topics up to date: what readers of committed records get, each record once."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import OffsetOutOfRangeError
+
+from offline.archive.files import files, gaps, partitions
+from offline.archive.reading import last_record, topic_id_of
+from offline.archive.records import ArchivedRecord
+from offline.archive.writing import LogArchive
+from offline.broker import (
+    ANSWER_WITHIN_S,
+    CONNECT_WITHIN_MS,
+    POLL_MS,
+    BrokerError,
+    broker_errors,
+    readable_ends,
+)
+from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS, REROUTED
+from stream.errors import LogRecreatedError
+
+ARCHIVED_TOPICS = (*dict.fromkeys((*INPUT_TOPICS, REROUTED, LABELS)),)
+"""What a customer's state and the models are functions of."""
+
+NO_TOPIC_ID = "0" * 32
+
+Place = tuple[str, int]
+"""(topic, partition)."""
+
+OnProgress = Callable[[int, int], None]
+"""Is told how many offsets of how many are done."""
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What a run has added: records, and per topic-partition the offsets (from, until before) that it found gone."""
+
+    records: int
+    lost: Mapping[Place, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class LogState:
+    """A topic-partition of an archive beside Kafka's.
+
+    Attributes:
+        topic: its name.
+        partition: of the topic.
+        first: the first offset the archive answers for; equal to `end` where there is none.
+        end: the offset after the last.
+        files: how many.
+        bytes: their size.
+        gaps: offsets (from, until before) that were gone before they were archived.
+        log_start: the first offset that Kafka still has; None where it was not asked.
+        log_end: the offset after the last that can be read; None likewise.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+    files: int
+    bytes: int
+    gaps: Sequence[tuple[int, int]]
+    log_start: int | None = None
+    log_end: int | None = None
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether Kafka has lost records that the archive does not have yet."""
+        return self.log_start is not None and self.log_start > self.end
+
+
+def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress | None = None) -> Archived:
+    """Add to an archive whatever can be read now and is not there yet. The caller holds the lock of the archive.
+
+    Raises:
+        LogRecreatedError: a topic is not the one that was archived.
+        ArchiveError: a file of the archive is damaged.
+        BrokerError: Kafka is away, or a topic does not exist.
+    """
+    ends = readable_ends(servers, ARCHIVED_TOPICS)
+    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+        starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
+        ids = topic_ids(servers, ARCHIVED_TOPICS)
+        logs = {
+            TopicPartition(*place): _Log(folder, place, ids.get(place[0], ""), starts[TopicPartition(*place)], end)
+            for place, end in ends.items()
+        }
+        _read(consumer, logs, on_progress)
+    lost = {(tp.topic, tp.partition): log.lost for tp, log in logs.items() if log.lost}
+    return Archived(sum(log.records for log in logs.values()), lost)
+
+
+class _Log:
+    """One topic-partition on its way into the archive, from where the archive ends to where Kafka ended."""
+
+    def __init__(self, folder: Path, place: Place, topic_id: str, log_start: int, end: int) -> None:
+        self._place, self.end, self.records = place, end, 0
+        self.lost: tuple[int, int] | None = None
+        self._known = last_record(folder, *place)
+        self._check(folder, topic_id)
+        self.archive = LogArchive(folder, *place, topic_id)
+        if log_start > self.archive.position:
+            self.lose(log_start)
+        # the last archived record is read once more, to see that the log is still the same
+        self.start = max(log_start, min(self.archive.position, self._known.offset if self._known else end))
+
+    def _check(self, folder: Path, topic_id: str) -> None:
+        found = files(folder, *self._place)
+        archived_id = topic_id_of(found[-1]) if found else ""
+        if found and self.end < found[-1].end and self.end:
+            raise _recreated(self._place, f"ends at offset {self.end:,}, and {found[-1].end:,} are archived")
+        if archived_id and topic_id and archived_id != topic_id:
+            raise _recreated(self._place, "has another id than the one that was archived")
+
+    def lose(self, log_start: int) -> None:
+        """Kafka has nothing before this offset any more."""
+        self.lost = (self.archive.position, log_start)
+        self.archive.skip_to(log_start)
+
+    def add(self, records: Sequence[ArchivedRecord]) -> None:
+        """Add what is new of the next records."""
+        if self._known and records and records[0].offset == self._known.offset:
+            _compare(self._place, self._known, records[0])
+        new = [record for record in records if self.archive.position <= record.offset < self.end]
+        self.archive.add(new)
+        self.records += len(new)
+
+
+def _read(consumer: KafkaConsumer, logs: Mapping[TopicPartition, _Log], on_progress: OnProgress | None) -> None:
+    waiting = {tp: log for tp, log in logs.items() if log.start < log.end}
+    consumer.assign(list(waiting))
+    for tp, log in waiting.items():
+        consumer.seek(tp, log.start)
+    positions = {tp: log.start for tp, log in waiting.items()}
+    total = sum(log.end - log.start for log in waiting.values())
+    deadline_s = monotonic() + ANSWER_WITHIN_S
+    while missing := [tp for tp, log in waiting.items() if positions[tp] < log.end]:
+        for tp, records in _poll(consumer, waiting).items():
+            waiting[tp].add(records)
+        before, positions = positions, {tp: consumer.position(tp) for tp in waiting}
+        if positions != before:
+            deadline_s = monotonic() + ANSWER_WITHIN_S
+        elif monotonic() > deadline_s:
+            raise BrokerError(f"Kafka sent nothing of {missing[0].topic}-{missing[0].partition} for 30 s.")
+        if on_progress:
+            on_progress(sum(min(positions[tp], log.end) - log.start for tp, log in waiting.items()), total)
+        for tp in [tp for tp in missing if positions[tp] >= waiting[tp].end]:
+            consumer.pause(tp)
+    for log in waiting.values():
+        log.archive.flush()
+
+
+def _poll(
+    consumer: KafkaConsumer, logs: Mapping[TopicPartition, _Log]
+) -> Mapping[TopicPartition, list[ArchivedRecord]]:
+    """The next records; nothing, when retention was quicker than we, which is noted."""
+    try:
+        found: dict[TopicPartition, list[ArchivedRecord]] = consumer.poll(timeout_ms=POLL_MS)
+    except OffsetOutOfRangeError:
+        starts = consumer.beginning_offsets(list(logs))
+        gone = {tp: start for tp, start in starts.items() if start > consumer.position(tp)}
+        if not gone:
+            raise
+        for tp, start in gone.items():
+            logs[tp].lose(start)
+            consumer.seek(tp, start)
+        return {}
+    return found
+
+
+def _compare(place: Place, known: ArchivedRecord, found: ArchivedRecord) -> None:
+    if _fingerprint(known) != _fingerprint(found):
+        raise _recreated(place, f"holds another record at offset {known.offset:,} than was archived")
+
+
+def _fingerprint(record: ArchivedRecord) -> tuple[int, bytes | None, int]:
+    return record.timestamp, record.key, zlib.crc32(record.value or b"")
+
+
+def _recreated(place: Place, what: str) -> LogRecreatedError:
+    return LogRecreatedError(
+        f"Topic {place[0]} partition {place[1]} {what}: it was deleted and made again. Nothing was mixed in. Archive "
+        "into another folder (--to), and keep this one: it is the history of the log that is gone."
+    )
+
+
+def topic_ids(servers: Sequence[str], topics: Sequence[str]) -> dict[str, str]:
+    """The ids that Kafka has given topics; those it does not tell are absent."""
+    with (
+        broker_errors(servers),
+        closing(KafkaAdminClient(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)) as admin,
+    ):
+        described = admin.describe_topics(list(topics))
+    found = {each["name"]: str(each.get("topic_id") or "").replace("-", "") for each in described}
+    return {name: topic_id for name, topic_id in found.items() if topic_id and topic_id != NO_TOPIC_ID}
+
+
+def log_states(folder: Path, servers: Sequence[str] | None = None) -> list[LogState]:
+    """How an archive stands, topic-partition by topic-partition, beside Kafka if `servers` are given.
+
+    Raises:
+        BrokerError: Kafka is away, or a topic does not exist.
+    """
+    states = [_state(folder, topic, number) for topic in ARCHIVED_TOPICS for number in partitions(folder, topic)]
+    if servers is None:
+        return states
+    ends = readable_ends(servers, ARCHIVED_TOPICS)
+    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+        starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
+    known = {(state.topic, state.partition): state for state in states}
+    return [
+        replace(known.get(place) or _state(folder, *place), log_start=starts[TopicPartition(*place)], log_end=end)
+        for place, end in ends.items()
+    ]
+
+
+def _state(folder: Path, topic: str, partition: int) -> LogState:
+    found = files(folder, topic, partition)
+    first, end = (found[0].first, found[-1].end) if found else (0, 0)
+    return LogState(topic, partition, first, end, len(found), sum(f.path.stat().st_size for f in found), gaps(found))
+
+
+def _consumer(servers: Sequence[str]) -> KafkaConsumer:
+    return KafkaConsumer(
+        bootstrap_servers=list(servers),
+        bootstrap_timeout_ms=CONNECT_WITHIN_MS,
+        enable_auto_commit=False,
+        auto_offset_reset="none",  # what retention takes meanwhile must be noticed
+        isolation_level="read_committed",
+        max_poll_records=10_000,
+        max_partition_fetch_bytes=INPUT_BYTES_MAX,
+    )

@@ -1,0 +1,107 @@
+"""What an archive keeps beside logs: models, learners, how Redis stood, and which partition counts there have been."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from offline.archive.files import ArchiveError, write_durably
+
+STANDING = "standing.json"
+MODELS = "models"
+
+
+class Era(msgspec.Struct, frozen=True):
+    """A time with one partition count.
+
+    `last_versions` says with which journal entry of each partition it ended, `last_sequences` with which message; both
+    are empty while it lasts.
+    """
+
+    partitions: int
+    last_versions: Mapping[int, int] = {}
+    last_sequences: Mapping[int, int] = {}
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """The outbox of a partition: the last sequence given out, and which had not been acknowledged by then."""
+
+    sequence: int = 0
+    sequences: Sequence[int] = ()
+
+    def may_be_unsent(self, sequence: int) -> bool:
+        """Whether nobody knows that a message was sent.
+
+        >>> [sequence for sequence in range(1, 8) if Waiting(5, [3]).may_be_unsent(sequence)]
+        [3, 6, 7]
+        """
+        return sequence > self.sequence or sequence in self.sequences
+
+
+class SavedLearner(msgspec.Struct, frozen=True):
+    """A learner as it was saved: next offset of the labels log, state, metrics."""
+
+    next_offset: int
+    state: bytes
+    metrics: bytes
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a deployment stood when it was archived last.
+
+    Attributes:
+        clock: its mode.
+        layout: of its records and models.
+        eras: its partition counts, the one that lasts at the end.
+        outboxes: of each partition.
+        champions: model -> (version in force, its epoch day).
+        learners: by name.
+    """
+
+    clock: str
+    layout: str
+    eras: Sequence[Era]
+    outboxes: Mapping[int, Waiting] = {}
+    champions: Mapping[str, tuple[str, int]] = {}
+    learners: Mapping[str, SavedLearner] = {}
+
+    @property
+    def partitions(self) -> int:
+        """The partition count of now."""
+        return self.eras[-1].partitions
+
+
+def load_standing(folder: Path) -> Standing | None:
+    """What was saved last; None in an archive of topics alone.
+
+    Raises:
+        ArchiveError: the file is damaged.
+    """
+    path = folder / STANDING
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Standing)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ArchiveError(f"{path} cannot be read: {error}. Run `ebb archive` while Redis is there.") from error
+
+
+def save_standing(folder: Path, standing: Standing) -> None:
+    """Replace what was saved."""
+    write_durably(folder / STANDING, msgspec.json.format(msgspec.json.encode(standing)))
+
+
+def model_path(folder: Path, name: str, version: str) -> Path:
+    """Where a model's sealed document lies, whatever its version is called.
+
+    >>> model_path(Path("a"), "churn_30d", "../x").as_posix()
+    'a/models/churn_30d/v..%2Fx'
+    """
+    return folder / MODELS / quote(name, safe="") / f"v{quote(version, safe='')}"
+
+
+def archived_models(folder: Path) -> set[tuple[str, str]]:
+    """(name, version) of the models in an archive."""
+    found = (folder / MODELS).glob("*/v*")
+    return {(unquote(path.parent.name), unquote(path.name[1:])) for path in found if path.suffix != ".tmp"}

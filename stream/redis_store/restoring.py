@@ -1,0 +1,75 @@
+"""A Redis that is being filled from an archive: nobody else may use it, and it says so itself until it is whole."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+import redis
+
+from stream.errors import SettingError
+from stream.ports import Deployment
+from stream.redis_store import keys
+from stream.redis_store.client import address, explaining, sync_client
+from stream.redis_store.deployment import REBUILDING
+
+SCAN_COUNT = 2_000
+_OF_A_PARTITION = re.compile(
+    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|outbox|journal):\{\d+\}"
+)
+
+
+def begin_rebuilding(
+    url: str, deployment: Deployment, owner: str, versions: Mapping[int, int], *, replace: bool
+) -> None:
+    """Take every partition from whoever owns it and empty it; models and learners stay.
+
+    Until `end_rebuilding` no process starts on this Redis, and one that runs can commit nothing.
+
+    Args:
+        url: of Redis.
+        deployment: what it is to hold.
+        owner: in whose name partitions are taken.
+        versions: partition -> the version to begin with.
+        replace: whether there may be something already. What an interrupted rebuild has left always goes.
+
+    Raises:
+        SettingError: there is something, and it may not be replaced.
+        StoreUnavailableError: Redis is away.
+    """
+    with explaining(url), sync_client(url) as client:
+        known: Any = client.hgetall(keys.META)
+        if known and not replace and REBUILDING not in known:
+            raise SettingError(
+                f"Redis at {address(url)} holds a deployment. Nothing was changed. To throw its customers away and "
+                "rebuild them from the archive, add --replace."
+            )
+        mapping: Any = {
+            "partitions": deployment.partitions,
+            "clock": deployment.clock,
+            "layout": deployment.layout,
+            "vocabulary": msgspec.json.encode(deployment.vocabulary),
+            REBUILDING: owner,
+        }
+        client.hset(keys.META, mapping=mapping)
+        _empty(client)
+        with client.pipeline(transaction=True) as pipeline:
+            for partition, version in versions.items():
+                head: Any = {"version": version, "owner": owner}
+                pipeline.hset(keys.partition_head(partition), mapping=head)
+            pipeline.execute()
+
+
+def _empty(client: redis.Redis) -> None:
+    cursor: int | None = None
+    while cursor != 0:
+        cursor, found = client.scan(cursor or 0, match=b"*:{*}*", count=SCAN_COUNT)
+        ours = [key for key in cast(list[bytes], found) if _OF_A_PARTITION.match(key)]
+        if ours:
+            client.unlink(*ours)
+
+
+def end_rebuilding(url: str) -> None:
+    """Say that everything is there: workers may start."""
+    with explaining(url), sync_client(url) as client:
+        client.hdel(keys.META, REBUILDING)

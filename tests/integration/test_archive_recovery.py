@@ -1,0 +1,143 @@
+"""Redis is lost, and made again from the archive; then everybody moves to another number of partitions."""
+
+import asyncio
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import redis
+from click.testing import CliRunner
+
+from ebb.cli import main
+from offline.history import History
+from offline.replay import publish
+from schemas.topics import INVALID, PURCHASES
+from stream.features.layout import LAYOUT
+from stream.redis_store.inspection import outbox_depths
+from stream.redis_store.registry import RedisModelStore
+from stream.scoring.documents import encode
+from stream.signing import Keyring, seal
+from tests.integration.processes import MODEL_KEYS, PARTITIONS, Deployment, TestedProcess, deployed, eventually
+from tests.integration.retail import first_events
+from tests.world import CENTRES, silence_document
+
+ARCHIVED, APPLIED, LATER = 900, 1_500, 1_800
+MORE = 6  # as documented
+
+
+def ebb(shop: Deployment, *arguments: str, code: int = 0) -> str:
+    """Run a command to its end, in this process; what it said."""
+    done = CliRunner().invoke(main, arguments, env=shop.environ())
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def documented(command: str, folder: str) -> list[str]:
+    """A command as docs/operations.md has it, with the archive of the test."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (line,) = re.findall(rf"^ebb ({command} [^#\n]*?)\s*(?:#.*)?$", page, re.MULTILINE)
+    return line.replace("/var/lib/ebb/archive", folder).split()
+
+
+def everything(redis_url: str) -> dict[str, Any]:
+    """All that Redis holds but what only says how it came to be."""
+    with redis.Redis.from_url(redis_url) as client:
+        return {key.decode(): _value(client, key) for key in client.scan_iter(b"*:{*}*") if b"journal" not in key}
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    other = {key: (found.get(key), value) for key, value in expected.items() if found.get(key) != value}
+    assert not other, f"{len(other)} keys differ: {dict(list(other.items())[:3])}"
+    assert found.keys() == expected.keys()
+
+
+def _value(client: redis.Redis, key: bytes) -> Any:
+    match client.type(key):
+        case b"string":
+            return client.get(key)
+        case b"hash":
+            fields: Any = client.hgetall(key)
+            return {name: value for name, value in fields.items() if name not in {b"version", b"owner"}}
+        case b"zset":
+            return client.zrange(key, 0, -1, withscores=True)
+        case b"set":
+            return client.smembers(key)
+        case _:
+            return b"".join(client.lrange(key, 0, -1))
+
+
+def end(worker: TestedProcess, shop: Deployment) -> None:
+    """Let it publish everything, and stop it."""
+    eventually(lambda: not any(outbox_depths(shop.redis_url).values()), what="all messages published and forgotten")
+    worker.send(signal.SIGTERM)
+    assert worker.exit_code() == 0
+    shop.processes.remove(worker)
+
+
+def publish_models(redis_url: str) -> None:
+    """What a learner would have published."""
+
+    async def publish() -> None:
+        store, keys = RedisModelStore(redis_url), Keyring.from_text(MODEL_KEYS)
+        for name, document in (("churn_30d", silence_document()), ("segments", CENTRES)):
+            await store.publish(name, document.version, seal(encode(document), keys), 0)
+        await store.close()
+
+    asyncio.run(publish())
+
+
+def test_redis_is_rebuilt_from_archive_and_kafka_and_then_has_more_partitions(
+    empty_apache_kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    history, folder = first_events(LATER), str(tmp_path / "archive")
+    with deployed(empty_apache_kafka, redis_url, tmp_path, settings={"EBB_CHUNK_RECORDS": "100"}) as shop:
+        publish_models(redis_url)
+        worker = shop.start("worker")
+        shop.send(PURCHASES, b"{", partition=0)
+        shop.publish(History(history.events[:ARCHIVED]))
+        shop.wait_until_applied()
+        eventually(lambda: not any(outbox_depths(redis_url).values()))
+        archived = json.loads(ebb(shop, *documented("archive --to [^ ]+(?= +# once)", folder), "--json"))
+        applied = shop.applied()
+        assert archived["records"] >= applied > ARCHIVED
+        assert archived["journal_entries"] > 0
+        then = everything(redis_url)
+        assert len(shop.messages(INVALID)) == 1
+        assert "are running" in ebb(shop, "recover", "--from", folder, "--replace", code=1)
+        shop.publish(History(history.events[ARCHIVED:APPLIED]))
+        shop.wait_until_applied()
+        end(worker, shop)
+        undisturbed = everything(redis_url)
+        assert "--replace" in ebb(shop, "recover", "--from", folder, code=1)
+        assert_same(everything(redis_url), undisturbed)
+
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+            client.hset(
+                "meta", mapping={"partitions": 2, "clock": "replay", "layout": LAYOUT, "rebuilding": "ebb recover"}
+            )
+        refused = shop.start("worker")  # a recovery that was interrupted: --replace is not needed again
+        assert refused.exit_code() == 1
+        assert "is not whole" in refused.output()
+        shop.processes.remove(refused)
+        recovered = json.loads(ebb(shop, *documented("recover", folder), "--json"))
+        assert (recovered["records"], recovered["unjournaled"]) == (applied, 0)
+        assert_same(everything(redis_url), then)
+        worker = shop.start("worker")
+        shop.wait_until_applied()
+        end(worker, shop)
+        assert_same(everything(redis_url), undisturbed)
+        assert len(shop.messages(INVALID)) == 1  # what was known to be sent is not sent again
+
+        move = [*documented("repartition", folder), "--json"]
+        assert json.loads(ebb(shop, *move, "--dry-run"))["before"] == PARTITIONS
+        assert_same(everything(redis_url), undisturbed)
+        moved = json.loads(ebb(shop, *move))
+        assert moved["to_publish"] == 0
+        assert moved["customers"] == sum(key.startswith("state:") for key in undisturbed)
+        publish(History(history.events[APPLIED:]), [shop.servers], MORE)
+        shop.start("worker", EBB_PARTITIONS=str(MORE))
+        shop.wait_until_applied()
+        assert list(shop.parity(history).mismatches) == []
