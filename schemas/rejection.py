@@ -20,10 +20,10 @@ Reason = Literal[
     "event_time_too_early",
     "event_time_too_late",
     "wrong_partition",
+    "bug",
     "no_event",
     "malformed_avro",
     "unknown_schema",
-    "bug",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

@@ -12,14 +12,12 @@ from schemas.decode_many import decode_many
 from schemas.events import Event
 from schemas.partition import partition_of
 from schemas.rejection import quoted, reject
-from schemas.topics import CLOCK, INPUT_TOPICS, KINDS_OF
+from schemas.topics import KINDS_OF, SOURCE_TOPICS
 from stream.ingest.mapping.declaration import Map
 from stream.ingest.mapping.making import Draft, EventMaker
 from stream.ingest.mapping.records import Headers, Mapped, MappedEvent, Refused, SourceRecord
 
-TOPIC_OF = {
-    str(kind.__struct_config__.tag): topic for topic in INPUT_TOPICS if topic != CLOCK for kind in KINDS_OF[topic]
-}
+TOPIC_OF = {str(kind.__struct_config__.tag): topic for topic in SOURCE_TOPICS for kind in KINDS_OF[topic]}
 """The topic that carries a kind of event."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from ebb.compose.worker import worker_plan
 from ebb.history.recovering import Recovery
-from offline.addresses import EVENT_TOPICS, key_of, partition_for, topic_of
+from offline.addresses import key_of, partition_for, topic_of
 from offline.archive.files import JOURNAL, write_durably
 from offline.archive.records import ArchivedRecord
 from offline.archive.standing import Era, Standing, model_path
@@ -20,7 +20,7 @@ from offline.days import days
 from schemas.clock import ClockRecord
 from schemas.decode_many import decode_many
 from schemas.events import Event, OrderLine, PageView, Purchase
-from schemas.topics import CLOCK, INPUT_TOPICS
+from schemas.topics import CLOCK, INPUT_TOPICS, SOURCE_TOPICS
 from stream.features.layout import LAYOUT
 from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.scoring.documents import encode
@@ -71,7 +71,7 @@ class Shop:
             for event in some:
                 self._write(topic_of(event), partition_for(event, partitions), key_of(event), event)
             for partition in range(partitions):
-                ends = {topic: self.ends.get((topic, partition), 0) for topic in EVENT_TOPICS}
+                ends = {topic: self.ends.get((topic, partition), 0) for topic in SOURCE_TOPICS}
                 self._write(CLOCK, partition, "", ClockRecord(time_ms=time_ms, ends=ends))
         for (topic, partition), records in self.fetched.items():
             log = LogArchive(self.folder, topic, partition)
