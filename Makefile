@@ -5,11 +5,13 @@ RUN := $(VENV)/bin
 UV := uv==0.13.8
 READY := $(VENV)/.ready
 PROCESSES := 3
+SEED := 1
+MINUTES := 5
 LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-cache --fork-strategy fewest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench soak lint format lock schemas settings-page dashboards clean
+.PHONY: help demo test test-long chaos bench soak lint format lock schemas settings-page dashboards clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,9 @@ bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH
 
 soak: $(VENV)/.bench ## ten million events through two workers: what grows? Ten minutes or so; SOAK="--events 2000000" passes through
 	$(RUN)/python -m benchmarks.soak $(SOAK)
+
+chaos: $(READY) ## random faults against three workers and a learner under load: SEED=1 MINUTES=5
+	$(RUN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
 lint: $(READY) ## style, types and rings
 	$(RUN)/ruff check .

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from faust.types import TP
 
 from schemas.decode import decode
 from schemas.decode_many import decode_many
-from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
+from schemas.origin import origin_of
+from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES, REROUTED, SOURCE_TOPICS
 from stream.alignment import order_ms
 from stream.chunk import Models, StreamTimes
 from stream.drafts import Outgoing
@@ -40,9 +41,11 @@ class Logged:
     value: bytes | None
     timestamp: int
     key: bytes = b"key"
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 Logs = Mapping[str, list[Logged]]
+ModelsOf = Callable[[Mapping[str, str]], Models]
 
 
 def logs_of(records: Iterable[tuple[str, bytes | None, int]]) -> Logs:
@@ -159,13 +162,18 @@ def _id_of(message: Outgoing) -> str:
     return str(msgspec.json.decode(message.value or b"")["message_id"])
 
 
-async def recomputed(journal: Iterable[bytes], logs: Logs, **lane_options: Any) -> LiveLane:
-    """A lane's outputs from the logs and its journal alone: no wall, no fetches, no queues."""
+async def recomputed(
+    journal: Iterable[bytes], logs: Logs, models_of: ModelsOf | None = None, **lane_options: Any
+) -> LiveLane:
+    """A lane's outputs from the logs and its journal alone: no wall, no fetches, no queues.
+
+    `models_of` finds the documents of an entry's versions; the pinned ones without it.
+    """
     lane = await LiveLane(logs, **lane_options).claim()
     lane.applying.may_lag = True  # a commit that did not make room for all deadlines says so by its stream time
     for packed in journal:
         entry = msgspec.json.decode(packed)
-        batch, models = _batch(entry["offsets"], logs), _models(entry["models"])
+        batch, models = _batch(entry["offsets"], logs), (models_of or _models)(entry["models"])
         times = _times(entry, len(batch.records))
         if entry["tick"] or batch.records:
             await lane.applying.apply(batch, times, models)
@@ -197,12 +205,14 @@ def _between(log: list[Logged], first: int, end: int) -> list[Logged]:
 
 
 def _record(raw: Logged) -> LogRecord:
-    decoded = decode(raw.topic, raw.value, raw.timestamp, RULES)
-    return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded)
+    origin = origin_of(raw.headers, SOURCE_TOPICS) if raw.topic == REROUTED else None
+    decoded = decode(raw.topic, raw.value, origin.timestamp_ms if origin else raw.timestamp, RULES)
+    return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded, sent_from=origin)
 
 
 def _order_ms(record: LogRecord) -> int:
-    return order_ms(getattr(record.decoded, "event_time_ms", None), record.timestamp_ms)
+    written_ms = record.origin_on(0).timestamp_ms
+    return order_ms(getattr(record.decoded, "event_time_ms", None), written_ms)
 
 
 def _times(entry: Mapping[str, Any], records: int) -> StreamTimes:

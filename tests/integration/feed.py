@@ -15,17 +15,19 @@ from tests.integration.processes import PARTITIONS
 PAUSE_S = 0.02
 CUSTOMERS = 60
 GARBAGE_EVERY, SILENT_EVERY = 10, 25
+MISROUTED_EVERY, REPEATED_EVERY = 7, 15
 
 
 class Feed:
     """A thread that sends a purchase and a visit every 20 ms, and now and then garbage, or a customer long silent.
 
     Records that Kafka cannot take now wait in the producer and are sent when it can. `events` and `garbage` say how
-    many there were of each.
+    many there were of each. An untidy one writes some events to another partition, and some twice.
     """
 
-    def __init__(self, servers: str, seed: int = 1) -> None:
+    def __init__(self, servers: str, seed: int = 1, *, is_untidy: bool = False) -> None:
         self.events = self.garbage = 0
+        self._is_untidy = is_untidy
         self._dice, self._closing = random.Random(seed), threading.Event()
         self._producer = KafkaProducer(
             bootstrap_servers=servers, acks="all", linger_ms=0, delivery_timeout_ms=240_000, retry_backoff_ms=50
@@ -54,7 +56,10 @@ class Feed:
         while not self._closing.wait(PAUSE_S):
             number += 1
             customer = f"fed-{self._dice.randrange(CUSTOMERS)}"
-            self._event(PURCHASES, purchase(customer, now_ms(), f"p{number}"))
+            bought = purchase(customer, now_ms(), f"p{number}")
+            self._event(PURCHASES, bought, astray=self._is_untidy and number % MISROUTED_EVERY == 0)
+            if self._is_untidy and number % REPEATED_EVERY == 0:
+                self._event(PURCHASES, bought)
             visit = {"type": "page_view", "event_id": f"v{number}", "event_time_ms": now_ms()}
             self._event(ENGAGEMENT, visit | {"customer_id": customer})
             if number % GARBAGE_EVERY == 0:
@@ -65,9 +70,10 @@ class Feed:
                     silent = purchase(f"silent-{number}", now_ms() - days * DAY_MS, f"s{days}-{number}")
                     self._event(PURCHASES, silent)
 
-    def _event(self, topic: str, event: dict[str, Any]) -> None:
+    def _event(self, topic: str, event: dict[str, Any], *, astray: bool = False) -> None:
         customer = event["customer_id"]
-        self._send(topic, msgspec.json.encode(event), customer.encode(), partition_of(customer, PARTITIONS))
+        partition = (partition_of(customer, PARTITIONS) + astray) % PARTITIONS
+        self._send(topic, msgspec.json.encode(event), customer.encode(), partition)
         self.events += 1
 
     def _send(self, topic: str, value: bytes, key: bytes | None, partition: int) -> None:

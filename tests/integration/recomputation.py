@@ -1,6 +1,8 @@
 """What a deployment holds and has sent, computed again from Kafka's logs and the journal alone."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import redis
 
@@ -10,7 +12,7 @@ from stream.redis_store import keys
 from stream.redis_store.inspection import scan_states, shop_totals
 from stream.settings.load import load_worker_settings
 from tests.integration.processes import PARTITIONS, Deployment, read_all
-from tests.live_lane import LiveLane, Logged, Logs, ids, recomputed
+from tests.live_lane import LiveLane, Logged, Logs, ModelsOf, ids, recomputed
 
 OUTPUTS = (LABELS, CHURN_ALERTS, SEGMENT_CHANGES, INVALID)
 
@@ -24,9 +26,9 @@ def equals_recomputation(shop: Deployment) -> int:
     expected: set[str] = set()
     with redis.Redis.from_url(shop.redis_url) as client:
         for partition in range(PARTITIONS):
-            again = _again(shop, client, partition, _of_partition(logs, partition))
+            again = recomputed_partition(shop, client, partition, of_partition(logs, partition))
             expected |= set(ids(message for message in again.outgoing() if message.topic in OUTPUTS))
-            _compare(shop, client, partition, again)
+            compare(shop, client, partition, again)
     sent = set(ids(record for topic in OUTPUTS for record in shop.messages(topic)))
     assert sent == expected
     return len(sent)
@@ -39,27 +41,48 @@ def counted(redis_url: str) -> tuple[int, int]:
     return totals["events"], totals["dead_letters"]
 
 
-def _again(shop: Deployment, client: "redis.Redis", partition: int, logs: Logs) -> LiveLane:
+def recomputed_partition(
+    shop: Deployment, client: "redis.Redis", partition: int, logs: Logs, models_of: ModelsOf | None = None
+) -> LiveLane:
+    """A partition's lane from its logs and its journal."""
     plan = worker_plan(load_worker_settings(shop.environ()))
     journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(partition))]
     options = {"due_at_once": plan.due_at_once, "rules": plan.rules}
-    return asyncio.run(recomputed(journal, logs, partition=partition, partitions=PARTITIONS, **options))
+    return asyncio.run(recomputed(journal, logs, models_of, partition=partition, partitions=PARTITIONS, **options))
 
 
-def _of_partition(logs: dict[str, list], partition: int) -> Logs:
+def of_partition(logs: dict[str, list], partition: int) -> Logs:
+    """The logs of one partition."""
     return {
-        topic: [Logged(topic, r.offset, r.value, r.timestamp, r.key) for r in records if r.partition == partition]
+        topic: [
+            Logged(topic, r.offset, r.value, r.timestamp, r.key, r.headers) for r in records if r.partition == partition
+        ]
         for topic, records in logs.items()
     }
 
 
-def _compare(shop: Deployment, client: "redis.Redis", partition: int, again: LiveLane) -> None:
+def compare(shop: Deployment, client: "redis.Redis", partition: int, again: LiveLane) -> None:
+    """See that Redis holds what the lane does."""
     stored = again.stored
-    assert stored.states == asyncio.run(_states(shop.redis_url, partition, client))
+    _same("states", asyncio.run(_states(shop.redis_url, partition, client)), stored.states)
     views = client.mget([keys.view(partition, customer) for customer in stored.views]) if stored.views else []
-    assert dict(zip(stored.views, views, strict=True)) == stored.views
-    labels = {customer.decode(): packed for customer, packed in client.hgetall(keys.labels(partition)).items()}
-    assert labels == stored.labels
+    _same("views", dict(zip(stored.views, views, strict=True)), stored.views)
+    labels = client.hgetall(keys.labels(partition))
+    _same("labels", {customer.decode(): packed for customer, packed in labels.items()}, stored.labels)
+    due = client.zrange(keys.due(partition), 0, -1, withscores=True)
+    _same(
+        "deadlines",
+        {customer.decode(): int(deadline) for customer, deadline in due},
+        {customer: deadline for customer, deadline in stored.deadlines.items() if deadline},
+    )
+
+
+def _same(what: str, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    different = sorted(name for name in stored.keys() | expected if stored.get(name) != expected.get(name))
+    assert not different, (
+        f"{what}: {len(different)} of {len(expected)} differ. {different[0]}: "
+        f"{stored.get(different[0])!r} is stored, {expected.get(different[0])!r} should be"
+    )
 
 
 async def _states(redis_url: str, partition: int, client: "redis.Redis") -> dict[str, bytes]:

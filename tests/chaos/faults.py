@@ -1,0 +1,181 @@
+"""What can befall a deployment. Each fault is a block: broken within, mended at its end.
+
+Whoever was killed is started again when everything is mended.
+"""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import redis
+
+from tests.chaos.shop import Shop
+from tests.hurting import Snapshot, again, fill_disk, frozen
+from tests.integration.processes import SESSION_TIMEOUT_MS, eventually
+from tests.line import Line
+
+SESSION_S = SESSION_TIMEOUT_MS["apache"] / 1000
+SLOW_S = 0.02
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to break a deployment.
+
+    Attributes:
+        hits: whom: two faults of one target never come together.
+        holds_s: for how long at least and at most.
+        broken: the block in which it is broken.
+    """
+
+    hits: str
+    holds_s: tuple[float, float]
+    broken: Callable[[Shop], AbstractContextManager[None]]
+
+
+@contextmanager
+def _worker_killed(shop: Shop) -> Iterator[None]:
+    victim = shop.any_worker()
+    shop.running.kill(victim)
+    shop.workers.remove(victim)
+    yield
+
+
+@contextmanager
+def _worker_asked_to_leave(shop: Shop) -> Iterator[None]:
+    leaver = shop.any_worker()
+    shop.workers.remove(leaver)
+    leaver.send(signal.SIGTERM)
+    yield
+    assert leaver.exit_code() == 0, leaver.output()[-3000:]
+    shop.running.processes.remove(leaver)
+
+
+@contextmanager
+def _worker_asleep(shop: Shop) -> Iterator[None]:
+    with frozen(shop.any_worker()):
+        yield
+
+
+@contextmanager
+def _learner_killed(shop: Shop) -> Iterator[None]:
+    shop.running.kill(shop.learner)
+    yield
+
+
+@contextmanager
+def _redis_silent(shop: Shop) -> Iterator[None]:
+    shop.line.is_silent = True
+    yield
+    shop.line.is_silent = False
+
+
+@contextmanager
+def _redis_slow(shop: Shop) -> Iterator[None]:
+    shop.line.delay_s = SLOW_S
+    yield
+    shop.line.delay_s = 0.0
+
+
+@contextmanager
+def _redis_cut_off(shop: Shop) -> Iterator[None]:
+    shop.line.cut()
+    yield
+
+
+@contextmanager
+def _redis_answers_lost(shop: Shop) -> Iterator[None]:
+    shop.line.loses_answers = True
+    yield
+    shop.line.loses_answers = False
+
+
+@contextmanager
+def _redis_killed(shop: Shop) -> Iterator[None]:
+    shop.redis.kill()
+    yield
+    again(shop.redis)
+
+
+@contextmanager
+def _redis_without_memory(shop: Shop) -> Iterator[None]:
+    with redis.Redis.from_url(shop.redis.address) as client:
+        client.config_set("maxmemory", 1)
+        yield
+        client.config_set("maxmemory", 0)
+
+
+@contextmanager
+def _redis_with_another_password(shop: Shop) -> Iterator[None]:
+    with redis.Redis.from_url(shop.redis.address) as client:
+        client.config_set("requirepass", "another")
+        client.client_kill_filter(_type="normal", skipme=True)
+        yield
+        client.config_set("requirepass", "")
+
+
+@contextmanager
+def _redis_older(shop: Shop) -> Iterator[None]:
+    older = Snapshot(shop.redis, shop.folder / f"older-{shop.dice.getrandbits(64):x}")
+    yield
+    older.restore()
+
+
+@contextmanager
+def _redis_failed_over(shop: Shop) -> Iterator[None]:
+    """To a replica that has missed what came in the meantime."""
+    replica = shop.another_redis()
+    replica.start()
+    replica.wait_until_ready()
+    with redis.Redis.from_url(replica.address) as client, Line(shop.redis.port) as replication:
+        client.replicaof("127.0.0.1", replication.own_port)
+        eventually(lambda: client.info("replication")["master_link_status"] == "up", what="the replica has a copy")
+        replication.is_silent = True
+        yield
+        shop.redis.kill()
+        client.replicaof("NO", "ONE")
+    shop.redis = replica
+    shop.line.lead_to(replica.port)
+
+
+@contextmanager
+def _kafka_frozen(shop: Shop) -> Iterator[None]:
+    with frozen(shop.kafka):
+        yield
+
+
+@contextmanager
+def _kafka_killed(shop: Shop) -> Iterator[None]:
+    shop.kafka.kill()
+    yield
+    again(shop.kafka)
+
+
+@contextmanager
+def _kafka_without_disk(shop: Shop) -> Iterator[None]:
+    fill_disk(shop.kafka)
+    yield
+    shop.kafka.wait()
+    again(shop.kafka)
+
+
+FAULTS: Mapping[str, Fault] = {
+    "worker killed": Fault("worker", (0.0, 3.0), _worker_killed),
+    "worker asked to leave": Fault("worker", (0.0, 3.0), _worker_asked_to_leave),
+    "worker asleep": Fault("worker", (0.5, 3 * SESSION_S), _worker_asleep),
+    "learner killed": Fault("learner", (0.0, 3.0), _learner_killed),
+    "redis silent": Fault("redis", (0.5, 3 * SESSION_S), _redis_silent),
+    "redis slow": Fault("redis", (2.0, 4.0), _redis_slow),
+    "redis cut off": Fault("redis", (0.0, 0.5), _redis_cut_off),
+    "redis answers lost": Fault("redis", (0.5, 2.0), _redis_answers_lost),
+    "redis killed": Fault("redis", (0.0, 2.0), _redis_killed),
+    "redis without memory": Fault("redis", (0.5, 3.0), _redis_without_memory),
+    "redis with another password": Fault("redis", (0.5, 3.0), _redis_with_another_password),
+    "redis older": Fault("redis", (1.0, 5.0), _redis_older),
+    "redis failed over": Fault("redis", (1.0, 4.0), _redis_failed_over),
+    "kafka frozen": Fault("kafka", (0.5, 3 * SESSION_S), _kafka_frozen),
+    "kafka killed": Fault("kafka", (0.0, 2.0), _kafka_killed),
+    "kafka without disk": Fault("kafka", (0.0, 2.0), _kafka_without_disk),
+}
+"""A new fault is one entry."""

@@ -1,0 +1,84 @@
+"""What must hold when a deployment has been through everything: Redis and Kafka say what logs and journal say."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+
+from schemas.topics import INPUT_TOPICS
+from stream.redis_store import keys
+from tests.chaos.models import KeptModels
+from tests.integration.processes import PARTITIONS, Deployment, read_all
+from tests.integration.recomputation import OUTPUTS, compare, of_partition, recomputed_partition
+from tests.live_lane import Logs
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was compared.
+
+    Attributes:
+        records: in the input topics.
+        customers: with states, views and deadlines that are equal.
+        messages: distinct ones that were sent and should have been.
+        of_lost_commits: distinct ones that were sent by commits which Redis has forgotten since; others stand in their
+            places.
+    """
+
+    records: int
+    customers: int
+    messages: int
+    of_lost_commits: int
+
+
+def judged(shop: Deployment, models: KeptModels) -> Verdict:
+    """Compare everything; all processes have ended.
+
+    Raises:
+        AssertionError: something is not as logs and journal say.
+    """
+    logs = {topic: read_all(shop.servers, topic, "read_committed") for topic in INPUT_TOPICS}
+    expected: dict[str, tuple[int, int]] = {}
+    customers = 0
+    with redis.Redis.from_url(shop.redis_url) as client:
+        for partition in range(PARTITIONS):
+            own = of_partition(logs, partition)
+            _require_whole_journal(client, partition, own)
+            again = recomputed_partition(shop, client, partition, own, models.of)
+            expected |= _places(message for message in again.outgoing() if message.topic in OUTPUTS)
+            compare(shop, client, partition, again)
+            customers += len(again.stored.states)
+    sent = _places(record for topic in OUTPUTS for record in shop.messages(topic))
+    assert not (missing := expected.keys() - sent.keys()), f"never sent: {sorted(missing)[:5]}"
+    lost = sent.keys() - expected.keys()
+    taken = set(expected.values())
+    assert not (strange := [name for name in lost if sent[name] not in taken]), f"sent by nobody: {strange[:5]}"
+    return Verdict(sum(map(len, logs.values())), customers, len(expected), len(lost))
+
+
+def _require_whole_journal(client: "redis.Redis", partition: int, logs: Logs) -> None:
+    """Every record is in one journal entry, in order: what an entry leaves out would be left out by both sides."""
+    applied: dict[str, int] = defaultdict(int)
+    for _, fields in client.xrange(keys.journal(partition)):
+        for topic, (first, end) in msgspec.json.decode(fields[b"entry"])["offsets"].items():
+            assert first == applied[topic], f"{topic} {partition}: from {first} after {applied[topic]}"
+            applied[topic] = end
+    left = {topic: log[-1].offset + 1 for topic, log in logs.items() if log and log[-1].offset >= applied[topic]}
+    assert not left, f"partition {partition}: applied up to {dict(applied)}, the logs end at {left}"
+
+
+def _places(messages: Iterable[Any]) -> dict[str, tuple[int, int]]:
+    """What a message says it is -> the partition and the sequence it was sent with."""
+    places = {}
+    for message in messages:
+        named = {name: value.decode() for name, value in message.headers}
+        if "source_offset" in named:
+            name = "dead letter {source_topic} {source_partition} {source_offset}".format(**named)
+        else:
+            named = msgspec.json.decode(message.value)
+            name = named["message_id"]
+        places[name] = int(named["partition"]), int(named["sequence"])
+    return places

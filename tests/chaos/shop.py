@@ -1,0 +1,101 @@
+"""The deployment that is hurt: Apache Kafka, Redis behind a line of its own, three workers and a learner under load."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from ebb.services.apache_kafka import ApacheKafka
+from ebb.services.embedded_redis import EmbeddedRedis
+from tests.hurting import RedisOfThisMachine
+from tests.integration.processes import Deployment, TestedProcess, deployed, eventually
+from tests.line import Line
+
+WORKERS = 3
+SETTINGS = {
+    "EBB_QUEUE_BYTES": "2000000",
+    "EBB_CHUNK_BYTES": "1000000",
+    "EBB_PUBLISH_EVERY_MS": "20000",
+    "EBB_LOG_LEVEL": "info",
+}
+
+AWAY = ("Check EBB_KAFKA_SERVERS", "or set EBB_REDIS_URL")
+"""What the last word of a process holds that found a service away when it started."""
+
+
+@dataclass
+class Shop:
+    """Everything that can be hurt, and the dice that say what is."""
+
+    kafka: ApacheKafka
+    redis: EmbeddedRedis
+    line: Line
+    running: Deployment
+    folder: Path
+    dice: Random
+    workers: list[TestedProcess]
+    learner: TestedProcess
+    redis_servers: int = 1
+    restarts: int = 0
+
+    def any_worker(self) -> TestedProcess:
+        """One of those that run."""
+        return self.dice.choice(self.workers)
+
+    def restart_missing(self) -> None:
+        """As a supervisor does, once Kafka and Redis are there: a process does not start without them."""
+        self.workers += [self.running.start("worker") for _ in range(WORKERS - len(self.workers))]
+        if self.learner not in self.running.processes:
+            self.learner = self.running.start("learner")
+
+    def revive(self) -> None:
+        """Start again whoever was starting when a service went away, as a supervisor does; nobody else may have ended.
+
+        Raises:
+            AssertionError: a process has ended for another reason.
+        """
+        for process in [*self.workers, self.learner]:
+            if process.has_ended():
+                last = process.output().splitlines()[-1:]
+                assert any(hint in last[0] for hint in AWAY), f"{process.name} has ended:\n{process.output()[-3000:]}"
+                self.running.processes.remove(process)
+                self.workers = [worker for worker in self.workers if worker is not process]
+                self.restarts += 1
+        self.restart_missing()
+
+    def another_redis(self) -> EmbeddedRedis:
+        """A new, empty one that is not started yet."""
+        self.redis_servers += 1
+        return RedisOfThisMachine(self.folder / f"redis-{self.redis_servers}")
+
+    def stop(self) -> None:
+        """Let every process end in order."""
+        for process in [*self.workers, self.learner]:
+            process.send(signal.SIGTERM)
+        for process in [*self.workers, self.learner]:
+            assert process.exit_code() == 0, process.output()[-3000:]
+            assert "Traceback" not in process.output(), process.output()[-3000:]
+        self.running.processes.clear()
+
+
+@contextmanager
+def opened(folder: Path, dice: Random) -> Iterator[Shop]:
+    """Services that run, and processes that have their partitions."""
+    with ExitStack() as stack:
+        kafka = stack.enter_context(ApacheKafka(folder / "kafka"))
+        redis = RedisOfThisMachine(folder / "redis-1")
+        redis.start()
+        redis.wait_until_ready()
+        line = stack.enter_context(Line(redis.port))
+        shop = stack.enter_context(deployed(kafka.address, line.redis_url, folder, clock="live", settings=SETTINGS))
+        opened = Shop(kafka, redis, line, shop, folder, dice, [], shop.start("learner"))
+        try:
+            opened.restart_missing()
+            eventually(lambda: any(worker.said("lane started") for worker in opened.workers), what="a worker works")
+            yield opened
+        finally:
+            opened.redis.kill()
+            shop.stop()
+            kafka.kill()
