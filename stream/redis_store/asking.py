@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from stream.redis_store.client import async_reader, explaining, sync_client
+from stream.redis_store.client import async_reader, explaining, is_cluster, sync_client
 
 Command = tuple[str | bytes | int | float, ...]
 Answer = TypeVar("Answer")
@@ -16,7 +16,11 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """Commands that are sent together; `atomic`: nothing else happens in Redis between them."""
+    """Commands that are sent together; `atomic`: nothing else happens in Redis between them.
+
+    In a cluster, whose clients have no transaction to be trusted, commands about one partition keep their order alone:
+    what is asked first is the older.
+    """
 
     commands: Sequence[Command]
     atomic: bool = False
@@ -49,11 +53,12 @@ class Asking:
     def _send(self, trip: RoundTrip) -> list[Any]:
         with explaining(self._url):
             if len(trip.commands) == 1:
-                return [self._redis.execute_command(*trip.commands[0])]  # type: ignore[no-untyped-call]
-            with self._redis.pipeline(transaction=trip.atomic) as pipeline:
+                return [self._redis.execute_command(*trip.commands[0])]
+            with self._redis.pipeline(transaction=trip.atomic and not is_cluster(self._url)) as pipeline:
                 for command in trip.commands:
-                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-                return pipeline.execute()
+                    pipeline.execute_command(*command)
+                replies: list[Any] = pipeline.execute()
+                return replies
 
     def close(self) -> None:
         """Release the connections."""
@@ -79,8 +84,8 @@ class AsyncAsking:
     async def _send(self, trip: RoundTrip) -> list[Any]:
         with explaining(self._url):
             if len(trip.commands) == 1:
-                return [await self._redis.execute_command(*trip.commands[0])]  # type: ignore[no-untyped-call]
-            async with self._redis.pipeline(transaction=trip.atomic) as pipeline:
+                return [await self._redis.execute_command(*trip.commands[0])]
+            async with self._redis.pipeline(transaction=trip.atomic and not is_cluster(self._url)) as pipeline:
                 for command in trip.commands:
                     pipeline.execute_command(*command)
                 replies: list[Any] = await pipeline.execute()

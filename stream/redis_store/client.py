@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
+import redis.asyncio.cluster
+import redis.cluster
 from redis import exceptions
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -29,36 +31,95 @@ CANNOT_WORK_NOW = (
     exceptions.MasterDownError,
     exceptions.AskError,  # also: moved to another node
     exceptions.TryAgainError,
+    exceptions.ClusterError,  # redirected too often
+    exceptions.RedisClusterException,  # no node answers, or one does not know who has a slot
 )
+CLUSTER = "+cluster"
+"""Ends the scheme of a URL that names one node of a cluster."""
+RedisPyError = exceptions.RedisError | exceptions.RedisClusterException
 REFUSALS = ("MISCONF ", "NOREPLICAS ", "BUSY ")  # redis-py has no class for these error codes
 
 
-def sync_client(url: str) -> redis.Redis:
-    """A client for readers. It asks a second time on a new connection: Redis may have been restarted in between."""
-    with _known_scheme():
-        return redis.Redis.from_url(url, protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 1))
+def sync_client(url: str) -> Any:
+    """A client for readers. It asks a second time on a new connection: Redis may have been restarted in between.
+
+    Returns:
+        `redis.Redis`, or `redis.RedisCluster` for a cluster, which connects at once. They share what is used of them.
+    """
+    kind = _Cluster if is_cluster(url) else redis.Redis
+    with _known_scheme(), explaining(url):
+        return kind.from_url(_node_url(url), protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 1))
 
 
-def async_client(url: str) -> redis.asyncio.Redis:
-    """A client for writers of whole values. It never retries by itself: who calls knows whether that is safe."""
-    with _known_scheme():
-        return redis.asyncio.Redis.from_url(
-            url, protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), 0)
-        )
+def async_client(url: str) -> Any:
+    """A client for writers of whole values. It never retries by itself: who calls knows whether that is safe.
+
+    In a cluster it follows a redirection, which says that nothing was done.
+    """
+    return _async_client(url, retries=0)
 
 
-def async_reader(url: str) -> redis.asyncio.Redis:
+def async_reader(url: str) -> Any:
     """`sync_client` for tasks of one event loop: it may ask twice, since reading twice changes nothing."""
-    with _known_scheme():
-        return redis.asyncio.Redis.from_url(
-            url, protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), 1)
+    return _async_client(url, retries=1)
+
+
+def _async_client(url: str, retries: int) -> Any:
+    kind = _AsyncCluster if is_cluster(url) else redis.asyncio.Redis
+    with _known_scheme(), explaining(url):
+        return kind.from_url(
+            _node_url(url), protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), retries)
         )
+
+
+class _Cluster(redis.RedisCluster):
+    """Knows a node that has no slot yet when a slot on its way there redirects to it."""
+
+    def get_node(
+        self, host: str | None = None, port: int | None = None, node_name: str | None = None
+    ) -> redis.cluster.ClusterNode | None:
+        """The node of that address or name, which may be new."""
+        known: redis.cluster.ClusterNode | None = super().get_node(host, port, node_name)  # type: ignore[no-untyped-call]
+        if known is not None or node_name is None:
+            return known
+        host, _, digits = node_name.rpartition(":")
+        return redis.cluster.ClusterNode(host, int(digits), "primary")  # type: ignore[no-untyped-call]
+
+
+class _AsyncCluster(redis.asyncio.RedisCluster):
+    """`_Cluster` for the tasks of one event loop."""
+
+    def get_node(
+        self, host: str | None = None, port: int | None = None, node_name: str | None = None
+    ) -> redis.asyncio.cluster.ClusterNode | None:
+        """The node of that address or name, which may be new."""
+        known = super().get_node(host, port, node_name)
+        if known is not None or node_name is None:
+            return known
+        host, _, digits = node_name.rpartition(":")
+        made = redis.asyncio.cluster.ClusterNode(host, digits, "primary", **self.nodes_manager.connection_kwargs)
+        return self.nodes_manager.nodes_cache.setdefault(node_name, made)
+
+
+def is_cluster(url: str) -> bool:
+    """Whether a URL names one node of a cluster.
+
+    >>> is_cluster("redis+cluster://127.0.0.1:7000"), is_cluster("redis://127.0.0.1:6379/0")
+    (True, False)
+    """
+    return url.partition("://")[0].endswith(CLUSTER)
+
+
+def _node_url(url: str) -> str:
+    """The URL of the node alone, as redis-py knows it."""
+    scheme, mark, rest = url.partition("://")
+    return scheme.removesuffix(CLUSTER) + mark + rest
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
     """What a URL says about host, port, database, credentials and encryption, for a single connection."""
     with _known_scheme():
-        return dict(parse_url(url))
+        return dict(parse_url(_node_url(url)))
 
 
 @contextmanager
@@ -81,8 +142,14 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def explained(error: exceptions.RedisError, url: str) -> EbbError | exceptions.RedisError:
+def explained(error: RedisPyError, url: str) -> EbbError | RedisPyError:
     """What to raise for an error of redis-py: Ebb's own where a person can act on it, else the error itself, a bug."""
+    if "Cluster mode is not enabled" in str(error):
+        return SettingError(
+            f"EBB_REDIS_URL={address(url)} is no node of a cluster. Write {_node_url(address(url))}, or name a node."
+        )
+    if isinstance(error, exceptions.AskError | exceptions.TryAgainError):
+        return _redirected(error, url)
     if isinstance(error, CANNOT_WORK_NOW) or str(error).startswith(REFUSALS):
         return StoreUnavailableError(
             f"Redis at {address(url)} does not work: {_one_line(error)}. Start or mend it, or set EBB_REDIS_URL "
@@ -96,12 +163,31 @@ def explained(error: exceptions.RedisError, url: str) -> EbbError | exceptions.R
     return error
 
 
+def _redirected(error: exceptions.ResponseError, url: str) -> EbbError:
+    if not is_cluster(url):
+        return one_of_a_cluster(url)
+    if isinstance(error, exceptions.MovedError):
+        return StoreUnavailableError(f"The slot of a key has moved within the cluster at {address(url)}.")
+    return StoreUnavailableError(
+        f"A slot is on its way between nodes of the cluster at {address(url)}. Everything waits that needs several "
+        "keys of it: see that the move ends (redis-cli --cluster check)."
+    )
+
+
+def one_of_a_cluster(url: str) -> SettingError:
+    """The error for a URL that does not say that its Redis is a node of a cluster."""
+    return SettingError(
+        f"EBB_REDIS_URL={address(url)} is one node of a cluster. Write redis+cluster://host:port (rediss+cluster:// "
+        "with TLS) of any node: the others are found from it."
+    )
+
+
 @contextmanager
 def explaining(url: str) -> Iterator[None]:
     """Raise what redis-py raises inside as `explained` says."""
     try:
         yield
-    except exceptions.RedisError as error:
+    except (exceptions.RedisError, exceptions.RedisClusterException) as error:
         raise explained(error, url) from error
 
 

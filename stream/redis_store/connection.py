@@ -12,11 +12,16 @@ from redis import exceptions
 from redis.asyncio.connection import AbstractConnection, Connection
 
 from stream.errors import StoreUnavailableError
-from stream.redis_store.client import ANSWER_WITHIN_S, address, connection_arguments, explained
+from stream.redis_store.client import ANSWER_WITHIN_S, address, connection_arguments, explained, is_cluster
+from stream.redis_store.cluster_home import ClusterHome, Node
 
 Command = Sequence[bytes]
 
 READ_BYTES = 256 * 1024  # the states of a chunk are half a megabyte; 32 kB a read cost 10 % more
+
+
+LEAVES = (exceptions.MovedError, exceptions.ClusterDownError, exceptions.ReadOnlyError)
+"""Answers of a node of a cluster after which the owner of a slot is looked for anew."""
 
 
 class _Heads(dict[int, bytes]):
@@ -45,15 +50,21 @@ def packed(commands: Sequence[Command]) -> bytes:
 
 
 class PinnedConnection:
-    """A numbered connection: `open` gives the number, `exchange` insists on it. Calls may come from several tasks."""
+    """A numbered connection: `open` gives the number, `exchange` insists on it. Calls may come from several tasks.
 
-    def __init__(self, url: str, client_name: str, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+    In a cluster it is one to the node that has `key`. A redirection closes it, whatever was begun on it: nothing is
+    ever sent again elsewhere, and `open` connects to the node that was named.
+    """
+
+    def __init__(self, url: str, client_name: str, answer_within_s: float = ANSWER_WITHIN_S, key: bytes = b"") -> None:
         arguments = connection_arguments(url)
-        kind: type[AbstractConnection] = arguments.pop("connection_class", Connection)
+        self._kind: type[AbstractConnection] = arguments.pop("connection_class", Connection)
         self._url = url
         waits = {"socket_timeout": answer_within_s, "socket_connect_timeout": answer_within_s}
         ours = {"protocol": 2, "client_name": client_name, "socket_read_size": READ_BYTES}
-        self._connection = kind(**(waits | arguments | ours))
+        self._arguments = waits | arguments | ours
+        self._connection = self._kind(**self._arguments)
+        self._home = ClusterHome(key, _node_of(self._connection)) if is_cluster(url) else None
         self._number = 0
         self._turn = asyncio.Lock()
 
@@ -62,11 +73,37 @@ class PinnedConnection:
         async with self._turn:
             if not self._connection.is_connected:
                 try:
-                    await self._connection.connect()  # type: ignore[no-untyped-call]
-                except exceptions.RedisError as error:
-                    raise explained(error, self._url) from error
+                    await (self._connect_home(self._home) if self._home else self._connection.connect())
+                except BaseException as error:  # a cancelled one may be to another node, with a reply on its way
+                    await self._connection.disconnect(nowait=True)
+                    if isinstance(error, exceptions.RedisError):
+                        raise explained(error, self._url) from error
+                    raise
                 self._number += 1
             return self._number
+
+    async def _connect_home(self, home: ClusterHome) -> None:
+        """Connect to the node that was named last, else to the one that any node that answers names."""
+        named, home.named = home.named, None
+        owner = named or await self._ask_for_owner(home)
+        if not self._connection.is_connected or _node_of(self._connection) != owner:
+            await self._connect(owner)
+
+    async def _ask_for_owner(self, home: ClusterHome) -> Node:
+        failure: exceptions.RedisError | None = None
+        for node in list(home.known):
+            try:
+                await self._connect(node)
+                await self._connection.send_packed_command(packed([(b"CLUSTER", b"SLOTS")]), check_health=False)
+                return home.owner(await self._connection.read_response(disable_decoding=True), node)
+            except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterDownError) as error:
+                failure = error
+        raise failure or exceptions.ClusterDownError("no node is known")
+
+    async def _connect(self, node: Node) -> None:
+        await self._connection.disconnect(nowait=True)
+        self._connection = self._kind(**(self._arguments | {"host": node[0], "port": node[1]}))
+        await self._connection.connect()
 
     async def exchange(self, commands: Sequence[Command], number: int) -> list[Any]:
         """Send the commands in one write on connection `number` and return their replies, one each.
@@ -85,8 +122,18 @@ class PinnedConnection:
             except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
                 await self._connection.disconnect(nowait=True)
                 raise explained(error, self._url) from error
+            if self._home:
+                await self._leave_when_redirected(self._home, replies)
         self._raise_refusal(replies)
         return replies
+
+    async def _leave_when_redirected(self, home: ClusterHome, replies: Sequence[Any]) -> None:
+        """A slot on its way (ASK, TRYAGAIN) is waited for here; one that is elsewhere or nowhere is looked for."""
+        for reply in replies:
+            if isinstance(reply, exceptions.MovedError):
+                home.moved((reply.host, reply.port), told_by=_node_of(self._connection))
+            if isinstance(reply, LEAVES):
+                await self._connection.disconnect(nowait=True)
 
     async def _reply(self) -> Any:
         try:
@@ -106,3 +153,7 @@ class PinnedConnection:
         """Close it; `open` makes the next one."""
         async with self._turn:
             await self._connection.disconnect(nowait=True)
+
+
+def _node_of(connection: AbstractConnection) -> Node:
+    return connection.host, int(connection.port)  # type: ignore[attr-defined]

@@ -1,15 +1,14 @@
 """What all processes of a deployment agree on, kept in `meta`, and whether this Redis may be trusted with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import redis
 
 from stream.errors import LayoutError, ReplacedError, SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.ports import Deployment
-from stream.redis_store.client import address, explaining, sync_client
+from stream.redis_store.client import address, explaining, is_cluster, one_of_a_cluster, sync_client
 from stream.redis_store.keys import META, partition_head
 
 CLOCKS = ("replay", "live")
@@ -32,8 +31,8 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
             pipeline.hsetnx(META, "clock", wanted.clock)
             pipeline.hsetnx(META, "layout", wanted.layout)
             pipeline.hsetnx(META, "vocabulary", msgspec.json.encode(wanted.vocabulary))
-            pipeline.hgetall(META)
-            fields = pipeline.execute()[-1]
+            pipeline.execute()
+        fields = client.hgetall(META)
     stored = deployment_of(fields, url)
     refuse_rebuilding(fields, url)
     _compare(stored, wanted, url)
@@ -92,7 +91,7 @@ def refuse_rebuilding(fields: Any, url: str) -> None:
         )
 
 
-def read_deployment(client: redis.Redis, url: str) -> Deployment:
+def read_deployment(client: Any, url: str) -> Deployment:
     """The deployment this Redis belongs to.
 
     Raises:
@@ -108,7 +107,9 @@ def stored_deployment(url: str) -> Deployment:
 
 
 def switch_clock(url: str, clock: str) -> None:
-    """Change the clock mode of a deployment, and take every partition from whoever owns it, in one transaction.
+    """Change the clock mode of a deployment, then take every partition from whoever owns it.
+
+    In one transaction; in a cluster one after another, to be repeated where it was interrupted.
 
     A worker that still runs can commit nothing from then on; it reads the mode when it claims a partition again.
 
@@ -119,11 +120,15 @@ def switch_clock(url: str, clock: str) -> None:
         raise SettingError(f"EBB_CLOCK={clock!r} is no clock mode. Choose one of {', '.join(CLOCKS)}.")
     with explaining(url), sync_client(url) as client:
         deployment = read_deployment(client, url)
-        with client.pipeline(transaction=True) as pipeline:
-            pipeline.hset(META, "clock", clock)
+        owner = f"the switch to the {clock} clock"
+        with client.pipeline(transaction=not is_cluster(url)) as pipeline:
+            if is_cluster(url):  # on several nodes: first the mode, so that whoever claims anew reads the new one
+                client.hset(META, "clock", clock)
+            else:
+                pipeline.hset(META, "clock", clock)
             for partition in range(deployment.partitions):
                 pipeline.hincrby(partition_head(partition), "version", 1)
-                pipeline.hset(partition_head(partition), "owner", f"the switch to the {clock} clock")
+                pipeline.hset(partition_head(partition), "owner", owner)
             pipeline.execute()
 
 
@@ -181,16 +186,26 @@ def other_layout(stored: str, ours: str, url: str) -> LayoutError:
     )
 
 
-def _check_policies(client: redis.Redis, url: str, require_append_only: bool) -> None:
-    """INFO answers where CONFIG is forbidden, as hosted Redis does."""
-    where = f"Redis at {address(url)}"
-    policy = client.info("memory").get("maxmemory_policy", "noeviction")
+def _check_policies(client: Any, url: str, require_append_only: bool) -> None:
+    """INFO answers where CONFIG is forbidden, as hosted Redis does. A replica may be the one that is asked tomorrow."""
+    if not is_cluster(url):
+        fields = client.info()
+        if fields.get("cluster_enabled"):
+            raise one_of_a_cluster(url)
+        _check_node(f"Redis at {address(url)}", fields, require_append_only)
+        return
+    for node, fields in client.info(target_nodes=client.ALL_NODES).items():
+        _check_node(f"Redis at {node}, of the cluster at {address(url)},", fields, require_append_only)
+
+
+def _check_node(where: str, fields: Mapping[str, Any], require_append_only: bool) -> None:
+    policy = fields.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise SettingError(
             f"{where} has maxmemory-policy {policy} and would forget customers when memory is short. "
             "Set it to noeviction: redis-cli CONFIG SET maxmemory-policy noeviction."
         )
-    if require_append_only and not client.info("persistence").get("aof_enabled"):
+    if require_append_only and not fields.get("aof_enabled"):
         raise SettingError(
             f"{where} keeps no append-only file and would lose everything since its last dump when it stops. "
             "Set it: redis-cli CONFIG SET appendonly yes, and appendfsync everysec in its configuration."

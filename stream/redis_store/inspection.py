@@ -2,33 +2,30 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
-
-import redis
+from typing import Any
 
 from stream.customers.segments import SEGMENTS
 from stream.drafts import unpack_outgoing
 from stream.ports import Head
 from stream.redis_store import keys
-from stream.redis_store.client import async_client, explaining, sync_client
+from stream.redis_store.client import async_client, explaining, is_cluster, sync_client
 from stream.redis_store.codec import head_of
 from stream.redis_store.deployment import read_deployment
-
-SCAN_COUNT = 2000  # keys looked at per step: less than a millisecond of Redis
+from stream.redis_store.scanning import async_scanned
 
 
 async def scan_states(url: str) -> AsyncIterator[tuple[str, bytes]]:
     """Every stored (customer, packed record), in no order.
 
     As SCAN promises: who is there all the time comes at least once; while records are added somebody may come twice.
+    In a cluster somebody may be missed while their slot moves from one node to another.
     """
     with explaining(url):
         async with async_client(url) as client:
-            cursor: int | None = None
-            while cursor != 0:
-                cursor, found = await client.scan(cursor or 0, match=b"state:{*}:*", count=SCAN_COUNT)
-                values: list[Any] = await client.mget(found) if found else []
-                for key, packed in zip(cast(list[bytes], found), values, strict=True):
+            ask = client.mget_nonatomic if is_cluster(url) else client.mget
+            async for found in async_scanned(client, b"state:{*}:*"):
+                values: list[Any] = await ask(found) if found else []
+                for key, packed in zip(found, values, strict=True):
                     if packed is not None:
                         yield keys.customer_of_state(key), packed
 
@@ -99,8 +96,9 @@ def _every_partition(url: str, ask: Callable[[Any, int], object]) -> list[Any]:
         return _pipelined(client, partitions, ask)
 
 
-def _pipelined(client: redis.Redis, partitions: int, ask: Callable[[Any, int], object]) -> list[Any]:
+def _pipelined(client: Any, partitions: int, ask: Callable[[Any, int], object]) -> list[Any]:
     with client.pipeline(transaction=False) as pipeline:
         for partition in range(partitions):
             ask(pipeline, partition)
-        return pipeline.execute()
+        replies: list[Any] = pipeline.execute()
+        return replies

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import redis
-
 from stream.ports import Deployment
 from stream.redis_store import keys
 from stream.redis_store.client import explaining, sync_client
@@ -32,7 +30,7 @@ class JournalReader:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._redis: redis.Redis = sync_client(url)
+        self._redis = sync_client(url)
 
     def deployment(self) -> Deployment | None:
         """Whose Redis this is; None of an empty one.

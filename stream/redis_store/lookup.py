@@ -132,8 +132,8 @@ class Members:
     def _scan(self) -> Question[None]:
         key = keys.segment(self._partition, self._segment)
         time: Command = ("HGET", keys.partition_head(self._partition), "stream_time_ms")
-        replies = yield RoundTrip([("SSCAN", key, self._cursor, "COUNT", self._page_size), time], atomic=True)
-        (self._cursor, batch), time_ms = replies
+        scan: Command = ("SSCAN", key, self._cursor, "COUNT", self._page_size)
+        time_ms, (self._cursor, batch) = yield RoundTrip([time, scan], atomic=True)
         self._page += [member.decode() for member in dict.fromkeys(batch) if member not in self._returned]
         self._page_ms.append(int(time_ms or 0))
         self._returned.update(batch)

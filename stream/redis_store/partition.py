@@ -18,13 +18,14 @@ class RedisPartitionStore:
 
     A chunk is fenced by WATCH on `partition:{p}`, which every claim and commit writes. WATCH with MULTI/EXEC takes half
     the time of a Lua script from some hundred customers a chunk on; it holds only on the connection it was given on,
-    which is why `PinnedConnection` never replaces one unseen.
+    which is why `PinnedConnection` never replaces one unseen. In a cluster all keys of a partition are in one slot, and
+    a transaction is done by the node that has all of its keys, or by none: while a slot is on its way it is refused.
     """
 
     def __init__(self, url: str, partition: int, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._partition = partition
         self._head_key = keys.partition_head(partition)
-        self._connection = PinnedConnection(url, f"ebb:partition:{partition}", answer_within_s)
+        self._connection = PinnedConnection(url, f"ebb:partition:{partition}", answer_within_s, self._head_key)
         self._begun: tuple[int, int] | None = None  # connection number and version that WATCH guards
 
     async def claim(self, owner: str) -> Head:

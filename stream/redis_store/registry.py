@@ -5,7 +5,8 @@ from typing import Any
 
 from stream.errors import ModelRefusedError
 from stream.redis_store import keys
-from stream.redis_store.client import async_client, explaining
+from stream.redis_store.asking import Command
+from stream.redis_store.client import async_client, explaining, is_cluster
 
 VERSIONS_KEPT = 50  # seven weeks of daily epochs to look back or roll back on, at some 10 kB each
 RESERVED_VERSIONS = ("champion", "versions")  # their keys would be those of the registry itself
@@ -48,7 +49,11 @@ class RedisModelStore:
         return [version.decode() for version in stored]
 
     async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
-        """Store the document, put it in force and drop versions beyond the bound, all in one transaction."""
+        """Store the document, put it in force and drop versions beyond the bound.
+
+        All in one transaction; in a cluster, where the keys are on several nodes, in an order in which any beginning
+        may stand: no version is listed or in force without its document.
+        """
         if version in RESERVED_VERSIONS:
             raise ValueError(f"A model version cannot be called {version!r}.")
         if sealed is None:
@@ -56,15 +61,29 @@ class RedisModelStore:
         with explaining(self._url):
             entries: list[Any] = await self._redis.lrange(keys.model_versions(name), 0, -1)
             in_use_order = [entry.decode() for entry in entries if entry.decode() != version] + [version]
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                if sealed is not None:
-                    pipeline.set(keys.model(name, version), sealed)
-                for old in in_use_order[:-VERSIONS_KEPT]:
-                    pipeline.delete(keys.model(name, old))
-                pipeline.delete(keys.model_versions(name))
-                pipeline.rpush(keys.model_versions(name), *in_use_order[-VERSIONS_KEPT:])
-                pipeline.hset(keys.model_champion(name), mapping={"version": version, "epoch_day": epoch_day})
-                await pipeline.execute()
+            commands: list[Command] = [
+                *([("SET", keys.model(name, version), sealed)] if sealed is not None else []),
+                *self._listed(keys.model_versions(name), in_use_order[-VERSIONS_KEPT:]),
+                ("HSET", keys.model_champion(name), "version", version, "epoch_day", epoch_day),
+                *(("DEL", keys.model(name, old)) for old in in_use_order[:-VERSIONS_KEPT]),
+            ]
+            await self._in_order(commands)
+
+    def _listed(self, key: bytes, versions: Sequence[str]) -> list[Command]:
+        """Make `versions` the list, the last of them anew; in a cluster without a moment at which it is empty."""
+        if is_cluster(self._url):
+            return [("LREM", key, 0, versions[-1]), ("RPUSH", key, versions[-1]), ("LTRIM", key, -len(versions), -1)]
+        return [("DEL", key), ("RPUSH", key, *versions)]
+
+    async def _in_order(self, commands: Sequence[Command]) -> None:
+        if is_cluster(self._url):
+            for command in commands:
+                await self._redis.execute_command(*command)
+            return
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            await pipeline.execute()
 
     async def load_learner(self, name: str) -> tuple[int, bytes] | None:
         """Offset and state as saved together."""

@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-import redis
 
 from stream.errors import SettingError
 from stream.ports import Deployment
 from stream.redis_store import keys
-from stream.redis_store.client import address, explaining, sync_client
+from stream.redis_store.client import address, explaining, is_cluster, sync_client
 from stream.redis_store.deployment import REBUILDING
+from stream.redis_store.scanning import scanned
 
-SCAN_COUNT = 2_000
 _OF_A_PARTITION = re.compile(
     rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|outbox|journal):\{\d+\}"
 )
@@ -53,18 +52,16 @@ def begin_rebuilding(
         }
         client.hset(keys.META, mapping=mapping)
         _empty(client)
-        with client.pipeline(transaction=True) as pipeline:
+        with client.pipeline(transaction=not is_cluster(url)) as pipeline:  # a cluster has them on several nodes
             for partition, version in versions.items():
                 head: Any = {"version": version, "owner": owner}
                 pipeline.hset(keys.partition_head(partition), mapping=head)
             pipeline.execute()
 
 
-def _empty(client: redis.Redis) -> None:
-    cursor: int | None = None
-    while cursor != 0:
-        cursor, found = client.scan(cursor or 0, match=b"*:{*}*", count=SCAN_COUNT)
-        ours = [key for key in cast(list[bytes], found) if _OF_A_PARTITION.match(key)]
+def _empty(client: Any) -> None:
+    for found in scanned(client, b"*:{*}*"):
+        ours = [key for key in found if _OF_A_PARTITION.match(key)]
         if ours:
             client.unlink(*ours)
 

@@ -19,7 +19,9 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: Annotated[
         str,
         setting(
-            "Redis that keeps states, views and models. It must persist (AOF) and not evict.", form=forms.REDIS_URL
+            "Redis that keeps states, views and models, or any one node of a cluster (redis+cluster://). It must "
+            "persist (AOF) and not evict.",
+            form=forms.REDIS_URL,
         ),
     ] = "redis://127.0.0.1:6379/0"
     clock: Annotated[

@@ -79,12 +79,14 @@ def redis_url(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError("has no valid port") from error
-    if parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("does not begin with redis://, rediss:// or unix://")
+    if parts.scheme not in {"redis", "rediss", "redis+cluster", "rediss+cluster", "unix"}:
+        raise ValueError("does not begin with redis://, rediss://, redis+cluster://, rediss+cluster:// or unix://")
     if parts.scheme != "unix" and (not parts.hostname or port == 0):
         raise ValueError("names no host" if not parts.hostname else "has port 0")
     if parts.scheme != "unix" and not re.fullmatch(r"/?|/\d+", parts.path):
         raise ValueError(f"has database {parts.path[1:]!r}")
+    if parts.scheme.endswith("+cluster") and parts.path not in {"", "/", "/0"}:
+        raise ValueError(f"has database {parts.path[1:]!r}, and a cluster has database 0 alone")
     return text
 
 
@@ -157,7 +159,7 @@ SERVERS = Form("host:port, several separated by commas", servers)
 SOME_SERVERS = Form("host:port, several separated by commas", some_servers)
 HTTP_URL = Form("http://host:port or https://host:port", http_url, show=masked_url)
 USER_AND_PASSWORD = Form("user:password", user_and_password, show=lambda text: MASK if text else text)
-REDIS_URL = Form("redis://host:port/database", redis_url, show=masked_url)
+REDIS_URL = Form("redis://host:port/database, or redis+cluster://host:port", redis_url, show=masked_url)
 CURRENCY = Form("three capital letters such as GBP", currency)
 CATEGORIES = Form(f"up to {CATEGORIES_MAX} names separated by commas", categories)
 NAMES = Form(f"up to {NAMES_MAX} names separated by commas", names)

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import redis
-
 from ebb.compose.worker import worker_plan
 from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, LABELS, SEGMENT_CHANGES
 from stream.redis_store import keys
+from stream.redis_store.client import sync_client
 from stream.redis_store.inspection import scan_states, shop_totals
 from stream.settings.load import load_worker_settings
 from tests.integration.processes import PARTITIONS, Deployment, read_all
@@ -24,7 +23,7 @@ def equals_recomputation(shop: Deployment) -> int:
     """
     logs = {topic: read_all(shop.servers, topic, "read_committed") for topic in INPUT_TOPICS}
     expected: set[str] = set()
-    with redis.Redis.from_url(shop.redis_url) as client:
+    with sync_client(shop.redis_url) as client:
         for partition in range(PARTITIONS):
             again = recomputed_partition(shop, client, partition, of_partition(logs, partition))
             expected |= set(ids(message for message in again.outgoing() if message.topic in OUTPUTS))
@@ -42,7 +41,7 @@ def counted(redis_url: str) -> tuple[int, int]:
 
 
 def recomputed_partition(
-    shop: Deployment, client: "redis.Redis", partition: int, logs: Logs, models_of: ModelsOf | None = None
+    shop: Deployment, client: Any, partition: int, logs: Logs, models_of: ModelsOf | None = None
 ) -> LiveLane:
     """A partition's lane from its logs and its journal."""
     plan = worker_plan(load_worker_settings(shop.environ()))
@@ -61,7 +60,7 @@ def of_partition(logs: dict[str, list], partition: int) -> Logs:
     }
 
 
-def compare(shop: Deployment, client: "redis.Redis", partition: int, again: LiveLane) -> None:
+def compare(shop: Deployment, client: Any, partition: int, again: LiveLane) -> None:
     """See that Redis holds what the lane does."""
     stored = again.stored
     _same("states", asyncio.run(_states(shop.redis_url, partition, client)), stored.states)
@@ -85,7 +84,7 @@ def _same(what: str, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> 
     )
 
 
-async def _states(redis_url: str, partition: int, client: "redis.Redis") -> dict[str, bytes]:
+async def _states(redis_url: str, partition: int, client: Any) -> dict[str, bytes]:
     """Of the partition alone."""
     return {
         customer: packed

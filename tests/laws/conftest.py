@@ -43,10 +43,14 @@ class RedisStores:
             await store.close()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "redis-cluster"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MemoryStores | RedisStores]:
     """Makes any number of handles on the same stored data."""
-    made = MemoryStores() if request.param == "memory" else RedisStores(request.getfixturevalue("redis_url"))
+    made = {
+        "memory": MemoryStores,
+        "redis": lambda: RedisStores(request.getfixturevalue("redis_url")),
+        "redis-cluster": lambda: RedisStores(request.getfixturevalue("empty_redis_cluster").url),
+    }[request.param]()
     yield made
     await made.close()
 

@@ -1,0 +1,98 @@
+"""A cluster of Redis nodes: a partition is on one of them, and goes on where its slot moves to."""
+
+from pathlib import Path
+
+import pytest
+
+from ebb import Lookup
+from ebb.cli.verify import wait_for_lag_zero
+from schemas.topics import PURCHASES
+from stream.errors import SettingError, StoreUnavailableError
+from stream.ports import Commit, Deployment, LogPosition
+from stream.redis_store import keys
+from stream.redis_store.deployment import check_deployment
+from stream.redis_store.inspection import applied_positions, outbox_depths
+from stream.redis_store.partition import RedisPartitionStore
+from tests.integration.feed import Feed
+from tests.integration.live_events import publish_silence_model
+from tests.integration.processes import PARTITIONS, deployed, eventually
+from tests.integration.recomputation import counted, equals_recomputation
+from tests.redis_cluster import RedisCluster
+
+AWAY = "redis does not answer, trying until it does"
+MOVED = 1  # the partition whose slot moves
+HEAD = keys.partition_head(MOVED)
+COMMIT = Commit({PURCHASES: LogPosition(9)}, stream_time_ms=1, sequence=1, states={"ada": b"zombie", "new": b"zombie"})
+
+
+def applied(url: str) -> int:
+    return applied_positions(url).get((PURCHASES, MOVED), 0)
+
+
+def test_a_worker_under_load_goes_on_where_a_partition_s_slot_moves_to_and_loses_nothing(
+    empty_apache_kafka: str, empty_redis_cluster: RedisCluster, tmp_path: Path
+) -> None:
+    cluster = empty_redis_cluster
+    home = cluster.owner_of(HEAD)
+    with deployed(empty_apache_kafka, cluster.url, tmp_path, clock="live") as shop:
+        publish_silence_model(cluster.url)
+        worker = shop.start("worker")
+        eventually(lambda: len(worker.said("lane started")) == PARTITIONS)
+        with Feed(shop.servers) as feed:
+            shop.more()
+            for target in (cluster.others(home)[0], home):
+                noticed = len(worker.said(AWAY))
+                with cluster.on_its_way(HEAD, target):
+                    eventually(
+                        lambda since=noticed: len(worker.said(AWAY)) > since, what="a slot on its way is noticed"
+                    )
+                    before = applied(cluster.url)
+                    shop.more()
+                    assert applied(cluster.url) == before
+                eventually(lambda so_far=before: applied(cluster.url) > so_far, what="it goes on in the new place")
+        wait_for_lag_zero([shop.servers], cluster.url, 60)
+        eventually(lambda: not any(outbox_depths(cluster.url).values()), what="everything is sent")
+        assert len(worker.said("lane started")) == PARTITIONS, "a partition was given up"
+        worker.stop()
+        shop.processes.clear()
+        assert counted(cluster.url) == (feed.events, feed.garbage)
+        assert equals_recomputation(shop)
+        with Lookup(cluster.url) as lookup:
+            customers = [customer for page in lookup.members("New Customers") for customer in page.items]
+            assert lookup.get_many(customers).keys() == set(customers)
+
+
+async def test_a_chunk_that_was_begun_before_its_slot_moved_is_not_committed(empty_redis_cluster: RedisCluster) -> None:
+    cluster = empty_redis_cluster
+    home = cluster.owner_of(HEAD)
+    away = cluster.others(home)[0]
+    zombies = [RedisPartitionStore(cluster.url, MOVED) for _ in range(3)]
+    successor = RedisPartitionStore(cluster.url, MOVED)
+    head = await successor.claim("successor")
+    await successor.begin(0, 0)
+    assert await successor.commit(head, Commit({}, stream_time_ms=1, sequence=0, states={"ada": b"ours"}))
+    heads = [(await zombie.begin(0, 0))[0] for zombie in zombies]
+    with cluster.on_its_way(HEAD, away), pytest.raises(StoreUnavailableError, match="on its way"):
+        await zombies[0].commit(heads[0], COMMIT)
+    with pytest.raises(StoreUnavailableError, match="has moved"):
+        await zombies[1].commit(heads[1], COMMIT)
+    with cluster.on_its_way(HEAD, home):
+        pass
+    assert not await zombies[2].commit(heads[2], COMMIT), "moved there and back"
+    with pytest.raises(StoreUnavailableError, match="has moved"):
+        await zombies[1].begin(0, 0)
+    for store in (*zombies, successor):
+        head, _ = await store.begin(0, 0)
+        assert (await store.load(["ada", "new"]))[0] == [b"ours", None]
+        await store.close()
+
+
+def test_a_url_that_mistakes_a_cluster_or_a_single_redis_is_explained(
+    empty_redis_cluster: RedisCluster, redis_url: str
+) -> None:
+    wanted = Deployment(PARTITIONS, "live", "layout")
+    with pytest.raises(SettingError, match="is no node of a cluster"):
+        check_deployment(redis_url.removesuffix("/0").replace("redis://", "redis+cluster://"), wanted)
+    for node in empty_redis_cluster.nodes:
+        with pytest.raises(SettingError, match=r"Write redis\+cluster://"):
+            check_deployment(node.address, wanted)
