@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any
 
@@ -86,7 +85,7 @@ def run(seed: int, minutes: float, only: Sequence[str], folder: Path) -> dict[st
     """
     recoveries: dict[str, list[float]] = defaultdict(list)
     schedule: list[str] = []
-    with opened(folder, Random(seed), seed) as shop, KeptModels(shop.line.redis_url) as models:
+    with opened(folder, seed) as shop, KeptModels(shop.line.redis_url) as models:
         until_s = time.monotonic() + minutes * 60
         with Feed(shop.kafka.address, seed, partitions=PARTITIONS, is_untidy=True) as feed:
             for stroke, took_s in hurt(shop, seed, only, until_s):

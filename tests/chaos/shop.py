@@ -104,7 +104,7 @@ class KafkaBehindALine(ApacheKafka):
 
 
 @contextmanager
-def opened(folder: Path, dice: Random, seed: int) -> Iterator[Shop]:
+def opened(folder: Path, seed: int) -> Iterator[Shop]:
     """Services that run, and processes that have their partitions."""
     with ExitStack() as stack:
         kafka = KafkaBehindALine(folder / "kafka")
@@ -119,7 +119,7 @@ def opened(folder: Path, dice: Random, seed: int) -> Iterator[Shop]:
             deployed(kafka.address, line.redis_url, folder, clock="live", partitions=PARTITIONS, settings=SETTINGS)
         )
         history = write_history(kafka.address, seed, PARTITIONS)
-        opened = Shop(kafka, kafka_line, redis, line, shop, folder, dice, [], shop.start("learner"), history)
+        opened = Shop(kafka, kafka_line, redis, line, shop, folder, Random(seed), [], shop.start("learner"), history)
         try:
             opened.restart_missing()
             eventually(lambda: any(worker.said("lane started") for worker in opened.workers), what="a worker works")
