@@ -15,7 +15,7 @@ from stream.redis_store.deployment import REBUILDING
 
 SCAN_COUNT = 2_000
 _OF_A_PARTITION = re.compile(
-    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|outbox|journal):\{\d+\}"
+    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|identity|outbox|journal):\{\d+\}"
 )
 
 
