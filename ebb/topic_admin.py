@@ -10,6 +10,7 @@ from offline.broker import CONNECT_WITHIN_MS, broker_errors
 from schemas.topics import TOPICS, TopicSpec
 from stream.errors import SettingError
 
+KNOWN_WITHIN_MS = 30_000  # a broker answers that a topic is created before it knows its partitions; by seconds if busy
 BROKER_DEFAULT = -1  # how often a topic is replicated is the broker's to say
 
 
@@ -30,7 +31,9 @@ def create_topics(servers: Sequence[str], partitions: int, topics: Sequence[Topi
     """
     with broker_errors(servers), closing(_admin(servers)) as admin:
         existing = set(admin.list_topics())
-        created = [topic for topic in topics if topic.name not in existing and _create(admin, topic, partitions)]
+        missing = [topic for topic in topics if topic.name not in existing]
+        created = [topic for topic in missing if _create(admin, topic, partitions)]
+        admin.wait_for_topics([topic.name for topic in missing], KNOWN_WITHIN_MS)
         _check_partitions(admin, [topic for topic in topics if topic not in created], partitions)
     return [topic.name for topic in created]
 

@@ -3,22 +3,22 @@
 A misrouted record counts where it was sent on to, in `events.rerouted`, and never where its producer had put it.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Protocol
 
 import numpy as np
 
 from offline.duplicates import NO_ID, repeated
-from offline.verify import Recomputed, folded
-from schemas.clock import ClockRecord
+from offline.verify import NOBODY_GONE, Recomputed, counting, folded
 from schemas.decode import DecodeRules, Rejection, decode
-from schemas.events import Event
-from schemas.origin import Origin, origin_of
+from schemas.events import Event, Input
+from schemas.origin import MERGED_MS, Origin, origin_of
 from schemas.partition import partition_of
 from schemas.rejection import reject
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.features.facts import event_hash
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+from stream.identities.known import Identity
 
 SET_ASIDE = reject("bug", "set aside")
 
@@ -44,6 +44,7 @@ def recompute_logs(
     rules: DecodeRules,
     vocabulary: Vocabulary = NOTHING_DECLARED,
     set_aside: Set[Place] = frozenset(),
+    identities: Mapping[str, Identity] = NOBODY_GONE,
 ) -> Recomputed:
     """Fold what the workers folded of the input logs.
 
@@ -53,22 +54,28 @@ def recompute_logs(
         rules: what the deployment accepts.
         vocabulary: the names the deployment declares.
         set_aside: the `source_*` places of dead letters with the reason `bug`, which were not applied.
+        identities: what became of ids, as the deployment keeps it.
     """
     events = [record for record in records if record.topic in INPUT_TOPICS]
     decoded = [_decoded(record, rules, set_aside) for record in events]
-    hashes = [event_hash(event.event_id) if isinstance(event, Event) else NO_ID for event in decoded]
+    redirected = [MERGED_MS in dict(record.headers) for record in events]  # it counts where it was written
+    hashes = [
+        event_hash(event.event_id) if isinstance(event, Event) and not is_copy else NO_ID
+        for event, is_copy in zip(decoded, redirected, strict=True)
+    ]
     lanes = [INPUT_TOPICS.index(record.topic) * partitions + record.partition for record in events]
     repeats = repeated(np.array(hashes, np.uint64), np.array(lanes, np.int64))
     counted = [
         event
-        for record, event, is_repeat in zip(events, decoded, repeats.tolist(), strict=True)
-        if isinstance(event, Event) and not is_repeat and _is_at_home(event, record.partition, partitions)
+        for record, event, is_repeat, is_copy in zip(events, decoded, repeats.tolist(), redirected, strict=True)
+        if isinstance(event, Event) and not (is_repeat or is_copy) and _is_at_home(event, record.partition, partitions)
     ]
     rejected = sum(isinstance(event, Rejection) for event in decoded)
-    return folded(counted, vocabulary, rules.currency, rejected=rejected, duplicates=int(repeats.sum()))
+    known = counting(counted, identities)
+    return folded(known, vocabulary, rules.currency, rejected=rejected, duplicates=int(repeats.sum()))
 
 
-def _decoded(record: Logged, rules: DecodeRules, set_aside: Set[Place]) -> Event | ClockRecord | Rejection:
+def _decoded(record: Logged, rules: DecodeRules, set_aside: Set[Place]) -> Input | Rejection:
     """What a worker reads of a record."""
     origin = Origin(record.topic, record.partition, record.offset, record.timestamp)
     if record.topic == REROUTED:

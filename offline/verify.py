@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from offline.addresses import partition_for, topic_of
 from offline.duplicates import NO_ID, repeated
 from offline.history import History
-from schemas.clock import ClockRecord
 from schemas.decode import DecodeRules, Rejection, decode
 from schemas.events import Event
 from schemas.money import exponent_of
@@ -24,6 +23,9 @@ from stream.features.facts import event_hash, facts_of
 from stream.features.fold import fold
 from stream.features.layout import StateArray, empty, unpack
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+from stream.identities.known import UNKNOWN, Identity, counts_for, name_of
+
+NOBODY_GONE: Mapping[str, Identity] = {}
 
 BLOCKS = ("features", "engagement")
 """The blocks that are a function of the events; the decision block is its owner's."""
@@ -72,6 +74,7 @@ def recompute(
     rules: DecodeRules,
     received_ms: int,
     vocabulary: Vocabulary = NOTHING_DECLARED,
+    identities: Mapping[str, Identity] = NOBODY_GONE,
 ) -> Recomputed:
     """Fold a history as a worker would.
 
@@ -81,6 +84,7 @@ def recompute(
         rules: what the deployment accepts.
         received_ms: Kafka timestamp that the events count as having, ms since 1970.
         vocabulary: the names the deployment declares.
+        identities: what became of ids, as the deployment keeps it.
     """
     decoded = _decoded(history.events, rules, received_ms)
     hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded]
@@ -88,18 +92,36 @@ def recompute(
     accepted = [event for event, is_repeat in zip(decoded, repeats.tolist(), strict=True) if not is_repeat]
     events = [event for event in accepted if not isinstance(event, Rejection)]
     rejected = sum(isinstance(event, Rejection) for event in decoded)
-    return folded(events, vocabulary, rules.currency, rejected=rejected, duplicates=int(repeats.sum()))
+    counted = counting(events, identities)
+    return folded(counted, vocabulary, rules.currency, rejected=rejected, duplicates=int(repeats.sum()))
+
+
+Counted = tuple[Event, str]
+"""An event and the customer it counts for."""
+
+
+def counting(events: Sequence[Event], identities: Mapping[str, Identity]) -> list[Counted]:
+    """Events and whom they count for, once erasures and merges have taken effect; a guest's are nobody's."""
+    named = [(event, event.customer_id) for event in events if event.customer_id is not None]
+    if not identities:
+        return named
+    customers = dict.fromkeys(customer for _, customer in named)
+    gone = {customer for customer in customers if identities.get(name_of(customer), UNKNOWN).is_gone}
+    asked = (
+        (event, counts_for(customer, event.event_time_ms, identities) if customer in gone else customer)
+        for event, customer in named
+    )
+    return [(event, customer) for event, customer in asked if customer is not None]
 
 
 def folded(
-    events: Sequence[Event], vocabulary: Vocabulary, currency: str, *, rejected: int, duplicates: int
+    counted: Sequence[Counted], vocabulary: Vocabulary, currency: str, *, rejected: int, duplicates: int
 ) -> Recomputed:
-    """What events that count come to, in their order; a guest's are nobody's."""
-    named = [event for event in events if event.customer_id is not None]
+    """What events come to, in their order."""
     places: dict[str, int] = {}
-    rows = [places.setdefault(str(event.customer_id), len(places)) for event in named]
+    rows = [places.setdefault(customer, len(places)) for _, customer in counted]
     states = empty(len(places))
-    fold(states, facts_of(named, rows, vocabulary, exponent_of(currency)))
+    fold(states, facts_of([event for event, _ in counted], rows, vocabulary, exponent_of(currency)))
     return Recomputed(list(places), states, rejected, duplicates)
 
 
@@ -129,7 +151,7 @@ def _decoded(events: Sequence[Event], rules: DecodeRules, received_ms: int) -> l
     """What a worker reads of each event."""
     encode = msgspec.json.Encoder().encode
     decoded = (decode(topic_of(event), encode(event), received_ms, rules) for event in events)
-    return [event for event in decoded if not isinstance(event, ClockRecord)]  # no topic of events carries the clock
+    return [event for event in decoded if isinstance(event, Event | Rejection)]  # events are encoded as nothing else
 
 
 def _lanes(events: Sequence[Event], partitions: int) -> NDArray[np.int64]:

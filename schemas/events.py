@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from schemas.clock import ClockRecord
 from schemas.envelope import QUANTITY_MAX, Amount, Channel, Currency, Envelope, Id, Name, Quantity, Text
+from schemas.identities import IdentityRecord
 from schemas.profiles import Profile
 
 NOTHING = "0"
@@ -176,5 +177,5 @@ Engagement = (
 Event = Purchase | Refund | Engagement | Profile
 """What can happen to a customer's state."""
 
-Input = Event | ClockRecord
+Input = Event | IdentityRecord | ClockRecord
 """What an input topic can carry."""

@@ -46,13 +46,14 @@ def identifier_fault(record: Struct) -> Rejection | None:
 def _text_fault(record: Struct) -> tuple[str, str] | None:
     """Name of the first field at fault, and why."""
     for name in _bounded_fields(type(record)):
-        text = getattr(record, name)
-        if text is None or (text.isascii() and text.isprintable()):
-            continue
-        if len(text.encode()) > ID_BYTES_MAX:
-            return name, f"longer than {ID_BYTES_MAX} bytes"
-        if HOSTILE.search(text):
-            return name, f"{quoted(text)} holds a control character"
+        value = getattr(record, name)
+        for text in value if isinstance(value, list) else [value]:
+            if text is None or (text.isascii() and text.isprintable()):
+                continue
+            if len(text.encode()) > ID_BYTES_MAX:
+                return name, f"longer than {ID_BYTES_MAX} bytes"
+            if HOSTILE.search(text):
+                return name, f"{quoted(text)} holds a control character"
     return None
 
 

@@ -37,13 +37,13 @@ class ChurnAlertOpened(Message, frozen=True, kw_only=True, tag="churn-alert.open
 
 
 class ChurnAlertClosed(Message, frozen=True, kw_only=True, tag="churn-alert.closed"):
-    """The alert `opened_message_id` no longer holds: the customer bought, or the probability fell."""
+    """The alert `opened_message_id` no longer holds: the customer bought, the probability fell, or the id is gone."""
 
     customer_id: str
     closed_ms: int
     episode_ms: int
     opened_message_id: str
-    cause: Literal["purchase", "probability"]
+    cause: Literal["purchase", "probability", "erased", "merged"]
     probability: float | None = None
 
 

@@ -20,6 +20,7 @@ Reason = Literal[
     "event_time_too_early",
     "event_time_too_late",
     "wrong_partition",
+    "merged_already",
     "bug",
     "no_event",
     "malformed_avro",

@@ -8,6 +8,7 @@ from operator import attrgetter
 from schemas.clock import ClockRecord
 from schemas.events import NOTHING, Event, Input, OrderLine, Purchase, Refund, RefundLine
 from schemas.identifiers import identifier_fault, is_plain
+from schemas.identities import Arrival, Erasure, Merge
 from schemas.money import MINOR_UNITS, billionths, exponent_of
 from schemas.profiles import Profile
 from schemas.rejection import Rejection, quoted, reject
@@ -16,6 +17,7 @@ ORDER_MINOR_MAX = 10**15  # minor units; 9,000 such orders of one customer still
 READABLE_VERSION = 1
 _event_time_ms, _schema_version = attrgetter("event_time_ms"), attrgetter("schema_version")
 YEAR_1990_MS = 631_152_000_000
+_LOOKED_AT_ONE_BY_ONE = (Profile, Erasure, Merge, Arrival)
 DAY_MS = 86_400_000
 
 
@@ -54,6 +56,8 @@ def broken_rule(record: Input, value: bytes, kafka_timestamp_ms: int, rules: Dec
         fault = fault or _money_fault(record, rules)
     elif isinstance(record, Profile):
         fault = fault or (_amount_fault("income", record.income) if record.income is not None else None)
+    elif isinstance(record, Merge) and record.into == record.customer_id:
+        fault = fault or reject("invalid_field", "into: is the customer itself", "into")
     return fault or _time_fault("event_time_ms", record.event_time_ms, kafka_timestamp_ms, rules)
 
 
@@ -67,7 +71,7 @@ def keep_rules(events: Sequence[Event], kafka_timestamps_ms: Sequence[int], rule
     kinds = set(map(type, events))
     times_ms = list(map(_event_time_ms, events))
     if (
-        Profile in kinds
+        not kinds.isdisjoint(_LOOKED_AT_ONE_BY_ONE)
         or set(map(_schema_version, events)) != {READABLE_VERSION}
         or min(times_ms) < rules.earliest_event_time_ms
         or max(times_ms) > min(kafka_timestamps_ms) + rules.latest_lead_ms

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from schemas.clock import ClockRecord
 from schemas.events import Engagement, Event, Purchase, Refund
+from schemas.identities import Erasure, IdentityRecord, Merge
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, DriftNoticed, EpochPassed, Label, SegmentChanged
 from schemas.profiles import Profile
 
@@ -33,9 +34,9 @@ INPUT_TOPICS = (*SOURCE_TOPICS, REROUTED, CLOCK)
 KINDS_OF: Mapping[str, tuple[type[Struct], ...]] = {
     PURCHASES: (Purchase, Refund),
     ENGAGEMENT: get_args(Engagement),
-    PROFILES: (Profile,),
+    PROFILES: (Profile, Erasure, Merge),
     CLOCK: (ClockRecord,),
-    REROUTED: get_args(Event),
+    REROUTED: (*get_args(Event), *get_args(IdentityRecord)),
 }
 """The kinds an input topic may carry; another kind there is a dead letter `wrong_topic`."""
 

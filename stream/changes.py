@@ -22,6 +22,8 @@ class Changes:
     closed_snapshots: list[tuple[str, int]] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    identities: dict[str, bytes] = field(default_factory=dict)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a total of the shop.

@@ -32,9 +32,12 @@ class StoredPartition:
     seen: dict[str, list[bytes]] = field(default_factory=dict)
     journal: list[bytes] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
+    identities: dict[str, bytes] = field(default_factory=dict)
+    """name -> what became of an id."""
 
     def apply(self, changes: Commit) -> None:
         """Write a whole commit."""
+        self._remove(changes.removed)
         self.states.update(changes.states)
         self.views.update(changes.views)
         self._move_deadlines(changes)
@@ -48,6 +51,7 @@ class StoredPartition:
         self.forget(changes.forget_outbox)
         for topic, block in changes.seen.items():
             self._remember(topic, block)
+        self.identities.update(changes.identities)
         if changes.journal:
             self.journal.append(changes.journal)
         for name, increment in changes.totals.items():
@@ -66,15 +70,27 @@ class StoredPartition:
         for sequence in sequences:
             self.outbox.pop(sequence, None)
 
+    def _remove(self, customers: Sequence[str]) -> None:
+        for customer in customers:
+            for stored in (self.states, self.views, self.labels):
+                stored.pop(customer, None)
+            self.risks.pop(customer, None)
+            self._move_deadline(customer, 0)
+            for members in self.segments.values():
+                members.discard(customer)
+
     def _move_deadlines(self, changes: Commit) -> None:
         for customer, deadline in changes.deadlines.items():
-            entry = customer.encode()
-            before = self.deadlines.pop(customer, None)
-            if before is not None:
-                del self.due[bisect_left(self.due, (before, entry))]
-            if deadline:
-                self.deadlines[customer] = deadline
-                insort(self.due, (deadline, entry))
+            self._move_deadline(customer, deadline)
+
+    def _move_deadline(self, customer: str, deadline: int) -> None:
+        entry = customer.encode()
+        before = self.deadlines.pop(customer, None)
+        if before is not None:
+            del self.due[bisect_left(self.due, (before, entry))]
+        if deadline:
+            self.deadlines[customer] = deadline
+            insort(self.due, (deadline, entry))
 
     def _move_segments(self, changes: Commit) -> None:
         for customer, left, entered in changes.segment_moves:
@@ -155,6 +171,10 @@ class MemoryPartitionStore:
     async def seen_blocks(self, topic: str) -> list[bytes]:
         """Blocks of event-id hashes, oldest first."""
         return list(self._stored.seen.get(topic, ()))
+
+    async def identities(self) -> dict[str, bytes]:
+        """What became of ids."""
+        return dict(self._stored.identities)
 
     async def outbox(self) -> list[tuple[int, bytes]]:
         """Waiting messages by sequence."""

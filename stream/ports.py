@@ -104,6 +104,10 @@ class Commit:
     """Increments of the shop's totals of this partition."""
     sweep: SweepProgress | None = None
     """None leaves it as it is."""
+    removed: Sequence[str] = ()
+    """Customers of whom state, view, deadline, segment, value at risk and open accumulators go, before the rest."""
+    identities: Mapping[str, bytes] = field(default_factory=dict)
+    """`stream.identities.known.name_of` an id -> what became of it."""
 
 
 class PartitionStore(Protocol):
@@ -150,6 +154,10 @@ class PartitionStore(Protocol):
 
     async def seen_blocks(self, topic: str) -> list[bytes]:
         """The stored blocks of event-id hashes of a topic, oldest first."""
+        ...
+
+    async def identities(self) -> dict[str, bytes]:
+        """What became of ids of the partition, by their names in `stream.identities.known`."""
         ...
 
     async def outbox(self) -> list[tuple[int, bytes]]:

@@ -94,6 +94,39 @@ def open_sealed(sealed: bytes, keyring: Keyring) -> bytes:
     return payload
 
 
+def sign(purpose: str, payload: bytes, keyring: Keyring) -> str:
+    """The signature, in hexadecimal, of something that is no model, by the keyring's signing key.
+
+    Args:
+        purpose: what it is signed as: a signature for one purpose is none for another, nor for a model.
+        payload: what is signed.
+        keyring: with the key.
+
+    >>> ring = Keyring.from_text("2026:" + "ab" * 32)
+    >>> sign("receipt", b"ada", ring) == sign("letter", b"ada", ring)
+    False
+    """
+    return _sign(keyring.keys[keyring.signing], _purpose(purpose), payload).hex()
+
+
+def is_signed(purpose: str, payload: bytes, key_id: str, signature: str, keyring: Keyring) -> bool:
+    """Whether `sign` made this signature with the key `key_id`; False for a key that is not in the keyring.
+
+    >>> ring = Keyring.from_text("2026:" + "ab" * 32)
+    >>> is_signed("receipt", b"ada", "2026", sign("receipt", b"ada", ring), ring)
+    True
+    """
+    if key_id not in keyring.keys:
+        return False
+    expected = _sign(keyring.keys[key_id], _purpose(purpose), payload).hex()
+    return hmac.compare_digest(signature.encode(), expected.encode())
+
+
+def _purpose(name: str) -> bytes:
+    """What comes before the payload; no model begins so."""
+    return f"ebb {name}\n".encode()
+
+
 def _sign(key: bytes, header: bytes, payload: bytes) -> bytes:
     return hmac.new(key, header + payload, sha256).digest()
 

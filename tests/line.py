@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Self
 
 READ_BYTES = 65_536
+LOOK_EVERY_S = 0.01
 
 
 class Line:
@@ -21,6 +22,7 @@ class Line:
         self.is_silent = self.loses_answers = False
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._served: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
@@ -32,10 +34,10 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
-        self.cut()
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     @property
     def redis_url(self) -> str:
@@ -55,15 +57,25 @@ class Line:
         for writer in self._writers:
             writer.transport.abort()
 
+    async def _close(self) -> None:
+        """Cut until nobody is served any more."""
+        self._server.close()
+        self.is_silent = False
+        while self._served:
+            self._cut()
+            await asyncio.sleep(LOOK_EVERY_S)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._served.add(asyncio.current_task())
         try:
             from_service, to_service = await asyncio.open_connection("127.0.0.1", self.port)
+            await asyncio.gather(
+                self._pass(reader, to_service, is_answer=False), self._pass(from_service, writer, is_answer=True)
+            )
         except OSError:
             writer.transport.abort()
-            return
-        await asyncio.gather(
-            self._pass(reader, to_service, is_answer=False), self._pass(from_service, writer, is_answer=True)
-        )
+        finally:
+            self._served.discard(asyncio.current_task())
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:
         self._writers.add(writer)
@@ -71,7 +83,7 @@ class Line:
             while (data := await reader.read(READ_BYTES)) and not (is_answer and self.loses_answers):
                 await asyncio.sleep(self.delay_s)
                 while self.is_silent:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(LOOK_EVERY_S)
                 writer.write(data)
                 await writer.drain()
         self._writers.discard(writer)

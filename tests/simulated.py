@@ -40,9 +40,9 @@ def followed(settings: ShopSettings) -> TaughtShop:
         ]
         world.models = watch.models
         world.apply(records, sent.sent_ms.tolist(), sent.end_ms)
-        messages = world.outbox.outgoing()
-        labels = [msgspec.json.decode(m.value, type=Label) for m in messages[seen:] if m.topic == LABELS and m.value]
-        seen = len(messages)
+        messages = world.outbox.outgoing(seen)
+        labels = [msgspec.json.decode(m.value, type=Label) for m in messages if m.topic == LABELS and m.value]
+        seen += len(messages)
         day = sent.end_ms // DAY_MS
         teacher.learn(sorted(labels, key=lambda label: (label.matured_ms, label.customer_id, label.outcome)), day)
         asyncio.run(_publish(teacher, watch, day))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, groupby
 from typing import Any
 
 import msgspec
@@ -88,8 +88,9 @@ class KeptOutbox:
     def give_back(self, sequences: list[int]) -> None:
         raise AssertionError(f"nobody else writes here: {sequences}")
 
-    def outgoing(self) -> list[Outgoing]:
-        return [unpack_outgoing(packed) for _, packed in self.messages]
+    def outgoing(self, after: int = 0) -> list[Outgoing]:
+        """What is kept, but for the first `after` messages."""
+        return [unpack_outgoing(packed) for _, packed in self.messages[after:]]
 
 
 def purchase(
@@ -132,11 +133,12 @@ class Raw:
 
 def in_columns(records: Sequence[LogRecord]) -> LogRecords:
     """Records as a batch holds them."""
-    raw = [
-        Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key, _headers(each.sent_from))
-        for each in records
-    ]
-    return joined([of_topic(each.topic, [fetched], [each.decoded]) for each, fetched in zip(records, raw, strict=True)])
+    runs = ((topic, list(run)) for topic, run in groupby(records, key=lambda each: each.topic))
+    return joined([of_topic(topic, list(map(_raw, run)), [each.decoded for each in run]) for topic, run in runs])
+
+
+def _raw(each: LogRecord) -> Raw:
+    return Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key, _headers(each.sent_from))
 
 
 def _headers(origin: Origin | None) -> list[tuple[str, bytes]]:

@@ -24,6 +24,8 @@ COMMANDS = {
     "segments": "ebb.cli.lookup",
     "at-risk": "ebb.cli.lookup",
     "alerts": "ebb.cli.alerts",
+    "erase": "ebb.cli.identities",
+    "merge-customers": "ebb.cli.identities",
 }
 """Command -> the module that holds it, under its name with underscores. Modules load when their command is called."""
 

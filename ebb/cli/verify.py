@@ -20,6 +20,7 @@ from schemas.topics import INPUT_TOPICS, REROUTED
 from stream.errors import EbbError, LayoutError
 from stream.features.layout import LAYOUT
 from stream.redis_store.deployment import stored_deployment
+from stream.redis_store.identities import all_identities
 from stream.redis_store.inspection import applied_positions, scan_states, waiting_messages
 from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
@@ -68,7 +69,8 @@ def parity_of(history: History, settings: CommonSettings) -> Parity:
         latest_lead_ms=settings.latest_lead_ms,
     )
     now_ms = time.time_ns() // 1_000_000
-    expected = recompute(history, deployment.partitions, rules, now_ms, deployment.vocabulary)
+    gone = all_identities(settings.redis_url)
+    expected = recompute(history, deployment.partitions, rules, now_ms, deployment.vocabulary, gone)
     return compare(expected, asyncio.run(_stored_states(settings.redis_url)))
 
 
@@ -80,6 +82,16 @@ def wait_for_lag_zero(servers: list[str], redis_url: str, timeout_s: float) -> N
     """
     deadline_s = time.monotonic() + timeout_s
     _wait_until_applied(readable_ends(servers, INPUT_TOPICS), redis_url, deadline_s, timeout_s)
+    ends = readable_ends(servers, [REROUTED])
+    while True:
+        _wait_until_applied(ends, redis_url, deadline_s, timeout_s)
+        _wait_until_sent(redis_url, deadline_s, timeout_s)
+        before, ends = ends, readable_ends(servers, [REROUTED])
+        if ends == before:  # else what was sent on may be sent on again
+            return
+
+
+def _wait_until_sent(redis_url: str, deadline_s: float, timeout_s: float) -> None:
     while waiting := waiting_messages(redis_url, REROUTED):
         if time.monotonic() > deadline_s:
             raise LagError(
@@ -87,7 +99,6 @@ def wait_for_lag_zero(servers: list[str], redis_url: str, timeout_s: float) -> N
                 "Start one with 'ebb worker', or raise --timeout."
             )
         time.sleep(LOOK_EVERY_S)
-    _wait_until_applied(readable_ends(servers, [REROUTED]), redis_url, deadline_s, timeout_s)
 
 
 def _wait_until_applied(ends: dict[tuple[str, int], int], redis_url: str, deadline_s: float, timeout_s: float) -> None:

@@ -115,7 +115,11 @@ class Rebuilding:
         await self._applying.load(await self._store.claim(OWNER))
 
     async def apply(self, stretch: Stretch, models: Models) -> None:
-        """Let it happen again."""
+        """Let it happen again. A record about who a customer is goes alone, as in a lane."""
+        for part in _cut(stretch):
+            await self._apply(part, models)
+
+    async def _apply(self, stretch: Stretch, models: Models) -> None:
         self.stored.head = replace(self.stored.head, positions={})  # offsets may come from several logs: see `place`
         times = StreamTimes(stretch.times, stretch.end_ms)
         if stretch.renewed:
@@ -152,6 +156,8 @@ class Rebuilding:
                 risks={customer: stored.risks[customer] for customer in customers if customer in stored.risks},
                 labels={customer: stored.labels[customer] for customer in customers if customer in stored.labels},
             )
+        for names in _parts(list(stored.identities), CUSTOMERS_OF_A_COMMIT):
+            yield replace(nothing, identities={name: stored.identities[name] for name in names})
         for keys in _parts(list(stored.snapshots), CUSTOMERS_OF_A_COMMIT):
             yield replace(nothing, snapshots={key: stored.snapshots[key] for key in keys})
         for sequences in _parts(sorted(stored.outbox), CUSTOMERS_OF_A_COMMIT):
@@ -161,6 +167,21 @@ class Rebuilding:
             for at in range(0, len(packed), SEEN_BLOCK_BYTES):
                 yield replace(nothing, seen={topic: SeenBlock(packed[at : at + SEEN_BLOCK_BYTES])})
         yield replace(nothing, positions=head.positions, totals=stored.totals)
+
+
+def _cut(stretch: Stretch) -> Iterator[Stretch]:
+    """The stretch before and after each record about who a customer is, and these: offsets may be of several logs."""
+    begin, end = 0, len(stretch.records)
+    for place in stretch.records.is_identity.nonzero()[0].tolist():
+        for first, last in ((begin, place), (place, place + 1)):
+            if first < last < end:
+                yield replace(_between(stretch, first, last), end_ms=int(stretch.times[last - 1]), clock_ms=None)
+                begin = last
+    yield stretch if not begin else _between(stretch, begin, end)
+
+
+def _between(stretch: Stretch, begin: int, end: int) -> Stretch:
+    return replace(stretch, records=stretch.records.part(begin, end), times=stretch.times[begin:end])
 
 
 def _parts(everything: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

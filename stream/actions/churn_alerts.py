@@ -20,13 +20,13 @@ def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
             int(asked.block["episode_ms"][at]),
             decisions.churn.probability[at],
         )
-        opened_id = _opened_id(acting.customers[row], episode_ms)
+        opened = opened_id(acting.customers[row], episode_ms)
         acting.announcer.say(
             row, "churn-alert.closed", CHURN_ALERTS, ChurnAlertClosed,
-            message_id=message_id("churn-alert.closed", opened_id),
+            message_id=message_id("churn-alert.closed", opened),
             closed_ms=int(asked.now_ms[at]),
             episode_ms=episode_ms,
-            opened_message_id=opened_id,
+            opened_message_id=opened,
             cause="purchase" if decisions.purchased[at] else "probability",
             probability=None if np.isnan(probability) else float(probability),
         )  # fmt: skip
@@ -48,7 +48,7 @@ def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, a
     row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
     acting.announcer.say(
         row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
-        message_id=_opened_id(acting.customers[row], episode_ms),
+        message_id=opened_id(acting.customers[row], episode_ms),
         opened_ms=int(asked.now_ms[at]),
         episode_ms=episode_ms,
         probability=float(decisions.churn.probability[at]),
@@ -61,5 +61,6 @@ def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, a
     acting.changes.count("churn_alerts")
 
 
-def _opened_id(customer: str, episode_ms: int) -> str:
+def opened_id(customer: str, episode_ms: int) -> str:
+    """The id of the message that opened the alert of a silence."""
     return message_id("churn-alert.opened", RULE_VERSION, customer, episode_ms)

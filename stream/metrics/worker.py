@@ -25,14 +25,16 @@ MESSAGE_KINDS = (
     "dead-letter",
     "epoch-passed",
     "rerouted",
+    "redirected",
+    "identity",
 )
 
 # Records and chunks
 RECORDS = Counter(
     "ebb_records",
     "Records by topic, kind and what became of them: applied, duplicate, invalid (a dead letter), misrouted (on "
-    "another partition than its customer's, sent on by way of events.rerouted). The kind of what cannot be read is "
-    "`unknown`.",
+    "another partition than its customer's, sent on by way of events.rerouted), erased (of a customer who was, since), "
+    "redirected (of one merged into another). The kind of what cannot be read is `unknown`.",
     ["topic", "kind", "result"],
     registry=REGISTRY,
 )
@@ -129,7 +131,8 @@ CLOCK_IGNORED = Counter(
 # What is said
 MESSAGES = Counter(
     "ebb_messages",
-    f"Messages committed, by kind: {', '.join(MESSAGE_KINDS)}. A label is one that has matured.",
+    f"Messages committed, by kind: {', '.join(MESSAGE_KINDS)}. A label is one that has matured, an identity an erasure "
+    "or half a merge on its way to another partition.",
     ["kind"],
     registry=REGISTRY,
 )

@@ -7,6 +7,7 @@ before anything is sent.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from stream.customers.segments import SEGMENTS
 from stream.ports import Commit
 from stream.redis_store import keys
 from stream.redis_store.codec import number, position_field, sweep_field
@@ -23,12 +24,14 @@ def transaction(partition: int, version: int, changes: Commit) -> list[Command]:
     """
     return [
         (b"MULTI",),
+        *_removed(partition, changes.removed),
         *_values(partition, changes),
         *_closed_snapshots(partition, changes),
         *_deadlines(partition, changes.deadlines),
         *_segments(partition, changes.segment_moves),
         *_risks(partition, changes.risks),
         *_labels(partition, changes.labels),
+        *_identities(partition, changes.identities),
         *_outbox(partition, changes),
         *_seen(partition, changes),
         *_journal(partition, changes.journal),
@@ -36,6 +39,26 @@ def transaction(partition: int, version: int, changes: Commit) -> list[Command]:
         _head(partition, version, changes),
         (b"EXEC",),
     ]
+
+
+def _removed(partition: int, customers: Sequence[str]) -> Iterator[Command]:
+    """Nothing stays of these, whatever segment they are in."""
+    if not customers:
+        return
+    members = [customer.encode() for customer in customers]
+    prefixes = (keys.state(partition, ""), keys.view(partition, ""))
+    yield [b"DEL", *(prefix + member for prefix in prefixes for member in members)]
+    for key in (keys.due(partition), keys.risk(partition)):
+        yield [b"ZREM", key, *members]
+    yield [b"HDEL", keys.labels(partition), *members]
+    for name in SEGMENTS:
+        yield [b"SREM", keys.segment(partition, name), *members]
+
+
+def _identities(partition: int, identities: Mapping[str, bytes]) -> Iterator[Command]:
+    if identities:
+        names = [name.encode() for name in identities]
+        yield [b"HSET", keys.identity(partition), *_alternating(names, [*identities.values()])]
 
 
 def _values(partition: int, changes: Commit) -> Iterator[Command]:

@@ -64,6 +64,11 @@ def seen(partition: int, topic: str) -> bytes:
     return b"seen:{%d}:%b" % (partition, topic.encode())
 
 
+def identity(partition: int) -> bytes:
+    """Hash: name of an id -> whether it was erased or merged. Writer: the partition's lane, in a commit."""
+    return b"identity:{%d}" % partition
+
+
 def outbox(partition: int) -> bytes:
     """Hash: sequence -> message to publish. Writer: the partition's lane, which also removes what was acknowledged."""
     return b"outbox:{%d}" % partition

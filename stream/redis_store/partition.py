@@ -10,7 +10,7 @@ from stream.redis_store.codec import head_of, pairs
 from stream.redis_store.commit import forget_messages, transaction
 from stream.redis_store.connection import Command, PinnedConnection
 
-OUTBOX_PAGE = b"1000"  # messages of about 500 bytes: a page holds Redis for less than a millisecond
+HASH_PAGE = b"1000"  # messages of about 500 bytes: a page holds Redis for less than a millisecond
 
 
 class RedisPartitionStore:
@@ -107,16 +107,24 @@ class RedisPartitionStore:
         blocks: list[bytes] = (await self._exchange((b"LRANGE", keys.seen(self._partition, topic), b"0", b"-1")))[0]
         return blocks
 
+    async def identities(self) -> dict[str, bytes]:
+        """Some 150 bytes for each id that was ever erased or merged."""
+        return {name.decode(): packed for name, packed in (await self._hash(keys.identity(self._partition))).items()}
+
     async def outbox(self) -> list[tuple[int, bytes]]:
-        """Page by page: nothing bounds how much waited while Kafka was away."""
-        waiting: dict[int, bytes] = {}
+        """Nothing bounds how much waited while Kafka was away."""
+        waiting = await self._hash(keys.outbox(self._partition))
+        return sorted((int(sequence), packed) for sequence, packed in waiting.items())
+
+    async def _hash(self, key: bytes) -> dict[bytes, bytes]:
+        """A whole hash, page by page."""
+        found: dict[bytes, bytes] = {}
         cursor = b"0"
         while True:
-            page = await self._exchange((b"HSCAN", keys.outbox(self._partition), cursor, b"COUNT", OUTBOX_PAGE))
-            cursor, messages = page[0]
-            waiting.update((int(sequence), packed) for sequence, packed in pairs(messages))
+            cursor, entries = (await self._exchange((b"HSCAN", key, cursor, b"COUNT", HASH_PAGE)))[0]
+            found.update(pairs(entries))
             if cursor == b"0":
-                return sorted(waiting.items())
+                return found
 
     async def forget_outbox(self, sequences: Iterable[int]) -> None:
         """Remove messages outside a commit. May be called while a chunk is open."""

@@ -14,7 +14,7 @@ from stream.redis_store.deployment import REBUILDING
 from stream.redis_store.scanning import scanned
 
 _OF_A_PARTITION = re.compile(
-    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|outbox|journal):\{\d+\}"
+    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|identity|outbox|journal):\{\d+\}"
 )
 
 

@@ -10,11 +10,13 @@ import structlog
 
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
+from stream.identities.known import UNKNOWN, Identity
 from stream.metrics import worker as metrics
 from stream.ports import Commit, Head, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly
 from stream.worker.counting import count_commit
 from stream.worker.inbox import Batch
+from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
@@ -79,6 +81,7 @@ class Applying:
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
         self._loading = Loading(partition, store, ResidentCustomers(resident_bytes))
         self._windows: dict[str, SeenWindow] = {}
+        self._identities = KnownIdentities()
         self._version = -1
         self._renewed_under = ""  # models and rules that everybody is decided under, as far as we know
         self._asked_of, self._under = cast(Models | None, None), ""  # what was last asked about, and its name
@@ -92,6 +95,7 @@ class Applying:
         for topic in INPUT_TOPICS:
             if topic != CLOCK:
                 self._windows[topic] = SeenWindow(await self._store.seen_blocks(topic))
+        self._identities = KnownIdentities(await self._store.identities())
         self._publisher.add(await self._store.outbox())
         self._version = head.version
         self._renewed_under = ""  # a Redis that came back older may not have been swept yet
@@ -122,17 +126,20 @@ class Applying:
                 await self._store.abandon()
                 return head
             batch, times = _left(head, batch, times)
+            part, part_times, due = _before_identity(batch, times, due)
             crowded = len(due) >= at_once
             self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self.may_lag else None
             if self.lags_at_ms is not None:
-                if await self._commit(head, batch, _at_most(times, self.lags_at_ms), due, models):
-                    return None
+                done = await self._commit(head, part, _at_most(part_times, self.lags_at_ms), due, models)
             elif crowded:
-                await self._commit(head, *_portion(batch, times, due), models)
+                await self._commit(head, *_portion(part, part_times, due), models)
+                continue
             elif not batch.records and not due:
                 await self._store.abandon()
                 return None
-            elif await self._commit(head, batch, times, due, models):
+            else:
+                done = await self._commit(head, part, part_times, due, models)
+            if done and part_times is times:
                 return None
 
     async def look(self) -> Head | None:
@@ -232,11 +239,13 @@ class Applying:
     ) -> bool:
         """One commit; False when somebody else was faster."""
         found = sort_out(batch.records, self._windows)
+        self._identities.take_out(found)
+        known = self._known_of(found)
         with metrics.STAGE_SECONDS.labels("read").time():
             loaded = await self._load(found, due, times, renewal)
         with metrics.STAGE_SECONDS.labels("step").time():
             began_s = time.thread_time()
-            applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal)
+            applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known)
             self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)
@@ -272,13 +281,19 @@ class Applying:
 
     async def _load(self, found: Sorted, due: list[tuple[str, int]], times: StreamTimes, renewal: Renewal) -> Loaded:
         wanted = {*found.customers, *renewal.customers, *(customer for customer, _ in due)}
+        wanted.update(found.records.customer[found.identities])
         return await self._loading.load(sorted(wanted), times.end_ms)
+
+    def _known_of(self, found: Sorted) -> Identity:
+        """What became of the id before, of the customer that a record is about."""
+        return self._identities.of(found.records.customer[found.identities[0]]) if found.identities else UNKNOWN
 
     def _committed(
         self, head: Head, loaded: Loaded, applied: Applied, found: Sorted, seen: Mapping[str, SeenBlock]
     ) -> None:
         self._version = head.version + 1
         self._loading.remember(loaded, applied.commit)
+        self._identities.committed(applied.commit.identities)
         self.applied = {topic: position.next_offset for topic, position in applied.commit.positions.items()}
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])
@@ -292,6 +307,27 @@ def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTi
     if len(kept) == len(batch.records):
         return batch, times
     return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
+
+
+def _before_identity(
+    batch: Batch, times: StreamTimes, due: list[tuple[str, int]]
+) -> tuple[Batch, StreamTimes, list[tuple[str, int]]]:
+    """What goes next: a record about who a customer is goes alone, after all records and deadlines before it.
+
+    The batch itself, if it holds none or is one.
+    """
+    found = batch.records.is_identity
+    if not found.any():
+        return batch, times, due
+    count = int(found.argmax())
+    until_ms = int(times.of_record[max(count - 1, 0)])
+    due = [entry for entry in due if entry[1] <= until_ms]
+    if not count and due:
+        return Batch(), StreamTimes(times.of_record[:0], until_ms), due
+    count = max(count, 1)
+    if count == len(batch.records) and until_ms == times.end_ms:
+        return batch, times, due
+    return batch.first(count), StreamTimes(times.of_record[:count], until_ms), due
 
 
 def _at_most(times: StreamTimes, until_ms: int) -> StreamTimes:

@@ -13,9 +13,12 @@ from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, S
 from stream.drafts import Draft, in_order, number
 from stream.engine import step
 from stream.features.facts import EventFacts
+from stream.identities.known import UNKNOWN, Identity
+from stream.identities.taking_effect import Present, take_effect
 from stream.ports import Commit, Head, LogPosition
 from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch
+from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
 from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
@@ -67,17 +70,25 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal = NO_RENEWAL,
+        known: Identity = UNKNOWN,
     ) -> Applied:
-        """Run the step and put everything it leads to into one commit. `seen` is left to the caller."""
+        """Run the step and put everything it leads to into one commit. `seen` is left to the caller.
+
+        A record about who a customer is takes effect before the step, which then decides the customer that has grown;
+        `known` is what became of that customer's id before.
+        """
         self._take_out_misrouted(found, loaded)
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
         facts = self._facts(found.places, [rows[customer] for customer in found.customers], batch.records)
         guests = self._facts(found.guests, [0] * len(found.guests), batch.records)
+        taking_effect = self._identity_changes(found, loaded, known, times)
         given = PartitionCustomers(self._partition, loaded.customers, loaded.states, loaded.opened, loaded.snapshots)
         if renewal.customers:
             self._make_due(renewal, rows, given, times)
         records = Records(facts, found.places)
         changes = step(given, records, times, models, self.rules)
+        if taking_effect is not None:
+            _add(changes, taking_effect)
         day = self._epoch_day(head, batch)
         self._add_drafts(changes, batch.records, found, day)
         for name, count in shop_totals(found, facts, guests).items():
@@ -89,6 +100,30 @@ class Assembly:
 
     def _facts(self, places: Places, rows: list[int], records: LogRecords) -> EventFacts:
         return facts_at(places, rows, records, self.rules.vocabulary, self.rules.exponent)
+
+    def _identity_changes(self, found: Sorted, loaded: Loaded, known: Identity, times: StreamTimes) -> Changes | None:
+        """What the erasure, merge or arrival changes that this batch is; None where it is none, or wrong."""
+        if not found.identities:
+            return None
+        (place,), records = found.identities, found.records
+        record, row = records.decoded[place], loaded.customers.index(records.customer[place])
+        home = partitions_of([record.customer_id], self._partitions)[0]
+        is_stranger = not loaded.known[row] and known is UNKNOWN and home != self._partition
+        if is_stranger and records.topic[place] != TOPIC_NUMBERS[REROUTED]:
+            found.misrouted.append((place, record.customer_id))
+            return None
+        if is_stranger:
+            found.invalid.append((place, self._wrong_partition(home)))
+            return None
+        opened = loaded.opened[loaded.opened["row"] == row]
+        state = loaded.states[row : row + 1]
+        present = Present(record.customer_id, bool(loaded.known[row]), state, opened, known, self.rules.exponent)
+        origin = records[place].origin_on(self._partition)
+        effect = take_effect(record, present, origin, int(times.of_record[place]))
+        if isinstance(effect, Rejection):
+            found.invalid.append((place, effect))
+            return None
+        return effect
 
     def _take_out_misrouted(self, found: Sorted, loaded: Loaded) -> None:
         """Take out the events of customers who are not at home here: they are sent on, once.
@@ -126,6 +161,8 @@ class Assembly:
             changes.drafts.append(dead_letter(index, records[index], self._partition, rejection))
         for index, customer in found.misrouted:
             changes.drafts.append(sent_on(index, records[index], self._partition, customer))
+        for each in found.redirected:
+            changes.drafts.append(redirected(each, records[each.place], self._partition))
         if day is not None:
             changes.drafts.append(epoch_passed(len(records), self._partition, day))
 
@@ -163,6 +200,8 @@ class Assembly:
             journal=self._journal(head.version + 1, batch, positions, times, models, renewal),
             totals=changes.totals,
             sweep=renewal.progress,
+            removed=changes.removed,
+            identities=changes.identities,
         )
 
     @staticmethod
@@ -192,6 +231,15 @@ class Assembly:
         if in_turn:
             entry["in_turn"] = in_turn
         return _journal_encoder.encode(entry)
+
+
+def _add(changes: Changes, effect: Changes) -> None:
+    """What a record about who a customer is led to, besides what the step made of it."""
+    changes.removed, changes.identities = effect.removed, effect.identities
+    changes.closed_snapshots += effect.closed_snapshots
+    changes.drafts += effect.drafts
+    for name, count in effect.totals.items():
+        changes.count(name, count)
 
 
 def _causes(drafts: list[Draft], records: LogRecords) -> list[Cause]:

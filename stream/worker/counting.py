@@ -14,7 +14,7 @@ from stream.worker.inbox import Batch
 from stream.worker.log_records import KIND_NAMES, LogRecords
 from stream.worker.sorting import Sorted
 
-RESULTS = ("applied", "duplicate", "invalid", "misrouted")
+RESULTS = ("applied", "duplicate", "invalid", "misrouted", "erased", "redirected")
 LEVELS = frozenset({"value_at_risk_minor"})  # totals that also fall: read from Redis, not counted
 
 
@@ -61,6 +61,8 @@ def _outcomes(records: LogRecords, found: Sorted) -> dict[tuple[str, str, str], 
     result[found.duplicates] = RESULTS.index("duplicate")
     result[[place for place, _ in found.invalid]] = RESULTS.index("invalid")
     result[[place for place, _ in found.misrouted]] = RESULTS.index("misrouted")
+    result[found.erased] = RESULTS.index("erased")
+    result[[each.place for each in found.redirected]] = RESULTS.index("redirected")
     shape = len(INPUT_TOPICS), len(KIND_NAMES), len(RESULTS)
     codes, counts = np.unique(np.ravel_multi_index((records.topic, records.kind, result), shape), return_counts=True)
     named = zip(*(axis.tolist() for axis in np.unravel_index(codes, shape)), counts.tolist(), strict=True)

@@ -3,6 +3,8 @@
 import logging
 import time
 
+from aiokafka.errors import KafkaError
+
 REPEAT_AFTER_S = 30.0  # a client that cannot reach its broker says so ten times a second
 LEVELS = {
     "aiokafka": logging.ERROR,
@@ -30,6 +32,8 @@ class NowAndThen(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is new, or old enough to be said again."""
+        if _is_of_a_request_given_up(record):
+            return False
         if record.name.partition(".")[0] not in LEVELS:
             return True
         said, now_s = (record.name, str(record.msg)), time.monotonic()
@@ -37,3 +41,12 @@ class NowAndThen(logging.Filter):
             return False
         self._said_s[said] = now_s
         return True
+
+
+def _is_of_a_request_given_up(record: logging.LogRecord) -> bool:
+    """asyncio's traceback of a request to Kafka that nobody waits for any more, as of a report when the process ends.
+
+    aiokafka shields a commit of offsets, which so outlives whoever asked for it.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return record.name == "asyncio" and isinstance(error, KafkaError)

@@ -87,6 +87,7 @@ class Loading:
 
     def remember(self, loaded: Loaded, commit: Commit) -> None:
         """Keep what a commit, known to be done, has left of the customers that it touched."""
+        self._residents.drop(commit.removed)
         touched = [at for at, customer in enumerate(loaded.customers) if customer in commit.states]
         customers = [loaded.customers[at] for at in touched]
         accumulators = [commit.labels.get(loaded.customers[at], loaded.accumulators[at]) for at in touched]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
 from schemas.events import Event
-from schemas.origin import Origin, origin_of
+from schemas.identities import IdentityRecord
+from schemas.origin import MERGED_MS, Origin, origin_of
 from schemas.rejection import Rejection
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.alignment import orders_ms
@@ -21,12 +22,13 @@ from stream.ports import LogPosition
 from stream.worker.seen import NO_ID, HashArray
 
 RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
-REJECTED, CLOCK_KIND = 0, 255
+REJECTED, FIRST_IDENTITY_KIND, CLOCK_KIND = 0, 250, 255
 
 TOPIC_NUMBERS = {topic: number for number, topic in enumerate(INPUT_TOPICS)}
 _KIND_OF: dict[type, int] = {Rejection: REJECTED, ClockRecord: CLOCK_KIND} | {
     kind: KIND_CODES[kind.__struct_config__.tag] for kind in get_args(Event)
 }
+_KIND_OF |= {kind: code for code, kind in enumerate(get_args(IdentityRecord), FIRST_IDENTITY_KIND)}
 KIND_NAMES = ["unknown"] * (CLOCK_KIND + 1)
 """Code of a kind -> its name on the wire."""
 for _type, _code in _KIND_OF.items():
@@ -73,7 +75,7 @@ class LogRecords:
         customer: ids; None of a guest's event and of what is no event.
         has_customer: which of them are events of customers.
         topic: i1, places in `INPUT_TOPICS`.
-        kind: u1, codes of `KIND_CODES`, or `REJECTED`, or `CLOCK_KIND`.
+        kind: u1, codes of `KIND_CODES`; or from `FIRST_IDENTITY_KIND` on, `REJECTED`, `CLOCK_KIND`.
         offset: i8.
         timestamp_ms: i8, Kafka's, when the producer wrote it.
         event_time_ms: i8, 0 of what is no event.
@@ -81,6 +83,7 @@ class LogRecords:
         customer_hash: i8, tells customers apart, in this process alone.
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
+        merged_ms: i8, when the id that it was written with was merged into the customer; 0 where that is its own.
     """
 
     fetched: Objects
@@ -96,6 +99,7 @@ class LogRecords:
     customer_hash: IntArray
     id_hash: HashArray
     weight: IntArray
+    merged_ms: IntArray
 
     def __len__(self) -> int:
         """How many records."""
@@ -135,7 +139,13 @@ class LogRecords:
     @property
     def is_event(self) -> NDArray[np.bool_]:
         """Which of them are events."""
-        found: NDArray[np.bool_] = (self.kind != REJECTED) & (self.kind != CLOCK_KIND)
+        found: NDArray[np.bool_] = (self.kind != REJECTED) & (self.kind < FIRST_IDENTITY_KIND)
+        return found
+
+    @property
+    def is_identity(self) -> NDArray[np.bool_]:
+        """Which of them are erasures, merges or arrivals."""
+        found: NDArray[np.bool_] = (self.kind >= FIRST_IDENTITY_KIND) & (self.kind != CLOCK_KIND)
         return found
 
 
@@ -144,6 +154,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
     count = len(fetched)
     kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, count)
     timestamp_ms = np.fromiter(written_ms(topic, fetched), np.int64, count)
+    merged_ms = merged_of(fetched) if topic == REROUTED else np.zeros(count, np.int64)
     event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
     event_time_ms = np.array(times_ms, np.int64)
     return LogRecords(
@@ -160,6 +171,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
         customer_hash=np.fromiter(map(hash, customers), np.int64, count),
         id_hash=_hashes(event_ids),
         weight=np.array(weights(list(map(_value, fetched))), np.int64),
+        merged_ms=merged_ms,
     )
 
 
@@ -171,6 +183,16 @@ def written_ms(topic: str, fetched: Sequence[Any]) -> list[int]:
     return [
         raw.timestamp if origin is None else origin.timestamp_ms for raw, origin in zip(fetched, origins, strict=True)
     ]
+
+
+def merged_of(fetched: Sequence[Any]) -> IntArray:
+    """When the id was merged that each record of `events.rerouted` was written with; 0 for its customer's own."""
+    merged_ms = np.zeros(len(fetched), np.int64)
+    for place, raw in enumerate(fetched):
+        if any(name == MERGED_MS for name, _ in raw.headers):
+            origin = origin_of(raw.headers, SOURCE_TOPICS)
+            merged_ms[place] = origin.merged_ms if origin else 0
+    return merged_ms
 
 
 def weights(values: Sequence[bytes | None]) -> list[int]:

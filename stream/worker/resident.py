@@ -17,6 +17,7 @@ RESIDENT_BYTES = 64_000_000  # of a partition: 80,000 customers
 
 BYTES_A_CUSTOMER = STATE.itemsize + 240  # besides the state: id, its entries in two tables, open accumulators
 
+NOBODY = ""  # no id: the one of a place whose customer was dropped
 NOWHERE = -1  # the place of whoever is not resident: the last one, which stays empty
 
 
@@ -90,6 +91,13 @@ class ResidentCustomers:
         self._rows[places[kept]] = states.view(ROW)[kept]
         self._accumulators[places[kept]] = np.array(accumulators, object)[kept]
 
+    def drop(self, customers: Sequence[str]) -> None:
+        """Forget these. Their places stay empty until they are given away in turn."""
+        for customer in customers:
+            place = self._places.pop(customer, NOWHERE)
+            if place != NOWHERE:
+                self._ids[place] = NOBODY
+
     def _places_of(self, customers: Sequence[str]) -> NDArray[np.intp]:
         return np.array(list(map(self._places.get, customers, repeat(NOWHERE))), np.intp)
 
@@ -99,7 +107,7 @@ class ResidentCustomers:
             self._places[customer] = len(self._ids)
             self._ids.append(customer)
             return
-        del self._places[self._ids[self._oldest]]
+        self._places.pop(self._ids[self._oldest], None)
         self._places[customer], self._ids[self._oldest] = self._oldest, customer
         self._oldest = (self._oldest + 1) % self._room
         self.complete = False

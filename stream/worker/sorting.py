@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,20 @@ from schemas.origin import headers_of
 from schemas.rejection import Rejection
 from schemas.topics import CLOCK, INVALID, LABELS, REROUTED
 from stream.drafts import CopyDraft, Draft, MessageDraft, message_id
-from stream.features.facts import KIND_CODES, Envelopes, EventFacts, facts_of
+from stream.features.facts import KIND_CODES, Envelopes, EventFacts, event_hashes, facts_of
 from stream.features.vocabulary import Vocabulary
 from stream.worker.log_records import REJECTED, TOPIC_NUMBERS, LogRecord, LogRecords
 from stream.worker.seen import HashArray, SeenWindow
 
 Places = NDArray[np.intp]
+
+
+class Redirected(NamedTuple):
+    """An event of an id that was merged `into` a customer."""
+
+    place: int
+    into: str
+    merged_ms: int
 
 
 @dataclass
@@ -31,7 +40,10 @@ class Sorted:
         invalid: (place, why).
         duplicates: places of records that repeat an event id.
         hashes: topic -> `event_hash` of each of its records, clock records apart; `NO_ID` for one without an id.
-        misrouted: (place, customer) of events to be sent on to the partition of their customer.
+        misrouted: (place, customer) of records to be sent on to the partition of their customer.
+        identities: places of erasures, merges and arrivals: one at most, alone in its batch.
+        erased: places of events that count no more, since their customer was erased.
+        redirected: events that count for another customer.
     """
 
     records: LogRecords
@@ -42,6 +54,9 @@ class Sorted:
     guests: Places
     invalid: list[tuple[int, Rejection]]
     misrouted: list[tuple[int, str]] = field(default_factory=list)
+    identities: list[int] = field(default_factory=list)
+    erased: list[int] = field(default_factory=list)
+    redirected: list[Redirected] = field(default_factory=list)
 
 
 def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
@@ -50,7 +65,7 @@ def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
     for topic in records.last_places:
         if topic != CLOCK:  # clock records repeat nothing
             of_topic = records.topic == TOPIC_NUMBERS[topic]
-            hashes[topic] = records.id_hash[of_topic]
+            hashes[topic] = _window_hashes(records, of_topic)
             repeats[of_topic] = windows[topic].duplicates(hashes[topic])
     # clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock
     applies, has_customer = records.is_event & ~repeats, records.has_customer
@@ -63,7 +78,17 @@ def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
         customers=records.customer[places].tolist(),
         guests=(applies & ~has_customer).nonzero()[0],
         invalid=[(place, records.decoded[place]) for place in (records.kind == REJECTED).nonzero()[0].tolist()],
+        identities=(records.is_identity & ~repeats).nonzero()[0].tolist(),
     )
+
+
+def _window_hashes(records: LogRecords, chosen: NDArray[np.bool_]) -> HashArray:
+    """What the window knows records by: an event that was redirected comes again, for another customer."""
+    hashes = records.id_hash[chosen]
+    merged = records.merged_ms[chosen] > 0
+    if merged.any():
+        hashes[merged] ^= event_hashes([customer or "" for customer in records.customer[chosen][merged].tolist()])
+    return hashes
 
 
 def set_aside(records: LogRecords) -> list[tuple[str, int]]:
@@ -111,6 +136,8 @@ def shop_totals(found: Sorted, customers: EventFacts, guests: EventFacts) -> dic
         "duplicates": len(found.duplicates),
         "dead_letters": len(found.invalid),
         "rerouted": len(found.misrouted),
+        "erased_events": len(found.erased),
+        "redirected_events": len(found.redirected),
     }
     for prefix, facts in (("", customers), ("guest_", guests)):
         for name in ("purchase", "refund"):

@@ -104,8 +104,8 @@ def show_shop(partitions: Collection[PartitionFigures]) -> None:
         sizes.update(figures.segment_sizes)
     for name, size in sizes.items():
         metrics.SEGMENT_CUSTOMERS.labels(name).set(size)
-    metrics.CUSTOMERS.set(totals["customers"])
+    metrics.CUSTOMERS.set(totals["customers"] - totals["customers_removed"])
     metrics.CUSTOMERS_AT_RISK.set(sum(figures.customers_at_risk for figures in partitions))
     metrics.VALUE_AT_RISK.set(totals["value_at_risk_minor"])
     metrics.OPEN_ALERTS.set(totals["churn_alerts"] - totals["churn_alerts_closed"])
-    metrics.LABELS_OPEN.set(totals["labels_opened"] - totals["labels"])
+    metrics.LABELS_OPEN.set(totals["labels_opened"] - totals["labels"] - totals["labels_dropped"])

@@ -13,10 +13,9 @@ import tempfile
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any
 
@@ -24,12 +23,11 @@ from stream.errors import SettingError, StoreUnavailableError
 from stream.redis_store.inspection import applied_positions, outbox_depths
 from tests.chaos.faults import FAULTS
 from tests.chaos.judging import judged
-from tests.chaos.load import write_history
 from tests.chaos.models import KeptModels
 from tests.chaos.schedule import Stroke, strokes
-from tests.chaos.shop import Shop, opened
+from tests.chaos.shop import PARTITIONS, Shop, opened
 from tests.integration.feed import Feed
-from tests.integration.processes import PARTITIONS, eventually, while_it_lasts
+from tests.integration.processes import eventually, while_it_lasts
 
 RECOVERED_WITHIN_S = 90.0
 
@@ -69,9 +67,9 @@ def strike(shop: Shop, stroke: Stroke) -> None:
     shop.restart_missing()
 
 
-def hurt(shop: Shop, seed: int, until_s: float) -> Iterator[tuple[Stroke, float]]:
+def hurt(shop: Shop, seed: int, only: Sequence[str], until_s: float) -> Iterator[tuple[Stroke, float]]:
     """One stroke after another; each with how long the deployment needed to go on."""
-    for stroke in strokes(seed, FAULTS):
+    for stroke in strokes(seed, {name: FAULTS[name] for name in only}):
         while_it_lasts(stroke.quiet_s)
         strike(shop, stroke)
         yield stroke, recovery_s(shop)
@@ -79,7 +77,7 @@ def hurt(shop: Shop, seed: int, until_s: float) -> Iterator[tuple[Stroke, float]
             return
 
 
-def run(seed: int, minutes: float, folder: Path) -> dict[str, Any]:
+def run(seed: int, minutes: float, only: Sequence[str], folder: Path) -> dict[str, Any]:
     """The whole of it; what is told at the end.
 
     Raises:
@@ -87,11 +85,10 @@ def run(seed: int, minutes: float, folder: Path) -> dict[str, Any]:
     """
     recoveries: dict[str, list[float]] = defaultdict(list)
     schedule: list[str] = []
-    with opened(folder, Random(seed)) as shop, KeptModels(shop.line.redis_url) as models:
+    with opened(folder, seed) as shop, KeptModels(shop.line.redis_url) as models:
         until_s = time.monotonic() + minutes * 60
-        history = write_history(shop.kafka.address, seed)
-        with Feed(shop.kafka.address, seed, is_untidy=True) as feed:
-            for stroke, took_s in hurt(shop, seed, until_s):
+        with Feed(shop.kafka.address, seed, partitions=PARTITIONS, is_untidy=True) as feed:
+            for stroke, took_s in hurt(shop, seed, only, until_s):
                 schedule.append(f"{stroke}: {took_s:.1f} s to go on")
                 recoveries[" and ".join(stroke.faults)].append(took_s)
                 _say(schedule[-1])
@@ -101,12 +98,13 @@ def run(seed: int, minutes: float, folder: Path) -> dict[str, Any]:
         shop.stop()
         verdict = judged(shop.running, models)
         versions = len(models)
+        assert versions, "no model was learned: much was not put to the test"
     return {
         "seed": seed,
         "minutes": minutes,
         "faults": sum(len(times) for times in recoveries.values()),
         "restarts": shop.restarts,
-        "events": history + feed.events,
+        "events": shop.history + feed.events,
         "records": verdict.records,
         "customers": verdict.customers,
         "messages": verdict.messages,
@@ -129,7 +127,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="ebb-chaos-"))
     _say(f"seed {given.seed}, {given.minutes:g} minutes")
     try:
-        told = run(given.seed, given.minutes, folder)
+        told = run(given.seed, given.minutes, given.only, folder)
     except AssertionError:
         _say(f"seed {given.seed} has found something; logs and data are in {folder}\n{traceback.format_exc()}")
         sys.exit(1)
@@ -149,6 +147,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--only", nargs="+", choices=sorted(FAULTS), default=sorted(FAULTS), metavar="FAULT")
     parser.add_argument("--json", action="store_true", help="everything that was found out, the schedule too")
     return parser.parse_args()
 

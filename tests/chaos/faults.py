@@ -5,18 +5,19 @@ Whoever was killed is started again when everything is mended.
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 import redis
 
-from tests.chaos.shop import Shop
+from tests.chaos.shop import Shop, require_orderly_end
 from tests.hurting import Snapshot, again, fill_disk, frozen
-from tests.integration.processes import SESSION_TIMEOUT_MS, eventually
+from tests.integration.processes import SESSION_TIMEOUT_MS, TestedProcess, eventually
 from tests.line import Line
 
 SESSION_S = SESSION_TIMEOUT_MS["apache"] / 1000
 SLOW_S = 0.02
+STARTED_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,41 @@ def _worker_asked_to_leave(shop: Shop) -> Iterator[None]:
     shop.workers.remove(leaver)
     leaver.send(signal.SIGTERM)
     yield
-    assert leaver.exit_code() == 0, leaver.output()[-3000:]
+    require_orderly_end(leaver)
     shop.running.processes.remove(leaver)
 
 
 @contextmanager
 def _worker_asleep(shop: Shop) -> Iterator[None]:
     with frozen(shop.any_worker()):
+        yield
+
+
+@contextmanager
+def _workers_restarted_in_turn(shop: Shop) -> Iterator[None]:
+    """The next leaves when another works in place of the one before; where that cannot start, the rest stay."""
+    for leaver in tuple(shop.workers):
+        shop.workers.remove(leaver)
+        leaver.send(signal.SIGTERM)
+        require_orderly_end(leaver)
+        shop.running.processes.remove(leaver)
+        shop.restart_missing()
+        if not _works(shop.workers[-1]):
+            break
+    yield
+
+
+def _works(started: TestedProcess) -> bool:
+    """Wait until it has a partition; False when another fault keeps it from that."""
+    with suppress(AssertionError):
+        eventually(lambda: started.has_ended() or started.said("lane started"), STARTED_WITHIN_S)
+    return bool(started.said("lane started"))
+
+
+@contextmanager
+def _two_workers_asleep(shop: Shop) -> Iterator[None]:
+    one, two = shop.dice.sample(shop.workers, 2)
+    with frozen(one), frozen(two):
         yield
 
 
@@ -146,6 +175,26 @@ def _kafka_frozen(shop: Shop) -> Iterator[None]:
 
 
 @contextmanager
+def _kafka_slow(shop: Shop) -> Iterator[None]:
+    shop.kafka_line.delay_s = SLOW_S
+    yield
+    shop.kafka_line.delay_s = 0.0
+
+
+@contextmanager
+def _kafka_cut_off(shop: Shop) -> Iterator[None]:
+    shop.kafka_line.cut()
+    yield
+
+
+@contextmanager
+def _kafka_answers_lost(shop: Shop) -> Iterator[None]:
+    shop.kafka_line.loses_answers = True
+    yield
+    shop.kafka_line.loses_answers = False
+
+
+@contextmanager
 def _kafka_killed(shop: Shop) -> Iterator[None]:
     shop.kafka.kill()
     yield
@@ -164,6 +213,8 @@ FAULTS: Mapping[str, Fault] = {
     "worker killed": Fault("worker", (0.0, 3.0), _worker_killed),
     "worker asked to leave": Fault("worker", (0.0, 3.0), _worker_asked_to_leave),
     "worker asleep": Fault("worker", (0.5, 3 * SESSION_S), _worker_asleep),
+    "workers restarted in turn": Fault("worker", (0.0, 0.0), _workers_restarted_in_turn),
+    "two workers asleep": Fault("worker", (1.5 * SESSION_S, 3 * SESSION_S), _two_workers_asleep),
     "learner killed": Fault("learner", (0.0, 3.0), _learner_killed),
     "redis silent": Fault("redis", (0.5, 3 * SESSION_S), _redis_silent),
     "redis slow": Fault("redis", (2.0, 4.0), _redis_slow),
@@ -174,6 +225,9 @@ FAULTS: Mapping[str, Fault] = {
     "redis with another password": Fault("redis", (0.5, 3.0), _redis_with_another_password),
     "redis older": Fault("redis", (1.0, 5.0), _redis_older),
     "redis failed over": Fault("redis", (1.0, 4.0), _redis_failed_over),
+    "kafka slow": Fault("kafka", (2.0, 4.0), _kafka_slow),
+    "kafka cut off": Fault("kafka", (0.0, 0.5), _kafka_cut_off),
+    "kafka answers lost": Fault("kafka", (0.5, 2.0), _kafka_answers_lost),
     "kafka frozen": Fault("kafka", (0.5, 3 * SESSION_S), _kafka_frozen),
     "kafka killed": Fault("kafka", (0.0, 2.0), _kafka_killed),
     "kafka without disk": Fault("kafka", (0.0, 2.0), _kafka_without_disk),

@@ -11,7 +11,7 @@ import redis
 from schemas.topics import INPUT_TOPICS
 from stream.redis_store import keys
 from tests.chaos.models import KeptModels
-from tests.integration.processes import PARTITIONS, Deployment, read_all
+from tests.integration.processes import Deployment, read_all
 from tests.integration.recomputation import OUTPUTS, compare, of_partition, recomputed_partition
 from tests.live_lane import Logs
 
@@ -44,7 +44,7 @@ def judged(shop: Deployment, models: KeptModels) -> Verdict:
     expected: dict[str, tuple[int, int]] = {}
     customers = 0
     with redis.Redis.from_url(shop.redis_url) as client:
-        for partition in range(PARTITIONS):
+        for partition in range(shop.partitions):
             own = of_partition(logs, partition)
             _require_whole_journal(client, partition, own)
             again = recomputed_partition(shop, client, partition, own, models.of)

@@ -37,7 +37,7 @@ def strokes(seed: int, faults: Mapping[str, Fault]) -> Iterator[Stroke]:
         waiting = waiting or dice.sample(sorted(faults), len(faults))
         chosen = [waiting.pop()]
         others = [name for name in sorted(faults) if faults[name].hits != faults[chosen[0]].hits]
-        if dice.random() < TOGETHER:
+        if dice.random() < TOGETHER and others:
             chosen.append(dice.choice(others))
         holds_s = [dice.uniform(*faults[name].holds_s) for name in chosen]
         yield Stroke(tuple(chosen), tuple(holds_s), dice.uniform(0.0, 1.5))

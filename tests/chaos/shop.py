@@ -9,11 +9,13 @@ from random import Random
 
 from ebb.services.apache_kafka import ApacheKafka
 from ebb.services.embedded_redis import EmbeddedRedis
+from tests.chaos.load import write_history
 from tests.hurting import RedisOfThisMachine
 from tests.integration.processes import Deployment, TestedProcess, deployed, eventually
 from tests.line import Line
 
 WORKERS = 3
+PARTITIONS = 3  # one for each, so that nobody is idle
 SETTINGS = {
     "EBB_QUEUE_BYTES": "2000000",
     "EBB_CHUNK_BYTES": "1000000",
@@ -30,6 +32,7 @@ class Shop:
     """Everything that can be hurt, and the dice that say what is."""
 
     kafka: ApacheKafka
+    kafka_line: Line
     redis: EmbeddedRedis
     line: Line
     running: Deployment
@@ -37,6 +40,7 @@ class Shop:
     dice: Random
     workers: list[TestedProcess]
     learner: TestedProcess
+    history: int
     redis_servers: int = 1
     restarts: int = 0
 
@@ -75,22 +79,47 @@ class Shop:
         for process in [*self.workers, self.learner]:
             process.send(signal.SIGTERM)
         for process in [*self.workers, self.learner]:
-            assert process.exit_code() == 0, process.output()[-3000:]
-            assert "Traceback" not in process.output(), process.output()[-3000:]
+            require_orderly_end(process)
         self.running.processes.clear()
 
 
+def require_orderly_end(process: TestedProcess) -> None:
+    """Wait for the end of a process that was asked to end. One that has said nothing was not there yet to hear it.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    code, output = process.exit_code(), process.output()
+    assert code == 0 or (code == -signal.SIGTERM and not output), f"{process.name} ended with {code}:\n{output[-3000:]}"
+    assert "Traceback" not in output, output[-3000:]
+
+
+class KafkaBehindALine(ApacheKafka):
+    """Sends its clients to a line that leads to it."""
+
+    line_port: int
+
+    def _properties(self) -> str:
+        return f"{super()._properties()}advertised.listeners=PLAINTEXT://127.0.0.1:{self.line_port}\n"
+
+
 @contextmanager
-def opened(folder: Path, dice: Random) -> Iterator[Shop]:
+def opened(folder: Path, seed: int) -> Iterator[Shop]:
     """Services that run, and processes that have their partitions."""
     with ExitStack() as stack:
-        kafka = stack.enter_context(ApacheKafka(folder / "kafka"))
+        kafka = KafkaBehindALine(folder / "kafka")
+        kafka_line = stack.enter_context(Line(kafka.port))
+        kafka.line_port = kafka_line.own_port
+        stack.enter_context(kafka)
         redis = RedisOfThisMachine(folder / "redis-1")
         redis.start()
         redis.wait_until_ready()
         line = stack.enter_context(Line(redis.port))
-        shop = stack.enter_context(deployed(kafka.address, line.redis_url, folder, clock="live", settings=SETTINGS))
-        opened = Shop(kafka, redis, line, shop, folder, dice, [], shop.start("learner"))
+        shop = stack.enter_context(
+            deployed(kafka.address, line.redis_url, folder, clock="live", partitions=PARTITIONS, settings=SETTINGS)
+        )
+        history = write_history(kafka.address, seed, PARTITIONS)
+        opened = Shop(kafka, kafka_line, redis, line, shop, folder, Random(seed), [], shop.start("learner"), history)
         try:
             opened.restart_missing()
             eventually(lambda: any(worker.said("lane started") for worker in opened.workers), what="a worker works")

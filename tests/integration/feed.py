@@ -13,6 +13,7 @@ from tests.integration.live_events import DAY_MS, now_ms, purchase
 from tests.integration.processes import PARTITIONS
 
 PAUSE_S = 0.02
+CONNECT_EVERY_MS = 500  # by default the producer waits up to 30 s, which would look like a slow recovery
 CUSTOMERS = 60
 GARBAGE_EVERY, SILENT_EVERY = 10, 25
 MISROUTED_EVERY, REPEATED_EVERY = 7, 15
@@ -25,12 +26,18 @@ class Feed:
     many there were of each. An untidy one writes some events to another partition, and some twice.
     """
 
-    def __init__(self, servers: str, seed: int = 1, *, is_untidy: bool = False) -> None:
+    def __init__(self, servers: str, seed: int = 1, *, partitions: int = PARTITIONS, is_untidy: bool = False) -> None:
         self.events = self.garbage = 0
+        self._partitions = partitions
         self._is_untidy = is_untidy
         self._dice, self._closing = random.Random(seed), threading.Event()
         self._producer = KafkaProducer(
-            bootstrap_servers=servers, acks="all", linger_ms=0, delivery_timeout_ms=240_000, retry_backoff_ms=50
+            bootstrap_servers=servers,
+            acks="all",
+            linger_ms=0,
+            delivery_timeout_ms=240_000,
+            retry_backoff_ms=50,
+            reconnect_backoff_max_ms=CONNECT_EVERY_MS,
         )
         self._answers: list[Any] = []
         self._thread = threading.Thread(target=self._run)
@@ -63,7 +70,7 @@ class Feed:
             visit = {"type": "page_view", "event_id": f"v{number}", "event_time_ms": now_ms()}
             self._event(ENGAGEMENT, visit | {"customer_id": customer})
             if number % GARBAGE_EVERY == 0:
-                self._send(PURCHASES, b"{", None, number % PARTITIONS)
+                self._send(PURCHASES, b"{", None, number % self._partitions)
                 self.garbage += 1
             if number % SILENT_EVERY == 0:
                 for days in (40, 38):
@@ -72,7 +79,7 @@ class Feed:
 
     def _event(self, topic: str, event: dict[str, Any], *, astray: bool = False) -> None:
         customer = event["customer_id"]
-        partition = (partition_of(customer, PARTITIONS) + astray) % PARTITIONS
+        partition = (partition_of(customer, self._partitions) + astray) % self._partitions
         self._send(topic, msgspec.json.encode(event), customer.encode(), partition)
         self.events += 1
 

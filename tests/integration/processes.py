@@ -98,6 +98,7 @@ class Deployment:
     broker: str = "apache"
     clock: str = "replay"
     lockstep: bool = False
+    partitions: int = PARTITIONS
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[TestedProcess] = field(default_factory=list)
     started: int = 0
@@ -107,13 +108,13 @@ class Deployment:
 
     def make_topics(self) -> None:
         """Make those that are missing."""
-        create_topics([self.servers], PARTITIONS)
+        create_topics([self.servers], self.partitions)
 
     def environ(self, **more: str) -> dict[str, str]:
         return {
             "EBB_KAFKA_SERVERS": self.servers,
             "EBB_REDIS_URL": self.redis_url,
-            "EBB_PARTITIONS": str(PARTITIONS),
+            "EBB_PARTITIONS": str(self.partitions),
             "EBB_CLOCK": self.clock,
             "EBB_LOCKSTEP": str(self.lockstep).lower(),
             "EBB_SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS[self.broker]),
@@ -145,7 +146,7 @@ class Deployment:
 
     def publish(self, history: History, rate: float | None = None) -> None:
         """Write a history with its clock records."""
-        publish(history, [self.servers], PARTITIONS, rate=rate)
+        publish(history, [self.servers], self.partitions, rate=rate)
 
     def send(self, topic: str, *values: Any, partition: int | None = None, key: bytes | None = None) -> None:
         """Write records: events as dicts, to the partition of their customer, or bytes, or None."""
@@ -204,7 +205,7 @@ class Deployment:
     def parity(self, history: History, rules: DecodeRules | None = None) -> Parity:
         """Compare what is stored with the history recomputed."""
         now_ms = time.time_ns() // 1_000_000
-        expected = recompute(history, PARTITIONS, rules or DecodeRules(currency="GBP"), now_ms)
+        expected = recompute(history, self.partitions, rules or DecodeRules(currency="GBP"), now_ms)
         return compare(expected, asyncio.run(self._states()))
 
     async def _states(self) -> dict[str, bytes]:

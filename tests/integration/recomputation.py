@@ -10,7 +10,7 @@ from stream.redis_store import keys
 from stream.redis_store.client import sync_client
 from stream.redis_store.inspection import scan_states, shop_totals
 from stream.settings.load import load_worker_settings
-from tests.integration.processes import PARTITIONS, Deployment, read_all
+from tests.integration.processes import Deployment, read_all
 from tests.live_lane import LiveLane, Logged, Logs, ModelsOf, ids, recomputed
 
 OUTPUTS = (LABELS, CHURN_ALERTS, SEGMENT_CHANGES, INVALID)
@@ -24,7 +24,7 @@ def equals_recomputation(shop: Deployment) -> int:
     logs = {topic: read_all(shop.servers, topic, "read_committed") for topic in INPUT_TOPICS}
     expected: set[str] = set()
     with sync_client(shop.redis_url) as client:
-        for partition in range(PARTITIONS):
+        for partition in range(shop.partitions):
             again = recomputed_partition(shop, client, partition, of_partition(logs, partition))
             expected |= set(ids(message for message in again.outgoing() if message.topic in OUTPUTS))
             compare(shop, client, partition, again)
@@ -47,7 +47,7 @@ def recomputed_partition(
     plan = worker_plan(load_worker_settings(shop.environ()))
     journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(partition))]
     options = {"due_at_once": plan.due_at_once, "rules": plan.rules}
-    return asyncio.run(recomputed(journal, logs, models_of, partition=partition, partitions=PARTITIONS, **options))
+    return asyncio.run(recomputed(journal, logs, models_of, partition=partition, partitions=shop.partitions, **options))
 
 
 def of_partition(logs: dict[str, list], partition: int) -> Logs:

@@ -62,6 +62,22 @@ async def test_any_text_is_a_customer_id(store):
     assert await store.load(HOSTILE_IDS) == (list(states.values()), list(states.values()))
 
 
+async def test_nothing_stays_of_a_removed_customer_and_the_rest_of_the_commit_is_written_after_that(store):
+    of_all = dict.fromkeys([*HOSTILE_IDS, "ada"], b"A")
+    moves = [(customer, None, "At Risk") for customer in of_all]
+    await apply(
+        store, states=of_all, views=of_all, labels=of_all, deadlines=dict.fromkeys(of_all, 5), segment_moves=moves
+    )
+    await apply(store, next_offset=2, removed=HOSTILE_IDS, states={HOSTILE_IDS[0]: b"B"}, identities={"5f0c": b"gone"})
+    assert await due(store, 5) == [("ada", 5)]
+    await store.begin(0, 0)
+    assert await store.load([*HOSTILE_IDS, "ada"]) == (
+        [b"B", *[None] * (len(HOSTILE_IDS) - 1), b"A"],
+        [*[None] * len(HOSTILE_IDS), b"A"],
+    )
+    assert await store.identities() == {"5f0c": b"gone"}
+
+
 async def test_a_commit_after_somebody_elses_is_refused_whole(stores):
     ours, theirs = stores.partition(3), stores.partition(3)
     head, _ = await ours.begin(0, 0)

@@ -38,6 +38,8 @@ commits = st.builds(
     forget_outbox=st.lists(st.integers(1, 9)),
     seen=st.dictionaries(TOPICS, st.builds(SeenBlock, VALUES, st.booleans(), st.integers(0, 3))),
     journal=st.binary(max_size=3),
+    removed=st.lists(CUSTOMERS, max_size=2),
+    identities=st.dictionaries(CUSTOMERS, VALUES),
     totals=st.dictionaries(st.sampled_from(["events", "guests"]), st.integers(-(2**40), 2**40)),
 )
 
@@ -49,6 +51,7 @@ def histories(draw):
     history = []
     for commit in draw(st.lists(commits, min_size=1, max_size=5)):
         moves = []
+        where = {customer: name for customer, name in where.items() if customer not in commit.removed}
         for customer, entered in draw(st.lists(st.tuples(CUSTOMERS, SEGMENTS), max_size=4)):
             moves.append((customer, where.get(customer), entered))
             where[customer] = entered
@@ -81,6 +84,8 @@ def on_redis(client: redis.Redis) -> StoredPartition:
     }
     found.labels = {customer.decode(): value for customer, value in client.hgetall(keys.labels(PARTITION)).items()}
     found.outbox = {int(sequence): packed for sequence, packed in client.hgetall(keys.outbox(PARTITION)).items()}
+    stored = client.hgetall(keys.identity(PARTITION)).items()
+    found.identities = {name.decode(): packed for name, packed in stored}
     found.journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(PARTITION))]
     found.totals = {name.decode(): int(total) for name, total in client.hgetall(keys.shop(PARTITION)).items()}
     return found

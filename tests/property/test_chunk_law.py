@@ -23,6 +23,8 @@ KINDS = ("purchase",) * 5 + (
     "repeat",
     "garbage",
     "tombstone",
+    "erasure",
+    "merge",
 )
 PAUSES_DAYS = (0.0, 0.0, 0.000_005, 0.000_02, 0.5, 3.0, 31.0)
 LONG_ENOUGH_DAYS = 65  # two long silences: a label matures, alerts open and close; more only cost
@@ -36,7 +38,7 @@ MODELS = {
     "churn alone": Models(PINNED.outcomes),
     "nothing serves": Models({"churn_30d": NOT_SERVING}),
 }
-STORED = ("states", "views", "deadlines", "labels", "snapshots", "segments", "risks", "totals", "seen")
+STORED = ("states", "views", "deadlines", "labels", "snapshots", "segments", "risks", "totals", "seen", "identities")
 
 Step = tuple[str, bytes | None, int]
 """(topic, value, stream time)."""
@@ -78,6 +80,10 @@ def records(draw: st.DrawFn, number: int, day: float) -> tuple[str, bytes | None
     if kind in ("page_view", "add_to_cart"):
         fields = {"product_id": "85048"} if kind == "add_to_cart" else {}
         return ENGAGEMENT, msgspec.json.encode(engagement(kind, customer, day, event_id=f"e{number}", **fields))
+    if kind in ("erasure", "merge"):
+        into = {"into": "zoe"} if kind == "merge" else {}
+        record = engagement(kind, customer or "bob", day, event_id=f"i{number}", **into)
+        return PROFILES, msgspec.json.encode(record)
     if kind == "profile":
         return PROFILES, msgspec.json.encode(engagement(kind, customer or "cy", day, event_id=f"p{number}", age=40))
     event_id = "the-same" if kind == "repeat" else f"o{number}"

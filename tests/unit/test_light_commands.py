@@ -7,7 +7,16 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["ebb.cli", "ebb.cli.lookup", "ebb.cli.alerts", "ebb.cli.dead_letters", "ebb.cli.services", "ebb.lookup"]
+    "module",
+    [
+        "ebb.cli",
+        "ebb.cli.lookup",
+        "ebb.cli.alerts",
+        "ebb.cli.identities",
+        "ebb.cli.dead_letters",
+        "ebb.cli.services",
+        "ebb.lookup",
+    ],
 )
 def test_the_compiler_is_not_imported(module: str) -> None:
     check = f"import sys, {module}; sys.exit('numba' in sys.modules)"

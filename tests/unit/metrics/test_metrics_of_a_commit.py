@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.partition import partition_of
-from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PURCHASES
+from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from stream.metrics import worker as metrics
 from stream.worker.assembly import Assembly
 from tests.world import BEGIN_MS, DAY_MS, World, engagement, purchase, refund
@@ -126,6 +126,7 @@ def test_the_kinds_that_are_there_from_the_start_are_those_that_are_said(added: 
     world.purchase("ada", 61)
     world.applying._assembly = Assembly(0, 2, world.rules, lockstep=False)
     world.purchase(next(name for name in map("c{}".format, range(9)) if partition_of(name, 2) == 1), 61)
+    world.send(engagement("merge", "ada", 62, event_id="merge", into="bob"), topic=PROFILES).purchase("ada", 63)
     said = {
         sample.labels["kind"]
         for family in metrics.MESSAGES.collect()

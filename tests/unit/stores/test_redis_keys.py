@@ -18,7 +18,16 @@ def test_every_key_of_a_partition_is_in_one_hash_slot(customer):
         keys.seen(3, "events.purchases"),
         *(
             key(3)
-            for key in (keys.partition_head, keys.shop, keys.due, keys.risk, keys.labels, keys.outbox, keys.journal)
+            for key in (
+                keys.partition_head,
+                keys.shop,
+                keys.due,
+                keys.risk,
+                keys.labels,
+                keys.identity,
+                keys.outbox,
+                keys.journal,
+            )
         ),
     ]
     assert {key_slot(key) for key in made} == {key_slot(b"3")}

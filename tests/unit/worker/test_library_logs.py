@@ -1,8 +1,11 @@
 """A client that cannot reach its broker complains ten times a second; the log has it once."""
 
+import asyncio
+import gc
 import logging
 
 import pytest
+from aiokafka.errors import GroupLoadInProgressError
 
 from stream.worker import library_logs
 from stream.worker.library_logs import NowAndThen, quiet_libraries
@@ -27,6 +30,38 @@ def test_the_same_words_of_a_library_pass_again_only_after_a_while(monkeypatch: 
 def test_ebbs_own_lines_always_pass() -> None:
     passes = NowAndThen()
     assert all(passes.filter(line("stream.worker.lane", "lane started")) for _ in range(3))
+
+
+async def abandoned(failing_with: Exception) -> None:
+    """Give up something shielded, as aiokafka's commit of offsets is, that fails afterwards."""
+    may_fail = asyncio.Event()
+
+    async def request() -> None:
+        await may_fail.wait()
+        raise failing_with
+
+    async def shielded() -> None:
+        await asyncio.shield(request())
+
+    waiting = asyncio.ensure_future(shielded())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    may_fail.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+
+
+def test_what_a_request_to_kafka_that_was_given_up_ends_with_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.addFilter(passes := NowAndThen())
+    try:
+        asyncio.run(abandoned(GroupLoadInProgressError()))
+        assert not caplog.records
+        asyncio.run(abandoned(ValueError("ours")))
+        assert "Task exception was never retrieved" in caplog.text
+    finally:
+        caplog.handler.removeFilter(passes)
 
 
 def test_all_handlers_are_quieted_once() -> None:

@@ -1,0 +1,96 @@
+"""Taking the records of erased customers out of an archive."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from offline.archive.files import TEMPORARY, ArchiveFile, contained, files, locked, partitions, publish_file
+from schemas.identities import Erasure
+from schemas.topics import LABELS, REROUTED, SOURCE_TOPICS
+
+TOPICS = (*SOURCE_TOPICS, REROUTED, LABELS)
+_KEPT = str(Erasure.__struct_config__.tag)  # a rebuild has to know that they were erased
+
+
+class _Named(msgspec.Struct):
+    """Whose a record is, and of when."""
+
+    customer_id: str | None = None
+    event_time_ms: int | None = None
+    snapshot_ms: int = 0
+    type: str = ""
+
+
+_decoder = msgspec.json.Decoder(_Named)
+
+
+def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
+    """Take out what an archive has of these customers up to a time; the erasures themselves stay.
+
+    Each file is replaced whole, under its own name: whoever reads it finds the old rows or those that are left.
+
+    Args:
+        folder: the archive.
+        customers: ids.
+        erased_ms: later events are those of new customers.
+
+    Returns:
+        How many records were taken out.
+
+    Raises:
+        ArchiveError: an `ebb archive` is writing there, or it cannot be written to.
+    """
+    with locked(folder):
+        logs = [(topic, number) for topic in TOPICS for number in partitions(folder, topic)]
+        for topic, number in logs:
+            for left in contained(folder, topic, number):
+                left.path.unlink()
+        return sum(_rewrite(file, customers, erased_ms) for log in logs for file in files(folder, *log))
+
+
+def _rewrite(file: ArchiveFile, customers: Collection[str], erased_ms: int) -> int:
+    with pq.ParquetFile(file.path) as opened:
+        groups = range(opened.num_row_groups)
+        kept = [_kept(opened.read_row_group(group), customers, erased_ms) for group in groups]
+        removed = sum(int((~mask).sum()) for mask in kept)
+        if not removed:
+            return 0
+        temporary = file.path.with_name(file.path.name + TEMPORARY)
+        with pq.ParquetWriter(temporary, opened.schema_arrow, compression="zstd") as writer:
+            for group, mask in zip(groups, kept, strict=True):
+                writer.write_table(opened.read_row_group(group).filter(pa.array(mask)))
+    publish_file(temporary, file.path)
+    return removed
+
+
+def _kept(table: pa.Table, customers: Collection[str], erased_ms: int) -> Any:
+    """Which rows stay. Only those in which an id occurs are read."""
+    kept = np.ones(table.num_rows, np.bool_)
+    for customer in customers:
+        for row in _naming(table, customer).nonzero()[0].tolist():
+            kept[row] &= not _is_of(table["value"][row].as_py(), table["key"][row].as_py(), customer, erased_ms)
+    return kept
+
+
+def _naming(table: pa.Table, customer: str) -> Any:
+    spellings = dict.fromkeys(json.dumps(customer, ensure_ascii=plain)[1:-1] for plain in (True, False))
+    found = pc.equal(table["key"], pa.scalar(customer.encode(), pa.binary()))
+    for spelling in spellings:
+        found = pc.or_kleene(found, pc.match_substring(table["value"], spelling))
+    return np.asarray(pc.fill_null(found, False).combine_chunks())
+
+
+def _is_of(value: bytes | None, key: bytes | None, customer: str, erased_ms: int) -> bool:
+    try:
+        named = _decoder.decode(value or b"")
+    except msgspec.MsgspecError:
+        return key == customer.encode()  # a dead letter of this customer's, as far as anybody can tell
+    time_ms = named.snapshot_ms if named.event_time_ms is None else named.event_time_ms
+    return named.customer_id == customer and time_ms <= erased_ms and named.type != _KEPT

@@ -1,0 +1,163 @@
+"""Erasures and merges among any events, on any partitions, in any cut: whoever was not erased is there, whole."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offline.history import History
+from offline.verify import compare, recompute
+from schemas.decode import decode
+from stream.features.layout import STATE, unpack
+from tests import oracle_features as oracle
+from tests.live_lane import event_topic
+from tests.property.test_chunk_law import STORED
+from tests.shop_of_partitions import Shop, at_ms, erasure, merge
+from tests.world import RULES, World, engagement, purchase, refund
+
+CUSTOMERS = ("ada", "bob", "cy", "dora")
+KINDS = ("purchase",) * 5 + ("refund", "page_view", "late", "erasure", "merge", "merge")
+BLOCK_OF = {name: block for block in ("features", "engagement") for name in STATE[block].names}
+
+Wire = dict[str, Any]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[Wire, int]]:
+    """(record, stream time in ms); one record or more a step of time, erasures and merges among them."""
+    history, day = [], 0.0
+    for number in range(draw(st.integers(1, 25))):
+        day += draw(st.sampled_from([0.001, 0.001, 0.6, 9.0]))
+        kind, customer, other = draw(st.sampled_from(KINDS)), *draw(st.permutations(CUSTOMERS))[:2]
+        name = f"e{number}"
+        match kind:
+            case "erasure":
+                record = erasure(customer, day, event_id=name)
+            case "merge":
+                record = merge(customer, other, day, event_id=name)
+            case "page_view":
+                record = engagement(kind, customer, day, event_id=name)
+            case "refund":
+                record = refund(customer, day, event_id=name)
+            case _:
+                at = max(day - 5, 0) if kind == "late" else day
+                record = purchase(customer, at, event_id=name, price=f"{10 + number}.00")
+        history.append((record, at_ms(day)))
+    return history
+
+
+class Obvious:
+    """The same with lists of events: who has which, one record after another."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[Wire]] = {}
+        self.into: dict[str, str] = {}
+        self.merged_ms: dict[str, int] = {}
+        self.erased_ms: dict[str, int] = {}
+
+    def apply(self, record: Wire) -> None:
+        customer = record["customer_id"]
+        match record["type"]:
+            case "erasure":
+                for each in self._one(customer):
+                    self._erase(each, record["event_time_ms"])
+            case "merge":
+                self._merge(customer, record["into"], record["event_time_ms"])
+            case _:
+                self._count(record)
+
+    def _count(self, record: Wire) -> None:
+        customer, merged_ms = record["customer_id"], 0
+        while True:
+            erased_ms = self.erased_ms.get(customer, 0)
+            if record["event_time_ms"] <= erased_ms and merged_ms <= erased_ms:
+                return
+            if customer not in self.into:
+                break
+            customer, merged_ms = self.into[customer], self.merged_ms[customer]
+        self.events.setdefault(customer, []).append(record)
+
+    def _home(self, customer: str) -> str:
+        while customer in self.into:
+            customer = self.into[customer]
+        return customer
+
+    def _one(self, customer: str) -> set[str]:
+        """All ids of one person."""
+        everybody = {*self.into, *self.into.values(), customer}
+        return {each for each in everybody if self._home(each) == self._home(customer)}
+
+    def _erase(self, customer: str, time_ms: int) -> None:
+        self.events.pop(customer, None)
+        self.into.pop(customer, None)
+        self.erased_ms[customer] = time_ms
+
+    def _merge(self, customer: str, into: str, time_ms: int) -> None:
+        if customer in self.into or self._home(into) == customer:
+            return
+        self.into[customer], self.merged_ms[customer] = into, time_ms
+        self.events.setdefault(self._home(into), []).extend(self.events.pop(customer, []))
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories())
+def test_after_every_record_each_customer_is_what_the_oracle_counts(history: list[tuple[Wire, int]]) -> None:
+    shop, obvious = Shop(), Obvious()
+    for record, time_ms in history:
+        shop.write(record, time_ms)
+        shop.settle()
+        obvious.apply(record)
+    expected = {customer: events for customer, events in obvious.events.items() if events}
+    assert shop.states.keys() == expected.keys()
+    for customer, events in expected.items():
+        state = unpack([shop.states[customer]])
+        for name, value in oracle.stored(events).items():
+            tolerance = 1e-9 if STATE[BLOCK_OF[name]][name].base.kind == "f" else 0
+            np.testing.assert_allclose(state[BLOCK_OF[name]][name][0], value, rtol=tolerance, err_msg=name)
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.lists(st.integers(0, 2), max_size=40), st.sampled_from([1, 3, 50]))
+def test_whoever_works_when_the_end_is_what_the_history_and_the_identities_say(
+    history: list[tuple[Wire, int]], turns: list[int], chunk: int
+) -> None:
+    shop, waits = Shop(chunk=chunk), False
+    for place, (record, time_ms) in enumerate(history):
+        is_identity = record["type"] in ("erasure", "merge")
+        if is_identity and waits:  # as a command waits for its record
+            shop.settle()
+        waits = is_identity or waits
+        shop.write(record, time_ms)
+        if record["type"] == "erasure":
+            shop.settle()
+        for number in turns[place :: len(history)]:
+            shop.work(number)
+    shop.settle()
+    wanted = [record for record, _ in history if record["type"] not in ("erasure", "merge")]
+    events = [shop_event(record) for record in wanted]
+    expected = recompute(History(events), 3, RULES, at_ms(4_000), identities=shop.identities)
+    assert list(compare(expected, shop.states).mismatches) == []
+
+
+def shop_event(record: Wire) -> Any:
+    return decode(event_topic(record["type"]), msgspec.json.encode(record), at_ms(4_000), RULES)
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.sampled_from([2, 3, 50]))
+def test_a_log_with_erasures_and_merges_does_not_depend_on_where_it_is_cut(
+    history: list[tuple[Wire, int]], chunk: int
+) -> None:
+    one_by_one = Shop(partitions=1, chunk=1)
+    for record, time_ms in history:
+        one_by_one.write(record, time_ms)
+        one_by_one.settle()
+    log, cut = one_by_one.applied[0], World()
+    for begin in range(0, len(log), chunk):
+        part = log[begin : begin + chunk]
+        cut.apply([record for record, _ in part], [time_ms for _, time_ms in part])
+    assert cut.outbox.messages == one_by_one.worlds[0].outbox.messages
+    for name in (*STORED, "identities", "due"):
+        assert getattr(cut.stored, name) == getattr(one_by_one.worlds[0].stored, name), name

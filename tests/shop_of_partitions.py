@@ -1,0 +1,107 @@
+"""A shop of several partitions over the memory store: what one sends to another by way of the outbox arrives there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from schemas.partition import partition_of
+from schemas.topics import PROFILES, REROUTED
+from stream.identities.known import Identity, unpack_identity
+from stream.worker.log_records import LogRecord
+from tests.live_lane import event_topic
+from tests.world import BEGIN_MS, DAY_MS, World
+
+
+def erasure(customer: str, day: float, *, event_id: str) -> dict[str, Any]:
+    """An erasure as it is on the wire."""
+    return {"type": "erasure", "event_id": event_id, "customer_id": customer, "event_time_ms": at_ms(day)}
+
+
+def merge(customer: str, into: str, day: float, *, event_id: str) -> dict[str, Any]:
+    """A merge as it is on the wire."""
+    return erasure(customer, day, event_id=event_id) | {"type": "merge", "into": into}
+
+
+def at_ms(day: float) -> int:
+    return BEGIN_MS + round(day * DAY_MS)
+
+
+@dataclass
+class Shop:
+    """Records wait on their partition until it works; `applied` are those of a partition in the order it took them."""
+
+    partitions: int = 3
+    chunk: int = 50
+    worlds: list[World] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.worlds = [World(number=number, partitions=self.partitions) for number in range(self.partitions)]
+        self._waiting: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
+        self.applied: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
+        self._delivered = [0] * self.partitions
+
+    def write(self, event: Mapping[str, Any], at_ms: int) -> None:
+        """An event on the partition of its customer, at this stream time."""
+        number = partition_of(event["customer_id"], self.partitions)
+        topic = PROFILES if event["type"] in ("erasure", "merge") else event_topic(event["type"])
+        self._waiting[number].append((self.worlds[number].record(topic, msgspec.json.encode(event)), at_ms))
+
+    def work(self, number: int) -> bool:
+        """One chunk of a partition, and send what came of it; False when nothing waits there."""
+        part, self._waiting[number] = self._waiting[number][: self.chunk], self._waiting[number][self.chunk :]
+        if part:
+            self.applied[number] += part
+            self.worlds[number].apply([record for record, _ in part], [time_ms for _, time_ms in part])
+            self._deliver(number, part[-1][1])
+        return bool(part)
+
+    def _deliver(self, number: int, now_ms: int) -> None:
+        sent = self.worlds[number].outbox.outgoing()
+        new, self._delivered[number] = sent[self._delivered[number] :], len(sent)
+        for message in new:
+            if message.topic == REROUTED:
+                to = partition_of(message.key.decode(), self.partitions)
+                self._waiting[to] += [(record, now_ms) for record in self.worlds[to].rerouted(message)]
+
+    def settle(self) -> "Shop":
+        """Work until nothing waits anywhere."""
+        for _ in range(1_000):
+            worked = [self.work(number) for number in range(self.partitions)]
+            if not any(worked):
+                return self
+        raise AssertionError("records go round for ever")
+
+    def do(self, *events: Mapping[str, Any]) -> "Shop":
+        """Write events, each at the stream time of its own, and settle."""
+        for event in events:
+            self.write(event, event["event_time_ms"])
+        return self.settle()
+
+    @property
+    def states(self) -> dict[str, bytes]:
+        return {customer: packed for world in self.worlds for customer, packed in world.stored.states.items()}
+
+    @property
+    def identities(self) -> dict[str, Identity]:
+        stored = (item for world in self.worlds for item in world.stored.identities.items())
+        return {name: unpack_identity(packed) for name, packed in stored}
+
+    def total(self, name: str) -> int:
+        return sum(world.total(name) for world in self.worlds)
+
+    def messages(self, topic: str) -> list[dict[str, Any]]:
+        return [message for world in self.worlds for message in world.messages(topic)]
+
+    def holds(self, customer: str) -> list[str]:
+        """Where anything is stored under an id."""
+        found = []
+        for world in self.worlds:
+            for name in ("states", "views", "deadlines", "risks", "labels"):
+                found += [name] * (customer in getattr(world.stored, name))
+            found += [f"segment {name}" for name, members in world.stored.segments.items() if customer in members]
+            found += ["snapshot" for owner, _ in world.stored.snapshots if owner == customer]
+            found += ["due" for _, owner in world.stored.due if owner.decode() == customer]
+            found += ["resident"] * (customer in world.applying._loading._residents._places)
+        return found

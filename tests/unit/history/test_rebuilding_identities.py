@@ -1,0 +1,38 @@
+"""A partition made again from its log has erased and merged whom it had."""
+
+import asyncio
+
+import numpy as np
+
+from ebb.compose.worker import worker_plan
+from ebb.history.past import Stretch
+from ebb.history.rebuilding import Rebuilding
+from offline.archive.standing import Waiting
+from stream.memory_store import StoredPartition
+from stream.settings.worker import WorkerSettings
+from tests.shop_of_partitions import Shop, erasure, merge
+from tests.world import PINNED, in_columns, purchase
+
+PLAN = worker_plan(WorkerSettings(clock="replay", model_keys="test:" + "5e" * 32))
+
+
+def test_a_rebuilt_partition_knows_who_was_erased_and_merged():
+    shop = Shop(partitions=1)
+    shop.do(*(purchase(name, 0, event_id=f"first of {name}") for name in ("ada", "bob", "cy")))
+    shop.do(merge("ada", "bob", 1, event_id="m"), purchase("ada", 2, event_id="second"), erasure("cy", 2, event_id="e"))
+    shop.do(purchase("cy", 1, event_id="late"), purchase("cy", 3, event_id="anew"))
+    log, before = shop.applied[0], shop.worlds[0].stored
+    records, times = in_columns([record for record, _ in log]), np.array([time_ms for _, time_ms in log])
+
+    async def rebuilt() -> StoredPartition:
+        rebuilding = Rebuilding(0, 1, PLAN, Waiting())
+        await rebuilding.begin()
+        await rebuilding.apply(Stretch(records, times, int(times[-1])), PINNED)
+        again = StoredPartition()
+        for commit in rebuilding.commits():
+            again.apply(commit)
+        return again
+
+    again = asyncio.run(rebuilt())
+    assert list(again.states) == ["bob", "cy"]
+    assert (again.states, again.views, again.identities) == (before.states, before.views, before.identities)

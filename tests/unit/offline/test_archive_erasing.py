@@ -1,0 +1,63 @@
+"""What an archive has of an erased customer goes; everything else stays as it was, and so do the erasures."""
+
+import json
+
+import pytest
+
+from offline.archive.erasing import erase_from
+from offline.archive.files import ArchiveError, files, locked
+from offline.archive.reading import read_batches
+from offline.archive.records import ArchivedRecord, records_of
+from offline.archive.writing import LogArchive
+from schemas.topics import ENGAGEMENT, LABELS
+
+ADA = "Zoë {7}"
+ERASED_MS = 1_000
+
+
+def row(offset, fields, key=ADA):
+    value = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+    return ArchivedRecord(offset, offset, key.encode(), value)
+
+
+def event(time_ms, customer=ADA, **fields):
+    return {"type": "page_view", "event_id": str(time_ms), "customer_id": customer, "event_time_ms": time_ms, **fields}
+
+
+HERS = [row(3, event(5)), row(4, event(ERASED_MS), key="another key"), row(5, b"{broken")]
+OTHERS = [
+    row(7, event(ERASED_MS + 1)),
+    row(8, event(5, type="erasure")),
+    row(9, event(5, customer="bob", note=f"like {ADA}")),
+    row(10, b"{broken", key="bob"),
+    row(12, event(6, customer="bob")),
+]
+
+
+def archived(folder, topic):
+    return list(records_of(read_batches(folder, topic, 0)))
+
+
+def write(folder, topic, records):
+    log = LogArchive(folder, topic, 0)
+    log.add(records)
+    log.flush()
+
+
+def test_only_what_is_hers_until_then_goes(tmp_path):
+    label = {"type": "label", "customer_id": ADA, "snapshot_ms": 7}
+    write(tmp_path, ENGAGEMENT, sorted([*HERS, *OTHERS], key=lambda record: record.offset))
+    write(tmp_path, LABELS, [row(0, label), row(1, label | {"customer_id": "bob"}, key="bob")])
+    names = [file.path.name for file in files(tmp_path, ENGAGEMENT, 0)]
+    assert erase_from(tmp_path, [ADA], ERASED_MS) == len(HERS) + 1
+    assert archived(tmp_path, ENGAGEMENT) == OTHERS
+    assert [record.offset for record in archived(tmp_path, LABELS)] == [1]
+    assert [file.path.name for file in files(tmp_path, ENGAGEMENT, 0)] == names
+    assert erase_from(tmp_path, [ADA], ERASED_MS) == 0
+
+
+def test_an_archive_that_is_being_written_is_left_alone(tmp_path):
+    write(tmp_path, ENGAGEMENT, HERS)
+    with locked(tmp_path), pytest.raises(ArchiveError, match="is writing"):
+        erase_from(tmp_path, [ADA], ERASED_MS)
+    assert archived(tmp_path, ENGAGEMENT) == HERS

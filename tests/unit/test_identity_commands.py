@@ -1,0 +1,41 @@
+"""`ebb erase` and `ebb merge-customers` where no service is needed: ids that are none, receipts that were changed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ebb.cli.identities import erase, merge_customers
+from ebb.receipts import Receipt, encode_receipt, signed
+from stream.signing import Keyring
+
+KEYS = "test:" + "5e" * 32
+RECEIPT = signed(Receipt("17850", [], 7, 9, "events.profiles", 3, 412, {"states": 1}), Keyring.from_text(KEYS))
+
+
+def run(command, *arguments, given=None):
+    return CliRunner(env={"EBB_MODEL_KEYS": KEYS}).invoke(command, arguments, input=given)
+
+
+def test_a_customer_is_not_merged_into_itself():
+    result = run(merge_customers, "17850", "17850")
+    assert (result.exit_code, "Name two customers" in result.output) == (1, True)
+
+
+@pytest.mark.parametrize("customer", ["", "\u00e9" * 65, "two\nlines", "\u202e"])
+def test_what_is_no_id_is_refused(customer):
+    result = run(merge_customers, "17850", customer)
+    assert (result.exit_code, "is no customer id" in result.output) == (1, True)
+
+
+def test_a_receipt_is_verified_and_a_changed_one_refused():
+    good = run(erase, "--verify", "-", given=encode_receipt(RECEIPT))
+    assert (good.exit_code, "17850" in good.output) == (0, True)
+    changed = json.dumps(json.loads(encode_receipt(RECEIPT)) | {"offset": 1}).encode()
+    assert run(erase, "--verify", "-", given=changed).exit_code == 1
+    told = run(erase, "--verify", "-", "--json", given=changed)
+    assert (told.exit_code, json.loads(told.output)["valid"]) == (1, False)
+
+
+def test_a_customer_or_a_receipt_is_named():
+    assert run(erase).exit_code == 2
