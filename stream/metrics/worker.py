@@ -48,7 +48,7 @@ STAGE_SECONDS = Histogram(
 )
 COMMIT_LATENCY = ChunkHistogram(
     "ebb_commit_latency_seconds",
-    "From a record's Kafka timestamp until it is committed to Redis.",
+    "From a record's Kafka timestamp, of a rerouted one that of its original, until it is committed to Redis.",
     registry=REGISTRY,
     buckets=UP_TO_HOURS,
 )
