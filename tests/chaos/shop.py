@@ -62,8 +62,8 @@ class Shop:
         """
         for process in [*self.workers, self.learner]:
             if process.has_ended():
-                last = process.output().splitlines()[-1:]
-                assert any(hint in last[0] for hint in AWAY), f"{process.name} has ended:\n{process.output()[-3000:]}"
+                last = "".join(process.output().splitlines()[-1:])
+                assert any(hint in last for hint in AWAY), f"{process.name} has ended:\n{process.output()[-3000:]}"
                 self.running.processes.remove(process)
                 self.workers = [worker for worker in self.workers if worker is not process]
                 self.restarts += 1
