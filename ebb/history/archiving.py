@@ -23,8 +23,9 @@ from offline.archive.standing import (
 from offline.archive.writing import LogArchive
 from stream.ports import Deployment
 from stream.redis_store.inspection import learner_metrics
-from stream.redis_store.journal import JournalEntry, JournalReader
+from stream.redis_store.journal import JournalReader, PackedEntry
 from stream.redis_store.registry import RedisModelStore
+from stream.worker.journal_entry import decode_entry
 from stream.worker.model_watch import MODEL_NAMES
 
 
@@ -43,15 +44,6 @@ class ArchiveRun:
     journal_entries: int
     lost: Mapping[Place, tuple[int, int]]
     has_redis: bool
-
-
-class _Version(msgspec.Struct):
-    """Of a journal entry, its place among all of its partition."""
-
-    version: int
-
-
-_version_of = msgspec.json.Decoder(_Version).decode
 
 
 async def archive(
@@ -145,7 +137,7 @@ def _going_on(reader: JournalReader, folder: Path, log: LogArchive, known: Archi
     if found is not None and found.packed == known.value:
         return last_id
     stored = _all(reader, partition)
-    first_version = _version_of(stored[0].packed).version if stored else reader.version(partition)
+    first_version = decode_entry(stored[0].packed).version if stored else reader.version(partition)
     if first_version > known.offset:
         return ""  # rebuilt from this archive, or what was between is not kept any more
     packed = {entry.entry_id: entry.packed for entry in stored}
@@ -163,16 +155,16 @@ def _going_on(reader: JournalReader, folder: Path, log: LogArchive, known: Archi
     return (common.key or b"").decode()
 
 
-def _all(reader: JournalReader, partition: int) -> list[JournalEntry]:
-    found: list[JournalEntry] = []
+def _all(reader: JournalReader, partition: int) -> list[PackedEntry]:
+    found: list[PackedEntry] = []
     while page := reader.entries(partition, found[-1].entry_id if found else ""):
         found += page
     return found
 
 
-def _row(entry: JournalEntry) -> ArchivedRecord:
+def _row(entry: PackedEntry) -> ArchivedRecord:
     time_ms = int(entry.entry_id.partition("-")[0])
-    return ArchivedRecord(_version_of(entry.packed).version, time_ms, entry.entry_id.encode(), entry.packed)
+    return ArchivedRecord(decode_entry(entry.packed).version, time_ms, entry.entry_id.encode(), entry.packed)
 
 
 def journal_ends(folder: Path, partitions: int) -> dict[int, int]:

@@ -4,24 +4,25 @@ The journal says it commit by commit. Where it says nothing (it was not archived
 taken and timed as a lane would, without the wall's ticks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from offline.archive.files import JOURNAL, files
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
+from offline.logs import SET_ASIDE
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.alignment import merged
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Decode, Inbox
-from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic
+from stream.worker.journal_entry import JournalEntry, decode_entry
+from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic, written_ms
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
 
 AT_ONCE = 5_000  # records of a step
@@ -50,21 +51,6 @@ class Stretch:
     versions: Mapping[str, str] | None = None
     renewed: Sequence[str] = ()
     clock_ms: int | None = None
-
-
-class Entry(msgspec.Struct):
-    """An entry of the journal (stream/worker/assembly.py)."""
-
-    version: int
-    offsets: dict[str, tuple[int, int]]
-    stream_time_ms: int
-    stream_time_runs: list[tuple[int, int]]
-    models: dict[str, str]
-    renewed: list[str] = []
-    in_turn: list[str] = []
-
-
-_decode_entry = msgspec.json.Decoder(Entry).decode
 
 
 class _Log:
@@ -126,16 +112,16 @@ class PartitionPast:
         """
         end = None if last_version is None else last_version + 1
         for row in records_of(read_batches(self.folder, JOURNAL, self.partition, self._version + 1, end)):
-            entry = _decode_entry(row.value or b"")
+            entry = decode_entry(row.value or b"")
             if any(last > self._logs[topic].end for topic, (_, last) in entry.offsets.items() if topic in self._logs):
                 return
             yield from self.unnoted({topic: first for topic, (first, _) in entry.offsets.items()})
             yield self._stretch(entry)
             self._version = entry.version
 
-    def _stretch(self, entry: Entry) -> Stretch:
+    def _stretch(self, entry: JournalEntry) -> Stretch:
         parts = {
-            topic: self._decoded(topic, self._logs[topic].until(last))
+            topic: self._decoded(topic, self._logs[topic].until(last), set(entry.set_aside))
             for topic, (_, last) in entry.offsets.items()
             if topic in self._logs
         }
@@ -146,8 +132,12 @@ class PartitionPast:
         self._passed(records, entry.stream_time_ms)
         return Stretch(records, times, entry.stream_time_ms, entry.models, entry.renewed, _clock_ms(records))
 
-    def _decoded(self, topic: str, raw: Sequence[ArchivedRecord]) -> LogRecords:
-        return of_topic(topic, raw, self.decode(topic, [r.value for r in raw], [r.timestamp for r in raw]))
+    def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], set_aside: Set[tuple[str, int]]) -> LogRecords:
+        decoded = list(self.decode(topic, [record.value for record in raw], written_ms(topic, raw)))
+        for place, record in enumerate(raw):
+            if (topic, record.offset) in set_aside:
+                decoded[place] = SET_ASIDE
+        return of_topic(topic, raw, decoded)
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
         for topic, place in records.last_places.items():

@@ -11,7 +11,7 @@ from stream.redis_store.deployment import deployment_of, refuse_rebuilding
 PAGE = 1_000  # entries of some 200 bytes: Redis reads them in less than a millisecond
 
 
-class JournalEntry(NamedTuple):
+class PackedEntry(NamedTuple):
     """An entry of `journal:{p}`: its id in the stream, and what the lane wrote."""
 
     entry_id: str
@@ -62,17 +62,17 @@ class JournalReader:
             found: Any = self._redis.hget(keys.partition_head(partition), "version")
         return int(found or 0)
 
-    def entries(self, partition: int, after: str = "") -> Sequence[JournalEntry]:
+    def entries(self, partition: int, after: str = "") -> Sequence[PackedEntry]:
         """The next entries after one, or the first that are left; at most `PAGE`."""
         with explaining(self._url):
             found: Any = self._redis.xrange(keys.journal(partition), min=f"({after}" if after else "-", count=PAGE)
-        return [JournalEntry(entry_id.decode(), fields[b"entry"]) for entry_id, fields in found]
+        return [PackedEntry(entry_id.decode(), fields[b"entry"]) for entry_id, fields in found]
 
-    def entry(self, partition: int, entry_id: str) -> JournalEntry | None:
+    def entry(self, partition: int, entry_id: str) -> PackedEntry | None:
         """One entry, None when it is gone."""
         with explaining(self._url):
             found: Any = self._redis.xrange(keys.journal(partition), min=entry_id, max=entry_id)
-        return JournalEntry(entry_id, found[0][1][b"entry"]) if found else None
+        return PackedEntry(entry_id, found[0][1][b"entry"]) if found else None
 
     def close(self) -> None:
         """Release the connections."""

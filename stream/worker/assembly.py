@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 
 from schemas.rejection import Rejection
@@ -18,13 +17,12 @@ from stream.identities.taking_effect import Present, take_effect
 from stream.ports import Commit, Head, LogPosition
 from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch
+from stream.worker.journal_entry import JournalEntry, encode_entry
 from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
 from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
-
-_journal_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 @dataclass(frozen=True)
@@ -215,22 +213,18 @@ class Assembly:
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what was
         set aside."""
-        entry = {
-            "version": version,
-            "offsets": {topic: [batch.previous[topic], positions[topic].next_offset] for topic in batch.positions},
-            "stream_time_ms": times.end_ms,
-            "stream_time_runs": _runs(times.of_record),
-            "models": models.versions,
-            "tick": not batch.records and renewal is NO_RENEWAL,
-        }
-        if renewal.customers:
-            entry["renewed"] = renewal.customers
-        if aside := set_aside(batch.records):
-            entry["set_aside"] = aside
-        in_turn = batch.records.topics_in_turn
-        if in_turn:
-            entry["in_turn"] = in_turn
-        return _journal_encoder.encode(entry)
+        entry = JournalEntry(
+            version=version,
+            offsets={topic: (batch.previous[topic], positions[topic].next_offset) for topic in batch.positions},
+            stream_time_ms=times.end_ms,
+            stream_time_runs=_runs(times.of_record),
+            models=models.versions,
+            tick=not batch.records and renewal is NO_RENEWAL,
+            renewed=list(renewal.customers),
+            set_aside=set_aside(batch.records),
+            in_turn=batch.records.topics_in_turn,
+        )
+        return encode_entry(entry)
 
 
 def _add(changes: Changes, effect: Changes) -> None:

@@ -1,6 +1,5 @@
 """The archived journal is what Redis says it is, or it is left alone."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,29 +8,30 @@ from ebb.history.archiving import archive_journal
 from offline.archive.files import JOURNAL, ArchiveError
 from offline.archive.reading import read_batches
 from offline.archive.records import records_of
-from stream.redis_store.journal import JournalEntry
+from stream.redis_store.journal import PackedEntry
+from stream.worker.journal_entry import JournalEntry, encode_entry
 
 
 class Journal:
     """A journal that may lose what it had last, and go on."""
 
     def __init__(self) -> None:
-        self.kept: list[JournalEntry] = []
+        self.kept: list[PackedEntry] = []
         self._clock_ms, self.version_now = 1_000, 1
 
     def write(self, *versions: int) -> None:
         for version in versions:
             self._clock_ms += 1
-            said = json.dumps({"version": version, "at": self._clock_ms}).encode()
-            self.kept.append(JournalEntry(f"{self._clock_ms}-0", said))
+            said = encode_entry(JournalEntry(version, {}, self._clock_ms, [], {}, tick=True))
+            self.kept.append(PackedEntry(f"{self._clock_ms}-0", said))
 
-    def entries(self, partition: int, after: str = "") -> list[JournalEntry]:
+    def entries(self, partition: int, after: str = "") -> list[PackedEntry]:
         return [entry for entry in self.kept if not after or entry.entry_id > after][:3]
 
     def version(self, partition: int) -> int:
         return self.version_now
 
-    def entry(self, partition: int, entry_id: str) -> JournalEntry | None:
+    def entry(self, partition: int, entry_id: str) -> PackedEntry | None:
         return next((entry for entry in self.kept if entry.entry_id == entry_id), None)
 
 

@@ -1,0 +1,49 @@
+"""What a commit leaves in the journal: beside the logs, all that is needed to do the same again."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+
+class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One commit.
+
+    Attributes:
+        version: of the partition after it.
+        offsets: topic -> its records, from the first offset until before the other.
+        stream_time_ms: at its end.
+        stream_time_runs: (place of a record, stream time from there on, ms).
+        models: name -> version in force.
+        tick: whether it had no records because time alone had gone on.
+        renewed: customers that a sweep decided anew.
+        set_aside: (topic, offset) of records that a bug made dead letters: what is in the log does not say so.
+        in_turn: topics whose records took effect one topic after the other; empty where they went by time.
+    """
+
+    version: int
+    offsets: Mapping[str, tuple[int, int]]
+    stream_time_ms: int
+    stream_time_runs: Sequence[tuple[int, int]]
+    models: Mapping[str, str]
+    tick: bool
+    renewed: list[str] = []
+    set_aside: list[tuple[str, int]] = []
+    in_turn: list[str] = []
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(JournalEntry)
+
+
+def encode_entry(entry: JournalEntry) -> bytes:
+    """The stored form.
+
+    >>> encode_entry(JournalEntry(7, {"events.purchases": (0, 2)}, 9, [(0, 9)], {}, tick=False))
+    b'{"models":{},"offsets":{"events.purchases":[0,2]},"stream_time_ms":9,"stream_time_runs":[[0,9]],"tick":false,"version":7}'
+    """
+    return _encoder.encode(entry)
+
+
+def decode_entry(stored: bytes) -> JournalEntry:
+    """The entry of a stored form."""
+    return _decoder.decode(stored)

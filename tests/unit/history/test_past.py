@@ -1,0 +1,60 @@
+"""A past read back from an archive is what the lane applied, whatever the log alone would say."""
+
+from pathlib import Path
+
+import msgspec
+
+from ebb.history.past import PartitionPast, Stretch
+from offline.archive.files import JOURNAL
+from offline.archive.records import ArchivedRecord
+from offline.archive.writing import LogArchive
+from schemas.decode import DecodeRules
+from schemas.decode_many import decode_many
+from schemas.events import OrderLine, Purchase
+from schemas.origin import Origin, headers_of
+from schemas.topics import PURCHASES, REROUTED
+from stream.worker.journal_entry import JournalEntry, encode_entry
+from tests.world import BEGIN_MS, DAY_MS
+
+RULES = DecodeRules(currency="GBP")
+
+
+def purchase(number: int, event_time_ms: int = BEGIN_MS) -> bytes:
+    lines = [OrderLine(product_id="85048", quantity=2, unit_price="12.50")]
+    whole = Purchase(
+        event_id=str(number), customer_id="12748", event_time_ms=event_time_ms, currency="GBP", lines=lines
+    )
+    return msgspec.json.encode(whole)
+
+
+def archived(folder: Path, topic: str, *records: ArchivedRecord) -> None:
+    log = LogArchive(folder, topic, 0)
+    log.add(records)
+    log.flush()
+
+
+def read_back(folder: Path, entry: JournalEntry) -> list[Stretch]:
+    archived(folder, JOURNAL, ArchivedRecord(entry.version, 0, b"1-0", encode_entry(entry)))
+    past = PartitionPast(folder, 0, lambda topic, values, times: decode_many(topic, values, times, RULES), "replay")
+    return list(past.journaled())
+
+
+def reasons(stretches: list[Stretch]) -> list[str | None]:
+    return [getattr(each, "reason", None) for stretch in stretches for each in stretch.records.decoded]
+
+
+def test_what_a_bug_made_a_dead_letter_stays_one(tmp_path):
+    archived(tmp_path, PURCHASES, *(ArchivedRecord(at, BEGIN_MS, b"12748", purchase(at)) for at in range(3)))
+    entry = JournalEntry(1, {PURCHASES: (0, 3)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False, set_aside=[(PURCHASES, 1)])
+    assert reasons(read_back(tmp_path, entry)) == [None, "bug", None]
+
+
+def test_a_rerouted_event_is_as_early_as_its_producer_wrote_it(tmp_path):
+    """It waited for days to be sent on: by then its time was not one of the future any more."""
+    ahead_ms = BEGIN_MS + 2 * DAY_MS
+    sent_on = headers_of(Origin(PURCHASES, 3, 0, BEGIN_MS))
+    headers = [(name, text.encode()) for name, text in sent_on.items()]
+    archived(tmp_path, REROUTED, ArchivedRecord(0, BEGIN_MS + 3 * DAY_MS, b"12748", purchase(0, ahead_ms), headers))
+    entry = JournalEntry(1, {REROUTED: (0, 1)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False)
+    (reason,) = reasons(read_back(tmp_path, entry))
+    assert reason == "event_time_too_late"
