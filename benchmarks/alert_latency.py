@@ -16,11 +16,12 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.contestants import Stand
 from benchmarks.kafka_log import PARTITIONS, QUIET, fill, new_group
-from benchmarks.loads import CUSTOMERS, DAY_MS, Record, written
+from benchmarks.loads import CUSTOMERS, Record, written
 from benchmarks.steady import percentile
 from ebb.services.ebb_process import EbbProcess
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, PURCHASES
+from schemas.units import DAY_MS
 
 EVENTS_PER_S = 2_000
 CAUSING_SHARE = 0.1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ebb.simulate import TOPICS, Shop, ShopSettings, Slice
 from schemas.topics import ENGAGEMENT, PURCHASES
+from schemas.units import DAY_MS
 
 CUSTOMERS = 100_000
 EVENTS_PER_CUSTOMER_DAY = 5.0  # a lively shop; it says how fast event time advances, and so how many deadlines come due
@@ -20,7 +21,6 @@ PRODUCTS = 5_000
 ZIPF_EXPONENT = 1.1
 SESSION_EVENTS_PER_CUSTOMER_DAY = 0.4  # of the simulated shop, at least
 REFUND = b'{"type":"refund"'
-DAY_MS = 86_400_000
 
 ENGAGEMENTS = {
     "page_view": (0.40, ""),

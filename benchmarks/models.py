@@ -8,9 +8,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from benchmarks.in_process import InProcess
-from benchmarks.loads import DAY_MS, Record, written
+from benchmarks.loads import Record, written
 from schemas.messages import Label
 from schemas.topics import LABELS
+from schemas.units import DAY_MS
 from stream.drafts import unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher

@@ -18,11 +18,12 @@ from confluent_kafka import Producer
 
 from benchmarks.contestants import RunningEbb, Stand, metric_total
 from benchmarks.kafka_log import PARTITIONS, QUIET, fill
-from benchmarks.loads import DAY_MS, Record, customer_id, written
+from benchmarks.loads import Record, customer_id, written
 from benchmarks.models import publish_to
 from benchmarks.steady import percentile
 from benchmarks.worker_of_yesterday import WorkerOfYesterday
 from schemas.partition import partition_of
+from schemas.units import DAY_MS
 from stream.redis_store import keys
 from stream.redis_store.inspection import heads, stream_times
 

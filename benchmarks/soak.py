@@ -22,9 +22,10 @@ import redis
 from benchmarks.contestants import RunningEbb, Stand, metric_total
 from benchmarks.cpu import children
 from benchmarks.kafka_log import PARTITIONS, fill
-from benchmarks.loads import CUSTOMERS, DAY_MS, EVENTS_PER_CUSTOMER_DAY, Record, written
+from benchmarks.loads import CUSTOMERS, EVENTS_PER_CUSTOMER_DAY, Record, written
 from benchmarks.run import now_ms, stand
 from schemas.topics import INPUT_TOPICS
+from schemas.units import DAY_MS
 from stream.redis_store.inspection import outbox_depths
 from stream.settings.load import load_worker_settings
 

@@ -6,9 +6,9 @@ So a silence begins when everything before it is done: all that falls due in the
 import argparse
 from pathlib import Path
 
-from benchmarks.loads import DAY_MS
 from ebb.compose.worker import run_worker
 from ebb.services.ebb_process import EbbProcess
+from schemas.units import DAY_MS
 from stream.settings.load import load_worker_settings
 from stream.worker.plan import wall_ms
 

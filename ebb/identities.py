@@ -17,13 +17,13 @@ from schemas.envelope import ID_BYTES_MAX
 from schemas.identifiers import HOSTILE
 from schemas.identities import Erasure, Merge
 from schemas.partition import partition_of
+from schemas.units import DAY_MS
 from stream.errors import EbbError
 from stream.redis_store.deployment import stored_deployment
 from stream.redis_store.identities import identity_of, stored_of
 from stream.redis_store.inspection import applied_positions, stream_times
 from stream.settings.common import CommonSettings
 
-DAY_MS = 86_400_000
 LOOK_EVERY_S = 0.1
 CHAIN_AT_MOST = 1_000  # aliases of aliases that are followed
 
@@ -182,8 +182,11 @@ class Commands:
 
     def _applied(self, written: Written) -> None:
         place = written.topic, written.partition
-        applied = lambda: applied_positions(self.settings.redis_url).get(place, 0) > written.offset  # noqa: E731
-        self._until(applied, f"{written.topic} partition {written.partition} offset {written.offset:,} is applied")
+
+        def is_applied() -> bool:
+            return applied_positions(self.settings.redis_url).get(place, 0) > written.offset
+
+        self._until(is_applied, f"{written.topic} partition {written.partition} offset {written.offset:,} is applied")
 
     def _until(self, condition: Callable[[], Answer], what: str) -> Answer:
         self.tell(what)

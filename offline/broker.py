@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -31,6 +32,18 @@ def broker_errors(servers: Sequence[str]) -> Iterator[None]:
         ) from error
 
 
+def reader(servers: Sequence[str], isolation_level: str = "read_committed", **others: Any) -> KafkaConsumer:
+    """A consumer without a group, to be assigned and closed by the caller; `others` are kafka-python's settings."""
+    settings = {
+        "bootstrap_servers": list(servers),
+        "bootstrap_timeout_ms": CONNECT_WITHIN_MS,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",  # where retention has taken a record meanwhile: the oldest that is left
+        "isolation_level": isolation_level,
+    }
+    return KafkaConsumer(**settings | others)
+
+
 def end_offsets(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str, int], int]:
     """The next offset of every partition of the topics: (topic, partition) -> offset.
 
@@ -40,7 +53,7 @@ def end_offsets(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[str
     Raises:
         BrokerError: Kafka is away, or a topic does not exist.
     """
-    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+    with broker_errors(servers), closing(reader(servers, "read_uncommitted")) as consumer:
         partitions = [
             TopicPartition(topic, partition) for topic in topics for partition in sorted(partitions_of(consumer, topic))
         ]
@@ -60,9 +73,9 @@ def readable_ends(servers: Sequence[str], topics: Sequence[str]) -> dict[tuple[s
         BrokerError: Kafka is away, or a topic does not exist.
     """
     ends = {TopicPartition(*place): end for place, end in end_offsets(servers, topics).items()}
-    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+    with broker_errors(servers), closing(reader(servers, "read_uncommitted")) as consumer:
         starts, listed = consumer.beginning_offsets(list(ends)), consumer.end_offsets(list(ends))
-    with broker_errors(servers), closing(_consumer(servers, "read_committed")) as consumer:
+    with broker_errors(servers), closing(reader(servers)) as consumer:
         stable = consumer.end_offsets(list(ends))  # both answers lie within the last batch of the embedded broker
         above = {tp: min(end, stable[tp]) if stable[tp] < listed[tp] else end for tp, end in ends.items()}
         found = _behind_last_records(consumer, starts, above)
@@ -103,16 +116,6 @@ def _behind_last_between(
         elif monotonic() > deadline:
             raise _silent(missing, "what is at the end of")
     return found
-
-
-def _consumer(servers: Sequence[str], isolation_level: str = "read_uncommitted") -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=list(servers),
-        bootstrap_timeout_ms=CONNECT_WITHIN_MS,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",  # where retention has taken a record meanwhile: the oldest that is left
-        isolation_level=isolation_level,
-    )
 
 
 def partitions_of(consumer: KafkaConsumer, topic: str) -> set[int]:

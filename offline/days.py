@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from schemas.events import Event
-
-DAY_MS = 86_400_000
+from schemas.units import DAY_MS
 
 
 def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:

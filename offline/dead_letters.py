@@ -9,11 +9,10 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from offline.broker import ANSWER_WITHIN_S, CONNECT_WITHIN_MS, BrokerError, broker_errors, readable_ends
+from offline.broker import ANSWER_WITHIN_S, POLL_MS, BrokerError, broker_errors, readable_ends, reader
 from schemas.origin import Origin, origin_of
 from schemas.topics import INPUT_TOPICS, INVALID
 
-POLL_MS = 200
 LETTER_ID = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 
 
@@ -93,7 +92,7 @@ def find_dead_letter(servers: Sequence[str], letter_id: str) -> DeadLetter | Non
         return None
     tp, offset = TopicPartition(INVALID, int(named[1])), int(named[2])
     end = readable_ends(servers, [INVALID]).get((INVALID, tp.partition), 0)
-    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+    with broker_errors(servers), closing(reader(servers)) as consumer:
         if offset < end:
             consumer.assign([tp])
             consumer.seek(tp, offset)
@@ -110,7 +109,7 @@ def records_of(servers: Sequence[str], topic: str) -> Iterator[Any]:
         BrokerError: Kafka is away, or there is no such topic.
     """
     ends = {TopicPartition(*place): end for place, end in readable_ends(servers, [topic]).items() if end}
-    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+    with broker_errors(servers), closing(reader(servers)) as consumer:
         for tp, end in ends.items():  # one after another, so that the order is that of the logs
             consumer.assign([tp])
             consumer.seek_to_beginning(tp)
@@ -132,14 +131,4 @@ def _next(servers: Sequence[str], consumer: KafkaConsumer, tp: TopicPartition) -
     raise BrokerError(
         f"Kafka at {','.join(servers)} did not send {tp.topic} partition {tp.partition} within "
         f"{ANSWER_WITHIN_S:.0f} s. Is a broker down?"
-    )
-
-
-def _consumer(servers: Sequence[str]) -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=list(servers),
-        bootstrap_timeout_ms=CONNECT_WITHIN_MS,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
     )

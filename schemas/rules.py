@@ -12,13 +12,13 @@ from schemas.identities import Arrival, Erasure, Merge
 from schemas.money import MINOR_UNITS, billionths, exponent_of
 from schemas.profiles import Profile
 from schemas.rejection import Rejection, quoted, reject
+from schemas.units import DAY_MS
 
 ORDER_MINOR_MAX = 10**15  # minor units; 9,000 such orders of one customer still fit 64 bits
 READABLE_VERSION = 1
 _event_time_ms, _schema_version = attrgetter("event_time_ms"), attrgetter("schema_version")
 YEAR_1990_MS = 631_152_000_000
 _LOOKED_AT_ONE_BY_ONE = (Profile, Erasure, Merge, Arrival)
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from schemas.events import Engagement, Event, Purchase, Refund
 from schemas.identities import Erasure, IdentityRecord, Merge
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, DriftNoticed, EpochPassed, Label, SegmentChanged
 from schemas.profiles import Profile
+from schemas.units import DAY_MS
 
 PURCHASES = "events.purchases"
 ENGAGEMENT = "events.engagement"
@@ -50,7 +51,6 @@ MESSAGES_OF: Mapping[str, tuple[type[Struct], ...]] = {
 
 INPUT_BYTES_MAX = 8 * 1024 * 1024
 INVALID_BYTES_MAX = INPUT_BYTES_MAX + 64 * 1024  # a dead letter is the original value and its metadata in headers
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)

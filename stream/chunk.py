@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
@@ -86,7 +87,7 @@ class Rules:
     vocabulary: Vocabulary = NOTHING_DECLARED
     churn: ChurnRule = field(default_factory=ChurnRule)
     decide_every_ms: int = 1_000
-    stale_after_ms: int = 7 * 86_400_000
+    stale_after_ms: int = 7 * DAY_MS
 
     def __post_init__(self) -> None:
         """Refuse deadlines that would not lie after the decision that sets them: they would fire for ever."""

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
 
 IntArray = NDArray[np.int64]
 
-DAY_MS = 86_400_000
 SUPPORTERS = 3  # distinct customers that must have reached a time
 WINDOW_RECORDS = 1_000  # among this many last records of the topic
 NEVER = np.iinfo(np.int64).max

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
 from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, hold_each
@@ -24,7 +25,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _CHURN = OUTCOMES.index(CHURN_30D)
-SHOWN_AT_MOST_MS = 7 * 86_400_000  # features such as days of silence go stale even where no probability moves
+SHOWN_AT_MOST_MS = 7 * DAY_MS  # features such as days of silence go stale even where no probability moves
 
 
 @dataclass(frozen=True)

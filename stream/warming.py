@@ -7,6 +7,7 @@ a worker would keep the consumer group waiting for as long, and lose its partiti
 import numpy as np
 
 from schemas.events import OrderLine, Purchase
+from schemas.units import DAY_MS
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.clock import LiveClock, LoggedTimes
@@ -14,7 +15,6 @@ from stream.customers.segments import SEGMENTS
 from stream.engine import step
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.facts import facts_of
-from stream.features.fields import DAY_MS
 from stream.features.layout import LAYOUT, empty
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.outcomes.declaration import OUTCOMES

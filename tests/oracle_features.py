@@ -8,7 +8,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
 from math import nan
 
-DAY_MS = 86_400_000
+from schemas.units import DAY_MS
+
 HALF_LIVES_DAYS = (7, 30, 90, 365)
 BY_SECOND = (
     "page_view",

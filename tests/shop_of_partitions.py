@@ -8,10 +8,11 @@ import msgspec
 
 from schemas.partition import partition_of
 from schemas.topics import PROFILES, REROUTED
+from schemas.units import DAY_MS
 from stream.identities.known import Identity, unpack_identity
 from stream.worker.log_records import LogRecord
 from tests.live_lane import event_topic
-from tests.world import BEGIN_MS, DAY_MS, World
+from tests.world import BEGIN_MS, World
 
 
 def erasure(customer: str, day: float, *, event_id: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import msgspec
 from ebb.simulate import TOPICS, Shop, ShopSettings
 from schemas.messages import Label
 from schemas.topics import LABELS
+from schemas.units import DAY_MS
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
 from stream.signing import Keyring
@@ -15,7 +16,6 @@ from stream.worker.model_watch import ModelWatch
 from tests.world import World
 
 KEYS = Keyring.from_text("k:" + "5e" * 32)
-DAY_MS = 86_400_000
 
 
 @dataclass

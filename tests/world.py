@@ -22,6 +22,7 @@ from schemas.topics import (
     SEGMENT_CHANGES,
     SOURCE_TOPICS,
 )
+from schemas.units import DAY_MS
 from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
 from stream.features.layout import LAYOUT, unpack
@@ -35,7 +36,6 @@ from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
 from stream.worker.log_records import LogRecord, LogRecords, joined, of_topic
 
-DAY_MS = 86_400_000
 BEGIN_MS = 14_600 * DAY_MS  # 2009-12-22
 RULES = DecodeRules(currency="GBP")
 

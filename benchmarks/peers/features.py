@@ -2,7 +2,9 @@
 
 from typing import Any
 
-HALF_LIFE_30D_MS = 30 * 86_400_000
+from schemas.units import DAY_MS
+
+HALF_LIFE_30D_MS = 30 * DAY_MS
 
 
 def updated(record: dict[str, Any] | None, event: dict[str, Any]) -> dict[str, Any]:

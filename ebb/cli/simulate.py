@@ -17,8 +17,8 @@ from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
 from ebb.simulate import Shop, ShopSettings, Slice
 from ebb.simulate.figures import PurchaseLog
-from ebb.simulate.settings import DAY_MS
 from ebb.topic_admin import create_topics
+from schemas.units import DAY_MS
 from stream.errors import EbbError
 from stream.settings.load import load_common_settings
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ebb.compose.starting import agree, prepare, serve_metrics
 from schemas.decode import DecodeRules
 from schemas.money import exponent_of
+from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Rules
 from stream.metrics.worker import REGISTRY
@@ -25,7 +26,6 @@ from stream.worker.process import WorkerProcess
 from stream.worker.running import run_until_stopped
 from stream.worker.timing import LaneLimits
 
-DAY_MS = 86_400_000
 STALE_AFTER_DAYS = 7  # in a replay nothing renews decisions but their deadlines
 STALE_AFTER_DAYS_SWEPT = 28  # on the live clock a sweep does (stream/worker/sweeping.py)
 

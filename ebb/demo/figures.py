@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from schemas.events import Event, Purchase
 from schemas.messages import ChurnAlertOpened
+from schemas.units import DAY_MS
 
-DAY_MS = 86_400_000
 YEAR_DAYS = 365.25
 JUDGED_AFTER_DAYS = 30
 

@@ -22,10 +22,10 @@ from ebb.simulate import TOPICS, Shop, ShopSettings, Slice
 from ebb.simulate.draws import IntArray
 from ebb.simulate.population import NEVER
 from ebb.simulate.publishing import publish_history, publish_in_motion
-from ebb.simulate.settings import DAY_MS
 from offline.broker import broker_errors, end_offsets
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, PURCHASES
+from schemas.units import DAY_MS
 
 NAME = "simulated"
 CUSTOMERS, PAST_DAYS, SECONDS = 1_300, 200, 20

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ebb.demo.simulated import CUSTOMERS, PAST_DAYS, SECONDS, Alert, Show, Watcher
-from ebb.simulate.settings import DAY_MS
 from schemas.messages import ChurnAlertOpened
+from schemas.units import DAY_MS
 
 TITLE = "Simulated shop, live · invented customers, not the history above"
 CAUSES = {"purchase": "bought", "probability": "the probability fell"}

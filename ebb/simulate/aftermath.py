@@ -10,11 +10,11 @@ from ebb.simulate.encoding import event_id
 from ebb.simulate.orders import Orders
 from ebb.simulate.parts import GUEST, Part
 from ebb.simulate.season import HOUR_MS
-from ebb.simulate.settings import DAY_MS
 from ebb.simulate.texts import review_texts
 from ebb.simulate.world import ShopWorld
 from schemas.events import NOTHING, RefundLine
 from schemas.money import major_units
+from schemas.units import DAY_MS
 
 Rows = dict[str, Any]
 

@@ -12,7 +12,8 @@ from ebb.simulate.draws import BoolArray, Draws, FloatArray, IntArray
 from ebb.simulate.marketing import Campaign, effects
 from ebb.simulate.population import NEVER, Population
 from ebb.simulate.season import season
-from ebb.simulate.settings import DAY_MS, ShopSettings
+from ebb.simulate.settings import ShopSettings
+from schemas.units import DAY_MS
 
 NEED_MAX = 0.6  # a day; nobody needs something every day
 

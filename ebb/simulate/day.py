@@ -9,9 +9,9 @@ from ebb.simulate.orders import GUESTS_A_DAY_MAX, Orders, guests, keep_plans, pl
 from ebb.simulate.parts import GUEST, Part
 from ebb.simulate.population import NEVER
 from ebb.simulate.season import season, times_of_day_ms
-from ebb.simulate.settings import DAY_MS
 from ebb.simulate.visits import LEAVES_CART, LOOKS, NO_BASKET, ORDERS, Visits, walk
 from ebb.simulate.world import ShopWorld
+from schemas.units import DAY_MS
 
 IN_STORE = 1
 BROWSING_MAX = 0.7  # a day

@@ -12,10 +12,10 @@ import numpy as np
 from ebb.simulate.delivery import Slice
 from ebb.simulate.draws import IntArray
 from ebb.simulate.encoding import TOPICS
-from ebb.simulate.settings import DAY_MS
 from schemas.events import Purchase, Refund
 from schemas.money import exponent_of, line_minor
 from schemas.topics import PURCHASES
+from schemas.units import DAY_MS
 
 _decoder = msgspec.json.Decoder(Purchase | Refund)
 

@@ -7,7 +7,8 @@ from ebb.simulate.marketing import ADVERTISING, COUPON, MAILED, Campaign
 from ebb.simulate.parts import Part
 from ebb.simulate.population import Population
 from ebb.simulate.season import HOUR_MS
-from ebb.simulate.settings import DAY_MS, ShopSettings
+from ebb.simulate.settings import ShopSettings
+from schemas.units import DAY_MS
 
 CLICKS = 0.15  # of opened mails
 OPENS_AFTER_LEAVING = 0.15  # times the chance of before

@@ -6,8 +6,8 @@ from ebb.simulate.draws import IntArray
 from ebb.simulate.parts import Part
 from ebb.simulate.population import TIER_FROM_MINOR, TIERS, profiles_of
 from ebb.simulate.season import times_of_day_ms
-from ebb.simulate.settings import DAY_MS
 from ebb.simulate.world import ShopWorld
+from schemas.units import DAY_MS
 
 AFTER_ORDER_MS = 60_000
 MINOR_PER_POINT = 100

@@ -8,9 +8,9 @@ import numpy as np
 from ebb.simulate.delivery import Slice
 from ebb.simulate.encoding import TOPICS
 from ebb.simulate.routing import partitions_of
-from ebb.simulate.settings import DAY_MS
 from offline.broker import broker_errors
 from offline.replay import EventRecord, Moments, OnProgress, Replayed, event_producer, paced, publish_moments
+from schemas.units import DAY_MS
 
 FLUSH_WITHIN_S = 30.0
 MOMENT_S = 0.1

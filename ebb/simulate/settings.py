@@ -7,7 +7,7 @@ figures of both, and docs/simulated-shop.md prints them side by side.
 from dataclasses import dataclass, field
 from datetime import date
 
-DAY_MS = 86_400_000
+from schemas.units import DAY_MS
 
 
 @dataclass(frozen=True)

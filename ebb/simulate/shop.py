@@ -9,8 +9,9 @@ from ebb.simulate.day import events_of_day
 from ebb.simulate.delivery import Delivery, Sent, Slice
 from ebb.simulate.encoding import TOPIC_OF_KIND, encoded, event_id
 from ebb.simulate.parts import GUEST, Part
-from ebb.simulate.settings import DAY_MS, ShopSettings
+from ebb.simulate.settings import ShopSettings
 from ebb.simulate.world import ShopWorld, open_shop
+from schemas.units import DAY_MS
 
 
 class Shop:

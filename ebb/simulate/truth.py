@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from ebb.simulate.draws import IntArray
 from ebb.simulate.population import CHANNELS, NEVER, TIERS
-from ebb.simulate.settings import DAY_MS
 from ebb.simulate.shop import Shop
+from schemas.units import DAY_MS
 
 STANDINGS = ("devoted", "regular", "new", "slight")
 NEW_DAYS = 90

@@ -22,11 +22,12 @@ from offline.broker import (
     BrokerError,
     broker_errors,
     readable_ends,
+    reader,
 )
-from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS, REROUTED
+from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS
 from stream.errors import LogRecreatedError
 
-ARCHIVED_TOPICS = (*dict.fromkeys((*INPUT_TOPICS, REROUTED, LABELS)),)
+ARCHIVED_TOPICS = (*INPUT_TOPICS, LABELS)
 """What a customer's state and the models are functions of."""
 
 NO_TOPIC_ID = "0" * 32
@@ -150,7 +151,8 @@ def _read(consumer: KafkaConsumer, logs: Mapping[TopicPartition, _Log], on_progr
         if positions != before:
             deadline_s = monotonic() + ANSWER_WITHIN_S
         elif monotonic() > deadline_s:
-            raise BrokerError(f"Kafka sent nothing of {missing[0].topic}-{missing[0].partition} for 30 s.")
+            place = f"{missing[0].topic}-{missing[0].partition}"
+            raise BrokerError(f"Kafka sent nothing of {place} for {ANSWER_WITHIN_S:.0f} s. Is a broker down?")
         if on_progress:
             on_progress(sum(min(positions[tp], log.end) - log.start for tp, log in waiting.items()), total)
         for tp in [tp for tp in missing if positions[tp] >= waiting[tp].end]:
@@ -230,12 +232,9 @@ def _state(folder: Path, topic: str, partition: int) -> LogState:
 
 
 def _consumer(servers: Sequence[str]) -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=list(servers),
-        bootstrap_timeout_ms=CONNECT_WITHIN_MS,
-        enable_auto_commit=False,
+    return reader(
+        servers,
         auto_offset_reset="none",  # what retention takes meanwhile must be noticed
-        isolation_level="read_committed",
         max_poll_records=10_000,
         max_partition_fetch_bytes=INPUT_BYTES_MAX,
     )

@@ -12,8 +12,9 @@ Limit: exactness ends where a sum leaves the normal floats, 1,022 half-lives bef
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
-from stream.features.fields import DAY_MS, HALF_LIVES_DAYS
+from stream.features.fields import HALF_LIVES_DAYS
 
 FloatArray = NDArray[np.float64]
 

@@ -22,7 +22,6 @@ from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS
 StateArray = NDArray[np.void]
 """Shape (customers,), dtype `STATE`."""
 
-DAY_MS = 86_400_000
 HALF_LIVES_DAYS = (7, 30, 90, 365)
 PURCHASE_DAYS_KEPT = 512
 HOUR_BINS = 8  # of three hours, UTC

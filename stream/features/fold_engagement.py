@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.engagement import PROFILE_ID_BITS
 from stream.features.facts import (
@@ -20,7 +21,6 @@ from stream.features.facts import (
     U2_MAX,
     U4_MAX,
 )
-from stream.features.fields import DAY_MS
 from stream.features.fold_orders import add_at
 
 _PROFILE_MS_MAX = 2 ** (64 - PROFILE_ID_BITS) - 1  # in 2109

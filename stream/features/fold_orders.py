@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.decayed import HALF_LIVES_MS
 from stream.features.facts import PRODUCTS_KEPT, U2_MAX
-from stream.features.fields import DAY_MS, HOUR_BINS, PURCHASE_DAYS_KEPT
+from stream.features.fields import HOUR_BINS, PURCHASE_DAYS_KEPT
 from stream.features.purchase_days import shift
 
 _BIN_MS = 24 // HOUR_BINS * 3_600_000

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.aggregates import AGGREGATES
 from stream.features.decayed import SUMS, rescaled
 from stream.features.engagement import merge_engagement
 from stream.features.facts import PRODUCTS_KEPT
-from stream.features.fields import DAY_MS, STATE, StateArray
+from stream.features.fields import STATE, StateArray
 from stream.features.fold_orders import keep_product
 from stream.features.joining import add, merge_latest
 from stream.features.purchase_days import shifted

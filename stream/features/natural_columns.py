@@ -5,8 +5,9 @@ A feature that moves reads `now_ms` or another one that moves. nan is unknown; a
 
 import numpy as np
 
+from schemas.units import DAY_MS
 from stream.features.facts import ENGAGEMENT_KINDS, TIMED_TO_THE_DAY
-from stream.features.fields import DAY_MS, HOUR_BINS
+from stream.features.fields import HOUR_BINS
 from stream.features.natural import NATURAL_COLUMNS, Column, Formula, Natural, add_column, column
 from stream.features.natural_engagement import last_ms_of
 from stream.features.purchase_days import count_days_younger

@@ -6,9 +6,9 @@ profile says is for whoever writes to the customer: no outcome model reads it (d
 
 import numpy as np
 
+from schemas.units import DAY_MS
 from stream.features.engagement import PROFILE_ID_BITS
 from stream.features.facts import ENGAGEMENT_KINDS, TIMED_TO_THE_SECOND
-from stream.features.fields import DAY_MS
 from stream.features.natural import Column, Formula, Natural, add_column, column
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.decayed import weight_at
 from stream.features.facts import ENGAGEMENT_KINDS, TIMED_TO_THE_SECOND
-from stream.features.fields import DAY_MS, HALF_LIVES_DAYS
+from stream.features.fields import HALF_LIVES_DAYS
 from stream.features.purchase_days import days_set, oldest_age_days
 from stream.features.vocabulary import CHANNELS
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from schemas.messages import Label
+from schemas.units import DAY_MS
 from stream.errors import LayoutError
 from stream.learning.outcome import OutcomeLearner
 from stream.learning.segments import SegmentLearner
@@ -16,7 +17,6 @@ from stream.ports import ModelStore
 from stream.scoring.documents import OutcomeDocument, encode
 from stream.signing import Keyring, seal
 
-DAY_MS = 86_400_000
 SEGMENTS_NAME = "segments"
 NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.units import DAY_MS
 from stream.features.facts import KIND_CODES
 
-DAY_MS = 86_400_000
 ACTIVE_WITHIN_DAYS = 180  # who is silent for longer is no longer a customer whose return is predicted
 SAMPLE_ONE_IN_DAYS = 28  # one snapshot per customer and four weeks; matched full weekly sampling in measurement
 GRACE_MS = DAY_MS  # events may arrive this much later than their time and still count

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.features.facts import EventFacts
-from stream.outcomes.declaration import DAY_MS, GRACE_MS, OUTCOMES
+from stream.outcomes.declaration import GRACE_MS, OUTCOMES
 from stream.outcomes.sampling import HashArray, is_sampled
 
 IntArray = NDArray[np.int64]

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.features.facts import EventFacts
-from stream.outcomes.declaration import DAY_MS, GRACE_MS, OUTCOMES
+from stream.outcomes.declaration import GRACE_MS, OUTCOMES
 
 ACCUMULATOR = np.dtype([("day", "<i4"), ("outcome", "u1"), ("hits", "<u4")])
 """As stored: the snapshot's day since 1970, the outcome's place in `OUTCOMES`, and how many events have counted."""

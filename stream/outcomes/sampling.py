@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.compiled import compiled
-from stream.outcomes.declaration import DAY_MS, SAMPLE_ONE_IN_DAYS
+from stream.outcomes.declaration import SAMPLE_ONE_IN_DAYS
 
 IntArray = NDArray[np.int64]
 HashArray = NDArray[np.uint64]

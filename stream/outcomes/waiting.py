@@ -6,6 +6,7 @@ import numpy as np
 
 from schemas.messages import Label
 from schemas.topics import LABELS
+from schemas.units import DAY_MS
 from stream.announcing import Announcer
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, RowArray
@@ -13,7 +14,7 @@ from stream.drafts import message_id
 from stream.features.columns import model_matrix
 from stream.features.facts import EventFacts
 from stream.features.layout import LAYOUT
-from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, DAY_MS, GRACE_MS, OUTCOMES
+from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS, OUTCOMES
 from stream.outcomes.lateness import came_too_late
 from stream.outcomes.maturity import (
     OpenArray,

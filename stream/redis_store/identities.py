@@ -3,13 +3,16 @@
 from typing import Any
 
 from schemas.partition import partition_of
+from schemas.units import DAY_MS
 from stream.customers.segments import SEGMENTS
 from stream.identities.known import UNKNOWN, Identity, name_of, unpack_identity
+from stream.outcomes.declaration import OUTCOMES
 from stream.redis_store import keys
 from stream.redis_store.client import explaining, sync_client
 from stream.redis_store.deployment import read_deployment
 
-OPEN_AT_MOST_DAYS = 40  # the longest outcome's horizon, a day of grace, and some
+BEHIND_DAYS = 7  # a partition's time may be so much earlier than the one that is asked about
+SNAPSHOT_KEPT_DAYS = max(outcome.closes_ms(0) for outcome in OUTCOMES) // DAY_MS + BEHIND_DAYS
 
 
 def identity_of(url: str, customer: str) -> Identity:
@@ -34,8 +37,8 @@ def stored_of(url: str, customer: str, stream_time_ms: int) -> list[str]:
     """The names of the keys that hold anything under an id; empty when there is nothing."""
     with explaining(url), sync_client(url) as client:
         p = partition_of(customer, read_deployment(client, url).partitions)
-        today = stream_time_ms // 86_400_000
-        snapshots = [keys.snapshot(p, customer, day) for day in range(today - OPEN_AT_MOST_DAYS, today + 1)]
+        today = stream_time_ms // DAY_MS
+        snapshots = [keys.snapshot(p, customer, day) for day in range(today - SNAPSHOT_KEPT_DAYS, today + 1)]
         whole = [keys.state(p, customer), keys.view(p, customer), *snapshots]
         segments = [keys.segment(p, name) for name in SEGMENTS]
         with client.pipeline(transaction=True) as pipeline:

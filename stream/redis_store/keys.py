@@ -9,6 +9,8 @@ b'customer:{3}:17850'
 b'snapshot:{0}:two words:14610'
 """
 
+import re
+
 META = b"meta"
 """Partition count, clock mode, layout. Writer: whichever process starts first; the clock mode also `switch_clock`. And
 who runs under each instance id. Writer: a worker with that id, when it starts."""
@@ -97,6 +99,20 @@ def model_versions(name: str) -> bytes:
 def learner(name: str) -> bytes:
     """Hash of a learner's state, metrics and next offset of the labels log. Writer: the learner."""
     return b"learner:%b" % name.encode()
+
+
+_OF_A_PARTITION = re.compile(
+    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|identity|outbox|journal):\{\d+\}"
+)
+
+
+def is_of_partition(key: bytes) -> bool:
+    """Whether a key belongs to a partition, and not to models or the whole deployment.
+
+    >>> is_of_partition(labels(3)), is_of_partition(model("churn", "{3}"))
+    (True, False)
+    """
+    return _OF_A_PARTITION.match(key) is not None
 
 
 def customer_of_state(key: bytes) -> str:

@@ -1,6 +1,5 @@
 """A Redis that is being filled from an archive: nobody else may use it, and it says so itself until it is whole."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +11,6 @@ from stream.redis_store import keys
 from stream.redis_store.client import address, explaining, is_cluster, sync_client
 from stream.redis_store.deployment import REBUILDING
 from stream.redis_store.scanning import scanned
-
-_OF_A_PARTITION = re.compile(
-    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|identity|outbox|journal):\{\d+\}"
-)
 
 
 def begin_rebuilding(
@@ -61,7 +56,7 @@ def begin_rebuilding(
 
 def _empty(client: Any) -> None:
     for found in scanned(client, b"*:{*}*"):
-        ours = [key for key in found if _OF_A_PARTITION.match(key)]
+        ours = [key for key in found if keys.is_of_partition(key)]
         if ours:
             client.unlink(*ours)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from schemas.units import DAY_MS
 from stream.errors import SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.settings import forms
@@ -68,7 +69,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 631_152_000_000
     latest_lead_ms: Annotated[
         int, setting("An event this much later than its Kafka timestamp is a dead letter.", unit="ms", ge=0)
-    ] = 86_400_000
+    ] = DAY_MS
     log_format: Annotated[Literal["json", "text"], setting("How log lines are written, to standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("The least that is logged.")] = "info"
 

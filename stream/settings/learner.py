@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from schemas.units import DAY_MS
 from stream.settings import forms
 from stream.settings.common import ProcessSettings
 from stream.settings.declaring import setting
@@ -14,5 +15,5 @@ class LearnerSettings(ProcessSettings, frozen=True, kw_only=True):
     metrics_port: Annotated[int, setting("Port the metrics are served on; 0: none.", ge=0, le=65_535)] = 9465
     publish_every_ms: Annotated[
         int,
-        setting("On the live clock a changed model is published at most this often.", unit="ms", ge=100, le=86_400_000),
+        setting("On the live clock a changed model is published at most this often.", unit="ms", ge=100, le=DAY_MS),
     ] = 1_000

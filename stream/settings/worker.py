@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from schemas.units import DAY_MS
 from stream.errors import SettingError
 from stream.settings import forms
 from stream.settings.common import ProcessSettings
@@ -51,7 +52,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     ] = 64_000_000
     decide_every_ms: Annotated[
         int,
-        setting("A customer is scored at most this often; a later event waits for it.", unit="ms", ge=0, le=86_400_000),
+        setting("A customer is scored at most this often; a later event waits for it.", unit="ms", ge=0, le=DAY_MS),
     ] = 1_000
     tick_ms: Annotated[
         int,
@@ -68,7 +69,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
             "On the live clock a topic is fetched at most this far ahead of one that is behind.",
             unit="ms",
             ge=0,
-            le=31 * 86_400_000,
+            le=31 * DAY_MS,
         ),
     ] = 3_600_000
     due_limit: Annotated[

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.rejection import Rejection
 from schemas.topics import REROUTED
+from schemas.units import DAY_MS
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import Draft, in_order, number
@@ -151,7 +152,7 @@ class Assembly:
     def _epoch_day(self, head: Head, batch: Batch) -> int | None:
         if not self._lockstep or batch.clock_ms is None:
             return None
-        day, past = batch.clock_ms // 86_400_000, head.stream_time_ms // 86_400_000
+        day, past = batch.clock_ms // DAY_MS, head.stream_time_ms // DAY_MS
         return day if day > past else None
 
     def _add_drafts(self, changes: Changes, records: LogRecords, found: Sorted, day: int | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import structlog
 from faust.types import TP
 
+from schemas.units import DAY_MS
 from stream.chunk import StreamTimes
 from stream.metrics import worker as metrics
 from stream.ports import Head
@@ -22,7 +23,6 @@ from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
 from stream.worker.turns import Turns
 
-DAY_MS = 86_400_000
 RENEW_EVERY_CHUNKS = 8  # while records keep coming; a lane with nothing to do renews without a pause
 BESIDE_RECORDS = 4  # records take a part of the deadlines along that a commit of these alone would fire
 LAST_CHUNK_WITHIN_S = 1.0  # at a stop; a chunk takes some 0.2 s, one that waits for Redis may take for ever

@@ -27,7 +27,6 @@ from stream.worker.transport import ChunkConsumer
 from stream.worker.turns import Turns
 
 CANCEL_AGAIN_S = 0.2
-DAY_MS = 86_400_000
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 

@@ -10,6 +10,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust.types import TP
 
 from schemas.topics import INPUT_TOPICS
+from schemas.units import DAY_MS
 from stream.metrics import worker as metrics
 from stream.worker.applying import Fenced
 from stream.worker.background import Background
@@ -17,7 +18,7 @@ from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
 from stream.worker.fetched import Fetched
 from stream.worker.log_check import check_logs
 from stream.worker.model_watch import ModelWatch
-from stream.worker.partition_lane import DAY_MS, PartitionLane, Shared, cancelled, claim, partition_lane
+from stream.worker.partition_lane import PartitionLane, Shared, cancelled, claim, partition_lane
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
 from stream.worker.retrying import retrying

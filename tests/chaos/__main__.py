@@ -14,13 +14,12 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from stream.errors import SettingError, StoreUnavailableError
-from stream.redis_store.inspection import applied_positions, outbox_depths
+from stream.redis_store.inspection import outbox_depths
 from tests.chaos.faults import FAULTS
 from tests.chaos.judging import judged
 from tests.chaos.models import KeptModels
@@ -32,27 +31,13 @@ from tests.integration.processes import eventually, while_it_lasts
 RECOVERED_WITHIN_S = 90.0
 
 
-def applied(shop: Shop) -> list[int]:
-    """Records applied of each partition; asked until Redis answers."""
-    told: list[list[int]] = []
-
-    def ask() -> bool:
-        with suppress(StoreUnavailableError, SettingError):
-            positions = applied_positions(shop.redis.address)
-            told.append([sum(at for (_, p), at in positions.items() if p == of) for of in range(PARTITIONS)])
-        return bool(told)
-
-    eventually(ask, what="Redis answers")
-    return told[0]
-
-
 def recovery_s(shop: Shop) -> float:
     """How long until every partition has applied something new."""
-    began_s, before = time.monotonic(), applied(shop)
+    began_s, before = time.monotonic(), shop.running.applied_when_asked()
 
     def all_go_on() -> bool:
         shop.revive()
-        return all(now > then for now, then in zip(applied(shop), before, strict=True))
+        return all(now > then for now, then in zip(shop.running.applied_when_asked(), before, strict=True))
 
     eventually(all_go_on, RECOVERED_WITHIN_S, "every partition goes on")
     return time.monotonic() - began_s

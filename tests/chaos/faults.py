@@ -94,30 +94,30 @@ def _learner_killed(shop: Shop) -> Iterator[None]:
 
 
 @contextmanager
-def _redis_silent(shop: Shop) -> Iterator[None]:
-    shop.line.is_silent = True
+def _silent(line: Line) -> Iterator[None]:
+    line.is_silent = True
     yield
-    shop.line.is_silent = False
+    line.is_silent = False
 
 
 @contextmanager
-def _redis_slow(shop: Shop) -> Iterator[None]:
-    shop.line.delay_s = SLOW_S
+def _slow(line: Line) -> Iterator[None]:
+    line.delay_s = SLOW_S
     yield
-    shop.line.delay_s = 0.0
+    line.delay_s = 0.0
 
 
 @contextmanager
-def _redis_cut_off(shop: Shop) -> Iterator[None]:
-    shop.line.cut()
+def _cut_off(line: Line) -> Iterator[None]:
+    line.cut()
     yield
 
 
 @contextmanager
-def _redis_answers_lost(shop: Shop) -> Iterator[None]:
-    shop.line.loses_answers = True
+def _answers_lost(line: Line) -> Iterator[None]:
+    line.loses_answers = True
     yield
-    shop.line.loses_answers = False
+    line.loses_answers = False
 
 
 @contextmanager
@@ -175,26 +175,6 @@ def _kafka_frozen(shop: Shop) -> Iterator[None]:
 
 
 @contextmanager
-def _kafka_slow(shop: Shop) -> Iterator[None]:
-    shop.kafka_line.delay_s = SLOW_S
-    yield
-    shop.kafka_line.delay_s = 0.0
-
-
-@contextmanager
-def _kafka_cut_off(shop: Shop) -> Iterator[None]:
-    shop.kafka_line.cut()
-    yield
-
-
-@contextmanager
-def _kafka_answers_lost(shop: Shop) -> Iterator[None]:
-    shop.kafka_line.loses_answers = True
-    yield
-    shop.kafka_line.loses_answers = False
-
-
-@contextmanager
 def _kafka_killed(shop: Shop) -> Iterator[None]:
     shop.kafka.kill()
     yield
@@ -216,18 +196,18 @@ FAULTS: Mapping[str, Fault] = {
     "workers restarted in turn": Fault("worker", (0.0, 0.0), _workers_restarted_in_turn),
     "two workers asleep": Fault("worker", (1.5 * SESSION_S, 3 * SESSION_S), _two_workers_asleep),
     "learner killed": Fault("learner", (0.0, 3.0), _learner_killed),
-    "redis silent": Fault("redis", (0.5, 3 * SESSION_S), _redis_silent),
-    "redis slow": Fault("redis", (2.0, 4.0), _redis_slow),
-    "redis cut off": Fault("redis", (0.0, 0.5), _redis_cut_off),
-    "redis answers lost": Fault("redis", (0.5, 2.0), _redis_answers_lost),
+    "redis silent": Fault("redis", (0.5, 3 * SESSION_S), lambda shop: _silent(shop.line)),
+    "redis slow": Fault("redis", (2.0, 4.0), lambda shop: _slow(shop.line)),
+    "redis cut off": Fault("redis", (0.0, 0.5), lambda shop: _cut_off(shop.line)),
+    "redis answers lost": Fault("redis", (0.5, 2.0), lambda shop: _answers_lost(shop.line)),
     "redis killed": Fault("redis", (0.0, 2.0), _redis_killed),
     "redis without memory": Fault("redis", (0.5, 3.0), _redis_without_memory),
     "redis with another password": Fault("redis", (0.5, 3.0), _redis_with_another_password),
     "redis older": Fault("redis", (1.0, 5.0), _redis_older),
     "redis failed over": Fault("redis", (1.0, 4.0), _redis_failed_over),
-    "kafka slow": Fault("kafka", (2.0, 4.0), _kafka_slow),
-    "kafka cut off": Fault("kafka", (0.0, 0.5), _kafka_cut_off),
-    "kafka answers lost": Fault("kafka", (0.5, 2.0), _kafka_answers_lost),
+    "kafka slow": Fault("kafka", (2.0, 4.0), lambda shop: _slow(shop.kafka_line)),
+    "kafka cut off": Fault("kafka", (0.0, 0.5), lambda shop: _cut_off(shop.kafka_line)),
+    "kafka answers lost": Fault("kafka", (0.5, 2.0), lambda shop: _answers_lost(shop.kafka_line)),
     "kafka frozen": Fault("kafka", (0.5, 3 * SESSION_S), _kafka_frozen),
     "kafka killed": Fault("kafka", (0.0, 2.0), _kafka_killed),
     "kafka without disk": Fault("kafka", (0.0, 2.0), _kafka_without_disk),

@@ -1,9 +1,7 @@
 """Every model document that was ever in force: the registry keeps the newest few, a recomputation needs them all."""
 
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Self
 
 import redis
 
@@ -13,26 +11,19 @@ from stream.redis_store import keys
 from stream.scoring.documents import decode
 from stream.signing import Keyring, open_sealed
 from stream.worker.model_watch import MODEL_NAMES, SEGMENTS_NAME
+from tests.background import InBackground
 from tests.integration.processes import MODEL_KEYS
 
 LOOK_EVERY_S = 0.2
 
 
-class KeptModels:
+class KeptModels(InBackground):
     """A thread that copies each published document, as long as Redis answers."""
 
     def __init__(self, redis_url: str) -> None:
-        self._url, self._closing = redis_url, threading.Event()
+        super().__init__()
+        self._url = redis_url
         self._sealed: dict[tuple[str, str], bytes] = {}
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
 
     def __len__(self) -> int:
         """How many there were."""

@@ -1,16 +1,15 @@
 """When each partition was committed, and by whom, as Redis shows it from outside."""
 
 import itertools
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
 
 import redis
 
 from stream.redis_store import keys
 from stream.redis_store.codec import head_of
+from tests.background import InBackground
 from tests.integration.processes import PARTITIONS
 
 LOOK_EVERY_S = 0.005
@@ -26,21 +25,13 @@ class Seen:
     applied: int
 
 
-class CommitWatch:
+class CommitWatch(InBackground):
     """A thread that looks at the heads of all partitions every 5 ms and keeps every change."""
 
     def __init__(self, redis_url: str) -> None:
-        self._url, self._closing = redis_url, threading.Event()
+        super().__init__()
+        self._url = redis_url
         self.seen: list[Seen] = []
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
 
     def _run(self) -> None:
         last: dict[int, tuple[str, int]] = {}

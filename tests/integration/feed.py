@@ -1,15 +1,16 @@
 """Purchases of now at a steady rate, until told to stop: a load under which something is broken."""
 
 import random
-import threading
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from kafka import KafkaProducer
 
 from schemas.partition import partition_of
 from schemas.topics import ENGAGEMENT, PURCHASES
-from tests.integration.live_events import DAY_MS, now_ms, purchase
+from schemas.units import DAY_MS
+from tests.background import InBackground
+from tests.integration.live_events import now_ms, purchase
 from tests.integration.processes import PARTITIONS
 
 PAUSE_S = 0.02
@@ -19,7 +20,7 @@ GARBAGE_EVERY, SILENT_EVERY = 10, 25
 MISROUTED_EVERY, REPEATED_EVERY = 7, 15
 
 
-class Feed:
+class Feed(InBackground):
     """A thread that sends a purchase and a visit every 20 ms, and now and then garbage, or a customer long silent.
 
     Records that Kafka cannot take now wait in the producer and are sent when it can. `events` and `garbage` say how
@@ -27,10 +28,11 @@ class Feed:
     """
 
     def __init__(self, servers: str, seed: int = 1, *, partitions: int = PARTITIONS, is_untidy: bool = False) -> None:
+        super().__init__()
         self.events = self.garbage = 0
         self._partitions = partitions
         self._is_untidy = is_untidy
-        self._dice, self._closing = random.Random(seed), threading.Event()
+        self._dice = random.Random(seed)
         self._producer = KafkaProducer(
             bootstrap_servers=servers,
             acks="all",
@@ -40,20 +42,11 @@ class Feed:
             reconnect_backoff_max_ms=CONNECT_EVERY_MS,
         )
         self._answers: list[Any] = []
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """No more; returns when Kafka has all of it."""
         if not self._closing.is_set():
-            self._closing.set()
-            self._thread.join()
+            super().stop()
             for answer in self._answers:
                 answer.get(240)
             self._producer.close()

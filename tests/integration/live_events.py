@@ -11,8 +11,6 @@ from stream.signing import Keyring, seal
 from tests.integration.processes import MODEL_KEYS, PARTITIONS
 from tests.world import silence_document
 
-DAY_MS = 86_400_000
-
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000

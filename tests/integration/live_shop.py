@@ -14,9 +14,10 @@ import redis
 from ebb.services.processes import start_process
 from schemas.partition import partition_of
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
+from schemas.units import DAY_MS
 from stream.redis_store import keys
 from stream.worker.model_watch import MODEL_NAMES
-from tests.integration.live_events import DAY_MS, now_ms, purchase
+from tests.integration.live_events import now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, send
 from tests.unit.learning.label_history import labels
 

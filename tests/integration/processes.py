@@ -158,23 +158,23 @@ class Deployment:
 
     def more(self, records: int = 60) -> float:
         """Wait until so many more records are applied; how long it took until the first, in s."""
-        began_s, before = time.monotonic(), self._applied_when_asked()
-        eventually(lambda: self._applied_when_asked() > before)
+        began_s, before = time.monotonic(), sum(self.applied_when_asked())
+        eventually(lambda: sum(self.applied_when_asked()) > before)
         took_s = time.monotonic() - began_s
-        eventually(lambda: self._applied_when_asked() >= before + records)
+        eventually(lambda: sum(self.applied_when_asked()) >= before + records)
         return took_s
 
-    def _applied_when_asked(self) -> int:
-        """`applied`, as soon as Redis says it."""
-        told: list[int] = []
+    def applied_when_asked(self) -> list[int]:
+        """Records applied of each partition, as soon as Redis says it."""
+        told: list[Mapping[tuple[str, int], int]] = []
 
         def ask() -> bool:
-            with suppress(StoreUnavailableError):
-                told.append(self.applied())
+            with suppress(StoreUnavailableError, SettingError):
+                told.append(applied_positions(self.redis_url))
             return bool(told)
 
-        eventually(ask)
-        return told[0]
+        eventually(ask, what="Redis answers")
+        return [sum(at for (_, p), at in told[0].items() if p == of) for of in range(self.partitions)]
 
     def _positions(self) -> dict[tuple[str, int], int]:
         try:

@@ -19,8 +19,9 @@ from offline.verify import compare
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
 from schemas.topics import INPUT_TOPICS, PURCHASES
+from schemas.units import DAY_MS
 from stream.redis_store.inspection import shop_totals
-from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
+from tests.integration.live_events import customers_of, now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually
 
 BROKEN = Path(__file__).with_name("broken_worker.py")

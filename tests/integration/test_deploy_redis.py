@@ -12,9 +12,10 @@ from ebb.services.embedded_redis import EmbeddedRedis, redis_server
 from ebb.services.ports import LOOPBACK
 from schemas.partition import partition_of
 from schemas.topics import PURCHASES
+from schemas.units import DAY_MS
 from stream.errors import StoreUnavailableError
 from stream.redis_store import keys
-from tests.integration.live_events import DAY_MS, now_ms, purchase
+from tests.integration.live_events import now_ms, purchase
 from tests.integration.live_shop import published, teach
 from tests.integration.processes import PARTITIONS, deployed, eventually, without_topics
 

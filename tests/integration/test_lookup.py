@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from ebb import AsyncLookup, Lookup
 from ebb.cli import main
 from schemas.partition import partition_of
+from schemas.units import DAY_MS
 from stream.customers.segments import SEGMENTS
 from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableError, UnknownCustomerError
 from stream.features.layout import LAYOUT
@@ -24,7 +25,6 @@ from stream.redis_store.partition import RedisPartitionStore
 from stream.views import AlertState, Score, View, encode_views
 
 PARTITIONS = 4
-DAY_MS = 86_400_000
 NOW_MS = 1_291_924_860_000  # 2010-12-09 20:01 UTC
 HOSTILE_IDS = ["{7}", "two words", "line\nbreak \x1b[2J", "Zoë ☃"]
 

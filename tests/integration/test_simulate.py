@@ -18,9 +18,9 @@ from ebb.simulate import TOPICS, Shop, ShopSettings, partitions_of
 from offline.broker import end_offsets
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from schemas.units import DAY_MS
 
 PARTITIONS = 2
-DAY_MS = 86_400_000
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulated-shop.md"
 
 

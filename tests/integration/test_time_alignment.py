@@ -11,8 +11,9 @@ import pytest
 
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.topics import CHURN_ALERTS, ENGAGEMENT, LABELS, PROFILES, PURCHASES
+from schemas.units import DAY_MS
 from stream.redis_store.inspection import outbox_depths, stream_times
-from tests.integration.live_events import DAY_MS, customers_of, now_ms, publish_silence_model, purchase
+from tests.integration.live_events import customers_of, now_ms, publish_silence_model, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, read_all, without_topics
 from tests.integration.recomputation import equals_recomputation
 

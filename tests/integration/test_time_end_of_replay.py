@@ -9,10 +9,11 @@ from click.testing import CliRunner, Result
 from ebb.cli import main
 from ebb.compose.starting import agree
 from schemas.topics import PURCHASES
+from schemas.units import DAY_MS
 from stream.redis_store.deployment import switch_clock
 from stream.redis_store.inspection import applied_positions, stream_times
 from stream.settings.load import load_worker_settings
-from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
+from tests.integration.live_events import customers_of, now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, without_topics
 from tests.integration.retail import first_events
 

@@ -7,9 +7,10 @@ import pytest
 
 from ebb.lookup import Lookup
 from schemas.topics import PURCHASES
+from schemas.units import DAY_MS
 from stream.errors import UnknownCustomerError
 from stream.redis_store.inspection import shop_totals
-from tests.integration.live_events import DAY_MS, customers_of, now_ms, purchase
+from tests.integration.live_events import customers_of, now_ms, purchase
 from tests.integration.processes import deployed, eventually
 
 BROKEN = Path(__file__).with_name("broken_worker.py")

@@ -12,10 +12,10 @@ import pytest
 from ebb.lookup import Lookup
 from schemas.partition import partition_of
 from schemas.topics import CLOCK, ENGAGEMENT, INVALID, PROFILES, PURCHASES, REROUTED
+from schemas.units import DAY_MS
 from stream.redis_store.inspection import shop_totals
 from tests.integration.processes import PARTITIONS, deployed, eventually, send
 
-DAY_MS = 86_400_000
 NOW_MS = time.time_ns() // 1_000_000
 LINE: dict[str, Any] = {"product_id": "85048", "quantity": 2, "unit_price": "12.50"}
 PURCHASE: dict[str, Any] = {

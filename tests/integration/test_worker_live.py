@@ -18,10 +18,11 @@ from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.partition import partition_of
 from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PURCHASES
+from schemas.units import DAY_MS
 from stream.redis_store import keys
 from stream.redis_store.inspection import shop_totals, stream_times
 from stream.scoring.deadlines import SHORTEST_SEARCH_MS
-from tests.integration.live_events import DAY_MS, customers_of, now_ms, publish_silence_model, purchase
+from tests.integration.live_events import customers_of, now_ms, publish_silence_model, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, without_topics
 
 OPENS_AFTER_DAYS = math.expm1(2.0 + math.log(4.0) / 1.5)

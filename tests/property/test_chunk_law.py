@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, ENGAGEMENT, LABELS, PROFILES, PURCHASES
+from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
-from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, World, engagement, purchase, refund, silence_document
+from tests.world import BEGIN_MS, CENTRES, PINNED, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("hot", "hot", "hot", "ada", "bob", None)
 KINDS = ("purchase",) * 5 + (

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.topics import CHURN_ALERTS, ENGAGEMENT, LABELS, PROFILES, PURCHASES
+from schemas.units import DAY_MS
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logs, event_topic, ids, logs_of, recomputed, run
-from tests.world import BEGIN_MS, DAY_MS, engagement, purchase, refund
+from tests.world import BEGIN_MS, engagement, purchase, refund
 
 CUSTOMERS = ("ada", "bob", "cy", "dan", "eve", None)
 KINDS = ("purchase", "purchase", "purchase", "refund", "page_view", "page_view", "page_view", "profile")

@@ -3,9 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import DAY_MS
 from stream.features.layout import unpack
 from tests.property.test_chunk_law import MODELS, Step, applied, histories
-from tests.world import DAY_MS, World
+from tests.world import World
 
 KINDS = ("decide_at_ms", "snapshot_at_ms", "close_at_ms")
 LONGEST_WAIT_MS = 7 * DAY_MS

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as replaced
 
+from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models, Rules
 from stream.customers.segments import SEGMENTS
@@ -19,7 +20,7 @@ from stream.scoring.deadlines import HALVINGS, POINTS, SHORTEST_SEARCH_MS
 from stream.scoring.linear import LinearModel, probability
 from tests.property.test_chunk_law import MODELS as FEW_COLUMNS
 from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
-from tests.world import CENTRES, DAY_MS, silence_document
+from tests.world import CENTRES, silence_document
 
 WIDTHS_MS = (SHORTEST_SEARCH_MS, SHORTEST_SEARCH_MS + 10_007, DAY_MS, 7 * DAY_MS, 28 * DAY_MS)
 

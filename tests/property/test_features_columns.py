@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import DAY_MS
 from stream.features.columns import (
     MODEL_COLUMNS,
     MOVING_COLUMNS,
@@ -14,7 +15,7 @@ from stream.features.columns import (
     natural,
     segment_matrix,
 )
-from tests.unit.features.histories import CUSTOMERS, DAY_MS, START_MS, YEARS_3_MS, folded, histories
+from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
 
 quick = settings(max_examples=100, deadline=None)
 nows = st.integers(START_MS - DAY_MS, START_MS + 2 * YEARS_3_MS)

@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import DAY_MS
 from stream.features.fold import fold
 from stream.features.layout import empty, pack, unpack
 from stream.features.merge import merge
 from tests.unit.features.histories import (
     CUSTOMERS,
-    DAY_MS,
     START_MS,
     assert_equal_but_for_rounding,
     facts_from,

@@ -4,10 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import DAY_MS
 from stream.features.columns import NATURAL_COLUMNS, natural
 from stream.features.layout import STATE
 from tests import oracle_features as oracle
-from tests.unit.features.histories import CUSTOMERS, DAY_MS, START_MS, VOCABULARY, folded, histories
+from tests.unit.features.histories import CUSTOMERS, START_MS, VOCABULARY, folded, histories
 
 NAMES = {field: getattr(VOCABULARY, field) for field in VOCABULARY.__struct_fields__}
 BLOCK_OF = {name: block for block in ("features", "engagement") for name in STATE[block].names}

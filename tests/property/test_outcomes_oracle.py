@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from schemas.decode import decode
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
+from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.features.columns import model_matrix
 from stream.features.facts import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
-from tests.world import BEGIN_MS, DAY_MS, RULES, World, engagement, purchase, refund, silence_document
+from tests.world import BEGIN_MS, RULES, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("ada", "bob", "cy")
 HORIZONS = {"churn_30d": (30, 4), "purchase_7d": (7, 3)}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from stream.chunk import Rules, StreamTimes
 from stream.errors import StoreUnavailableError
 from stream.features.layout import pack, unpack
@@ -22,7 +23,7 @@ from stream.worker.inbox import Batch
 from stream.worker.log_records import LogRecord
 from stream.worker.resident import BYTES_A_CUSTOMER, RESIDENT_BYTES, ResidentCustomers
 from tests.property.test_chunk_law import STORED, Step, histories
-from tests.world import DAY_MS, PINNED, KeptOutbox, World, in_columns
+from tests.world import PINNED, KeptOutbox, World, in_columns
 
 SILENCE_MS = 90 * DAY_MS
 

@@ -4,10 +4,11 @@ import msgspec
 import numpy as np
 
 from schemas.topics import SEGMENT_CHANGES
+from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.customers.segments import CODE_OF
 from stream.scoring.clusters import MARGIN, assign
-from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, World
+from tests.world import BEGIN_MS, CENTRES, PINNED, World
 
 SILENCE_ALONE = msgspec.structs.replace(
     CENTRES,

@@ -5,16 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.loads import (
-    DAY_MS,
-    EVENTS_PER_CUSTOMER_DAY,
-    LOADS,
-    PURCHASE_SHARE,
-    Record,
-    records,
-)
+from benchmarks.loads import EVENTS_PER_CUSTOMER_DAY, LOADS, PURCHASE_SHARE, Record, records
 from schemas.decode import DecodeRules, Rejection, decode
 from schemas.topics import PURCHASES
+from schemas.units import DAY_MS
 
 END_MS = 1_700_000_000_000
 EVENTS, CUSTOMERS = 20_000, 5_000

@@ -1,8 +1,9 @@
 """What the demo says of alerts and segments is what the history says."""
 
-from ebb.demo.figures import DAY_MS, alert_figures, changes_per_customer_year, purchases_by_customer
+from ebb.demo.figures import alert_figures, changes_per_customer_year, purchases_by_customer
 from schemas.events import OrderLine, Purchase, Refund, RefundLine
 from schemas.messages import ChurnAlertOpened
+from schemas.units import DAY_MS
 
 
 def opened(customer: str, day: int, message_id: str | None = None) -> ChurnAlertOpened:

@@ -6,8 +6,7 @@ from ebb.demo.simulated import SECONDS, Show, Timetable, _by_silence, _had_left
 from ebb.demo.simulated_screen import line, summary
 from ebb.simulate import Shop, ShopSettings
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
-
-DAY_MS = 86_400_000
+from schemas.units import DAY_MS
 
 
 def opened(customer: str, at_ms: int) -> ChurnAlertOpened:

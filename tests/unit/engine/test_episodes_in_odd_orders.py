@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from schemas.topics import CHURN_ALERTS, ENGAGEMENT, PROFILES
+from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
-from tests.world import BEGIN_MS, DAY_MS, PINNED, World, engagement, purchase
+from tests.world import BEGIN_MS, PINNED, World, engagement, purchase
 
 SECOND = 1 / 86_400
 

@@ -3,7 +3,8 @@
 import msgspec
 
 from schemas.topics import PURCHASES
-from tests.world import BEGIN_MS, DAY_MS, World, purchase
+from schemas.units import DAY_MS
+from tests.world import BEGIN_MS, World, purchase
 
 
 def crowded(**options) -> World:

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from schemas.topics import CHURN_ALERTS, INVALID, LABELS, PURCHASES, SEGMENT_CHANGES
+from schemas.units import DAY_MS
 from stream.chunk import Models
-from tests.world import BEGIN_MS, DAY_MS, PINNED, World, purchase, sampled_on, silence_document
+from tests.world import BEGIN_MS, PINNED, World, purchase, sampled_on, silence_document
 
 DAY = 50
 

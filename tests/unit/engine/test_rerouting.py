@@ -11,8 +11,9 @@ from offline.verify import compare
 from schemas.origin import Origin, origin_of
 from schemas.partition import partition_of
 from schemas.topics import INVALID, PROFILES, PURCHASES, REROUTED, SOURCE_TOPICS
+from schemas.units import DAY_MS
 from stream.drafts import Outgoing
-from tests.world import BEGIN_MS, DAY_MS, RULES, World, engagement, purchase
+from tests.world import BEGIN_MS, RULES, World, engagement, purchase
 
 ADA = next(name for name in map("ada-{}".format, range(100)) if partition_of(name, 4) == 2)
 """A customer of partition 2."""

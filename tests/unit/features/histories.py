@@ -5,6 +5,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from schemas.events import Event
+from schemas.units import DAY_MS
 from stream.features.facts import ENGAGEMENT_KINDS, facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
@@ -20,7 +21,6 @@ VOCABULARY = Vocabulary(
     time_zones=("Europe/London",),
 )
 START_MS = 1_262_304_000_000  # 2010
-DAY_MS = 86_400_000
 YEARS_3_MS = 3 * 365 * DAY_MS
 
 _EXTRA = {

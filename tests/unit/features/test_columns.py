@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from schemas.units import DAY_MS
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS, NATURAL_COLUMNS, model_matrix, natural
 from stream.features.layout import empty
 from stream.features.natural import add_column
-from tests.unit.features.histories import DAY_MS, START_MS, folded
+from tests.unit.features.histories import START_MS, folded
 
 REFUND_ALONE = {
     "type": "refund",

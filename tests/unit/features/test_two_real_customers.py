@@ -8,12 +8,11 @@ import msgspec
 import pytest
 
 from schemas.events import Event
+from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS, model_matrix, natural, segment_matrix
 from stream.features.facts import facts_of, product_hash
 from stream.features.fold import fold
 from stream.features.layout import empty
-
-DAY_MS = 86_400_000
 
 
 def invoice(number, day, hour, minute, *lines):

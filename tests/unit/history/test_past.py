@@ -13,8 +13,9 @@ from schemas.decode_many import decode_many
 from schemas.events import OrderLine, Purchase
 from schemas.origin import Origin, headers_of
 from schemas.topics import PURCHASES, REROUTED
+from schemas.units import DAY_MS
 from stream.worker.journal_entry import JournalEntry, encode_entry
-from tests.world import BEGIN_MS, DAY_MS
+from tests.world import BEGIN_MS
 
 RULES = DecodeRules(currency="GBP")
 

@@ -21,6 +21,7 @@ from schemas.clock import ClockRecord
 from schemas.decode_many import decode_many
 from schemas.events import Event, OrderLine, PageView, Purchase
 from schemas.topics import CLOCK, INPUT_TOPICS, SOURCE_TOPICS
+from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.scoring.documents import encode
@@ -31,7 +32,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Inbox
 from stream.worker.timing import LaneLimits, ReplayTiming
-from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, KeptOutbox, silence_document
+from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, silence_document
 
 KEYS = "test:" + "5e" * 32
 PLAN = worker_plan(WorkerSettings(clock="replay", model_keys=KEYS))

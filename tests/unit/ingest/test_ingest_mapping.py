@@ -4,9 +4,8 @@ from pathlib import Path
 
 from schemas.partition import partition_of
 from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES
+from schemas.units import DAY_MS
 from tests.unit.ingest.mapping import NOW_MS, ORDER, SOURCE, events, mapped, order, refusals
-
-DAY_MS = 86_400_000
 
 
 def views(fields: str, more: str = "") -> str:

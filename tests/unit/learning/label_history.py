@@ -3,11 +3,10 @@
 import numpy as np
 
 from schemas.messages import Label
+from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN
-
-DAY_MS = 86_400_000
 
 
 def labels(count, seed=0, outcome="churn_30d", scores=None, layout=LAYOUT):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from schemas.messages import Label
+from schemas.units import DAY_MS
 from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS, matrix_of, natural, segments_of
-from stream.features.fields import DAY_MS
 from stream.features.layout import LAYOUT, empty
 from stream.learning.segments import SegmentLearner, segment_reader
 

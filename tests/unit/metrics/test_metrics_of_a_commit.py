@@ -7,9 +7,10 @@ import pytest
 
 from schemas.partition import partition_of
 from schemas.topics import CHURN_ALERTS, CLOCK, ENGAGEMENT, PROFILES, PURCHASES
+from schemas.units import DAY_MS
 from stream.metrics import worker as metrics
 from stream.worker.assembly import Assembly
-from tests.world import BEGIN_MS, DAY_MS, World, engagement, purchase, refund
+from tests.world import BEGIN_MS, World, engagement, purchase, refund
 
 Value = Callable[..., float]
 

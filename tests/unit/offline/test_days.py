@@ -1,5 +1,6 @@
-from offline.days import DAY_MS, days
+from offline.days import days
 from schemas.events import PageView
+from schemas.units import DAY_MS
 
 
 def seen_at(*times_ms):

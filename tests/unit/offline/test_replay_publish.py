@@ -13,9 +13,9 @@ from schemas.clock import ClockRecord
 from schemas.events import Event, OrderLine, PageView, Purchase
 from schemas.partition import partition_of
 from schemas.topics import CLOCK, ENGAGEMENT, INPUT_TOPICS, PROFILES, PURCHASES
+from schemas.units import DAY_MS
 
 PARTITIONS = 2
-DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 START_MS = 1_262_304_000_000  # 2010-01-01 00:00
 

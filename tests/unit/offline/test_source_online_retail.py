@@ -14,7 +14,6 @@ FIRST_SPELLING = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDat
 SECOND_SPELLING = [
     "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country",
 ]  # fmt: skip
-DAY_MS = 86_400_000
 MORNING_MS = 1_291_191_960_000  # 2010-12-01 08:26
 
 

@@ -5,10 +5,10 @@ from offline.history import History
 from offline.verify import Mismatch, compare, recompute
 from schemas.decode import DecodeRules
 from schemas.events import OrderLine, PageView, Purchase, Refund, RefundLine
+from schemas.units import DAY_MS
 from stream.features.layout import LayoutError, pack
 
 RULES = DecodeRules(currency="GBP")
-DAY_MS = 86_400_000
 START_MS = 1_262_304_000_000
 LATER_MS = START_MS + 365 * DAY_MS
 

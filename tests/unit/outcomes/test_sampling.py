@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.outcomes.declaration import DAY_MS, SAMPLE_ONE_IN_DAYS
+from schemas.units import DAY_MS
+from stream.outcomes.declaration import SAMPLE_ONE_IN_DAYS
 from stream.outcomes.sampling import customer_hash, is_sampled, next_sample_ms
 
 FIRST_DAY = 14_600

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from schemas.topics import LABELS
+from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.features.columns import model_matrix
 from stream.features.layout import LAYOUT, unpack
 from stream.outcomes.snapshot import decode_snapshot
 from stream.scoring.linear import probability
-from tests.world import BEGIN_MS, DAY_MS, PINNED, World, purchase, sampled_days, sampled_on, silence_document
+from tests.world import BEGIN_MS, PINNED, World, purchase, sampled_days, sampled_on, silence_document
 
 DAY = 50
 ADA = sampled_on(DAY)

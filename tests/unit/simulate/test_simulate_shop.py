@@ -12,10 +12,10 @@ import pytest
 from ebb.simulate import TOPICS, Shop, ShopSettings, Slice, partitions_of
 from schemas.decode import DecodeRules, Rejection, decode
 from schemas.partition import partition_of
+from schemas.units import DAY_MS
 
 GOLDEN = "19dacd9ec3a68fe8486a113d7b4c4036f9f32e2fea7933ac2de494323cdcbfab"
 RULES = DecodeRules(currency="GBP")
-DAY_MS = 86_400_000
 
 
 def digest(slices: list[Slice]) -> str:

@@ -1,5 +1,7 @@
 """Keys stay on their partition's node and give the customer back, whatever a customer is called."""
 
+import inspect
+
 import pytest
 from redis.crc import key_slot
 
@@ -45,3 +47,17 @@ def test_no_model_version_takes_a_key_of_the_registry():
         b"model:m:champion",
         b"model:m:versions",
     }
+
+
+def test_whatever_is_kept_for_a_partition_is_known_as_its_own():
+    made = {name: make for name, make in vars(keys).items() if inspect.isfunction(make)}
+    arguments = {"partition": 3, "day": 14_610}
+    of_partitions = {
+        name: make(*(arguments.get(argument, "{3}") for argument in parameters))
+        for name, make in made.items()
+        if "partition" in (parameters := inspect.signature(make).parameters)
+    }
+    others = [keys.META, keys.model("churn", "{3}"), keys.learner("{3}"), keys.model_versions("{3}")]
+    assert len(of_partitions) == 13
+    assert all(map(keys.is_of_partition, of_partitions.values()))
+    assert not any(map(keys.is_of_partition, others))

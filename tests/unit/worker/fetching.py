@@ -10,9 +10,10 @@ from faust.types import TP
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.topics import CLOCK, INPUT_TOPICS, PURCHASES
+from schemas.units import DAY_MS
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
-from tests.world import BEGIN_MS, DAY_MS, Raw, purchase
+from tests.world import BEGIN_MS, Raw, purchase
 
 RULES = DecodeRules(currency="GBP")
 

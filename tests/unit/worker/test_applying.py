@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from schemas.topics import LABELS, PURCHASES
+from schemas.units import DAY_MS
 from stream.chunk import StreamTimes
 from stream.drafts import unpack_outgoing
 from stream.errors import StoreUnavailableError
@@ -16,7 +17,7 @@ from stream.worker.applying import Applying, Fenced
 from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
 from tests.unit.worker.fetching import clock, inbox, purchases
-from tests.world import BEGIN_MS, DAY_MS, PINNED, KeptOutbox, Rules, World, sampled_days
+from tests.world import BEGIN_MS, PINNED, KeptOutbox, Rules, World, sampled_days
 
 
 class UnsureStore(MemoryPartitionStore):

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from schemas.events import PageView
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from schemas.units import DAY_MS
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import AT_ONCE, Inbox
 from stream.worker.log_records import RECORD_OVERHEAD_BYTES
 from tests.unit.worker.fetching import clock, fetched, inbox, offsets, purchases
-from tests.world import BEGIN_MS, DAY_MS, engagement, purchase
+from tests.world import BEGIN_MS, engagement, purchase
 
 MANY = 1_000_000
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from schemas.units import DAY_MS
 from stream.errors import StoreUnavailableError
 from stream.memory_store import MemoryModelStore, MemoryPartitionStore, MemoryStore
 from stream.ports import Commit, Head
@@ -21,7 +22,7 @@ from stream.worker.timing import LaneLimits, ReplayTiming
 from stream.worker.turns import Turns
 from tests.live_lane import LiveLane, Logged, logs_of
 from tests.unit.worker.fetching import Consumer, clock, inbox, purchases
-from tests.world import BEGIN_MS, DAY_MS, KeptOutbox, Rules, engagement, purchase
+from tests.world import BEGIN_MS, KeptOutbox, Rules, engagement, purchase
 
 
 class Outbox(KeptOutbox):

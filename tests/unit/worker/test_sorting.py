@@ -4,12 +4,13 @@ import msgspec
 
 from schemas.decode import decode
 from schemas.topics import CLOCK, ENGAGEMENT, INVALID, PURCHASES
+from schemas.units import DAY_MS
 from stream.features.vocabulary import NOTHING_DECLARED
 from stream.worker.log_records import LogRecord
 from stream.worker.seen import NO_ID, SeenWindow
 from stream.worker.sorting import dead_letter, facts_at, shop_totals, sort_out
 from tests.unit.worker.fetching import RULES
-from tests.world import BEGIN_MS, DAY_MS, engagement, in_columns, purchase, refund
+from tests.world import BEGIN_MS, engagement, in_columns, purchase, refund
 
 NOW_MS = BEGIN_MS + 4_000 * DAY_MS
 

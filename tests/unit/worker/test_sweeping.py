@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from schemas.topics import PURCHASES
+from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models, Rules
 from stream.ports import NOT_SWEPT
@@ -19,7 +20,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.lane import RENEW_EVERY_CHUNKS
 from stream.worker.sweeping import in_force
 from tests.live_lane import LIMITS, LiveLane, logs_of
-from tests.world import BEGIN_MS, CENTRES, DAY_MS, PINNED, KeptOutbox, World, purchase, silence_document
+from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, World, purchase, silence_document
 
 SURE = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
 """Expects everybody to leave."""

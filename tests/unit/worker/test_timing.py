@@ -6,11 +6,12 @@ import numpy as np
 from faust.types import TP
 
 from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES, REROUTED
+from schemas.units import DAY_MS
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming, ReplayTiming
 from tests.unit.worker.fetching import clock, fetched, inbox, purchases
-from tests.world import BEGIN_MS, DAY_MS, engagement, purchase
+from tests.world import BEGIN_MS, engagement, purchase
 
 LIMITS = LaneLimits(chunk_records=100, chunk_bytes=10**9, queue_bytes=10**9, tick_ms=250)
 
