@@ -58,7 +58,7 @@ class SegmentChanged(Message, frozen=True, kw_only=True, tag="segment-change"):
 
 
 class Label(Message, frozen=True, kw_only=True, tag="label"):
-    """What became of a snapshot: `value` is 1 when `outcome` came true between `snapshot_ms` and its horizon, else 0.
+    """What became of a snapshot: `value` is 1 when `outcome` came true after `snapshot_ms` until `horizon_ms`, else 0.
 
     `columns` are the model columns at the snapshot in the order of `layout`, `scores` the probability each candidate
     gave then. `message_id` is the label's id: the learner drops repeats by it.
@@ -67,6 +67,7 @@ class Label(Message, frozen=True, kw_only=True, tag="label"):
     customer_id: str
     outcome: str
     snapshot_ms: int
+    horizon_ms: int = 0
     matured_ms: int
     value: float
     columns: list[float]

@@ -11,6 +11,7 @@ from stream.actions.alerts import ChurnRule
 from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.maturity import OpenArray
 from stream.scoring.deadlines import SHORTEST_SEARCH_MS
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
@@ -77,6 +78,8 @@ class Rules:
         currency: of all money in the history.
         exponent: its decimal places.
         vocabulary: the declared names of categories, regions, tiers and the like.
+        outcomes: what is predicted.
+        alert_outcome: the one whose probability alerts, value at risk and reasons go by.
         churn: when alerts open and close.
         decide_every_ms: one customer is decided at most this often.
         stale_after_ms: how long a decision may stand unasked: a new model makes deadlines stale.
@@ -85,12 +88,16 @@ class Rules:
     currency: str = "GBP"
     exponent: int = 2
     vocabulary: Vocabulary = NOTHING_DECLARED
+    outcomes: DeclaredOutcomes = field(default_factory=DeclaredOutcomes)
+    alert_outcome: str = "lapsed"
     churn: ChurnRule = field(default_factory=ChurnRule)
     decide_every_ms: int = 1_000
     stale_after_ms: int = 7 * DAY_MS
 
     def __post_init__(self) -> None:
         """Refuse deadlines that would not lie after the decision that sets them: they would fire for ever."""
+        if self.alert_outcome not in self.outcomes.names:
+            raise ValueError(f"alerts go by {self.alert_outcome!r}, which is none of {', '.join(self.outcomes.names)}")
         if self.stale_after_ms < SHORTEST_SEARCH_MS or self.decide_every_ms < 0:
             raise ValueError(
                 f"stale_after_ms={self.stale_after_ms} must be at least {SHORTEST_SEARCH_MS}, "

@@ -15,7 +15,6 @@ from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, hol
 from stream.features.columns import Natural, matrix_of, natural, plan, segments_of
 from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
-from stream.outcomes.declaration import CHURN_30D, OUTCOMES
 from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.documents import OutcomeDocument
 from stream.scoring.linear import LinearModel, weighing
@@ -24,7 +23,6 @@ from stream.scoring.serving import NO_MODEL, serving_model
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_CHURN = OUTCOMES.index(CHURN_30D)
 SHOWN_AT_MOST_MS = 7 * DAY_MS  # features such as days of silence go stale even where no probability moves
 
 
@@ -101,6 +99,7 @@ class Decisions:
         natural: their features at that time, in natural units.
         matrix: the model columns, places: the segment columns, shape (customers, columns).
         scored: outcome -> its scores.
+        alert_outcome: the one that alerts and value at risk go by.
         value_at_risk_minor: churn probability times decayed net spend of a year; 0 while there is no probability.
         segment: codes of `SEGMENTS`.
         alerts: shape (3, customers), whether the churn alert opens, whether it closes, and whether the customer has
@@ -112,6 +111,7 @@ class Decisions:
     matrix: FloatArray
     places: FloatArray
     scored: dict[str, Scores]
+    alert_outcome: str
     value_at_risk_minor: FloatArray
     segment: Codes
     alerts: BoolArray
@@ -151,6 +151,7 @@ class Decisions:
             matrix=self.matrix[chosen],
             places=self.places[chosen],
             scored=scored,
+            alert_outcome=self.alert_outcome,
             value_at_risk_minor=self.value_at_risk_minor[chosen],
             segment=self.segment[chosen],
             alerts=self.alerts.take(chosen, axis=1),
@@ -159,26 +160,26 @@ class Decisions:
     @property
     def churn(self) -> Scores:
         """The scores that alerts and value at risk go by."""
-        return self.scored[CHURN_30D.name]
+        return self.scored[self.alert_outcome]
 
 
 def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     """Score the customers and say what follows, without changing them."""
     features = natural(asked.states, asked.now_ms)
     given = Scored(np.ascontiguousarray(asked.states), features.scored, matrix_of(features), segments_of(features))
-    probabilities = np.empty((len(OUTCOMES), len(asked)))
+    names = rules.outcomes.names
+    probabilities = np.empty((len(names), len(asked)))
     segment, alerts = np.empty(len(asked), np.uint8), np.empty((3, len(asked)), np.bool_)
     decide_each(given, _in_force(models, rules), probabilities, segment, alerts)
-    documents = [models.outcomes.get(outcome.name) for outcome in OUTCOMES]
-    churn = probabilities[_CHURN]
+    churn = probabilities[names.index(rules.alert_outcome)]
     return Decisions(
         natural=features,
         matrix=given.matrix,
         places=given.places,
         scored={
-            outcome.name: _scored(document, known)
-            for outcome, document, known in zip(OUTCOMES, documents, probabilities, strict=True)
+            name: _scored(models.outcomes.get(name), known) for name, known in zip(names, probabilities, strict=True)
         },
+        alert_outcome=rules.alert_outcome,
         value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn * given.rows["net_spend_365d_minor"]),
         segment=segment,
         alerts=alerts,
@@ -218,8 +219,8 @@ def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntA
 def _in_force(models: Models, rules: Rules) -> InForce:
     """Models and rules as compiled code takes them."""
     return InForce(
-        models=tuple(weighing(serving_model(models.outcomes.get(outcome.name))) for outcome in OUTCOMES),
-        churn=_CHURN,
+        models=tuple(weighing(serving_model(models.outcomes.get(name))) for name in rules.outcomes.names),
+        churn=rules.outcomes.names.index(rules.alert_outcome),
         centres=centres_of(models.segments),
         rule=ChurnRule(*map(float, rules.churn)),
         plan=plan(),

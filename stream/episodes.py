@@ -29,7 +29,7 @@ class Episodes:
         self._changes = Changes()
         self._announcer = Announcer(given.customers, times, self._changes)
         self._acting = Acting(given.customers, models, rules, self._announcer, self._changes)
-        self._outcomes = WaitingOutcomes(given, self._announcer, self._changes)
+        self._outcomes = WaitingOutcomes(given, rules, self._announcer, self._changes)
         self._showing = Showing(given, rules)
         self._due_before_ms: IntArray = self._decision["due_ms"].copy()
         self._touched = np.zeros(len(self._ids), np.bool_)

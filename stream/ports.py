@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+from stream.outcomes.declaration import BUILT_IN, Outcome
 
 
 @dataclass(frozen=True)
@@ -239,3 +240,9 @@ class Deployment:
     clock: str
     layout: str
     vocabulary: Vocabulary = NOTHING_DECLARED
+    outcomes: tuple[Outcome, ...] = BUILT_IN
+
+    @property
+    def outcome_names(self) -> tuple[str, ...]:
+        """The names of what is predicted."""
+        return tuple(outcome.name for outcome in self.outcomes)

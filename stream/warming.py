@@ -4,6 +4,8 @@ Machine code that is kept is loaded in a second or two, and made in half a minut
 a worker would keep the consumer group waiting for as long, and lose its partitions.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from schemas.events import OrderLine, Purchase
@@ -17,7 +19,6 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.features.facts import facts_of
 from stream.features.layout import LAYOUT, empty
 from stream.features.model_columns import SEGMENT_COLUMNS
-from stream.outcomes.declaration import OUTCOMES
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.linear import LinearModel
@@ -37,10 +38,10 @@ def warm_up(rules: Rules) -> Changes:
     nothing_open = unpack_open([None])
     customers = PartitionCustomers(0, ["anybody"], empty(1), nothing_open)
     records = Records(facts, none)
-    return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(), rules)
+    return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(rules.outcomes.names), rules)
 
 
-def _models() -> Models:
+def _models(names: Sequence[str]) -> Models:
     """Of the same shape as any others, so that the same machine code serves."""
     numbers = (0.0,) * len(MODEL_COLUMNS), (1.0,) * len(MODEL_COLUMNS)
     model = LinearModel(MODEL_COLUMNS, *numbers, weights=numbers[0], bias=0.0)
@@ -50,11 +51,11 @@ def _models() -> Models:
         names=SEGMENTS[1:2], samples=0,
     )  # fmt: skip
     outcomes = {
-        outcome.name: OutcomeDocument(
-            name=outcome.name, version="", epoch_day=0, layout=LAYOUT, trained_until_ms=0, labels=0, positives=0,
+        name: OutcomeDocument(
+            name=name, version="", epoch_day=0, layout=LAYOUT, trained_until_ms=0, labels=0, positives=0,
             candidates={"any": model}, serving="any", metrics={},
         )
-        for outcome in OUTCOMES
+        for name in names
     }  # fmt: skip
     return Models(outcomes, centres)
 

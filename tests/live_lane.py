@@ -27,7 +27,7 @@ from stream.worker.lane import Lane
 from stream.worker.log_records import LogRecord
 from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
-from tests.world import BEGIN_MS, PINNED, RULES, KeptOutbox, Rules, in_columns
+from tests.world import BEGIN_MS, PINNED, RULES, TWO_OUTCOMES, KeptOutbox, Rules, in_columns
 
 LIMITS = LaneLimits(chunk_records=100, chunk_bytes=10**9, queue_bytes=10**9, tick_ms=250)
 
@@ -88,7 +88,7 @@ class LiveLane:
     wall_ms: int = BEGIN_MS
     partition: int = 0
     partitions: int = 1
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = TWO_OUTCOMES
     models: Pinned = field(default_factory=Pinned)
     held: set[str] = field(default_factory=set)
     background: Background = field(default_factory=Background)

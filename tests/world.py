@@ -27,6 +27,8 @@ from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
 from stream.features.layout import LAYOUT, unpack
 from stream.memory_store import MemoryStore
+from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
+from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.sampling import customer_hash, is_sampled
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.linear import LinearModel
@@ -38,6 +40,9 @@ from stream.worker.log_records import LogRecord, LogRecords, joined, of_topic
 
 BEGIN_MS = 14_600 * DAY_MS  # 2009-12-22
 RULES = DecodeRules(currency="GBP")
+
+TWO_OUTCOMES = Rules(outcomes=DeclaredOutcomes((CHURN_30D, PURCHASE_7D)), alert_outcome=CHURN_30D.name)
+"""Few enough to look at every label of a test."""
 
 SILENCE_MODEL = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 0.0)
 """Even odds after 6.4 days of silence, four in five after 17."""
@@ -163,7 +168,7 @@ class World:
     """One partition, chunks of any size. Records keep their stream times: by default that of the event itself."""
 
     models: Models = PINNED
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = TWO_OUTCOMES
     store: MemoryStore = field(default_factory=lambda: MemoryStore(1))
     lockstep: bool = False
     due_at_once: int = 5_000

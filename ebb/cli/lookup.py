@@ -11,7 +11,7 @@ import click
 
 from ebb.cli.errors import told
 from ebb.lookup import Lookup, Page, SegmentSize, View, utc
-from stream.outcomes.declaration import CHURN_30D, OUTCOMES, Outcome
+from stream.outcomes.declaration import Outcome
 from stream.settings.load import load_common_settings
 
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
@@ -28,7 +28,9 @@ def lookup(customer_id: str, as_json: bool) -> None:
     """Show one customer: segment, scores, value at risk, and why."""
     with Lookup() as views:
         view = views.get(customer_id)
-    click.echo(view.to_json() if as_json else "\n".join(customer_screen(view)))
+    click.echo(
+        view.to_json() if as_json else "\n".join(customer_screen(view, load_common_settings().predicted.outcomes))
+    )
 
 
 @click.command()
@@ -57,13 +59,13 @@ def at_risk(n: int, as_json: bool) -> None:
             json.dumps({"as_of_ms": _ms(page.as_of), "customers": [json.loads(view.to_json()) for view in page]})
         )
         return
-    click.echo("\n".join(at_risk_screen(page)))
+    click.echo("\n".join(at_risk_screen(page, load_common_settings().alerted)))
 
 
-def customer_screen(view: View) -> list[str]:
-    """One customer in about ten lines."""
+def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
+    """One customer in about a dozen lines; `outcomes` say in words what is predicted."""
     since = f" since {_day(view.segment_since_ms)}" if view.segment_since_ms else ""
-    rows = [*_score_rows(view), *_history_rows(view)]
+    rows = [*_score_rows(view, outcomes), *_history_rows(view)]
     return [
         f"{printable(view.customer_id)} · {view.segment}{since} · {_as_of(view.as_of)}",
         *_aligned(rows, "<><", indent="  "),
@@ -72,16 +74,13 @@ def customer_screen(view: View) -> list[str]:
     ]
 
 
-def _score_rows(view: View) -> list[tuple[str, str, str]]:
-    rows = []
-    for outcome in OUTCOMES:
-        score = view.scores.get(outcome.name)
-        if score is None or score.probability is None:
-            rows.append((outcome_in_words(outcome), "–", "no model yet"))
+def _score_rows(view: View, outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
+    rows, words = [], {outcome.name: outcome.in_words for outcome in outcomes}
+    for name, score in view.scores.items():
+        if score.probability is None:
+            rows.append((words.get(name, name), "–", "no model yet"))
         else:
-            rows.append(
-                (outcome_in_words(outcome), percent(score.probability), f"{score.model}, version {score.version}")
-            )
+            rows.append((words.get(name, name), percent(score.probability), f"{score.model}, version {score.version}"))
     opened = (
         f"open, silent since {_day(view.alert.episode_ms)}"
         if view.alert.open and view.alert.episode_ms
@@ -119,31 +118,22 @@ def _mean(size: SegmentSize, currency: str) -> str:
     return mean if size.sampled == size.customers else f"≈ {mean}"
 
 
-def at_risk_screen(page: Page[View]) -> list[str]:
-    """A line a customer."""
+def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
+    """A line a customer, with the probability of the outcome that value at risk goes by."""
     if not page:
         return ["Nobody has value at risk: there is no churn model before 200 labels."]
-    rows = [("customer", "value at risk", outcome_in_words(CHURN_30D), "segment", "why")]
+    rows = [("customer", "value at risk", by.in_words, "segment", "why")]
     rows += [
         (
             printable(view.customer_id),
             money(view.value_at_risk, view.currency),
-            percent(view.scores[CHURN_30D.name].probability),
+            percent(view.scores[by.name].probability),
             view.segment,
             view.reasons[0] if view.reasons else "",
         )
         for view in page
     ]
     return [*_aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: ebb lookup {_typed(page[0].customer_id)}"]
-
-
-def outcome_in_words(outcome: Outcome) -> str:
-    """What a probability of this outcome is a probability of.
-
-    >>> outcome_in_words(CHURN_30D)
-    'no purchase within 30 days'
-    """
-    return f"{'no ' if outcome.true_when == 'none' else ''}{outcome.event} within {outcome.horizon_days} days"
 
 
 def percent(share: float | None) -> str:

@@ -24,6 +24,10 @@ def run_learner(settings: LearnerSettings) -> None:
         partitions=settings.partitions,
         lockstep=settings.lockstep,
         publish_every_ms=settings.publish_every_ms,
-        teacher=Teacher(RedisModelStore(settings.redis_url), Keyring.from_text(settings.model_keys)),
+        teacher=Teacher(
+            RedisModelStore(settings.redis_url),
+            Keyring.from_text(settings.model_keys),
+            settings.predicted.outcomes,
+        ),
     )
     run_until_stopped(lambda loop: LearnerProcess(plan, loop))

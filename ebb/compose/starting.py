@@ -42,7 +42,7 @@ def agree(settings: ProcessSettings) -> None:
     Raises:
         EbbError: Redis is away, or is not what the settings say.
     """
-    wanted = Deployment(settings.partitions, settings.clock, LAYOUT, settings.vocabulary)
+    wanted = Deployment(settings.partitions, settings.clock, LAYOUT, settings.vocabulary, settings.predicted.outcomes)
     check_deployment(settings.redis_url, wanted)
 
 

@@ -94,6 +94,8 @@ def _rules(settings: WorkerSettings) -> Rules:
         currency=settings.currency,
         exponent=exponent_of(settings.currency),
         vocabulary=settings.vocabulary,
+        outcomes=settings.predicted,
+        alert_outcome=settings.alert_outcome,
         churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
         decide_every_ms=settings.decide_every_ms,
         stale_after_ms=(STALE_AFTER_DAYS_SWEPT if settings.clock == "live" else STALE_AFTER_DAYS) * DAY_MS,

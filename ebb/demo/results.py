@@ -16,7 +16,7 @@ from offline.verify import Parity
 from schemas.messages import ChurnAlertOpened, SegmentChanged
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.features.layout import LAYOUT
-from stream.outcomes.declaration import CHURN_30D
+from stream.outcomes.declaration import CHURN_30D, Outcome
 from stream.redis_store.inspection import shop_totals
 from stream.redis_store.registry import RedisModelStore
 from stream.scoring.documents import RIVER_LOGISTIC, Judged, OutcomeDocument, decode
@@ -33,6 +33,7 @@ class Results:
     totals: Mapping[str, int]
     segments: Page[SegmentSize]
     at_risk: Page[View]
+    at_risk_by: Outcome
     alerts: AlertFigures
     changes_per_customer_year: float
     model: OutcomeDocument | None
@@ -64,6 +65,7 @@ def gather(history: History, settings: CommonSettings, keyring: Keyring, elapsed
         totals=totals,
         segments=segments,
         at_risk=at_risk,
+        at_risk_by=settings.alerted,
         alerts=alert_figures(opened, bought_ms, end_ms),
         changes_per_customer_year=changes_per_customer_year(
             totals.get("segment_changes", 0), bought_ms, segmented_from_ms, end_ms

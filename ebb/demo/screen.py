@@ -67,7 +67,7 @@ def summary(results: Results, currency: str) -> str:
         f"  {totals.get('segment_changes', 0):,} segment changes, "
         f"{results.changes_per_customer_year:.1f} per customer and year",
         "",
-        *at_risk_screen(results.at_risk),
+        *at_risk_screen(results.at_risk, results.at_risk_by),
         "",
         *_alerts(results),
         "",

@@ -26,7 +26,7 @@ from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
 from stream.redis_store.registry import RedisModelStore
 from stream.worker.journal_entry import decode_entry
-from stream.worker.model_watch import MODEL_NAMES
+from stream.worker.model_watch import model_names
 
 
 @dataclass(frozen=True)
@@ -85,20 +85,27 @@ async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Depl
     }
     entries = sum(archive_journal(reader, folder, partition) for partition in range(deployment.partitions))
     standing = Standing(deployment.clock, deployment.layout, eras, outboxes)
-    save_standing(folder, await _with_models(RedisModelStore(redis_url), redis_url, folder, standing))
+    save_standing(
+        folder,
+        await _with_models(
+            RedisModelStore(redis_url), redis_url, folder, standing, model_names(deployment.outcome_names)
+        ),
+    )
     return entries
 
 
-async def _with_models(store: RedisModelStore, redis_url: str, folder: Path, standing: Standing) -> Standing:
+async def _with_models(
+    store: RedisModelStore, redis_url: str, folder: Path, standing: Standing, names: Sequence[str]
+) -> Standing:
     """Save the models that are not there yet; what is in force, and what the learner has learned."""
     try:
         known = archived_models(folder)
-        for name in MODEL_NAMES:
+        for name in names:
             for version in await store.versions(name):
                 if (name, version) not in known:
                     write_durably(model_path(folder, name, version), await store.fetch(name, version))
-        champions = await store.champions(MODEL_NAMES)
-        saved = {name: await store.load_learner(name) for name in MODEL_NAMES}
+        champions = await store.champions(names)
+        saved = {name: await store.load_learner(name) for name in names}
     finally:
         await store.close()
     learners = {

@@ -53,9 +53,9 @@ class PastModels:
     What is missing is noted in `missing`.
     """
 
-    def __init__(self, folder: Path, keyring: Keyring) -> None:
+    def __init__(self, folder: Path, keyring: Keyring, outcomes: Sequence[str]) -> None:
         self._store = ArchivedModels(folder)
-        self._watch = ModelWatch(self._store, keyring)
+        self._watch = ModelWatch(self._store, keyring, outcomes)
         self.missing = self._store.missing
 
     async def of(self, versions: Mapping[str, str] | None) -> Models:

@@ -27,7 +27,6 @@ from stream.redis_store.restoring import begin_rebuilding, end_rebuilding
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 from stream.warming import warm_up
-from stream.worker.model_watch import MODEL_NAMES
 
 VERSIONS_APART = 1_000  # what Redis lost may have gone on: no version means two things
 
@@ -149,7 +148,7 @@ class Recovery:
 
     def _models(self) -> PastModels:
         """For one way through the past, which begins without any."""
-        return PastModels(self._folder, self._keyring)
+        return PastModels(self._folder, self._keyring, self._plan.rules.outcomes.names)
 
     async def _step(self, part: Rebuilding, stretch: Stretch, models: PastModels) -> None:
         await part.apply(stretch, await models.of(stretch.versions))
@@ -193,7 +192,7 @@ async def write(
 ) -> Recovered:
     """Put what a recovery rebuilds into Redis, partition by partition."""
     count = standing.partitions
-    deployment = Deployment(count, standing.clock, LAYOUT, settings.vocabulary)
+    deployment = Deployment(count, standing.clock, LAYOUT, settings.vocabulary, settings.predicted.outcomes)
     ends = journal_ends(folder, count)
     versions = {partition: ends[partition] + VERSIONS_APART for partition in range(count)}
     begin_rebuilding(settings.redis_url, deployment, OWNER, versions, replace=replace)
@@ -244,7 +243,7 @@ async def _restore_models(redis_url: str, folder: Path, standing: Standing) -> N
         return
     store = RedisModelStore(redis_url)
     try:
-        present = await store.champions(MODEL_NAMES)
+        present = await store.champions(tuple(standing.champions))
         for name, (version, epoch_day) in standing.champions.items():
             path = model_path(folder, name, version)
             if name not in present and path.exists():

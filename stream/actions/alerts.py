@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from stream.compiled import compiled
+from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE
 
 RULE_VERSION = "1"  # part of every alert's id: another rule is another alert
 
@@ -20,9 +21,9 @@ class ChurnRule(NamedTuple):
 
     open_probability: float = 0.8
     close_probability: float = 0.7
-    gap_multiple: float = 2.0
-    silence_at_least_days: float = 14.0
-    silence_at_most_days: float = 180.0
+    gap_multiple: float = GAP_MULTIPLE
+    silence_at_least_days: float = AT_LEAST_DAYS
+    silence_at_most_days: float = AT_MOST_DAYS
 
 
 @compiled

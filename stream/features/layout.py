@@ -11,7 +11,7 @@ from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 
 __all__ = ["DECISION", "ENGAGEMENT", "FEATURES", "LAYOUT", "ROW", "STATE", "StateArray", "empty", "pack", "unpack"]
 
-REVISION = 1  # raise it when a field or a column keeps its name and changes its meaning
+REVISION = 2  # raise it when a field or column changes its meaning under its name, or open outcomes their form
 LAYOUT: str = blake2b(repr((REVISION, STATE.descr, MODEL_COLUMNS, SEGMENT_COLUMNS)).encode(), digest_size=6).hexdigest()
 """Names the record's layout and the columns computed from it. Data of another layout is refused."""
 

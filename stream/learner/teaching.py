@@ -12,7 +12,7 @@ from stream.learning.outcome import OutcomeLearner
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
-from stream.outcomes.declaration import OUTCOMES
+from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
 from stream.scoring.documents import OutcomeDocument, encode
 from stream.signing import Keyring, seal
@@ -54,11 +54,11 @@ class Teacher:
     day is then read again, and who has learned it is passed over.
     """
 
-    def __init__(self, store: ModelStore, keyring: Keyring) -> None:
+    def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
         self._store, self._keyring = store, keyring
-        self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in OUTCOMES]
+        self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in outcomes]
         self._shown: dict[str, str] = {}
-        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner()))
+        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
 
     @property
     def epoch_day(self) -> int:
@@ -89,7 +89,7 @@ class Teacher:
             raise LayoutError(
                 f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}."
             ) from error
-        pupil.learner = type(pupil.learner).from_bytes(saved.learner)
+        pupil.learner = pupil.learner.restored(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, saved.sealed
         pupil.epoch_day = saved.epoch_day
         document = pupil.learner.document(saved.version, saved.epoch_day)
@@ -134,6 +134,14 @@ class Teacher:
         metrics.EPOCH_DAY.set(self.epoch_day)
         metrics.PUBLISHED.set_to_current_time()
         self._show_versions()
+
+
+def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
+    """The outcome whose labels are a sample of customers: everybody is asked about, and it matures first."""
+    everybody = [
+        each for each in outcomes if each.purchase_days_at_least == 1 and each.active_within_days == ACTIVE_WITHIN_DAYS
+    ]
+    return min(everybody or outcomes, key=lambda each: each.horizon_days).name
 
 
 def _judged(pupil: Pupil, document: OutcomeDocument) -> None:

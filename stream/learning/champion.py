@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stream.scoring.documents import FLOORS, RIVER_LOGISTIC, Judged
+from stream.scoring.documents import FLOORS, MIX, Judged
 
 LABELS_BEFORE_SERVING = 200
 """Fewer labels, or labels of one class, and there is no probability at all."""
@@ -27,18 +27,18 @@ def serving(labels: int, positives: int, progressive: Mapping[str, float], judge
     >>> progressive = {"base_rate": 0.61, "since_last_purchase": 0.58, "count_90d": 0.55}
     >>> serving(199, 120, progressive, {}), serving(200, 200, progressive, {}), serving(200, 120, progressive, {})
     (None, None, 'count_90d')
-    >>> close = {"base_rate": 0.60, "since_last_purchase": 0.54, "count_90d": 0.55, "river_logistic": 0.54}
+    >>> close = {"base_rate": 0.60, "since_last_purchase": 0.54, "count_90d": 0.55, "mean_logit": 0.54}
     >>> judged = {name: Judged(rows=300, log_loss=loss, auc=0.7) for name, loss in close.items()}
     >>> serving(900, 500, progressive, judged)
     'since_last_purchase'
-    >>> judged["river_logistic"] = Judged(rows=300, log_loss=0.53, auc=0.7)
+    >>> judged["mean_logit"] = Judged(rows=300, log_loss=0.53, auc=0.7)
     >>> serving(900, 500, progressive, judged)
-    'river_logistic'
+    'mean_logit'
     """
     if labels < LABELS_BEFORE_SERVING or positives in (0, labels):
         return None
-    model = judged.get(RIVER_LOGISTIC)
+    model = judged.get(MIX)
     if model is None or model.rows < JUDGED_BEFORE_COMPARING:
         return min(FLOORS, key=lambda floor: progressive[floor])
     floor = min(FLOORS, key=lambda name: judged[name].log_loss)
-    return RIVER_LOGISTIC if model.log_loss < judged[floor].log_loss else floor
+    return MIX if model.log_loss < judged[floor].log_loss else floor

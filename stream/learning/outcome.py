@@ -1,23 +1,36 @@
-"""Learns one outcome from the labels log: the model, and the floors it has to beat."""
+"""Learns one outcome from the labels log: the models, and the floors they have to beat."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.messages import Label
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.champion import serving
-from stream.learning.judge import Judge, JudgeState
-from stream.learning.logistic import Logistic, RegressionState, Row, ScalerState, Standardiser, constant
+from stream.learning.judge import Judge, JudgeState, add_losses
+from stream.learning.linear import (
+    RegressionsState,
+    exported,
+    exported_newton,
+    fresh,
+    learn_rows,
+    mean_logit,
+    restored,
+    state_of,
+)
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.scoring.documents import CANDIDATES, FLOORS, RIVER_LOGISTIC, Judged, OutcomeDocument
-from stream.scoring.linear import LinearModel
+from stream.scoring.documents import CANDIDATES, FLOORS, MIX, NEWTON, RIVER_LOGISTIC, Judged, OutcomeDocument
+from stream.scoring.linear import LinearModel, constant
 
 SILENCE_COLUMN = "log_since_last_purchase_days"
 COUNT_90D_COLUMN = "log_decayed_count_90d"
+DESCENDING = (RIVER_LOGISTIC, "since_last_purchase", "count_90d")
+"""The regressions by gradient descent, in the order of `Regressions`."""
 
 
 class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +43,7 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
     positives: int
     trained_until_ms: int
     progressive_loss: dict[str, float]
-    scaler: ScalerState
-    regressions: dict[str, RegressionState]
+    regressions: RegressionsState
     judges: dict[str, JudgeState]
     recent: bytes
 
@@ -39,8 +51,9 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
 class OutcomeLearner:
     """Online learning of one outcome; a function of the labels it has been given, in their order.
 
-    Candidates: "river_logistic" on all columns; the floors "base_rate" (the share of labels of value 1 so far),
-    "since_last_purchase" and "count_90d" (the same logistic regression on one column).
+    Candidates: "river_logistic" by gradient descent and "newton_logistic" by recursive Newton steps, both on all
+    columns; "mean_logit" of the two; the floors "base_rate" (the share of labels of value 1 so far),
+    "since_last_purchase" and "count_90d" (the first on one column).
 
     Args:
         name: the outcome, such as "churn_30d".
@@ -49,20 +62,12 @@ class OutcomeLearner:
     """
 
     def __init__(self, name: str, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT) -> None:
-        fresh = OutcomeState(
-            name=name,
-            layout=layout,
-            columns=columns,
-            labels=0,
-            positives=0,
-            trained_until_ms=0,
-            progressive_loss=dict.fromkeys(FLOORS, 0.0),
-            scaler=Standardiser().state(),
-            regressions={},
-            judges={},
-            recent=b"",
-        )
-        self._restore(fresh)
+        self.name, self._columns, self._layout = name, columns, layout
+        self._labels = self._positives = self._trained_until_ms = 0
+        self._progressive_loss = dict.fromkeys(FLOORS, 0.0)
+        self._learned = fresh(_reads(columns))
+        self._judges = {name: Judge() for name in CANDIDATES}
+        self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
         """Judge and learn labels in their order.
@@ -72,12 +77,17 @@ class OutcomeLearner:
         Returns:
             How many labels were new.
         """
-        new = 0
-        for label in labels:
-            if label.outcome == self.name and label.layout == self._layout and self._recent.add(label.message_id):
-                self._learn_one(label)
-                new += 1
-        return new
+        new = [
+            label
+            for label in labels
+            if label.outcome == self.name and label.layout == self._layout and self._recent.add(label.message_id)
+        ]
+        if new:
+            happened = np.array([label.value >= 0.5 for label in new])
+            self._judge([label.scores for label in new], happened)
+            self._learn(np.array([label.columns for label in new]), happened)
+            self._trained_until_ms = max(self._trained_until_ms, *(label.matured_ms for label in new))
+        return len(new)
 
     def document(self, version: str, epoch_day: int) -> OutcomeDocument:
         """The model as data: what workers score with from this epoch on.
@@ -111,82 +121,55 @@ class OutcomeLearner:
             positives=self._positives,
             trained_until_ms=self._trained_until_ms,
             progressive_loss=self._progressive_loss,
-            scaler=self._standardiser.state(),
-            regressions={name: regression.state() for name, regression in self._regressions.items()},
+            regressions=state_of(self._learned),
             judges={name: judge.state() for name, judge in self._judges.items()},
             recent=self._recent.to_bytes(),
         )
         return msgspec.msgpack.encode(state)
 
-    @classmethod
-    def from_bytes(
-        cls, packed: bytes, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT
-    ) -> "OutcomeLearner":
-        """The learner that `to_bytes` packed.
+    def restored(self, packed: bytes) -> "OutcomeLearner":
+        """One of the same kind that goes on where a packed one was.
 
         Raises:
             LayoutError: it learned other columns, or is not a learner's state.
         """
         state = decode_state(packed, OutcomeState)
-        refuse_other_layout(state.name, (state.layout, state.columns), (layout, columns))
-        learner = cls(state.name, columns, layout)
-        learner._restore(state)
+        refuse_other_layout(state.name, (state.layout, state.columns), (self._layout, self._columns))
+        learner = OutcomeLearner(state.name, self._columns, self._layout)
+        learner._labels, learner._positives = state.labels, state.positives
+        learner._trained_until_ms = state.trained_until_ms
+        learner._progressive_loss = dict(state.progressive_loss)
+        learner._learned = restored(state.regressions, _reads(self._columns))
+        learner._judges = {name: Judge(state.judges.get(name)) for name in CANDIDATES}
+        learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
-    def _restore(self, state: OutcomeState) -> None:
-        self.name = state.name
-        self._layout = state.layout
-        self._columns = state.columns
-        self._labels = state.labels
-        self._positives = state.positives
-        self._trained_until_ms = state.trained_until_ms
-        self._progressive_loss = dict(state.progressive_loss)
-        self._standardiser = Standardiser(state.scaler)
-        reads = {
-            RIVER_LOGISTIC: state.columns,
-            "since_last_purchase": (SILENCE_COLUMN,),
-            "count_90d": (COUNT_90D_COLUMN,),
-        }
-        self._regressions = {name: Logistic(read, state.regressions.get(name)) for name, read in reads.items()}
-        self._judges = {name: Judge(state.judges.get(name)) for name in CANDIDATES}
-        self._recent = RecentIds.from_bytes(state.recent)
+    def _judge(self, scores: Sequence[Mapping[str, float]], happened: NDArray[np.bool_]) -> None:
+        """Judge stored scores, never scored again; all candidates on the same labels, those the models have scored."""
+        scored = [place for place, each in enumerate(scores) if each.keys() >= self._judges.keys()]
+        for name, judge in self._judges.items():
+            judge.add(np.array([scores[place][name] for place in scored]), happened[scored])
 
-    def _learn_one(self, label: Label) -> None:
-        row = dict(zip(self._columns, label.columns, strict=True))
-        happened = label.value >= 0.5
-        self._judge(label.scores, happened)
-        self._predict_before_learning(row, happened)
-        self._standardiser.learn(row)
-        standardised = self._standardiser.transform(row)
-        for regression in self._regressions.values():
-            regression.learn(_only(regression.columns, standardised), happened)
-        self._labels += 1
-        self._positives += happened
-        self._trained_until_ms = max(self._trained_until_ms, label.matured_ms)
-
-    def _judge(self, scores: dict[str, float], happened: bool) -> None:
-        """Judge stored scores, never scored again; all candidates on the same labels, those the model has scored."""
-        if RIVER_LOGISTIC in scores:
-            for name, judge in self._judges.items():
-                judge.add(scores[name], happened)
-
-    def _predict_before_learning(self, row: Row, happened: bool) -> None:
-        standardised = self._standardiser.transform({name: row[name] for name in (SILENCE_COLUMN, COUNT_90D_COLUMN)})
+    def _learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_]) -> None:
+        before = np.empty((len(matrix), len(DESCENDING)))
+        learn_rows(self._learned, matrix, happened, before)
+        said = dict(zip(DESCENDING, before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
         for floor in FLOORS:
-            if floor == "base_rate":
-                probability = self._base_rate()
-            else:
-                regression = self._regressions[floor]
-                probability = regression.probability(_only(regression.columns, standardised))
-            self._progressive_loss[floor] -= math.log(probability if happened else 1.0 - probability)
+            self._progressive_loss[floor] = add_losses(self._progressive_loss[floor], said[floor], happened)
+        self._labels += len(happened)
+        self._positives += int(happened.sum())
 
-    def _base_rate(self) -> float:
-        """Share of labels of value 1, half a label of each class added (Krichevsky and Trofimov): never 0 or 1."""
-        return (self._positives + 0.5) / (self._labels + 1.0)
+    def _base_rates(self, happened: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The share of labels of value 1 before each of the next."""
+        positives = self._positives + np.cumsum(happened) - happened
+        return np.asarray(_base_rate(positives, self._labels + np.arange(len(happened))))
 
     def _candidates(self) -> dict[str, LinearModel]:
-        exported = {name: regression.exported(self._standardiser) for name, regression in self._regressions.items()}
-        return {name: exported.get(name) or constant(self._base_rate()) for name in CANDIDATES}
+        models = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
+        models[NEWTON] = exported_newton(self._learned, self._columns)
+        models[MIX] = mean_logit(models[RIVER_LOGISTIC], models[NEWTON])
+        models["base_rate"] = constant(_base_rate(self._positives, self._labels))
+        return {name: models[name] for name in CANDIDATES}
 
     def _progressive_means(self) -> dict[str, float]:
         return {floor: loss / max(self._labels, 1) for floor, loss in self._progressive_loss.items()}
@@ -196,7 +179,12 @@ class OutcomeLearner:
         return {name: judgement for name, judgement in judged.items() if judgement is not None}
 
 
-def _only(columns: tuple[str, ...], standardised: Row) -> Row:
-    if len(columns) > 1:
-        return standardised
-    return {name: standardised[name] for name in columns if name in standardised}
+def _base_rate(positives: Any, labels: Any) -> Any:
+    """Share of labels of value 1, half a label of each class added (Krichevsky and Trofimov): never 0 or 1."""
+    return (positives + 0.5) / (labels + 1.0)
+
+
+def _reads(columns: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which columns each of `DESCENDING` has."""
+    one = [np.array([column == name for column in columns]) for name in (SILENCE_COLUMN, COUNT_90D_COLUMN)]
+    return np.stack([np.ones(len(columns), np.bool_), *one])

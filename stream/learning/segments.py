@@ -10,13 +10,10 @@ from schemas.messages import Label
 from stream.customers.segments import name_centres
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
-from stream.learning.logistic import ScalerState, Standardiser
 from stream.learning.recent_ids import RecentIds
+from stream.learning.standardiser import ScalerState, Standardiser
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.scoring.documents import SegmentDocument
-
-SAMPLED_OUTCOME = "purchase_7d"
-"""Each snapshot has a label per outcome; the one that matures first is the sample."""
 
 CLUSTERS = 8  # of 6 to 12 the fewest that fill all six names; more change segments oftener
 STEP = 0.005  # of the way to each new member: a centre remembers some 200 members, weeks of a small shop
@@ -51,11 +48,15 @@ class SegmentLearner:
     """Online clustering of the sampled customers; a function of the labels it has been given, in their order.
 
     Args:
+        sampled_outcome: each snapshot has a label per outcome; those of this one are the sample.
         columns: the columns that labels carry, in their order.
         layout: the layout that labels must have.
     """
 
-    def __init__(self, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT) -> None:
+    def __init__(
+        self, sampled_outcome: str = "purchase_7d", columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT
+    ) -> None:
+        self._sampled_outcome = sampled_outcome
         self._columns = columns
         self._layout = layout
         self._read = segment_reader(columns)
@@ -68,14 +69,15 @@ class SegmentLearner:
     def learn(self, labels: Sequence[Label]) -> int:
         """Take samples in their order.
 
-        Passed over: labels of other outcomes than `SAMPLED_OUTCOME`, repeats, and labels of another layout.
+        Passed over: labels of other outcomes than the sampled one, repeats, and labels of another layout.
 
         Returns:
             How many samples were new.
         """
         new = 0
         for label in labels:
-            if label.outcome == SAMPLED_OUTCOME and label.layout == self._layout and self._recent.add(label.message_id):
+            is_ours = label.outcome == self._sampled_outcome and label.layout == self._layout
+            if is_ours and self._recent.add(label.message_id):
                 self._learn_one(label.columns)
                 new += 1
         return new
@@ -117,18 +119,15 @@ class SegmentLearner:
         )
         return msgspec.msgpack.encode(state)
 
-    @classmethod
-    def from_bytes(
-        cls, packed: bytes, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT
-    ) -> "SegmentLearner":
-        """The learner that `to_bytes` packed.
+    def restored(self, packed: bytes) -> "SegmentLearner":
+        """One of the same kind that goes on where a packed one was.
 
         Raises:
             LayoutError: it learned other columns, or is not a learner's state.
         """
         state = decode_state(packed, SegmentState)
-        refuse_other_layout("segments", (state.layout, state.columns), (layout, columns))
-        learner = cls(columns, layout)
+        refuse_other_layout("segments", (state.layout, state.columns), (self._layout, self._columns))
+        learner = SegmentLearner(self._sampled_outcome, self._columns, self._layout)
         learner._samples = state.samples
         learner._published_day = state.published_day
         learner._standardiser = Standardiser(state.scaler)

@@ -1,55 +1,138 @@
 """What is predicted. An outcome is declared once; snapshots, maturity, the learner and the engine read it from here."""
 
-from dataclasses import dataclass
+import re
+import zlib
+from functools import cached_property
 from typing import Literal
 
+import msgspec
+
+from schemas.money import billionths, minor_units
 from schemas.units import DAY_MS
-from stream.features.facts import KIND_CODES
+from stream.features.facts import KIND_CODES, PURCHASE, REFUND
 
 ACTIVE_WITHIN_DAYS = 180  # who is silent for longer is no longer a customer whose return is predicted
 SAMPLE_ONE_IN_DAYS = 28  # one snapshot per customer and four weeks; matched full weekly sampling in measurement
 GRACE_MS = DAY_MS  # events may arrive this much later than their time and still count
+HORIZON_DAYS_MAX = 365  # a snapshot is kept as long
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """Something that happens, or fails to, within `horizon_days` after a snapshot.
 
-    >>> churn = Outcome("churn_30d", horizon_days=30, event="purchase", true_when="none")
-    >>> churn.value(hits=0), churn.value(hits=2)
+    What counts are events of one kind in (snapshot, end of the window]; the outcome is reached when there is one and
+    their amounts together are at least `minimum_amount`.
+
+    Attributes:
+        name: as in views, labels and models.
+        horizon_days: length of the window.
+        true_when: "any" when it is true if reached, "none" when it is true if not.
+        event: the kind that counts, such as "purchase" or "review".
+        channel: if given, only events of this channel count.
+        category: if given, only orders with a line of this declared category.
+        minimum_amount: in major units, after discounts; for purchases and refunds.
+        within_own_gap: the window is as long as a silence that is long for this very customer
+            (`stream.customers.silence`), if that is shorter than the horizon; only of customers with a gap.
+        active_within_days: only who has bought within so many days before the snapshot, at most 180.
+        purchase_days_at_least: only who has bought on so many days.
+
+    Raises:
+        ValueError: a field cannot be meant.
+
+    >>> CHURN_30D.value(hits=0, amount_minor=0), CHURN_30D.value(hits=2, amount_minor=900)
     (1.0, 0.0)
-    >>> churn.closes_ms(snapshot_day=0) // DAY_MS
-    31
-    >>> churn.open_at_most
+    >>> CHURN_30D.open_at_most
     4
     """
 
     name: str
     horizon_days: int
-    event: str
     true_when: Literal["none", "any"]
+    event: str = "purchase"
+    channel: str | None = None
+    category: str | None = None
+    minimum_amount: str = "0"
+    within_own_gap: bool = False
+    active_within_days: int = ACTIVE_WITHIN_DAYS
+    purchase_days_at_least: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not _NAME.fullmatch(self.name) or self.name == "segments":
+            raise ValueError(f"name {self.name!r} is not lower-case letters, digits and _, at most 40 of them")
+        if self.event not in KIND_CODES or self.event == "profile":
+            raise ValueError(f"event {self.event!r} is none of {', '.join(k for k in KIND_CODES if k != 'profile')}")
+        _refuse_outside("horizon_days", self.horizon_days, HORIZON_DAYS_MAX)
+        _refuse_outside("active_within_days", self.active_within_days, ACTIVE_WITHIN_DAYS)
+        _refuse_outside("purchase_days_at_least", self.purchase_days_at_least, HORIZON_DAYS_MAX)
+        try:
+            asks_amount = billionths(self.minimum_amount) > 0
+        except ValueError as error:
+            raise ValueError(f"minimum_amount {self.minimum_amount!r} is {error}") from error
+        if asks_amount and self.event_kind not in (PURCHASE, REFUND):
+            raise ValueError(f"minimum_amount {self.minimum_amount} is given, but {self.event} has no amount")
+        if self.within_own_gap and self.event_kind != PURCHASE:
+            raise ValueError(f"within_own_gap is about purchases, and event is {self.event}")
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.name
 
     @property
     def event_kind(self) -> int:
         """The code of the counted kind in `EventFacts.kind`."""
         return KIND_CODES[self.event]
 
+    @cached_property
+    def code(self) -> int:
+        """What stands for it in stored accumulators: another declaration, even of the same name, is another outcome."""
+        return zlib.crc32(msgspec.json.encode(self, order="sorted"))
+
     @property
     def open_at_most(self) -> int:
         """How many snapshots of one customer may wait for this outcome at once."""
         return -(-self.horizon_days // SAMPLE_ONE_IN_DAYS) + 2
 
-    def closes_ms(self, snapshot_day: int) -> int:
-        """Stream time at which a snapshot of `snapshot_day` matures, in ms."""
-        return (snapshot_day + self.horizon_days) * DAY_MS + GRACE_MS
+    def minimum_minor(self, exponent: int) -> int:
+        """`minimum_amount` in minor units."""
+        return minor_units(self.minimum_amount, exponent)
 
-    def value(self, hits: int) -> float:
-        """The label for `hits` counted events."""
-        return float((hits == 0) == (self.true_when == "none"))
+    def value(self, hits: int, amount_minor: int, minimum_minor: int = 0) -> float:
+        """The label for `hits` counted events of this amount together."""
+        reached = hits > 0 and amount_minor >= minimum_minor
+        return float(reached == (self.true_when == "any"))
+
+    @property
+    def in_words(self) -> str:
+        """What a probability of it is a probability of.
+
+        >>> for outcome in (CHURN_30D, HIGH_VALUE_90D, LAPSED):
+        ...     print(outcome.in_words)
+        no purchase within 30 days
+        purchases of 500 in all within 90 days
+        no purchase within twice the usual gap
+        """
+        where = "".join(f" {word}" for word in (self.category, self.channel) if word)
+        one = f"{where} {self.event.replace('_', ' ')}".strip()
+        what = f"{one}s of {self.minimum_amount} in all" if billionths(self.minimum_amount) else one
+        span = "twice the usual gap" if self.within_own_gap else f"{self.horizon_days} days"
+        return f"{'no ' if self.true_when == 'none' else ''}{what} within {span}"
 
 
-CHURN_30D = Outcome("churn_30d", horizon_days=30, event="purchase", true_when="none")
-PURCHASE_7D = Outcome("purchase_7d", horizon_days=7, event="purchase", true_when="any")
+def _refuse_outside(field: str, value: int, most: int) -> None:
+    if not 1 <= value <= most:
+        raise ValueError(f"{field} {value} is not from 1 to {most}")
 
-OUTCOMES = (CHURN_30D, PURCHASE_7D)
-"""In the order of their codes in stored accumulators: append, never reorder."""
+
+CHURN_30D = Outcome(name="churn_30d", horizon_days=30, true_when="none")
+CHURN_90D = Outcome(name="churn_90d", horizon_days=90, true_when="none")
+PURCHASE_7D = Outcome(name="purchase_7d", horizon_days=7, true_when="any")
+PURCHASE_30D = Outcome(name="purchase_30d", horizon_days=30, true_when="any")
+HIGH_VALUE_90D = Outcome(name="high_value_90d", horizon_days=90, true_when="any", minimum_amount="500")
+LAPSED = Outcome(name="lapsed", horizon_days=180, true_when="none", within_own_gap=True, purchase_days_at_least=2)
+
+BUILT_IN = (CHURN_30D, PURCHASE_7D, LAPSED, CHURN_90D, PURCHASE_30D, HIGH_VALUE_90D)
+"""Those that come with Ebb."""
+
+BUILT_IN_NAMES = tuple(outcome.name for outcome in BUILT_IN)

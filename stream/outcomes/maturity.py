@@ -1,7 +1,8 @@
 """Open accumulators: what has happened since each snapshot, until its outcome is known.
 
-An accumulator counts events with event time in (t, t + horizon]. It closes at t + horizon + grace of stream time; what
-comes later changes nothing (`stream.outcomes.lateness` counts it).
+An accumulator counts events with event time in (t, t + window]. It closes at t + window + grace of stream time; what
+comes later changes nothing (`stream.outcomes.lateness` counts it). One of an outcome that is not declared any more
+counts nothing and ends without a label.
 """
 
 from collections.abc import Sequence
@@ -11,17 +12,18 @@ from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
 from stream.features.facts import EventFacts
-from stream.outcomes.declaration import GRACE_MS, OUTCOMES
+from stream.outcomes.declaration import GRACE_MS
+from stream.outcomes.declared import FORGOTTEN, DeclaredOutcomes
 
-ACCUMULATOR = np.dtype([("day", "<i4"), ("outcome", "u1"), ("hits", "<u4")])
-"""As stored: the snapshot's day since 1970, the outcome's place in `OUTCOMES`, and how many events have counted."""
+ACCUMULATOR = np.dtype(
+    [("day", "<i4"), ("outcome", "<u4"), ("window_days", "<u2"), ("hits", "<u4"), ("amount_minor", "<i8")]
+)
+"""As stored: the snapshot's day since 1970, the outcome's code, for how long it is waited, how many events have counted
+and what they came to."""
 
 OPEN = np.dtype([("row", "<i8"), *((name, ACCUMULATOR[name]) for name in ACCUMULATOR.names or ())])
 """An accumulator in memory, with the row of its customer."""
 
-_HORIZON_MS = np.array([outcome.horizon_days * DAY_MS for outcome in OUTCOMES])
-_EVENT_KIND = np.array([outcome.event_kind for outcome in OUTCOMES])
-_OPEN_AT_MOST = np.array([outcome.open_at_most for outcome in OUTCOMES])
 _NEVER = np.iinfo(np.int64).max
 
 OpenArray = NDArray[np.void]
@@ -31,7 +33,7 @@ OpenArray = NDArray[np.void]
 def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
     """All accumulators of the customers whose stored values are given, in row order.
 
-    >>> unpack_open([None, pack_open(unpack_open([bytes(9)]))[0]])["row"].tolist()
+    >>> unpack_open([None, pack_open(unpack_open([bytes(ACCUMULATOR.itemsize)]))[0]])["row"].tolist()
     [1]
     """
     counts = [len(blob or b"") // ACCUMULATOR.itemsize for blob in packed]
@@ -66,19 +68,19 @@ def in_order(accumulators: OpenArray) -> OpenArray:
 def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
     """Stream time at which each accumulator closes, in ms.
 
-    >>> int(closes_ms(np.array([(0, 14_600, 1, 0)], OPEN))[0]) == OUTCOMES[1].closes_ms(14_600)
-    True
+    >>> int(closes_ms(np.array([(0, 14_600, 1, 30, 0, 0)], OPEN))[0]) // DAY_MS
+    14631
     """
-    closes: NDArray[np.int64] = _snapshot_ms(accumulators) + _HORIZON_MS[accumulators["outcome"]] + GRACE_MS
-    return closes
+    return _end_ms(accumulators) + GRACE_MS
 
 
-def count_events(accumulators: OpenArray, facts: EventFacts) -> NDArray[np.bool_]:
+def count_events(accumulators: OpenArray, facts: EventFacts, outcomes: DeclaredOutcomes) -> NDArray[np.bool_]:
     """Count the events of a round in the accumulators of their customers, in place.
 
     Args:
         accumulators: of all customers of the chunk.
         facts: sorted by row.
+        outcomes: those in force; nothing counts for others.
 
     Returns:
         Shape (accumulators,): which of them counted an event.
@@ -86,40 +88,51 @@ def count_events(accumulators: OpenArray, facts: EventFacts) -> NDArray[np.bool_
     begin, end = (np.searchsorted(facts.row, accumulators["row"], side=side) for side in ("left", "right"))
     pair = np.repeat(np.arange(len(accumulators)), end - begin)
     event = np.arange(len(pair)) + np.repeat(end - np.cumsum(end - begin), end - begin)
-    outcome, snapshot_ms, event_ms = (
-        accumulators["outcome"][pair],
-        _snapshot_ms(accumulators)[pair],
-        facts.time_ms[event],
-    )
-    within = (event_ms > snapshot_ms) & (event_ms <= snapshot_ms + _HORIZON_MS[outcome])
-    hits = np.bincount(pair[within & (facts.kind[event] == _EVENT_KIND[outcome])], minlength=len(accumulators))
+    event_ms = facts.time_ms[event]
+    within = (event_ms > _snapshot_ms(accumulators)[pair]) & (event_ms <= _end_ms(accumulators)[pair])
+    matched = within & outcomes.matches(outcomes.places(accumulators["outcome"])[pair], facts, event)
+    hits = np.bincount(pair[matched], minlength=len(accumulators))
     accumulators["hits"] += hits.astype(np.uint32)
+    np.add.at(accumulators["amount_minor"], pair[matched], facts.amount_minor[event[matched]])
     counted: NDArray[np.bool_] = hits > 0
     return counted
 
 
-def open_snapshots(accumulators: OpenArray, rows: NDArray[np.intp], days: NDArray[np.int64]) -> OpenArray:
+def open_snapshots(
+    accumulators: OpenArray,
+    rows: NDArray[np.intp],
+    days: NDArray[np.int64],
+    windows_days: NDArray[np.int64],
+    outcomes: DeclaredOutcomes,
+) -> OpenArray:
     """The accumulators that snapshots of `rows` on `days` open: one per outcome that may wait for another.
 
     Args:
         accumulators: what is open already.
         rows: shape (snapshots,), none twice.
         days: shape (snapshots,), days since 1970.
+        windows_days: shape (outcomes, snapshots), for how long each is waited for; 0 where it is not asked.
+        outcomes: those in force.
 
-    >>> nothing_open, day = np.zeros(0, OPEN), np.array([14_600])
-    >>> open_snapshots(nothing_open, np.array([7]), day)[["row", "outcome"]].tolist()
-    [(7, 0), (7, 1)]
-    >>> full = np.concatenate([open_snapshots(nothing_open, np.array([7]), day - days) for days in range(4)])
-    >>> open_snapshots(full, np.array([7]), day + 1)[["row", "outcome"]].tolist()
+    >>> from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
+    >>> two = DeclaredOutcomes([CHURN_30D, PURCHASE_7D])
+    >>> nothing_open, day, windows = np.zeros(0, OPEN), np.array([14_600]), np.array([[30], [7]])
+    >>> open_snapshots(nothing_open, np.array([7]), day, windows, two)[["row", "window_days"]].tolist()
+    [(7, 30), (7, 7)]
+    >>> full = [open_snapshots(nothing_open, np.array([7]), day - days, windows, two) for days in range(4)]
+    >>> open_snapshots(np.concatenate(full), np.array([7]), day + 1, windows, two)["window_days"].tolist()
     []
     """
-    waiting = np.zeros(
-        (len(OUTCOMES), int(max(accumulators["row"].max(initial=-1), rows.max(initial=-1))) + 1), np.intp
-    )
-    np.add.at(waiting, (accumulators["outcome"], accumulators["row"]), 1)
-    outcome, snapshot = (waiting[:, rows] < _OPEN_AT_MOST[:, None]).nonzero()
+    customers = int(max(accumulators["row"].max(initial=-1), rows.max(initial=-1))) + 1
+    waiting = np.zeros((len(outcomes), customers), np.intp)
+    places = outcomes.places(accumulators["outcome"])
+    known = places != FORGOTTEN
+    np.add.at(waiting, (places[known], accumulators["row"][known]), 1)
+    may_wait = (waiting[:, rows] < outcomes.open_at_most[:, None]) & (windows_days > 0)
+    outcome, snapshot = may_wait.nonzero()
     opened = np.zeros(len(outcome), OPEN)
-    opened["row"], opened["day"], opened["outcome"] = rows[snapshot], days[snapshot], outcome
+    opened["row"], opened["day"], opened["outcome"] = rows[snapshot], days[snapshot], outcomes.codes[outcome]
+    opened["window_days"] = windows_days[outcome, snapshot]
     return opened
 
 
@@ -134,3 +147,8 @@ def next_close_ms(accumulators: OpenArray, rows: NDArray[np.intp]) -> NDArray[np
 def _snapshot_ms(accumulators: OpenArray) -> NDArray[np.int64]:
     snapshot_ms: NDArray[np.int64] = accumulators["day"].astype(np.int64) * DAY_MS
     return snapshot_ms
+
+
+def _end_ms(accumulators: OpenArray) -> NDArray[np.int64]:
+    """The last event time that counts."""
+    return _snapshot_ms(accumulators) + accumulators["window_days"].astype(np.int64) * DAY_MS

@@ -9,12 +9,13 @@ from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.announcing import Announcer
 from stream.changes import Changes
-from stream.chunk import IntArray, Models, PartitionCustomers, RowArray
+from stream.chunk import IntArray, Models, PartitionCustomers, RowArray, Rules
 from stream.drafts import message_id
-from stream.features.columns import model_matrix
+from stream.features.columns import matrix_of, natural
 from stream.features.facts import EventFacts
 from stream.features.layout import LAYOUT
-from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS, OUTCOMES
+from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS
+from stream.outcomes.declared import FORGOTTEN, Asked
 from stream.outcomes.lateness import came_too_late
 from stream.outcomes.maturity import (
     OpenArray,
@@ -34,8 +35,9 @@ from stream.scoring.serving import score_outcome
 class WaitingOutcomes:
     """What waits to be known of each customer. It keeps the deadlines `snapshot_at_ms` and `close_at_ms` of states."""
 
-    def __init__(self, given: PartitionCustomers, announcer: Announcer, changes: Changes) -> None:
+    def __init__(self, given: PartitionCustomers, rules: Rules, announcer: Announcer, changes: Changes) -> None:
         self._given, self._announcer, self._changes = given, announcer, changes
+        self._outcomes = rules.outcomes
         self._ids: Sequence[str] = given.customers
         self._features, self._decision = given.states["features"], given.states["decision"]
         self._open = given.accumulators
@@ -55,8 +57,12 @@ class WaitingOutcomes:
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
         closed, self._open = in_order(self._open[over]), self._open[~over]
         matured_ms = time_ms[closed["row"]].tolist()
-        for (row, day, outcome, hits), matured in zip(closed.tolist(), matured_ms, strict=True):
-            self._label(row, day, outcome, hits, matured)
+        places = self._outcomes.places(closed["outcome"]).tolist()
+        for each, place, matured in zip(closed.tolist(), places, matured_ms, strict=True):
+            if place == FORGOTTEN:
+                self._changes.count("labels_dropped")
+            else:
+                self._label(each, place, matured)
         still_open = self._open[time_ms[self._open["row"]] > 0]
         for row, day in sorted(_snapshots_of(closed) - _snapshots_of(still_open)):
             self._changes.snapshots.pop((self._ids[row], day), None)
@@ -64,8 +70,9 @@ class WaitingOutcomes:
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
 
-    def _label(self, row: int, day: int, code: int, hits: int, matured_ms: int) -> None:
-        customer, outcome = self._ids[row], OUTCOMES[code]
+    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int) -> None:
+        row, day, _, window_days, hits, amount_minor = accumulator
+        customer, outcome = self._ids[row], self._outcomes.outcomes[place]
         taken = self._changes.snapshots.get((customer, day))
         snapshot = decode_snapshot(self._given.snapshots[customer, day] if taken is None else taken)
         self._announcer.say(
@@ -74,7 +81,8 @@ class WaitingOutcomes:
             outcome=outcome.name,
             snapshot_ms=day * DAY_MS,
             matured_ms=matured_ms,
-            value=outcome.value(hits),
+            horizon_ms=(day + window_days) * DAY_MS,
+            value=outcome.value(hits, amount_minor, self._outcomes.minimum_minor[place]),
             columns=snapshot.column_values(LAYOUT),
             scores=snapshot.scores.get(outcome.name, {}),
             layout=LAYOUT,
@@ -114,19 +122,21 @@ class WaitingOutcomes:
         return np.array([customer_hash(self._ids[row]) for row in rows.tolist()], np.uint64)
 
     def _take(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
-        days = now_ms // DAY_MS
-        opened = open_snapshots(self._open, rows, days)
+        features = natural(self._given.states.take(rows), now_ms)
+        since_purchase_ms = now_ms - self._features["last_purchase_ms"][rows]
+        asked = Asked(since_purchase_ms, features["purchase_days"], features["mean_gap_days"])
+        windows_days = self._outcomes.windows_days(asked)
+        opened = open_snapshots(self._open, rows, now_ms // DAY_MS, windows_days, self._outcomes)
         self._open = np.concatenate([self._open, opened])
         self._changes.count("labels_opened", len(opened))
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
-        wanted = np.isin(rows, opened["row"])  # not where every outcome waits for as many as it may
+        wanted = np.isin(rows, opened["row"])  # not where every outcome waits for as many as it may, or none asks
         if wanted.any():
-            self._write(rows[wanted], now_ms[wanted], models)
+            self._write(rows[wanted], now_ms[wanted], matrix_of(features)[wanted], models)
 
-    def _write(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
-        matrix = model_matrix(self._given.states.take(rows), now_ms)
-        scores = _scores(models, matrix)
+    def _write(self, rows: RowArray, now_ms: IntArray, matrix: FloatArray, models: Models) -> None:
+        scores = _scores(models, matrix, self._outcomes.names)
         days = (now_ms // DAY_MS).tolist()
         for row, day, columns, scored in zip(rows.tolist(), days, matrix, scores, strict=True):
             self._changes.snapshots[self._ids[row], day] = encode_snapshot(LAYOUT, columns, scored)
@@ -140,11 +150,11 @@ class WaitingOutcomes:
             stream_time_ms: shape (events,), at each event.
         """
         if len(self._open):
-            self._moved[self._open["row"][count_events(self._open, facts)]] = True
+            self._moved[self._open["row"][count_events(self._open, facts, self._outcomes)]] = True
         old = np.flatnonzero(facts.time_ms + GRACE_MS <= stream_time_ms)
         if len(old):
             known = first_purchase_ms[old], stream_time_ms[old]
-            late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known)
+            late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known, self._outcomes)
             self._changes.count("late_label_events", int(late.sum()))
 
     def stored(self) -> dict[str, bytes]:
@@ -158,9 +168,9 @@ def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
     return set(zip(accumulators["row"].tolist(), accumulators["day"].tolist(), strict=True))
 
 
-def _scores(models: Models, matrix: FloatArray) -> list[dict[str, dict[str, float]]]:
+def _scores(models: Models, matrix: FloatArray, names: Sequence[str]) -> list[dict[str, dict[str, float]]]:
     """Of each row of the matrix: outcome -> candidate -> probability."""
-    scored = {outcome.name: score_outcome(models.outcomes.get(outcome.name), matrix).candidates for outcome in OUTCOMES}
+    scored = {name: score_outcome(models.outcomes.get(name), matrix).candidates for name in names}
     listed = {outcome: {name: p.tolist() for name, p in by.items()} for outcome, by in scored.items()}
     return [
         {outcome: {name: values[at] for name, values in by.items()} for outcome, by in listed.items()}

@@ -7,6 +7,7 @@ import msgspec
 
 from stream.errors import LayoutError, ReplacedError, SettingError
 from stream.features.vocabulary import Vocabulary
+from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.ports import Deployment
 from stream.redis_store.client import address, explaining, is_cluster, one_of_a_cluster, sync_client
 from stream.redis_store.keys import META, partition_head
@@ -31,11 +32,14 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
             pipeline.hsetnx(META, "clock", wanted.clock)
             pipeline.hsetnx(META, "layout", wanted.layout)
             pipeline.hsetnx(META, "vocabulary", msgspec.json.encode(wanted.vocabulary))
+            pipeline.hsetnx(META, "outcomes", msgspec.json.encode(wanted.outcomes))
             pipeline.execute()
         fields = client.hgetall(META)
-    stored = deployment_of(fields, url)
-    refuse_rebuilding(fields, url)
-    _compare(stored, wanted, url)
+        stored = deployment_of(fields, url)
+        refuse_rebuilding(fields, url)
+        _compare(stored, wanted, url)
+        if stored.outcomes != wanted.outcomes:  # what was asked before is waited for; from now on this is asked
+            client.hset(META, "outcomes", msgspec.json.encode(wanted.outcomes))
 
 
 def take_instance(url: str, instance_id: str, owner: str) -> None:
@@ -145,7 +149,8 @@ def deployment_of(fields: Any, url: str) -> Deployment:
             "`make demo`), or set EBB_REDIS_URL to the Redis that is in use."
         )
     vocabulary = msgspec.json.decode(stored.get("vocabulary", "{}"), type=Vocabulary)
-    return Deployment(int(stored["partitions"]), stored["clock"], stored["layout"], vocabulary)
+    outcomes = msgspec.json.decode(stored["outcomes"], type=tuple[Outcome, ...]) if "outcomes" in stored else BUILT_IN
+    return Deployment(int(stored["partitions"]), stored["clock"], stored["layout"], vocabulary, outcomes)
 
 
 def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
@@ -163,6 +168,12 @@ def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
         )
     if stored.layout != wanted.layout:
         raise other_layout(stored.layout, wanted.layout, url)
+    if stored.outcomes != wanted.outcomes and wanted.clock == "replay":
+        raise SettingError(
+            f"EBB_OUTCOMES and EBB_OUTCOMES_FILE declare {', '.join(wanted.outcome_names)}, but {where} was first "
+            f"started with {', '.join(stored.outcome_names)} or other definitions of these, and a replay keeps to what "
+            "it began with. Declare the same, or replay into an empty Redis."
+        )
     for field in Vocabulary.__struct_fields__:
         _compare_names(field, getattr(stored.vocabulary, field), getattr(wanted.vocabulary, field), where)
 

@@ -6,13 +6,13 @@ from schemas.partition import partition_of
 from schemas.units import DAY_MS
 from stream.customers.segments import SEGMENTS
 from stream.identities.known import UNKNOWN, Identity, name_of, unpack_identity
-from stream.outcomes.declaration import OUTCOMES
+from stream.outcomes.declaration import GRACE_MS, HORIZON_DAYS_MAX
 from stream.redis_store import keys
 from stream.redis_store.client import explaining, sync_client
 from stream.redis_store.deployment import read_deployment
 
 BEHIND_DAYS = 7  # a partition's time may be so much earlier than the one that is asked about
-SNAPSHOT_KEPT_DAYS = max(outcome.closes_ms(0) for outcome in OUTCOMES) // DAY_MS + BEHIND_DAYS
+SNAPSHOT_KEPT_DAYS = HORIZON_DAYS_MAX + GRACE_MS // DAY_MS + BEHIND_DAYS
 
 
 def identity_of(url: str, customer: str) -> Identity:

@@ -43,6 +43,7 @@ def begin_rebuilding(
             "clock": deployment.clock,
             "layout": deployment.layout,
             "vocabulary": msgspec.json.encode(deployment.vocabulary),
+            "outcomes": msgspec.json.encode(deployment.outcomes),
             REBUILDING: owner,
         }
         client.hset(keys.META, mapping=mapping)

@@ -12,9 +12,9 @@ from stream.errors import ModelRefusedError
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.scoring.linear import LinearModel
 
-RIVER_LOGISTIC = "river_logistic"
+MIX, RIVER_LOGISTIC, NEWTON = "mean_logit", "river_logistic", "newton_logistic"
 FLOORS = ("base_rate", "since_last_purchase", "count_90d")
-CANDIDATES = (RIVER_LOGISTIC, *FLOORS)
+CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

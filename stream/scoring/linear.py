@@ -168,3 +168,14 @@ def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
     for i in range(len(matrix)):
         probabilities[i] = probability_of(model, matrix[i])
     return probabilities
+
+
+def constant(rate: float) -> LinearModel:
+    """A model that gives every row the same probability.
+
+    >>> probability(constant(0.25), np.zeros((1, 0)), ()).round(6)
+    array([0.25])
+    """
+    logit = math.log(rate) - math.log1p(-rate)
+    bias = min(max(logit, -LARGEST_LOGIT), LARGEST_LOGIT)
+    return LinearModel(columns=(), means=(), scales=(), weights=(), bias=bias)

@@ -4,9 +4,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.errors import SettingError
 from stream.features.vocabulary import Vocabulary
+from stream.outcomes.declaration import BUILT_IN, LAPSED, Outcome
+from stream.outcomes.declared import DeclaredOutcomes
 from stream.settings import forms
 from stream.settings.declaring import PAGE, declared, setting
 
@@ -64,6 +67,17 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         setting("Time zones of profiles that are told apart, likewise. One list per deployment.", form=forms.NAMES),
     ] = ()
+    outcomes: Annotated[
+        tuple[Outcome, ...],
+        setting("What is predicted, of what comes with Ebb. One list per deployment.", form=forms.OUTCOMES),
+    ] = BUILT_IN
+    outcomes_file: Annotated[
+        tuple[Outcome, ...],
+        setting("What is predicted besides, declared in a file (docs/outcomes.md).", form=forms.OUTCOMES_FILE),
+    ] = ()
+    alert_outcome: Annotated[
+        str, setting("The outcome that churn alerts, value at risk and reasons go by.", form=forms.PLAIN_TEXT)
+    ] = LAPSED.name
     earliest_event_ms: Annotated[
         int, setting("An event before this time is a dead letter. The default is 1990.", unit="ms since 1970", ge=0)
     ] = 631_152_000_000
@@ -72,6 +86,29 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = DAY_MS
     log_format: Annotated[Literal["json", "text"], setting("How log lines are written, to standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("The least that is logged.")] = "info"
+
+    def __post_init__(self) -> None:
+        """Refuse outcomes that cannot be predicted.
+
+        Raises:
+            SettingError: a name twice, a category that is not declared, or alerts by an outcome that is none.
+        """
+        try:
+            names = self.predicted.names
+        except ValueError as error:
+            raise SettingError(f"EBB_OUTCOMES and EBB_OUTCOMES_FILE: {error} ({PAGE}).") from error
+        if self.alert_outcome not in names:
+            raise SettingError(f"EBB_ALERT_OUTCOME={self.alert_outcome!r} is none of {', '.join(names)} ({PAGE}).")
+
+    @property
+    def predicted(self) -> DeclaredOutcomes:
+        """All outcomes."""
+        return DeclaredOutcomes((*self.outcomes, *self.outcomes_file), self.vocabulary, exponent_of(self.currency))
+
+    @property
+    def alerted(self) -> Outcome:
+        """The outcome that alerts and value at risk go by."""
+        return next(outcome for outcome in self.predicted.outcomes if outcome.name == self.alert_outcome)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -117,8 +154,9 @@ class ProcessSettings(MemberSettings, frozen=True, kw_only=True):
         """Refuse what no deployment can mean.
 
         Raises:
-            SettingError: lockstep without the replay clock.
+            SettingError: lockstep without the replay clock, or what `CommonSettings` refuses.
         """
+        super().__post_init__()
         if self.lockstep and self.clock != "replay":
             raise SettingError(
                 f"EBB_LOCKSTEP='true' does not work with EBB_CLOCK='{self.clock}'. Set EBB_CLOCK=replay ({PAGE})."

@@ -1,9 +1,14 @@
 """Settings with a way of writing of their own. Each reader makes the value or raises ValueError with what is wrong."""
 
 import re
+import tomllib
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from stream.features.vocabulary import CATEGORIES_MAX, NAMES_MAX
+from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.settings.declaring import Form
 
 MASK = "***"
@@ -150,6 +155,44 @@ def model_keys(text: str) -> str:
     return ",".join(f"{key_id}:{digits.lower()}" for key_id, _, digits in found)
 
 
+def outcomes(text: str) -> tuple[Outcome, ...]:
+    """Outcomes that come with Ebb.
+
+    >>> [outcome.horizon_days for outcome in outcomes("churn_30d, purchase_7d")]
+    [30, 7]
+    """
+    known = {outcome.name: outcome for outcome in BUILT_IN}
+    named = _listed(text)
+    for name in named:
+        if name not in known:
+            raise ValueError(f"lists {name!r}, which does not come with Ebb")
+    if len(set(named)) < len(named):
+        raise ValueError("lists a name twice")
+    return tuple(known[name] for name in named)
+
+
+def outcomes_file(path: str) -> tuple[Outcome, ...]:
+    """The outcomes that a file declares, a TOML table each, whose name is the outcome's; without a file none."""
+    if not path:
+        return ()
+    try:
+        tables = tomllib.loads(Path(path).read_text())
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"is no TOML: {error}") from error
+    return tuple(_outcome(name, table) for name, table in tables.items())
+
+
+def _outcome(name: str, table: object) -> Outcome:
+    if not isinstance(table, dict):
+        raise ValueError(f"has {name!r} outside of the table of an outcome, such as [{name}_30d]")  # noqa: TRY004
+    try:
+        return msgspec.convert({**table, "name": name}, Outcome)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"declares {name!r} wrongly: {error}") from error
+
+
 def _listed(text: str) -> tuple[str, ...]:
     """What stands between commas, without the blanks around it and without empty places."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -167,3 +210,5 @@ MODEL_KEYS = Form("key_id:hexadecimal, several separated by commas", model_keys,
 PLAIN_TEXT = Form("any text", str)
 HOST = Form("an address of this machine such as 127.0.0.1 or 0.0.0.0", str)
 FILE = Form("the path of a file", str)
+OUTCOMES = Form(f"some of {', '.join(outcome.name for outcome in BUILT_IN)}, separated by commas", outcomes)
+OUTCOMES_FILE = Form("the path of a TOML file with a table for each outcome (docs/outcomes.md)", outcomes_file)

@@ -56,7 +56,7 @@ def _default(uses: list[tuple[str, Declared]]) -> str:
 
 def _text(default: object) -> str:
     """A default as one would write it."""
-    text = ",".join(default) if isinstance(default, tuple) else str(default)
+    text = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
     if isinstance(default, bool):
         text = text.lower()
     return f"`{text}`" if text else "empty"

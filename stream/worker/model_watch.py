@@ -11,16 +11,21 @@ from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.metrics.info import show_version
 from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODEL_INFO, MODELS_REFUSED
-from stream.outcomes.declaration import OUTCOMES
+from stream.outcomes.declaration import BUILT_IN_NAMES
 from stream.ports import ModelStore
 from stream.scoring.documents import Document, OutcomeDocument, SegmentDocument, decode
 from stream.signing import Keyring, open_sealed
 from stream.worker.retrying import retrying
 
 SEGMENTS_NAME = "segments"
-MODEL_NAMES = (*(outcome.name for outcome in OUTCOMES), SEGMENTS_NAME)
 EPOCH_POLL_S = 0.003  # in lockstep all lanes stand still until the epoch's models are there
 LIVE_POLL_S = 1.0
+
+
+def model_names(outcomes: Sequence[str] = BUILT_IN_NAMES) -> tuple[str, ...]:
+    """The models of a deployment that predicts these outcomes."""
+    return (*outcomes, SEGMENTS_NAME)
+
 
 log = structlog.get_logger()
 
@@ -32,9 +37,10 @@ class ModelWatch:
     """
 
     def __init__(
-        self, store: ModelStore, keyring: Keyring, names: Sequence[str] = MODEL_NAMES, *, lockstep: bool = False
+        self, store: ModelStore, keyring: Keyring, outcomes: Sequence[str] = BUILT_IN_NAMES, *, lockstep: bool = False
     ) -> None:
-        self._store, self._keyring, self._names, self._lockstep = store, keyring, names, lockstep
+        self._store, self._keyring, self._lockstep = store, keyring, lockstep
+        self._names = model_names(outcomes)
         self._documents: dict[str, Document] = {}
         self._versions: dict[str, str] = {}
         self._shown: dict[str, str] = {}

@@ -37,7 +37,7 @@ class WorkerProcess:
     def __init__(self, plan: WorkerPlan, loop: asyncio.AbstractEventLoop) -> None:
         self._plan = plan
         self._lanes: dict[int, PartitionLane] = {}
-        self._models = ModelWatch(plan.models, plan.keyring, lockstep=plan.lockstep)
+        self._models = ModelWatch(plan.models, plan.keyring, plan.rules.outcomes.names, lockstep=plan.lockstep)
         self._later, self._turns = Background(plan.limits.background_ms), Turns()
         self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)
         self._producer: AIOKafkaProducer | None = None

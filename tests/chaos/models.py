@@ -10,7 +10,7 @@ from stream.features.layout import LAYOUT
 from stream.redis_store import keys
 from stream.scoring.documents import decode
 from stream.signing import Keyring, open_sealed
-from stream.worker.model_watch import MODEL_NAMES, SEGMENTS_NAME
+from stream.worker.model_watch import SEGMENTS_NAME, model_names
 from tests.background import InBackground
 from tests.integration.processes import MODEL_KEYS
 
@@ -32,7 +32,7 @@ class KeptModels(InBackground):
     def _run(self) -> None:
         while not self._closing.wait(LOOK_EVERY_S):
             with suppress(redis.RedisError), redis.Redis.from_url(self._url, socket_timeout=1) as client:
-                for name in MODEL_NAMES:
+                for name in model_names():
                     for version in client.lrange(keys.model_versions(name), 0, -1):
                         place = name, version.decode()
                         if place not in self._sealed and (sealed := client.get(keys.model(*place))):

@@ -16,7 +16,7 @@ from schemas.partition import partition_of
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.redis_store import keys
-from stream.worker.model_watch import MODEL_NAMES
+from stream.worker.model_watch import model_names
 from tests.integration.live_events import now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, send
 from tests.unit.learning.label_history import labels
@@ -37,7 +37,7 @@ def teach(shop: Deployment) -> None:
 def published(redis_url: str) -> bool:
     """Whether every model has a document in force."""
     with redis.Redis.from_url(redis_url) as client:
-        versions = [client.hget(keys.model_champion(name), "version") for name in MODEL_NAMES]
+        versions = [client.hget(keys.model_champion(name), "version") for name in model_names()]
     return all(version not in {None, b"none"} for version in versions)
 
 

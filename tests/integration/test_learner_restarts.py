@@ -13,7 +13,7 @@ from stream.features.layout import LAYOUT
 from stream.redis_store import keys
 from stream.scoring.documents import decode
 from stream.signing import Keyring, open_sealed
-from stream.worker.model_watch import MODEL_NAMES
+from stream.worker.model_watch import model_names
 from tests.integration.processes import MODEL_KEYS, Deployment, deployed, eventually
 from tests.integration.retail import first_events
 
@@ -25,7 +25,7 @@ def champions(redis_url: str) -> dict[str, Any]:
     """The documents in force, opened."""
     documents = {}
     with redis.Redis.from_url(redis_url) as client:
-        for name in MODEL_NAMES:
+        for name in model_names():
             version, day = client.hmget(keys.model_champion(name), ["version", "epoch_day"])
             sealed = client.get(keys.model(name, version.decode()))
             document = (

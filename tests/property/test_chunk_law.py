@@ -116,7 +116,7 @@ def assert_same(worlds: list[World]) -> None:
 def test_chunks_of_1_7_and_5000_records_give_the_same(
     history: list[Step], silence_days: float, models: str, decide_every_ms: int
 ) -> None:
-    rules = Rules(decide_every_ms=decide_every_ms)
+    rules = Rules(decide_every_ms=decide_every_ms, alert_outcome="churn_30d")
     assert_same([
         applied(World(models=MODELS[models], rules=rules), [history], chunk, silence_days) for chunk in (1, 7, 5_000)
     ])  # fmt: skip

@@ -10,7 +10,7 @@ from msgspec.structs import replace as replaced
 
 from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
-from stream.chunk import Models, Rules
+from stream.chunk import Models
 from stream.customers.segments import SEGMENTS
 from stream.decisions import Asked, ask_again_ms, decide
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segment_matrix
@@ -20,7 +20,7 @@ from stream.scoring.deadlines import HALVINGS, POINTS, SHORTEST_SEARCH_MS
 from stream.scoring.linear import LinearModel, probability
 from tests.property.test_chunk_law import MODELS as FEW_COLUMNS
 from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
-from tests.world import CENTRES, silence_document
+from tests.world import CENTRES, TWO_OUTCOMES, silence_document
 
 WIDTHS_MS = (SHORTEST_SEARCH_MS, SHORTEST_SEARCH_MS + 10_007, DAY_MS, 7 * DAY_MS, 28 * DAY_MS)
 
@@ -65,7 +65,7 @@ def test_the_search_finds_what_asking_slowly_finds(
     given_customers: tuple[StateArray, np.ndarray], models: str, width_ms: int
 ) -> None:
     states, now_ms = given_customers
-    asked, rules = Asked(np.arange(CUSTOMERS), states, now_ms), Rules(stale_after_ms=width_ms)
+    asked, rules = Asked(np.arange(CUSTOMERS), states, now_ms), replace(TWO_OUTCOMES, stale_after_ms=width_ms)
     decisions = decide(asked, MODELS[models], rules)
     found = ask_again_ms(asked, decisions, MODELS[models], rules)
     for row in range(CUSTOMERS):
@@ -88,9 +88,9 @@ def test_a_customer_is_found_alike_alone_and_among_others(
     asked = Asked(np.arange(CUSTOMERS), states, now_ms)
     parts = [asked.take(np.arange(at, min(at + group, CUSTOMERS))) for at in range(0, CUSTOMERS, group)]
     asking = [
-        (ask_again_ms(each, decisions, MODELS[models], Rules()), decisions.scored["churn_30d"].probability)
+        (ask_again_ms(each, decisions, MODELS[models], TWO_OUTCOMES), decisions.scored["churn_30d"].probability)
         for each in (asked, *parts)
-        for decisions in [decide(each, MODELS[models], Rules())]
+        for decisions in [decide(each, MODELS[models], TWO_OUTCOMES)]
     ]
     for together, apart in zip(asking[0], zip(*asking[1:], strict=True), strict=True):
         assert np.concatenate(apart).tobytes() == together.tobytes()
@@ -135,7 +135,7 @@ def slowly(state: StateArray, now_ms: int, width_ms: int, models: Models, rule: 
 
 @pytest.mark.parametrize("width_ms", WIDTHS_MS)
 def test_an_alert_by_silence_alone_is_late_by_the_last_half_at_most(width_ms: int) -> None:
-    rules = replace(Rules(stale_after_ms=width_ms), churn=ChurnRule(open_probability=0.0))
+    rules = replace(TWO_OUTCOMES, stale_after_ms=width_ms, churn=ChurnRule(open_probability=0.0))
     purchase = {"type": "purchase", "currency": "GBP", "lines": [{"product_id": "a", "quantity": 1, "unit_price": "5"}]}
     days = [
         (0, {**purchase, "event_id": f"e{day}", "event_time_ms": START_MS + day * DAY_MS, "customer_id": "a"})

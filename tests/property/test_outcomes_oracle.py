@@ -1,6 +1,8 @@
 """Every label against a slow recomputation from the raw list of events, which shares no code with the product."""
 
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -12,22 +14,53 @@ from hypothesis import strategies as st
 from schemas.decode import decode
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
 from schemas.units import DAY_MS
-from stream.chunk import Models
+from stream.chunk import Models, Rules
 from stream.features.columns import model_matrix
 from stream.features.facts import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
+from stream.outcomes.declaration import BUILT_IN, Outcome
+from stream.outcomes.declared import DeclaredOutcomes
 from tests.world import BEGIN_MS, RULES, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("ada", "bob", "cy")
-HORIZONS = {"churn_30d": (30, 4), "purchase_7d": (7, 3)}
-"""Outcome -> (days, how many of one customer may be open at once)."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An outcome as this file understands it: what counts, for how long, who is asked, how many may be open at once."""
+
+    days: int
+    at_most: int
+    true_when_reached: bool
+    channel: str | None = None
+    minimum: Decimal = Decimal(0)
+    own_gap: bool = False
+    purchase_days: int = 1
+    active_days: int = 180
+
+
+ASKED = {
+    "churn_30d": Asked(30, 4, False),
+    "churn_90d": Asked(90, 6, False),
+    "purchase_7d": Asked(7, 3, True),
+    "purchase_30d": Asked(30, 4, True),
+    "high_value_90d": Asked(90, 6, True, minimum=Decimal(500)),
+    "lapsed": Asked(180, 9, False, own_gap=True, purchase_days=2),
+    "store_20d": Asked(20, 3, True, "in_store", Decimal("40.00"), purchase_days=3, active_days=60),
+}
+DECLARED = Outcome(
+    name="store_20d", horizon_days=20, true_when="any", channel="in_store", minimum_amount="40.00",
+    active_within_days=60, purchase_days_at_least=3,
+)  # fmt: skip
+OUTCOMES = Rules(outcomes=DeclaredOutcomes((*BUILT_IN, DECLARED)), alert_outcome="churn_30d")
 
 NOT_SERVING = Models({"churn_30d": msgspec.structs.replace(silence_document(), serving=None)})
 """Scores snapshots, and decides nothing."""
 
 LONG_ENOUGH_DAYS = 250  # two silences after which nobody is sampled any more; each more is only days to walk through
 
+DAYS_REMEMBERED = 512
 TWO_64 = 2**64
 
 
@@ -50,9 +83,21 @@ def is_sampled(customer: str, day: int) -> bool:
     return (mixed ^ (mixed >> 31)) % 28 == 0
 
 
-def snapshot_days(customer: str, arrivals: list[Arrival], end_ms: int) -> dict[str, list[int]]:
-    """Outcome -> days with a snapshot that it waits for."""
-    taken: dict[str, list[int]] = {outcome: [] for outcome in HORIZONS}
+def window_days(asked: Asked, bought: list[int], midnight: int) -> int:
+    """How long a customer is waited for that bought at these times; 0 for one that is not asked."""
+    last = max(bought) // DAY_MS
+    bought_on = sorted({day for time_ms in bought if last - (day := time_ms // DAY_MS) < DAYS_REMEMBERED})
+    if len(bought_on) < asked.purchase_days or midnight - max(bought) > asked.active_days * DAY_MS:
+        return 0
+    if not asked.own_gap:
+        return asked.days
+    mean_gap = (last - bought_on[0]) / (len(bought_on) - 1)
+    return min(max(math.ceil(2 * mean_gap), 14), 180)
+
+
+def snapshot_days(customer: str, arrivals: list[Arrival], end_ms: int) -> dict[str, dict[int, int]]:
+    """Outcome -> days with a snapshot that it waits for -> for how many days."""
+    taken: dict[str, dict[int, int]] = {outcome: {} for outcome in ASKED}
     for day in range(BEGIN_MS // DAY_MS, end_ms // DAY_MS + 1):
         midnight = day * DAY_MS
         known = [a for a in arrivals if a.customer == customer and a.stream_ms < midnight]
@@ -61,24 +106,35 @@ def snapshot_days(customer: str, arrivals: list[Arrival], end_ms: int) -> dict[s
             continue
         if max(a.time_ms for a in known) > midnight:
             continue
-        for outcome, (horizon, at_most) in HORIZONS.items():
-            if sum(day < earlier + horizon + 1 for earlier in taken[outcome]) < at_most:
-                taken[outcome].append(day)
+        for outcome, asked in ASKED.items():
+            window = window_days(asked, bought, midnight)
+            if window and sum(day < earlier + days + 1 for earlier, days in taken[outcome].items()) < asked.at_most:
+                taken[outcome][day] = window
     return taken
 
 
-def expected_labels(arrivals: list[Arrival], end_ms: int) -> dict[tuple[str, str, int], tuple[float, int]]:
-    """(customer, outcome, snapshot) -> (value, when it matured)."""
+def reached(asked: Asked, arrivals: list[Arrival]) -> bool:
+    """Whether purchases are enough."""
+    counted = [a for a in arrivals if a.kind == "purchase" and asked.channel in (None, a.event["channel"])]
+    spent = sum(
+        (line["quantity"] * Decimal(line["unit_price"]) for a in counted for line in a.event["lines"]), Decimal(0)
+    )
+    return bool(counted) and spent >= asked.minimum
+
+
+def expected_labels(arrivals: list[Arrival], end_ms: int) -> dict[tuple[str, str, int], tuple[float, int, int]]:
+    """(customer, outcome, snapshot) -> (value, end of its window, when it matured)."""
     labels = {}
     for customer in CUSTOMERS:
         for outcome, days in snapshot_days(customer, arrivals, end_ms).items():
-            for day in days:
-                begin, end = day * DAY_MS, (day + HORIZONS[outcome][0]) * DAY_MS
+            for day, window in days.items():
+                begin, end = day * DAY_MS, (day + window) * DAY_MS
                 closes = end + DAY_MS
                 if closes <= end_ms:
                     in_time = [a for a in arrivals if a.customer == customer and a.stream_ms < closes]
-                    bought = any(a.kind == "purchase" and begin < a.time_ms <= end for a in in_time)
-                    labels[customer, outcome, begin] = (float(bought == (outcome == "purchase_7d")), closes)
+                    is_reached = reached(ASKED[outcome], [a for a in in_time if begin < a.time_ms <= end])
+                    value = float(is_reached == ASKED[outcome].true_when_reached)
+                    labels[customer, outcome, begin] = (value, end, closes)
     return labels
 
 
@@ -88,11 +144,12 @@ def expected_late(arrivals: list[Arrival]) -> int:
     for place, arrival in enumerate(arrivals):
         before = [a.time_ms for a in arrivals[:place] if a.customer == arrival.customer and a.kind == "purchase"]
         late += arrival.kind == "purchase" and any(
-            day * DAY_MS < arrival.time_ms <= (day + horizon) * DAY_MS
-            and (day + horizon + 1) * DAY_MS <= arrival.stream_ms
+            day * DAY_MS < arrival.time_ms <= (day + asked.days) * DAY_MS
+            and (day + asked.days + 1) * DAY_MS <= arrival.stream_ms
             and min(before, default=day * DAY_MS + 1) <= day * DAY_MS
-            for horizon, _ in HORIZONS.values()
-            for day in range(arrival.time_ms // DAY_MS - horizon - 1, arrival.time_ms // DAY_MS + 1)
+            for asked in ASKED.values()
+            if not asked.own_gap and asked.channel in (None, arrival.event["channel"])
+            for day in range(arrival.time_ms // DAY_MS - asked.days - 1, arrival.time_ms // DAY_MS + 1)
             if is_sampled(arrival.customer, day)
         )
     return late
@@ -123,12 +180,15 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
         make = {"purchase": purchase, "refund": refund}.get(kind)
         customer, event_id = draw(st.sampled_from(CUSTOMERS)), f"e{number}"
         event = make(customer, at, event_id=event_id) if make else engagement(kind, customer, at, event_id=event_id)
+        if kind == "purchase":
+            event["channel"] = draw(st.sampled_from(["online", "in_store"]))
+            event["lines"][0]["quantity"] = draw(st.sampled_from([1, 2, 10]))
         arrivals.append(Arrival(customer, kind, event["event_time_ms"], BEGIN_MS + round(stream_day * DAY_MS), event))
     return arrivals
 
 
 def applied(arrivals: list[Arrival], chunk: int, end_ms: int) -> World:
-    world = World(models=NOT_SERVING)
+    world = World(models=NOT_SERVING, rules=OUTCOMES)
     for start in range(0, len(arrivals), chunk):
         part = arrivals[start : start + chunk]
         log = [
@@ -145,7 +205,10 @@ def test_labels_are_those_of_the_raw_events(arrivals: list[Arrival], chunk: int,
     end_ms = arrivals[-1].stream_ms + silence_days * DAY_MS
     world = applied(arrivals, chunk, end_ms)
     labels = world.messages(LABELS)
-    found = {(m["customer_id"], m["outcome"], m["snapshot_ms"]): (m["value"], m["matured_ms"]) for m in labels}
+    found = {
+        (m["customer_id"], m["outcome"], m["snapshot_ms"]): (m["value"], m["horizon_ms"], m["matured_ms"])
+        for m in labels
+    }
     assert found == expected_labels(arrivals, end_ms)
     assert len(labels) == len(found) == world.total("labels")
     assert world.total("late_label_events") == expected_late(arrivals)
@@ -163,8 +226,8 @@ def test_a_snapshot_lives_as_long_as_an_outcome_waits_for_it(arrivals: list[Arri
         (customer, day)
         for customer in CUSTOMERS
         for outcome, days in snapshot_days(customer, arrivals, end_ms).items()
-        for day in days
-        if (day + HORIZONS[outcome][0] + 1) * DAY_MS > end_ms
+        for day, window in days.items()
+        if (day + window + 1) * DAY_MS > end_ms
     }
     assert set(world.stored.snapshots) == waiting
     assert set(world.stored.labels) == {customer for customer, _ in waiting}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
-from stream.chunk import Rules, StreamTimes
+from stream.chunk import StreamTimes
 from stream.errors import StoreUnavailableError
 from stream.features.layout import pack, unpack
 from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
@@ -23,7 +23,7 @@ from stream.worker.inbox import Batch
 from stream.worker.log_records import LogRecord
 from stream.worker.resident import BYTES_A_CUSTOMER, RESIDENT_BYTES, ResidentCustomers
 from tests.property.test_chunk_law import STORED, Step, histories
-from tests.world import PINNED, KeptOutbox, World, in_columns
+from tests.world import PINNED, TWO_OUTCOMES, KeptOutbox, World, in_columns
 
 SILENCE_MS = 90 * DAY_MS
 
@@ -70,7 +70,7 @@ class Shop:
         self._times_ms = list(accumulate((clock_ms for _, _, clock_ms in history), max))
         self.stored = MemoryStore(1).partitions[0]
         self.store = TroubledStore(self.stored, chain(troubles, repeat("none")))
-        assembly = Assembly(0, 1, Rules(), lockstep=False)
+        assembly = Assembly(0, 1, TWO_OUTCOMES, lockstep=False)
         outbox = Outbox()
         self._applying = Applying(
             0, "us", self.store, outbox, assembly, 5_000, {}, resident_bytes=room * BYTES_A_CUSTOMER

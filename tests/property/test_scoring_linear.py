@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from stream.customers.segments import SEGMENTS
 from stream.features.columns import MODEL_COLUMNS
-from stream.learning.logistic import Logistic, Standardiser
 from stream.scoring.clusters import assign
 from stream.scoring.documents import SegmentDocument
 from stream.scoring.explain import by_concept
@@ -57,27 +56,6 @@ def test_a_segment_is_the_same_alone_and_among_5000():
     for size in (1, 7):
         apart = in_chunks(lambda rows, at: assign(document, rows, current[at : at + len(rows)]), matrix[:700], size)
         assert apart.tolist() == together[:700].tolist()
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
-@settings(max_examples=60, deadline=None)
-def test_an_exported_model_scores_as_river_does(seed, rows):
-    random = np.random.default_rng(seed)
-    columns = tuple(f"column {number}" for number in range(6))
-    matrix = random.normal(0, 1, (rows, 6)) * 10.0 ** random.integers(-3, 6, 6)
-    matrix[:, 5] = 3.25  # never varies
-    standardiser, regression = Standardiser(), Logistic(columns)
-    for row in matrix:
-        named = dict(zip(columns, map(float, row), strict=True))
-        standardiser.learn(named)
-        regression.learn(standardiser.transform(named), bool(random.random() < 0.4))
-    fresh = matrix * random.normal(1, 1, (rows, 1))
-    ours = probability(regression.exported(standardiser), fresh, columns)
-    river = [
-        regression.probability(standardiser.transform(dict(zip(columns, map(float, row), strict=True))))
-        for row in fresh
-    ]
-    np.testing.assert_allclose(ours, river, rtol=0, atol=1e-9)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -21,5 +21,5 @@ def test_every_setting_has_one_row_with_its_default_and_its_meaning():
 def test_every_default_is_a_value_that_may_be_written():
     for kind in READERS.values():
         for entry in declared(kind):
-            text = ",".join(entry.default) if isinstance(entry.default, tuple) else str(entry.default)
+            text = ",".join(map(str, entry.default)) if isinstance(entry.default, tuple) else str(entry.default)
             assert entry.read(text) == entry.default, entry.name

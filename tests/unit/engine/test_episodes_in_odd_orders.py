@@ -1,12 +1,14 @@
 """Late, early, hurried and half-known customers: what holds when events come otherwise than they happened."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from schemas.topics import CHURN_ALERTS, ENGAGEMENT, PROFILES
 from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
-from tests.world import BEGIN_MS, PINNED, World, engagement, purchase
+from tests.world import BEGIN_MS, PINNED, TWO_OUTCOMES, World, engagement, purchase
 
 SECOND = 1 / 86_400
 
@@ -35,7 +37,7 @@ def test_a_postponed_purchase_closes_the_alert_when_it_is_decided():
 
 
 def test_postponing_does_not_put_off_an_earlier_deadline():
-    world = World(rules=Rules(decide_every_ms=DAY_MS)).purchase("ada", day=0).purchase("ada", day=10)
+    world = World(rules=replace(TWO_OUTCOMES, decide_every_ms=DAY_MS)).purchase("ada", day=0).purchase("ada", day=10)
     deadline_ms = int(world.state("ada")["decision"]["decide_at_ms"])
     world.page_view("ada", day=10.1)
     assert BEGIN_MS + 10.1 * DAY_MS < deadline_ms < BEGIN_MS + 11 * DAY_MS
@@ -55,7 +57,7 @@ def test_a_deadline_in_the_sorted_set_is_only_moved_earlier():
 
 def test_a_decision_at_a_deadline_is_never_before_the_last_event():
     ahead = purchase("ada", 10.8, event_id="ahead")
-    world = World(rules=Rules(decide_every_ms=DAY_MS)).purchase("ada", day=0).purchase("ada", day=10)
+    world = World(rules=replace(TWO_OUTCOMES, decide_every_ms=DAY_MS)).purchase("ada", day=0).purchase("ada", day=10)
     world.late(ahead, at_day=10.1)
     deadline_ms = int(world.state("ada")["decision"]["decide_at_ms"])
     assert deadline_ms < ahead["event_time_ms"]

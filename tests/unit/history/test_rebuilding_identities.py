@@ -11,9 +11,15 @@ from offline.archive.standing import Waiting
 from stream.memory_store import StoredPartition
 from stream.settings.worker import WorkerSettings
 from tests.shop_of_partitions import Shop, erasure, merge
-from tests.world import PINNED, in_columns, purchase
+from tests.world import PINNED, TWO_OUTCOMES, in_columns, purchase
 
-PLAN = worker_plan(WorkerSettings(clock="replay", model_keys="test:" + "5e" * 32))
+SETTINGS = WorkerSettings(
+    clock="replay",
+    model_keys="test:" + "5e" * 32,
+    outcomes=TWO_OUTCOMES.outcomes.outcomes,
+    alert_outcome=TWO_OUTCOMES.alert_outcome,
+)
+PLAN = worker_plan(SETTINGS)
 
 
 def test_a_rebuilt_partition_knows_who_was_erased_and_merged():

@@ -12,7 +12,7 @@ from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
 from stream.signing import Keyring
-from stream.worker.model_watch import MODEL_NAMES
+from stream.worker.model_watch import model_names
 
 KEYS = Keyring.from_text("k:" + "5e" * 32)
 FIRST_DAY = 14_600
@@ -91,8 +91,8 @@ async def test_no_model_is_said_to_be_of_a_day_it_has_not_learned() -> None:
     teacher = Teacher(store, KEYS)
     assert await teacher.restore() == DAYS[1]
     assert teacher.epoch_day == DAYS[1]
-    ahead, *others = (store.champion[name][1] for name in MODEL_NAMES)
-    assert (ahead, others) == (DAYS[2], [DAYS[1], DAYS[1]])
+    ahead, *others = (store.champion[name][1] for name in model_names())
+    assert (ahead, others) == (DAYS[2], [DAYS[1]] * len(others))
 
 
 async def test_a_repetition_teaches_nothing() -> None:

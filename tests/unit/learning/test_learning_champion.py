@@ -9,19 +9,19 @@ def judged(rows=500, **losses):
 
 
 def test_few_judged_labels_do_not_decide():
-    few = judged(rows=199, base_rate=0.1, since_last_purchase=0.2, count_90d=0.3, river_logistic=0.05)
+    few = judged(rows=199, base_rate=0.1, since_last_purchase=0.2, count_90d=0.3, mean_logit=0.05)
     assert serving(1_000, 400, PROGRESSIVE, few) == "count_90d"
 
 
 def test_with_enough_judged_labels_only_stored_scores_count():
-    enough = judged(rows=200, base_rate=0.3, since_last_purchase=0.2, count_90d=0.4, river_logistic=0.25)
+    enough = judged(rows=200, base_rate=0.3, since_last_purchase=0.2, count_90d=0.4, mean_logit=0.25)
     assert serving(1_000, 400, PROGRESSIVE, enough) == "since_last_purchase"
 
 
 def test_a_model_that_becomes_worse_gives_way_again():
-    better = judged(base_rate=0.6, since_last_purchase=0.5, count_90d=0.4, river_logistic=0.39)
-    worse = judged(base_rate=0.6, since_last_purchase=0.5, count_90d=0.4, river_logistic=0.41)
-    assert serving(1_000, 400, PROGRESSIVE, better) == "river_logistic"
+    better = judged(base_rate=0.6, since_last_purchase=0.5, count_90d=0.4, mean_logit=0.39)
+    worse = judged(base_rate=0.6, since_last_purchase=0.5, count_90d=0.4, mean_logit=0.41)
+    assert serving(1_000, 400, PROGRESSIVE, better) == "mean_logit"
     assert serving(2_000, 800, PROGRESSIVE, worse) == "count_90d"
 
 

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from stream.learning.judge import Judge
@@ -8,7 +9,7 @@ from stream.learning.judge import Judge
 def judge_of(pairs):
     judge = Judge()
     for probability, happened in pairs:
-        judge.add(probability, happened)
+        judge.add(np.array([probability]), np.array([happened]))
     return judge
 
 
@@ -45,5 +46,5 @@ def test_a_restored_judge_goes_on_where_it_was():
     pairs = [(0.3, False), (0.6, True), (0.5, True), (0.1, False)]
     second = Judge(judge_of(pairs[:2]).state())
     for probability, happened in pairs[2:]:
-        second.add(probability, happened)
+        second.add(np.array([probability]), np.array([happened]))
     assert second.state() == judge_of(pairs).state()

@@ -74,15 +74,15 @@ def test_a_restored_learner_continues_bit_for_bit_wherever_it_was_saved():
     for cut in (0, 1, 250, 699):
         first = SegmentLearner()
         first.learn(history[:cut])
-        second = SegmentLearner.from_bytes(first.to_bytes())
+        second = SegmentLearner().restored(first.to_bytes())
         second.learn(history[cut:])
         assert second.to_bytes() == whole.to_bytes()
-        assert second.document("1", 14_700) == SegmentLearner.from_bytes(whole.to_bytes()).document("1", 14_700)
+        assert second.document("1", 14_700) == SegmentLearner().restored(whole.to_bytes()).document("1", 14_700)
 
 
 def test_state_of_another_layout_is_refused():
     with pytest.raises(LayoutError, match="segments has learned layout"):
-        SegmentLearner.from_bytes(SegmentLearner().to_bytes(), layout="newer")
+        SegmentLearner(layout="newer").restored(SegmentLearner().to_bytes())
 
 
 def test_segment_columns_read_from_a_label_are_those_computed_from_the_state():

@@ -9,6 +9,8 @@ from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.features.columns import model_matrix
 from stream.features.layout import LAYOUT, unpack
+from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
+from stream.outcomes.maturity import unpack_open
 from stream.outcomes.snapshot import decode_snapshot
 from stream.scoring.linear import probability
 from tests.world import BEGIN_MS, PINNED, World, purchase, sampled_days, sampled_on, silence_document
@@ -145,10 +147,9 @@ def test_no_more_snapshots_wait_than_an_outcome_allows():
     world = World()
     for day in range(32):
         world.purchase(often, day=day + 0.5)
-        opened = np.frombuffer(
-            world.stored.labels.get(often, b""), [("day", "<i4"), ("outcome", "u1"), ("hits", "<u4")]
-        )
-        assert (np.bincount(opened["outcome"], minlength=2) <= [4, 3]).all()
+        opened = unpack_open([world.stored.labels.get(often)])
+        for outcome, most in ((CHURN_30D, 4), (PURCHASE_7D, 3)):
+            assert (opened["outcome"] == outcome.code).sum() <= most
         assert {day for _, day in world.stored.snapshots} == set(opened["day"].tolist())
     world.silence_until(day=80)
     churn = [label for label in world.labels(often) if label["outcome"] == "churn_30d"]

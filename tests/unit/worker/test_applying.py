@@ -17,7 +17,7 @@ from stream.worker.applying import Applying, Fenced
 from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
 from tests.unit.worker.fetching import clock, inbox, purchases
-from tests.world import BEGIN_MS, PINNED, KeptOutbox, Rules, World, sampled_days
+from tests.world import BEGIN_MS, PINNED, TWO_OUTCOMES, KeptOutbox, World, sampled_days
 
 
 class UnsureStore(MemoryPartitionStore):
@@ -58,7 +58,7 @@ class Partition:
         self.stored = MemoryStore(1).partitions[0]
         self.store = UnsureStore(self.stored)
         self.outbox = Outbox()
-        assembly = Assembly(0, 1, Rules(), lockstep=lockstep)
+        assembly = Assembly(0, 1, TWO_OUTCOMES, lockstep=lockstep)
         self.applying = Applying(0, "us", self.store, self.outbox, assembly, 5_000, {})
         self.inbox = inbox()
         self.inbox.put(purchases(*range(10)))

@@ -17,12 +17,12 @@ from stream.signing import Keyring
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.lane import Lane
-from stream.worker.model_watch import MODEL_NAMES, ModelWatch
+from stream.worker.model_watch import ModelWatch, model_names
 from stream.worker.timing import LaneLimits, ReplayTiming
 from stream.worker.turns import Turns
 from tests.live_lane import LiveLane, Logged, logs_of
 from tests.unit.worker.fetching import Consumer, clock, inbox, purchases
-from tests.world import BEGIN_MS, KeptOutbox, Rules, engagement, purchase
+from tests.world import BEGIN_MS, TWO_OUTCOMES, KeptOutbox, engagement, purchase
 
 
 class Outbox(KeptOutbox):
@@ -65,7 +65,7 @@ class Running:
         self.store = Store(self.stored)
         self.consumer = Consumer()
         self.registry = MemoryModelStore()
-        assembly = Assembly(0, 1, Rules(), lockstep=lockstep)
+        assembly = Assembly(0, 1, TWO_OUTCOMES, lockstep=lockstep)
         self.applying = Applying(0, "us", self.store, Outbox(), assembly, 5_000, {})
         self.lane = Lane(
             partition=0,
@@ -234,7 +234,7 @@ async def test_in_lockstep_the_next_day_waits_for_its_models() -> None:
     await running.until(lambda: running.position(CLOCK) == 1)
     await asyncio.sleep(0.02)
     assert running.position() == 0
-    for name in MODEL_NAMES:
+    for name in model_names():
         await running.registry.publish(name, "none", b"", BEGIN_MS // DAY_MS + 1)
     await running.until(lambda: running.position() == 1)
     running.task.cancel()

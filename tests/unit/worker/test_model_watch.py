@@ -10,7 +10,7 @@ from stream.errors import ModelRefusedError, StoreUnavailableError
 from stream.memory_store import MemoryModelStore
 from stream.scoring.documents import encode
 from stream.signing import Keyring, seal
-from stream.worker.model_watch import MODEL_NAMES, ModelWatch
+from stream.worker.model_watch import ModelWatch, model_names
 from tests.world import CENTRES, silence_document
 
 KEYS = Keyring.from_text("ours:" + "5e" * 32)
@@ -111,12 +111,12 @@ async def test_a_champion_that_is_gone_leaves_the_old_one(registry: Registry) ->
 
 class TestInLockstep:
     async def publish(self, registry: Registry, days: Sequence[int]) -> None:
-        for name, day in zip(MODEL_NAMES, days, strict=True):
+        for name, day in zip(model_names(("churn_30d", "purchase_7d")), days, strict=True):
             await registry.publish(name, "none", b"", day)
 
     async def test_a_lane_waits_until_all_models_of_its_day_are_there(self) -> None:
         registry = Registry()
-        watch = ModelWatch(registry, KEYS, lockstep=True)
+        watch = ModelWatch(registry, KEYS, ("churn_30d", "purchase_7d"), lockstep=True)
         await self.publish(registry, [7, 7, 6])
         waiting = asyncio.ensure_future(watch.reached(7))
         for _ in range(10):

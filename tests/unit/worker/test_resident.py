@@ -17,7 +17,7 @@ from stream.worker.applying import Applying, Fenced
 from stream.worker.assembly import Assembly
 from stream.worker.resident import BYTES_A_CUSTOMER, ResidentCustomers
 from tests.unit.worker.fetching import fetched, inbox
-from tests.world import BEGIN_MS, PINNED, KeptOutbox, Rules, purchase
+from tests.world import BEGIN_MS, PINNED, TWO_OUTCOMES, KeptOutbox, purchase
 
 
 def states(*due_ms: int) -> np.ndarray:
@@ -129,7 +129,7 @@ class Shop:
     def __init__(self, stored: StoredPartition | None = None) -> None:
         self.stored = stored or MemoryStore(1).partitions[0]
         self.store = Store(self.stored)
-        self.applying = Applying(0, "us", self.store, Outbox(), Assembly(0, 1, Rules(), lockstep=False), 5_000, {})
+        self.applying = Applying(0, "us", self.store, Outbox(), Assembly(0, 1, TWO_OUTCOMES, lockstep=False), 5_000, {})
 
     async def claimed(self) -> "Shop":
         await self.applying.load(await self.store.claim("us"))
@@ -194,7 +194,7 @@ async def test_a_refused_commit_has_them_read_again(shop: Shop) -> None:
 async def test_another_owners_commits_in_between_are_not_overwritten(shop: Shop) -> None:
     await shop.buy("ada")
     other = Shop(shop.stored)
-    other.applying = Applying(0, "they", other.store, Outbox(), Assembly(0, 1, Rules(), lockstep=False), 5_000, {})
+    other.applying = Applying(0, "they", other.store, Outbox(), Assembly(0, 1, TWO_OUTCOMES, lockstep=False), 5_000, {})
     await other.applying.load(await other.store.claim("they"))
     await other.buy("ada")
     with pytest.raises(Fenced):

@@ -1,0 +1,123 @@
+"""The outcomes of a deployment as arrays: what an event must be to count, and who is asked about."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.units import DAY_MS
+from stream.customers.silence import own_window_days
+from stream.features.facts import EventFacts
+from stream.features.vocabulary import CHANNELS, NOTHING_DECLARED, Vocabulary, codes_of
+from stream.outcomes.declaration import BUILT_IN, GRACE_MS, Outcome
+
+ANY = -1
+FORGOTTEN = -1
+"""The place of an outcome that was declared once and is not any more."""
+
+_CHANNEL_CODES = codes_of(CHANNELS)
+
+
+class Asked(NamedTuple):
+    """What decides who is asked about, shape (customers,) each.
+
+    Attributes:
+        since_purchase_ms: since the last purchase.
+        purchase_days: on how many days there was one.
+        mean_gap_days: between them; nan before the second.
+    """
+
+    since_purchase_ms: NDArray[np.int64]
+    purchase_days: NDArray[np.int64]
+    mean_gap_days: NDArray[np.float64]
+
+
+class DeclaredOutcomes:
+    """The outcomes in force, in the order in which they are declared.
+
+    Args:
+        outcomes: none twice.
+        vocabulary: the names that categories are looked up in.
+        exponent: decimal places of the reporting currency.
+
+    Raises:
+        ValueError: there is none, a name is there twice, or a channel or category is not declared.
+    """
+
+    def __init__(
+        self, outcomes: Sequence[Outcome] = BUILT_IN, vocabulary: Vocabulary = NOTHING_DECLARED, exponent: int = 2
+    ) -> None:
+        self.outcomes = tuple(outcomes)
+        self.names = tuple(outcome.name for outcome in outcomes)
+        if not outcomes:
+            raise ValueError("no outcome is declared")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"an outcome is declared twice: {', '.join(self.names)}")
+        for outcome in outcomes:
+            _refuse_unknown(outcome.name, "channel", outcome.channel, CHANNELS)
+            _refuse_unknown(outcome.name, "category", outcome.category, vocabulary.categories)
+        self._kind = np.array([outcome.event_kind for outcome in outcomes], np.uint8)
+        self._channel = np.array([ANY if o.channel is None else _CHANNEL_CODES[o.channel] for o in outcomes], np.int64)
+        slots = vocabulary.category_slots
+        self._category = np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64)
+        self.minimum_minor = tuple(outcome.minimum_minor(exponent) for outcome in outcomes)
+        self.open_at_most = np.array([outcome.open_at_most for outcome in outcomes])
+        self._codes = np.array([outcome.code for outcome in outcomes], np.uint32)
+        self._by_code = np.argsort(self._codes)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.outcomes)
+
+    @property
+    def codes(self) -> NDArray[np.uint32]:
+        """What stands for each in stored accumulators."""
+        return self._codes
+
+    def places(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """The place of each stored code, or `FORGOTTEN`."""
+        at = np.searchsorted(self._codes, codes, sorter=self._by_code)
+        places = self._by_code[np.minimum(at, len(self) - 1)]
+        return np.where(self._codes[places] == codes, places, FORGOTTEN)
+
+    def matches(self, places: NDArray[np.int64], facts: EventFacts, events: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether events are such as outcomes count, pair by pair.
+
+        Args:
+            places: shape (pairs,), of outcomes; nothing counts for what is forgotten.
+            facts: events.
+            events: shape (pairs,), places among them.
+        """
+        channel, category = self._channel[places], self._category[places]
+        matched: NDArray[np.bool_] = (places != FORGOTTEN) & (facts.kind[events] == self._kind[places])
+        matched &= (channel == ANY) | (facts.channel[events] == channel)
+        if (category != ANY).any():
+            matched &= (category == ANY) | (facts.category_lines[events, category] > 0)
+        return matched
+
+    def windows_days(self, asked: Asked) -> NDArray[np.int64]:
+        """How long each outcome is waited for after a snapshot; 0 for customers who are not asked about.
+
+        Returns:
+            Shape (outcomes, customers), whole days.
+        """
+        own = own_window_days(asked.mean_gap_days)
+        windows = np.empty((len(self), len(own)), np.int64)
+        for place, outcome in enumerate(self.outcomes):
+            days = np.minimum(own, outcome.horizon_days) if outcome.within_own_gap else outcome.horizon_days
+            is_asked = asked.since_purchase_ms <= outcome.active_within_days * DAY_MS
+            is_asked &= asked.purchase_days >= outcome.purchase_days_at_least
+            windows[place] = np.where(is_asked, days, 0)
+        return windows
+
+    @property
+    def kept_days(self) -> int:
+        """How long a snapshot may be waited for at most."""
+        return max(outcome.horizon_days for outcome in self.outcomes) + GRACE_MS // DAY_MS
+
+
+def _refuse_unknown(name: str, field: str, value: str | None, known: Sequence[str]) -> None:
+    if value is not None and value not in known:
+        listed = ", ".join(known) or "none is declared (EBB_CATEGORIES)"
+        raise ValueError(f"outcome {name} has {field} {value!r}; there are: {listed}")
