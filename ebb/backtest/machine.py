@@ -1,7 +1,7 @@
 """A history day by day through the worker's engine and the learner, over memory: no Kafka, no Redis, no threads.
 
-It is a lockstep replay of one partition (docs/architecture.md, "Learning"). How many partitions there are shows nowhere:
-customers do not influence each other, and the learner sorts the labels of a day.
+It is a lockstep replay of one partition (docs/architecture.md, "Learning"). How many partitions there are shows
+nowhere: customers do not influence each other, and the learner sorts the labels of a day.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from schemas.clock import ClockRecord
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.events import Event
-from schemas.messages import LabelRecord
+from schemas.messages import Label, LabelRecord
 from schemas.topics import CLOCK, INPUT_TOPICS, LABELS
 from stream.chunk import Models, Rules
 from stream.drafts import unpack_outgoing
@@ -72,12 +72,14 @@ class Moment:
         events: how many have been applied.
         models: in force.
         stored: customers, open labels, totals.
+        labels: that have become known since the moment before.
     """
 
     time_ms: int
     events: int
     models: Models
     stored: StoredPartition
+    labels: Sequence[Label]
 
 
 Look = Callable[[Moment], None]
@@ -110,7 +112,8 @@ class TimeMachine:
         self._epochs, self._log = Lockstep(partitions=1), _LabelsLog()
         self._received_ms = shop.received_ms
         self._inbox = Inbox(
-            dict.fromkeys(INPUT_TOPICS, 0), lambda topic, values, times: decode_many(topic, values, times, shop.decoding)
+            dict.fromkeys(INPUT_TOPICS, 0),
+            lambda topic, values, times: decode_many(topic, values, times, shop.decoding),
         )
         self._timing = ReplayTiming(0, _LIMITS)
         assembly = Assembly(0, 1, shop.rules, lockstep=True)
@@ -131,8 +134,10 @@ class TimeMachine:
             self._deliver(events, time_ms)
             await self._apply()
             applied += len(events)
-            look(Moment(time_ms, applied, self.models, self.stored))
-            await self._learn()
+            sent = self._log.take()
+            labels = [record for _, record in sent if isinstance(record, Label)]
+            look(Moment(time_ms, applied, self.models, self.stored, labels))
+            await self._learn(sent)
 
     def _deliver(self, events: Sequence[Event], time_ms: int) -> None:
         """Write the events of a day, then the clock record that ends it."""
@@ -157,9 +162,9 @@ class TimeMachine:
             await self._applying.apply(batch, self._timing.times(batch), self.models)
         self.stored.journal.clear()  # it is for who comes after a crash
 
-    async def _learn(self) -> None:
+    async def _learn(self, sent: Sequence[tuple[int, LabelRecord]]) -> None:
         """Train on the days that are complete, and take up what is published of them."""
-        for offset, record in self._log.take():
+        for offset, record in sent:
             for epoch in self._epochs.add(offset, record):
                 self._teacher.learn(epoch.labels, epoch.day)
                 await self._teacher.publish(epoch.resume_offset)
