@@ -93,7 +93,7 @@ def recompute(
 
 @dataclass(frozen=True)
 class Accepted:
-    """The events of a history that take effect, as a worker reads them, and how many it rejects and drops as repeats."""
+    """The events of a history that take effect, as a worker reads them; how many it rejects, or drops as repeats."""
 
     events: Sequence[Event]
     rejected: int

@@ -59,7 +59,7 @@ def span_of(history: History, split_ms: int) -> Span:
 
 
 def weekly_rows(history: History, shop: Shop, split_day: int, told: Told | None = None) -> Lived:
-    """Live through a history, and keep a row of each active customer at every seventh midnight from or to `split_day`."""
+    """Live through a history, and keep rows of all active customers every seventh midnight, `split_day` among them."""
     making = RowsInTheMaking([outcome.name for outcome in OUTCOMES], split_day)
 
     def look(moment: Moment) -> None:

@@ -1,4 +1,4 @@
-"""`ebb offline`: what analysts ask of a history, by the definitions of the stream. A new command is a file and a line."""
+"""`ebb offline`: what analysts ask of a history. A new command is a file and its line here."""
 
 import click
 

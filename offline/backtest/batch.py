@@ -58,7 +58,7 @@ def probability(model: Any, columns: Columns) -> FloatArray:
 
 
 def rules(columns: Columns, value: FloatArray, asked: Columns) -> dict[str, FloatArray]:
-    """The simple rules that a model has to beat, fitted on `columns` and `value`: what each says of the rows `asked`."""
+    """The simple rules that a model has to beat, fitted on `columns` and `value`: what each says of `asked`."""
     said = {"base_rate": np.full(len(asked), value.mean())}
     for rule, column in READS.items():
         at = [MODEL_COLUMNS.index(column)]

@@ -9,7 +9,7 @@ from offline.backtest.rows import FloatArray, IntArray
 
 SURE = 1e-9  # a probability of 0 or 1 that fails costs 21 nats, not infinity
 BINS = 10
-"""Of the calibration error: as many rows in each, and equal probabilities in one: each bin's error rests on many rows."""
+"""Of the calibration error: as many rows in each, equal probabilities in one, so that each rests on many rows."""
 
 REPLICATES = 200  # of a bootstrap: each end of a 95 % interval rests on its five most extreme
 SEED = 20
