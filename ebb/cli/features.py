@@ -115,7 +115,7 @@ def instants(first_ms: int, every: str | None, last_ms: int | None) -> NDArray[n
         raise click.UsageError(f"--every {every} --until …: write both, the first as a number of days such as 7d.")
     if last_ms < first_ms:
         raise click.UsageError("--until is before --at.")
-    return np.arange(first_ms, last_ms + 1, int(written[1]) * DAY_MS, np.int64)
+    return np.array(range(first_ms, last_ms + 1, int(written[1]) * DAY_MS), np.int64)
 
 
 def _read(

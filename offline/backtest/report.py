@@ -15,6 +15,7 @@ from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
 from stream.outcomes.declaration import GRACE_MS, Outcome
+from stream.scoring.documents import FLOORS
 
 REFIT_DAYS = 28
 BATCH = ("batch_logistic", "batch_gradient_boosting", "batch_refit_4w")
@@ -128,7 +129,7 @@ def report(rows: Rows, outcome: Outcome, events: Sequence[Event], span: Span, ev
         batch_logistic=figures["batch_logistic"],
         batch_gradient_boosting=figures["batch_gradient_boosting"],
         batch_refit_4w=figures["batch_refit_4w"],
-        floors={name: figures[name] for name in batch.FLOORS},
+        floors={name: figures[name] for name in FLOORS},
         differences=differences,
         behind=behind(figures["online"], {name: figures[name] for name in BATCH}, early=early),
         events_per_s=round(events_per_s, 1),

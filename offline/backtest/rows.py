@@ -6,6 +6,7 @@ is more rows than any model has learned from.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from stream.scoring.serving import score_outcome
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 WEEK_DAYS = 7
 
@@ -126,5 +129,5 @@ def active(states: StateArray, now_ms: int) -> BoolArray:
     return found
 
 
-def _joined(parts: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:  # type: ignore[type-var]
+def _joined(parts: Sequence[NDArray[Kind]], kind: type[Kind]) -> NDArray[Kind]:
     return np.concatenate(parts) if parts else np.zeros(0, kind)
