@@ -6,7 +6,7 @@ from time import monotonic
 
 from ebb.backtest.machine import Moment, Shop, TimeMachine, live_through
 from offline.backtest.batch import require_scikit_learn
-from offline.backtest.report import Report, Span, report
+from offline.backtest.report import Report, Span, refuse_short, report
 from offline.backtest.rows import Rows, RowsInTheMaking
 from offline.history import History
 from offline.verify import accepted
@@ -42,6 +42,7 @@ def backtest(history: History, shop: Shop, outcome: Outcome, split_ms: int, told
     """
     require_scikit_learn()
     span = span_of(history, split_ms)
+    refuse_short(outcome, span)
     lived = weekly_rows(history, shop, span.split_day, told)
     events = accepted(history, 1, shop.decoding, shop.received_ms).events
     return report(lived.rows, outcome, events, span, lived.events_per_s)

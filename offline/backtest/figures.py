@@ -58,7 +58,7 @@ def judge(probability: FloatArray, value: FloatArray) -> Figures:
 
     >>> figures = judge(np.array([0.9, 0.6, 0.5, 0.2]), np.array([1.0, 0.0, 1.0, 0.0]))
     >>> figures.auc, round(figures.pr_auc, 4), round(figures.log_loss, 4), round(figures.brier, 4)
-    (0.75, 0.8333, 0.4844, 0.165)
+    (0.75, 0.8333, 0.4845, 0.165)
     """
     return Figures(
         auc=_Ranked.of(probability, value).auc(np.ones(len(value))),

@@ -22,11 +22,12 @@ def values_of(rows: Rows, outcome: Outcome, events: Iterable[Event]) -> FloatArr
         events: all that took effect, in any order.
     """
     places = {customer: place for place, customer in enumerate(rows.customers)}
-    named = ((event.customer_id, event) for event in events if event.customer_id in places)
     keys = [
-        places[customer] << _TIME_BITS | event.event_time_ms
-        for customer, event in named
-        if customer and KIND_CODES[event.__struct_config__.tag] == outcome.event_kind
+        places[event.customer_id] << _TIME_BITS | event.event_time_ms
+        for event in events
+        if KIND_CODES[event.__struct_config__.tag] == outcome.event_kind  # type: ignore[index]
+        and event.customer_id is not None
+        and event.customer_id in places
     ]
     happened = np.sort(np.array(keys, np.int64))
     begin = (rows.customer << _TIME_BITS) + rows.day * DAY_MS

@@ -10,7 +10,7 @@ import numpy as np
 from offline.backtest import batch
 from offline.backtest.figures import Differences, Figures, compare, judge
 from offline.backtest.labels import known, values_of
-from offline.backtest.rows import BoolArray, FloatArray, Rows
+from offline.backtest.rows import WEEK_DAYS, BoolArray, FloatArray, Rows
 from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
@@ -214,19 +214,11 @@ def _refuse(
     Raises:
         OfflineError: no rows, or rows of one class.
     """
-    wait_ms = outcome.horizon_days * DAY_MS + GRACE_MS
-    waits = f"what becomes of a day is known {wait_ms // DAY_MS} days later"
-    split = day_text(span.split_ms)
     if not learned.any():
-        raise OfflineError(
-            f"No customer-week before --from {split} has a known {outcome.name}: {waits}, and the history begins on "
-            f"{day_text(span.first_ms)}. Choose {day_text(span.first_ms + wait_ms + 14 * DAY_MS)} or later."
-        )
+        raise _nothing_learned(outcome, span)
     if not judged.any():
-        raise OfflineError(
-            f"No customer-week from --from {split} on has a known {outcome.name}: {waits}, and the history ends on "
-            f"{day_text(span.last_ms)}. Choose {day_text(span.last_ms - wait_ms)} or earlier."
-        )
+        raise _nothing_judged(outcome, span)
+    split = day_text(span.split_ms)
     if not scored.any():
         raise OfflineError(
             f"No online model of {outcome.name} served from {split} on: one serves after 200 labels of both classes. "
@@ -238,6 +230,42 @@ def _refuse(
                 f"All {int(which.sum()):,} customer-weeks {when} have {outcome.name} = {value[which][0]:g}: with one "
                 "class there is nothing to tell apart. Choose another --from, or give a longer history."
             )
+
+
+def refuse_short(outcome: Outcome, span: Span) -> None:
+    """See that the history is long enough on both sides of the split, before it is lived through.
+
+    Raises:
+        OfflineError: nothing of an outcome can be known by then.
+    """
+    if span.split_ms < span.first_ms + _wait_ms(outcome):
+        raise _nothing_learned(outcome, span)
+    if span.last_ms < span.split_ms + _wait_ms(outcome):
+        raise _nothing_judged(outcome, span)
+
+
+def _wait_ms(outcome: Outcome) -> int:
+    return outcome.horizon_days * DAY_MS + GRACE_MS
+
+
+def _nothing_learned(outcome: Outcome, span: Span) -> OfflineError:
+    enough_ms = span.first_ms + _wait_ms(outcome) + 2 * WEEK_DAYS * DAY_MS
+    return OfflineError(
+        f"No customer-week before --from {day_text(span.split_ms)} has a known {outcome.name}: {_waits(outcome)}, and "
+        f"the history begins on {day_text(span.first_ms)}. Choose {day_text(enough_ms)} or later."
+    )
+
+
+def _nothing_judged(outcome: Outcome, span: Span) -> OfflineError:
+    latest_ms = span.last_ms - _wait_ms(outcome)
+    return OfflineError(
+        f"No customer-week from --from {day_text(span.split_ms)} on has a known {outcome.name}: {_waits(outcome)}, and "
+        f"the history ends on {day_text(span.last_ms)}. Choose {day_text(latest_ms)} or earlier."
+    )
+
+
+def _waits(outcome: Outcome) -> str:
+    return f"what becomes of a day is known {_wait_ms(outcome) // DAY_MS} days later"
 
 
 def day_text(time_ms: int) -> str:
