@@ -59,7 +59,7 @@ dashboards: $(READY) ## write Grafana's dashboards and the tables of docs/operat
 lock: $(READY) ## write all lock files from pyproject.toml
 	$(RUN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check "$(UV)"
-	$(LOCK) --upgrade --extra embedded --extra avro --extra dev --output-file requirements.lock
+	$(LOCK) --upgrade --extra embedded --extra avro --extra offline --extra dev --output-file requirements.lock
 	$(LOCK) --extra bench --constraints requirements.lock --output-file requirements-bench.lock
 	$(LOCK) --extra avro --extra build --constraints requirements.lock --output-file deploy/requirements.lock
 

@@ -86,14 +86,29 @@ def recompute(
         vocabulary: the names the deployment declares.
         identities: what became of ids, as the deployment keeps it.
     """
+    taken = accepted(history, partitions, rules, received_ms)
+    counted = counting(taken.events, identities)
+    return folded(counted, vocabulary, rules.currency, rejected=taken.rejected, duplicates=taken.duplicates)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The events of a history that take effect, as a worker reads them; how many it rejects, or drops as repeats."""
+
+    events: Sequence[Event]
+    rejected: int
+    duplicates: int
+
+
+def accepted(history: History, partitions: int, rules: DecodeRules, received_ms: int) -> Accepted:
+    """Which events of a history take effect; arguments as of `recompute`."""
     decoded = _decoded(history.events, rules, received_ms)
     hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded]
     repeats = repeated(np.array(hashes, np.uint64), _lanes(history.events, partitions))
-    accepted = [event for event, is_repeat in zip(decoded, repeats.tolist(), strict=True) if not is_repeat]
-    events = [event for event in accepted if not isinstance(event, Rejection)]
+    taken = [event for event, is_repeat in zip(decoded, repeats.tolist(), strict=True) if not is_repeat]
+    events = [event for event in taken if not isinstance(event, Rejection)]
     rejected = sum(isinstance(event, Rejection) for event in decoded)
-    counted = counting(events, identities)
-    return folded(counted, vocabulary, rules.currency, rejected=rejected, duplicates=int(repeats.sum()))
+    return Accepted(events, rejected, int(repeats.sum()))
 
 
 Counted = tuple[Event, str]

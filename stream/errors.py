@@ -47,3 +47,7 @@ class SourceError(EbbError):
 
 class ServiceError(EbbError):
     """An embedded or test service did not start, or its port is taken."""
+
+
+class OfflineError(EbbError):
+    """A history cannot answer what was asked of it, or an optional package that this needs is missing."""

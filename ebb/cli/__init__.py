@@ -1,6 +1,8 @@
 """The command line. Each command group is a file; a new command is a file and its line here."""
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -19,6 +21,7 @@ COMMANDS = {
     "recover": "ebb.cli.recover",
     "repartition": "ebb.cli.recover",
     "simulate": "ebb.cli.simulate",
+    "offline": "ebb.cli.offline",
     "dead-letters": "ebb.cli.dead_letters",
     "lookup": "ebb.cli.lookup",
     "segments": "ebb.cli.lookup",
@@ -31,15 +34,23 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Loads the module of a command when it is called: `ebb lookup` should not wait for River."""
+    """Loads the module of a command when it is called: `ebb lookup` should not wait for River.
+
+    Args:
+        modules: command -> the module that holds it.
+    """
+
+    def __init__(self, *arguments: Any, modules: Mapping[str, str], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order a new user needs them."""
-        return list(COMMANDS)
+        return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now."""
-        module = COMMANDS.get(cmd_name)
+        module = self._modules.get(cmd_name)
         if module is None:
             return None
         command = getattr(import_module(module), cmd_name.replace("-", "_"))
@@ -48,7 +59,7 @@ class Commands(click.Group):
         return command
 
 
-@click.command(cls=Commands)
+@click.command(cls=Commands, modules=COMMANDS)
 @click.version_option(package_name="ebb")
 def main() -> None:
     """Ebb scores customer behaviour while it happens."""

@@ -17,6 +17,7 @@ from stream.redis_store.deployment import check_instance, take_instance
 from stream.redis_store.figures import RedisFigures
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
+from stream.settings.common import CommonSettings
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 from stream.warming import warm_up
@@ -68,12 +69,8 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
             renewed_at_once=settings.sweep_customers if settings.clock == "live" else 0,
         ),
         resident_bytes=settings.resident_bytes,
-        rules=_rules(settings),
-        decoding=DecodeRules(
-            currency=settings.currency,
-            earliest_event_time_ms=settings.earliest_event_ms,
-            latest_lead_ms=settings.latest_lead_ms,
-        ),
+        rules=rules_of(settings),
+        decoding=decoding_of(settings),
         store_of=lambda partition: RedisPartitionStore(settings.redis_url, partition),
         models=RedisModelStore(settings.redis_url),
         figures=RedisFigures(settings.redis_url),
@@ -89,7 +86,17 @@ def _check_instance(settings: WorkerSettings, owner: str) -> None:
         check_instance(settings.redis_url, settings.worker_instance_id, owner)
 
 
-def _rules(settings: WorkerSettings) -> Rules:
+def decoding_of(settings: CommonSettings) -> DecodeRules:
+    """Which records are events."""
+    return DecodeRules(
+        currency=settings.currency,
+        earliest_event_time_ms=settings.earliest_event_ms,
+        latest_lead_ms=settings.latest_lead_ms,
+    )
+
+
+def rules_of(settings: WorkerSettings) -> Rules:
+    """The rules of the engine."""
     return Rules(
         currency=settings.currency,
         exponent=exponent_of(settings.currency),

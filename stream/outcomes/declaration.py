@@ -1,5 +1,6 @@
 """What is predicted. An outcome is declared once; snapshots, maturity, the learner and the engine read it from here."""
 
+import math
 import re
 import zlib
 from functools import cached_property
@@ -9,6 +10,7 @@ import msgspec
 
 from schemas.money import billionths, minor_units
 from schemas.units import DAY_MS
+from stream.customers.silence import AT_LEAST_DAYS
 from stream.features.facts import KIND_CODES, PURCHASE, REFUND
 
 ACTIVE_WITHIN_DAYS = 180  # who is silent for longer is no longer a customer whose return is predicted
@@ -93,6 +95,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def open_at_most(self) -> int:
         """How many snapshots of one customer may wait for this outcome at once."""
         return -(-self.horizon_days // SAMPLE_ONE_IN_DAYS) + 2
+
+    @property
+    def shortest_days(self) -> int:
+        """The shortest window it may have."""
+        return min(math.ceil(AT_LEAST_DAYS), self.horizon_days) if self.within_own_gap else self.horizon_days
 
     def minimum_minor(self, exponent: int) -> int:
         """`minimum_amount` in minor units."""

@@ -58,6 +58,11 @@ def load_worker_settings(environ: Mapping[str, str] | None = None) -> WorkerSett
     return _with_model_keys(_load(WorkerSettings, environ))
 
 
+def load_offline_settings(environ: Mapping[str, str] | None = None) -> WorkerSettings:
+    """Settings of the worker for who goes through its history alone, without keys; see `load_common_settings`."""
+    return _load(WorkerSettings, environ)
+
+
 def load_learner_settings(environ: Mapping[str, str] | None = None) -> LearnerSettings:
     """Settings of the learner, with the keys that sign models; see `load_common_settings`."""
     return _with_model_keys(_load(LearnerSettings, environ))

@@ -2,16 +2,22 @@
 
 import random
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import redis
 
+from ebb.backtest.machine import Moment, live_through
+from ebb.compose.offline import shop_of
+from offline.history import History
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.features.layout import LAYOUT
 from stream.redis_store import keys
 from stream.scoring.documents import decode
+from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, open_sealed
 from stream.worker.model_watch import model_names
 from tests.integration.processes import MODEL_KEYS, Deployment, deployed, eventually
@@ -49,7 +55,50 @@ def outcome(shop: Deployment) -> dict[str, Any]:
     return {"labels": shop.labels(), "models": champions(shop.redis_url), **topics}
 
 
-def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_run(
+def in_process(history: History) -> dict[str, Any]:
+    """The labels and models of a run without services."""
+    labels: dict[str, Any] = {}
+
+    def look(moment: Moment) -> None:
+        labels.update((label.message_id, msgspec.to_builtins(label)) for label in moment.labels)
+
+    shop = shop_of(WorkerSettings(), received_ms=time.time_ns() // 1_000_000)
+    models = live_through(history, shop, look).models
+    return {"labels": labels, "models": {**models.outcomes, "segments": models.segments}}
+
+
+def assert_close(found: Any, expected: Any, where: str = "") -> None:
+    """See that what is nested has the same numbers to 1e-9 and is equal otherwise."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        for name, value in expected.items():
+            assert_close(found[name], value, f"{where}.{name}")
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected), where
+        for place, (one, other) in enumerate(zip(found, expected, strict=True)):
+            assert_close(one, other, f"{where}[{place}]")
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-9), where
+    else:
+        assert found == expected, where
+
+
+def assert_lived_through(history: History, undisturbed: dict[str, Any]) -> None:
+    """See that a run in one process has the scores and the models of a lockstep replay with services."""
+    alone = in_process(history)
+    sent = {label["message_id"]: label for label in undisturbed["labels"] if label["type"] == "label"}
+    assert any(label["scores"] for label in sent.values())
+    numbers = {"partition": 0, "sequence": 0}  # of the outbox: they differ by how customers are spread
+    assert_close(
+        {name: label | numbers for name, label in alone["labels"].items() if name in sent},
+        {name: label | numbers for name, label in sent.items()},
+    )
+    assert len(alone["labels"]) == len(sent)
+    documents = {name: document for name, (_, _, document) in undisturbed["models"].items() if document}
+    assert_close({name: msgspec.to_builtins(alone["models"][name]) for name in documents}, documents)
+
+
+def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_run_and_of_one_in_process(
     empty_apache_kafka: str, embedded_kafka: str, redis_url: str, tmp_path: Path
 ) -> None:
     history = first_events(EVENTS)
@@ -59,6 +108,7 @@ def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_r
         shop.start("learner")
         shop.wait_until_applied()
         undisturbed = outcome(shop)
+    assert_lived_through(history, undisturbed)
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     with deployed(empty_apache_kafka, redis_url, tmp_path / "disturbed", lockstep=True) as shop:

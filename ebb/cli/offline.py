@@ -1,0 +1,15 @@
+"""`ebb offline`: what analysts ask of a history. A new command is a file and its line here."""
+
+import click
+
+from ebb.cli import Commands
+
+OFFLINE = {
+    "backtest": "ebb.cli.backtest",
+    "features": "ebb.cli.features",
+}
+
+
+@click.group(cls=Commands, modules=OFFLINE)
+def offline() -> None:
+    """Judge models and compute features over a history, without Kafka and Redis."""

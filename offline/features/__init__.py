@@ -1,0 +1,1 @@
+"""Features of every active customer at chosen instants, as online snapshots would have had them."""

@@ -1,0 +1,122 @@
+"""The columns of every active customer at each instant, folded by the code of the stream."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.backtest.rows import active
+from offline.features.histories import Batch
+from offline.features.intervals import Intervals
+from stream.features.columns import model_matrix
+from stream.features.facts import EventFacts, facts_of
+from stream.features.fold import fold
+from stream.features.layout import empty
+from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+
+IntArray = NDArray[np.int64]
+
+ROWS_AT_ONCE = 50_000  # 14 MB of columns
+MEMORY_BYTES = 512_000_000  # some three million events
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the rows of one instant.
+
+    Attributes:
+        at_ms: the instant, ms since 1970.
+        customers: ids.
+        columns: f4, shape (rows, len(MODEL_COLUMNS)), as a snapshot of that instant has them.
+        late: which of the rows rest on events that had not arrived then: online may have said otherwise.
+    """
+
+    at_ms: int
+    customers: Sequence[str]
+    columns: NDArray[np.float32]
+    late: NDArray[np.bool_]
+
+
+@dataclass
+class Folding:
+    """Takes events in, gives rows out.
+
+    Args:
+        instants_ms: ascending.
+        folder: for what does not fit into memory.
+        vocabulary: the names the deployment declares.
+        exponent: decimal places of its currency.
+        memory_bytes: for events that wait.
+
+    Attributes:
+        events: how many have been added.
+        late_events: how many of them came after one with which an instant had been passed that they are before.
+    """
+
+    instants_ms: IntArray
+    folder: Path
+    vocabulary: Vocabulary = NOTHING_DECLARED
+    exponent: int = 2
+    memory_bytes: int = MEMORY_BYTES
+    events: int = 0
+    late_events: int = 0
+    _places: dict[str, int] = field(default_factory=dict)
+    _reached_ms: dict[str, int] = field(default_factory=dict)
+    _late: list[IntArray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Nothing has been added."""
+        self._intervals = Intervals(self.instants_ms, self.folder, self.memory_bytes)
+
+    @property
+    def customers(self) -> int:
+        """How many have an event."""
+        return len(self._places)
+
+    def add(self, batch: Batch) -> None:
+        """Take in the next events of a log."""
+        if not batch.counted:
+            return
+        rows = [self._places.setdefault(customer, len(self._places)) for _, customer in batch.counted]
+        facts = facts_of([event for event, _ in batch.counted], rows, self.vocabulary, self.exponent)
+        self.events += len(facts)
+        self._note_late(batch.log, facts)
+        self._intervals.add(facts)
+
+    def _note_late(self, log: str, facts: EventFacts) -> None:
+        """An instant has passed in a log with its first event that is not before it."""
+        reached_ms = np.maximum.accumulate(np.append(self._reached_ms.get(log, 0), facts.time_ms))
+        self._reached_ms[log] = int(reached_ms[-1])
+        first = np.searchsorted(self.instants_ms, facts.time_ms, "right")
+        passed = np.searchsorted(self.instants_ms, reached_ms[:-1], "right")
+        late = np.flatnonzero(first < passed)
+        self.late_events += len(late)
+        for event in late.tolist():
+            instants = np.arange(first[event], passed[event])
+            self._late.append(np.column_stack([instants, np.full(len(instants), facts.row[event])]))
+
+    def parts(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Part]:
+        """The rows of each instant, once everything has been added."""
+        states, customers = empty(len(self._places)), np.array(list(self._places), object)
+        late = np.concatenate([*self._late, np.zeros((0, 2), np.int64)])
+        for interval, at_ms in enumerate(self.instants_ms.tolist()):
+            for facts in self._intervals.until(interval):
+                fold(states, facts)
+            is_late = np.zeros(len(states), np.bool_)
+            is_late[late[late[:, 0] == interval, 1]] = True
+            rows = np.flatnonzero(active(states, at_ms))
+            for begin in range(0, len(rows), rows_at_once):
+                some = rows[begin : begin + rows_at_once]
+                columns = model_matrix(states.take(some), at_ms).astype(np.float32)
+                yield Part(at_ms, customers[some].tolist(), columns, is_late[some])
+
+
+def fold_all(batches: Iterable[Batch], folding: Folding, told: Callable[[int], None] | None = None) -> Folding:
+    """Add every batch; `told` hears how many events have been added."""
+    for batch in batches:
+        folding.add(batch)
+        if told:
+            told(folding.events)
+    return folding

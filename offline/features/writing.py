@@ -1,0 +1,69 @@
+"""Rows of features as a Parquet file, row group by row group."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from offline.features.at_instants import ROWS_AT_ONCE, Part
+from stream.errors import OfflineError
+from stream.features.columns import MODEL_COLUMNS
+from stream.features.layout import LAYOUT
+
+SCHEMA = pa.schema(
+    [
+        ("at", pa.timestamp("ms", tz="UTC")),
+        ("customer_id", pa.string()),
+        *((name, pa.float32()) for name in MODEL_COLUMNS),
+    ],
+    metadata={"ebb.layout": LAYOUT},
+)
+"""One row per instant and active customer. The layout is that of labels and models: others mean something else."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many rows were written, and how many of them rest on events that came later than their instant."""
+
+    rows: int
+    late_rows: int
+
+
+def write(parts: Iterable[Part], path: Path, rows_at_once: int = ROWS_AT_ONCE) -> Written:
+    """Write all rows; the file is there when it is whole.
+
+    Raises:
+        OfflineError: it cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.tmp")
+    try:
+        with pq.ParquetWriter(unfinished, SCHEMA, compression="zstd") as writer:
+            written = _write(parts, writer, rows_at_once)
+        unfinished.replace(path)
+    except OSError as error:
+        raise OfflineError(f"{path} cannot be written: {error.strerror or error}. Choose another --out.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return written
+
+
+def _write(parts: Iterable[Part], writer: pq.ParquetWriter, rows_at_once: int) -> Written:
+    waiting: list[pa.RecordBatch] = []
+    rows = late_rows = 0
+    for part in parts:
+        waiting.append(_batch(part))
+        rows, late_rows = rows + len(part.customers), late_rows + int(part.late.sum())
+        if sum(batch.num_rows for batch in waiting) >= rows_at_once:
+            writer.write_table(pa.Table.from_batches(waiting))
+            waiting = []
+    if waiting:
+        writer.write_table(pa.Table.from_batches(waiting))
+    return Written(rows, late_rows)
+
+
+def _batch(part: Part) -> pa.RecordBatch:
+    at = pa.array([part.at_ms] * len(part.customers), pa.timestamp("ms", tz="UTC"))
+    columns = [pa.array(part.columns[:, place]) for place in range(len(MODEL_COLUMNS))]
+    return pa.record_batch([at, pa.array(part.customers, pa.string()), *columns], schema=SCHEMA)

@@ -1,0 +1,130 @@
+"""`ebb offline backtest` on six weeks of a real shop, and what it says where there is nothing to judge."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from ebb.cli.backtest import backtest
+from offline.backtest import batch
+from offline.backtest.labels import known, values_of
+from offline.backtest.report import BATCH, Report, Span, report
+from offline.backtest.rows import Rows
+from schemas.events import OrderLine, Purchase
+from schemas.units import DAY_MS
+from stream.chunk import Rules
+from stream.errors import OfflineError
+from stream.features.columns import MODEL_COLUMNS
+from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
+from tests.integration.retail import EXAMPLE
+
+pytest.importorskip("sklearn")
+DAY = 14_600
+SPAN = Span(DAY * DAY_MS, (DAY + 100) * DAY_MS, (DAY + 50) * DAY_MS)
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lines = pd.read_parquet(EXAMPLE)
+    path = tmp_path_factory.mktemp("history") / "weeks.parquet"
+    lines[lines["InvoiceDate"] < "2010-01-22"].to_parquet(path)
+    return path
+
+
+def run(path: Path, split: str, *options: str, outcome: str = "purchase_7d") -> Result:
+    given = [str(path), "--source", "online_retail", "--outcome", outcome, "--from", split]
+    return CliRunner().invoke(backtest, [*given, *options])
+
+
+def test_a_backtest_judges_the_online_model_beside_batch_ones_on_the_same_rows(
+    weeks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finished = run(weeks, "2010-01-06", "--json")
+    assert finished.exit_code == 0, finished.output
+    found = json.loads(finished.stdout)
+    assert list(found) == list(Report.__struct_fields__)
+    assert (found["outcome"], found["split"], found["unscored"]) == ("purchase_7d", "2010-01-06", 0)
+    assert found["rows"] > found["customers"] > 500
+    for name in ("online", "online_frozen_at_split", *BATCH):
+        assert 0.4 < found[name]["auc"] <= 1
+    assert found["floors"]["base_rate"]["auc"] == 0.5
+    assert found["differences"]["batch_refit_4w"]["log_loss"]["difference"] == pytest.approx(
+        found["online"]["log_loss"] - found["batch_refit_4w"]["log_loss"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("split", "outcome", "said"),
+    [
+        ("2012-01-01", "purchase_7d", "outside of the history, which goes from 2009-12-01 to 2010-01-21"),
+        ("2009-12-03", "purchase_7d", "No customer-week before --from 2009-12-03 has a known purchase_7d"),
+        ("2010-01-20", "purchase_7d", "Choose 2010-01-13 or earlier"),
+    ],
+)
+def test_a_split_that_leaves_nothing_on_one_side_is_refused_with_what_would_do(
+    weeks: Path, split: str, outcome: str, said: str
+) -> None:
+    finished = run(weeks, split, outcome=outcome)
+    assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
+    assert said in finished.output
+
+
+def test_without_scikit_learn_a_sentence_says_how_to_get_it(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "LogisticRegression", None)
+    finished = run(weeks, "2010-01-06")
+    assert (finished.exit_code, "pip install 'ebb[offline]'" in finished.output) == (1, True)
+
+
+def rows_of(days: list[int], customers: int = 20) -> Rows:
+    """Every customer on each of these days after the beginning."""
+    count, draw = len(days) * customers, np.random.default_rng(1)
+    scores = {"purchase_7d": np.full(count, 0.5)}
+    windows_days = {"purchase_7d": np.full(count, 7), "churn_30d": np.full(count, 30)}
+    return Rows(
+        customers=[f"customer-{number}" for number in range(customers)],
+        customer=np.tile(np.arange(customers), len(days)),
+        day=DAY + np.repeat(days, customers),
+        columns=draw.random((count, len(MODEL_COLUMNS))).astype(np.float32),
+        windows_days=windows_days,
+        online=scores,
+        frozen=scores,
+    )
+
+
+def purchase(customer: int, day: float) -> Purchase:
+    lines = [OrderLine(product_id="85048", quantity=1, unit_price="1.00")]
+    time_ms = round((DAY + day) * DAY_MS)
+    name = f"customer-{customer}"
+    return Purchase(event_id=f"{name}-{day}", customer_id=name, event_time_ms=time_ms, currency="GBP", lines=lines)
+
+
+def test_one_class_and_no_model_are_refused() -> None:
+    rows, half = rows_of([10, 60]), [purchase(number, day) for number in range(10) for day in (12, 62)]
+
+    def came_true(events: list[Purchase]) -> np.ndarray:
+        return values_of(rows, PURCHASE_7D, events, Rules())
+
+    with pytest.raises(
+        OfflineError, match=r"All 20 customer-weeks known before .* have purchase_7d = 0: with one class"
+    ):
+        report(rows, PURCHASE_7D, came_true([]), SPAN)
+    with pytest.raises(OfflineError, match=r"All 20 customer-weeks from .* on have purchase_7d = 1"):
+        report(rows, PURCHASE_7D, came_true([*half, *(purchase(number, 62) for number in range(20))]), SPAN)
+    silent = {"purchase_7d": np.full(len(rows), np.nan)}
+    with pytest.raises(OfflineError, match="No online model of purchase_7d served"):
+        report(replace(rows, online=silent), PURCHASE_7D, came_true(half), SPAN)
+    assert report(rows, PURCHASE_7D, came_true(half), SPAN).base_rate == 0.5
+
+
+def test_labels_count_what_comes_after_the_midnight_until_the_horizon_and_are_known_a_day_later() -> None:
+    rows = rows_of([10], customers=5)
+    events = [purchase(0, 10), purchase(1, 10.001), purchase(2, 17), purchase(3, 17.001)]
+    assert values_of(rows, PURCHASE_7D, events, Rules()).tolist() == [0, 1, 1, 0, 0]
+    assert values_of(rows, CHURN_30D, events, Rules()).tolist() == [1, 0, 0, 0, 1]
+    assert known(rows, PURCHASE_7D, (DAY + 18) * DAY_MS).all()
+    assert not known(rows, PURCHASE_7D, (DAY + 18) * DAY_MS - 1).any()
