@@ -105,7 +105,7 @@ MODELS = Row(
     (
         graph(
             "Log loss beside the floors",
-            "On the scores that decisions had, stored a horizon earlier. Lower is better; river_logistic above a floor "
+            "On the scores that decisions had, stored a horizon earlier. Lower is better; mean_logit above a floor "
             "serves no longer.",
             ("ebb_model_log_loss", "{{outcome}} {{candidate}}"),
         ),
@@ -114,7 +114,7 @@ MODELS = Row(
         ),
         names(
             "Candidate that serves",
-            "The one whose probability is in views and alerts; river_logistic is the model, the others are its floors.",
+            "The one whose probability is in views and alerts; mean_logit is the model, count_90d, since_last_purchase and base_rate its floors.",
             ("ebb_model_serving == 1", "{{outcome}}: {{candidate}}"),
         ),
         graph(

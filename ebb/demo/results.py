@@ -19,7 +19,7 @@ from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import CHURN_30D, Outcome
 from stream.redis_store.inspection import shop_totals
 from stream.redis_store.registry import RedisModelStore
-from stream.scoring.documents import RIVER_LOGISTIC, Judged, OutcomeDocument, decode
+from stream.scoring.documents import FLOORS, MIX, Judged, OutcomeDocument, decode
 from stream.settings.common import CommonSettings
 from stream.signing import Keyring, open_sealed
 
@@ -113,7 +113,7 @@ def as_json(results: Results, simulated: Mapping[str, Any] | None) -> bytes:
 def _model(document: OutcomeDocument | None) -> dict[str, Any]:
     """How the churn model has done on snapshots it scored itself, and its floors on the same ones."""
     metrics: Mapping[str, Judged] = document.metrics if document else {}
-    own = metrics.get(RIVER_LOGISTIC)
+    own = metrics.get(MIX)
     return {
         "version": document.version if document else "none",
         "serving": document.serving if document else None,
@@ -124,6 +124,6 @@ def _model(document: OutcomeDocument | None) -> dict[str, Any]:
         "floors": {
             name: {"auc": judged.auc, "log_loss": judged.log_loss}
             for name, judged in metrics.items()
-            if name != RIVER_LOGISTIC
+            if name in FLOORS
         },
     }

@@ -13,11 +13,13 @@ from ebb.cli.lookup import at_risk_screen, segments_screen
 from ebb.demo.results import Results
 from ebb.demo.watching import Look
 from offline.history import History
-from stream.scoring.documents import RIVER_LOGISTIC
+from stream.scoring.documents import MIX, NEWTON, RIVER_LOGISTIC
 
 INDENT = "    "
 CANDIDATES_IN_WORDS = {
-    RIVER_LOGISTIC: "logistic model",
+    MIX: "mean of the two",
+    RIVER_LOGISTIC: "logistic, AdaGrad",
+    NEWTON: "logistic, Newton",
     "count_90d": "floor: 90-day count",
     "since_last_purchase": "floor: days silent",
     "base_rate": "floor: base rate",
@@ -92,7 +94,7 @@ def _model(results: Results) -> list[str]:
     document = results.model
     if document is None or not document.metrics:
         return ["Churn model · has not scored a snapshot yet, it needs 200 labels"]
-    judged = document.metrics[RIVER_LOGISTIC].rows
+    judged = document.metrics[MIX].rows
     lines = [
         f"Churn model · {document.labels:,} labels learned, judged on the scores stored with {judged:,} snapshots",
         f"  {'':<22}{'AUC':>6}{'log loss':>10}",
