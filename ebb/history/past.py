@@ -18,9 +18,10 @@ from offline.logs import SET_ASIDE
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.alignment import merged
+from stream.bugs import Decode
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
-from stream.worker.inbox import Decode, Inbox
+from stream.worker.inbox import Inbox
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic, written_ms
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
@@ -42,6 +43,7 @@ class Stretch:
         end_ms: stream time after them.
         versions: model -> version in force; None where nobody has noted it.
         renewed: customers that a sweep decided anew; then there are no records.
+        postponed: customers whose decisions were put off for a bug, and until when, ms; then there are no records.
         clock_ms: the time of the clock record it ends with, if it does.
     """
 
@@ -51,6 +53,12 @@ class Stretch:
     versions: Mapping[str, str] | None = None
     renewed: Sequence[str] = ()
     clock_ms: int | None = None
+    postponed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it goes in no step with others."""
+        return bool(self.renewed or self.postponed)
 
 
 class _Log:
@@ -130,13 +138,13 @@ class PartitionPast:
         for first, time_ms in entry.stream_time_runs:
             times[first:] = time_ms
         self._passed(records, entry.stream_time_ms)
-        return Stretch(records, times, entry.stream_time_ms, entry.models, entry.renewed, _clock_ms(records))
+        end_ms, clock_ms = entry.stream_time_ms, _clock_ms(records)
+        return Stretch(records, times, end_ms, entry.models, entry.renewed, clock_ms, entry.postponed)
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], set_aside: Set[tuple[str, int]]) -> LogRecords:
-        decoded = list(self.decode(topic, [record.value for record in raw], written_ms(topic, raw)))
-        for place, record in enumerate(raw):
-            if (topic, record.offset) in set_aside:
-                decoded[place] = SET_ASIDE
+        applied = [record for record in raw if (topic, record.offset) not in set_aside]
+        events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
+        decoded = [SET_ASIDE if (topic, record.offset) in set_aside else next(events) for record in raw]
         return of_topic(topic, raw, decoded)
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
@@ -221,18 +229,17 @@ def _clock_ms(records: LogRecords) -> int | None:
 def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[Stretch]:
     """The same in fewer steps: chunks do not show (docs/architecture.md, "Per record, executed in chunks").
 
-    A tick before records is left to them, since their times are not before it. What a sweep did, other models and the
-    end of a day in a replay each begin a step.
+    A tick before records is left to them, since their times are not before it. What a sweep did, what was put off,
+    other models and the end of a day in a replay each begin a step.
     """
     waiting: list[Stretch] = []
     for each in stretches:
         fits = sum(len(stretch.records) for stretch in waiting) + len(each.records) <= at_most
-        alone = bool(each.renewed) or not fits
-        if waiting and (alone or waiting[-1].versions != each.versions):
+        if waiting and (each.is_alone or not fits or waiting[-1].versions != each.versions):
             yield _one(waiting)
             waiting = []
         waiting.append(each)
-        if each.renewed or each.clock_ms is not None:
+        if each.is_alone or each.clock_ms is not None:
             yield _one(waiting)
             waiting = []
     if waiting:

@@ -124,6 +124,8 @@ class Rebuilding:
         times = StreamTimes(stretch.times, stretch.end_ms)
         if stretch.renewed:
             await self._applying.decide_again(stretch.renewed, times, models)
+        elif stretch.postponed:
+            await self._applying.postpone(stretch.postponed, models)
         else:
             previous = dict.fromkeys(stretch.records.last_places, 0)
             await self._applying.apply(Batch(stretch.records, previous, stretch.clock_ms), times, models)

@@ -17,6 +17,7 @@ from schemas.origin import MERGED_MS, Origin, origin_of
 from schemas.rejection import Rejection
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.alignment import orders_ms
+from stream.bugs import Bug
 from stream.features.facts import KIND_CODES, event_hashes
 from stream.ports import LogPosition
 from stream.worker.seen import NO_ID, HashArray
@@ -25,14 +26,14 @@ RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python objec
 REJECTED, FIRST_IDENTITY_KIND, CLOCK_KIND = 0, 250, 255
 
 TOPIC_NUMBERS = {topic: number for number, topic in enumerate(INPUT_TOPICS)}
-_KIND_OF: dict[type, int] = {Rejection: REJECTED, ClockRecord: CLOCK_KIND} | {
+_KIND_OF: dict[type, int] = {Rejection: REJECTED, Bug: REJECTED, ClockRecord: CLOCK_KIND} | {
     kind: KIND_CODES[kind.__struct_config__.tag] for kind in get_args(Event)
 }
 _KIND_OF |= {kind: code for code, kind in enumerate(get_args(IdentityRecord), FIRST_IDENTITY_KIND)}
 KIND_NAMES = ["unknown"] * (CLOCK_KIND + 1)
 """Code of a kind -> its name on the wire."""
 for _type, _code in _KIND_OF.items():
-    KIND_NAMES[_code] = "unknown" if _type is Rejection else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
+    KIND_NAMES[_code] = "unknown" if issubclass(_type, Rejection) else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
 
 _event_id, _customer_id, _event_time_ms = map(attrgetter, ("event_id", "customer_id", "event_time_ms"))
 _offset, _timestamp, _value = map(attrgetter, ("offset", "timestamp", "value"))
