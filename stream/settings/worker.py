@@ -103,7 +103,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     on_bug: Annotated[
         Literal["stop", "quarantine"],
         setting(
-            "What a worker does when Ebb itself fails: end, or set aside the record, as a dead letter, or the customer, "
+            "What a worker does when Ebb itself fails: end, or set aside the record as a dead letter, or the customer "
             "for a day."
         ),
     ] = "stop"

@@ -16,6 +16,7 @@ from stream.ports import Commit, Head, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly
 from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError, failing
 from stream.worker.counting import count_commit
+from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
@@ -130,14 +131,14 @@ class Applying:
             if self._is_behind(head, batch.previous):
                 await self._store.abandon()
                 return head
-            batch, times = _left(head, batch, times)
-            part, part_times, due = _before_identity(batch, times, due)
+            batch, times = left(head, batch, times)
+            part, part_times, due = before_identity(batch, times, due)
             crowded = len(due) >= at_once
             self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self.may_lag else None
             if self.lags_at_ms is not None:
-                done = await self._commit(head, part, _at_most(part_times, self.lags_at_ms), due, models)
+                done = await self._commit(head, part, at_most(part_times, self.lags_at_ms), due, models)
             elif crowded:
-                await self._commit(head, *_portion(part, part_times, due), models)
+                await self._commit(head, *portion(part, part_times, due), models)
                 continue
             elif not batch.records and not due:
                 await self._store.abandon()
@@ -362,54 +363,3 @@ class Applying:
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])
         self._publisher.add(applied.commit.outbox, applied.caused(deadlines=self.may_lag))
-
-
-def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:
-    """What Redis has not applied yet of the batch, with its stream times."""
-    applied = {topic: position.next_offset for topic, position in head.positions.items()}
-    kept = batch.left(applied)
-    if len(kept) == len(batch.records):
-        return batch, times
-    return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
-
-
-def _before_identity(
-    batch: Batch, times: StreamTimes, due: list[tuple[str, int]]
-) -> tuple[Batch, StreamTimes, list[tuple[str, int]]]:
-    """What goes next: a record about who a customer is goes alone, after all records and deadlines before it.
-
-    The batch itself, if it holds none or is one.
-    """
-    found = batch.records.is_identity
-    if not found.any():
-        return batch, times, due
-    count = int(found.argmax())
-    until_ms = int(times.of_record[max(count - 1, 0)])
-    due = [entry for entry in due if entry[1] <= until_ms]
-    if not count and due:
-        return Batch(), StreamTimes(times.of_record[:0], until_ms), due
-    count = max(count, 1)
-    if count == len(batch.records) and until_ms == times.end_ms:
-        return batch, times, due
-    return batch.first(count), StreamTimes(times.of_record[:count], until_ms), due
-
-
-def _at_most(times: StreamTimes, until_ms: int) -> StreamTimes:
-    return StreamTimes(np.minimum(times.of_record, until_ms), min(times.end_ms, until_ms))
-
-
-def _portion(
-    batch: Batch, times: StreamTimes, due: list[tuple[str, int]]
-) -> tuple[Batch, StreamTimes, list[tuple[str, int]]]:
-    """As much of a batch as can be applied with the deadlines read, when more of them wait: those before its records
-    alone, else the records before the last of them."""
-    last_ms = due[-1][1]
-    first = int(np.searchsorted(times.of_record, last_ms, side="left"))
-    if not first:
-        return Batch(), StreamTimes(np.zeros(0, np.int64), last_ms), due
-    until_ms = int(times.of_record[first - 1])
-    return (
-        batch.first(first),
-        StreamTimes(times.of_record[:first], until_ms),
-        [entry for entry in due if entry[1] <= until_ms],
-    )

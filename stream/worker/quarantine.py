@@ -179,7 +179,7 @@ class Quarantine:
         for customer, bug in error.customers.items():
             metrics.CUSTOMERS_SET_ASIDE.labels(self._partition).inc()
             log.critical(
-                "a bug: the customer is decided a day later",
+                "a bug: the customer is decided later",
                 customer=quoted(customer),
                 partition=self._partition,
                 error=bug_of(bug).detail,
