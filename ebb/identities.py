@@ -142,7 +142,13 @@ class Commands:
         """
         customer = written.record.customer_id
         self._applied(written)
-        if identity_of(self.settings.redis_url, customer).into != into:
+        identity = identity_of(self.settings.redis_url, customer)
+        if identity.into != into and identity.erased_ms >= written.record.event_time_ms:
+            raise IdentityError(
+                f"{customer!r} was erased meanwhile, up to {identity.erased_ms} ms since 1970: what was asked for before "
+                "that is not done. Run the command again after that time, if you mean it."
+            )
+        if identity.into != into:
             raise IdentityError(f"The merge of {customer!r} into {into!r} is a dead letter. See `ebb dead-letters`.")
 
         def arrived() -> str:

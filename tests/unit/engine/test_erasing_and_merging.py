@@ -150,16 +150,36 @@ def test_whoever_of_one_person_is_named_all_of_it_is_erased(shop, named):
 
 def test_what_is_on_its_way_when_its_customer_is_erased_arrives_nowhere(shop):
     shop.do(*orders(ADA, 0), *orders(BOB, 0))
-    shop.write(merge(ADA, BOB, 1, event_id="m"), at_ms(1))
+    shop.write(erasure(BOB, 2, event_id="e"), at_ms(2))
+    shop.write(merge(ADA, BOB, 1, event_id="m"), at_ms(2))
     shop.work(0)
-    sent = [message for message in shop.worlds[0].outbox.outgoing() if message.topic == REROUTED]
-    late = Shop()
-    late.do(*orders(BOB, 0), erasure(BOB, 2, event_id="e"))
-    late.worlds[1].apply(late.worlds[1].rerouted(*sent), [at_ms(3)])
-    late._deliver(1, at_ms(3))
-    late.settle()
-    assert late.states == {}
-    assert late.identities[name_of(ADA)].erased_ms == at_ms(2)
+    shop.settle()
+    assert shop.states == {}
+    assert shop.identities[name_of(ADA)].erased_ms == at_ms(2)
+    shop.do(*orders(ADA, 3))
+    assert list(shop.states) == [ADA]
+
+
+def test_a_newer_event_of_an_alias_that_meets_the_erasure_of_its_customer_goes_back_to_its_own_id(shop):
+    shop.do(*orders(ADA, 0), *orders(BOB, 0), merge(ADA, BOB, 1, event_id="m"))
+    shop.write(erasure(BOB, 2, event_id="e"), at_ms(2))
+    shop.write(orders(ADA, 3)[0], at_ms(3))
+    shop.work(0)  # ada's partition has not heard of the erasure yet
+    shop.settle()
+    assert (list(shop.states), purchases(shop, ADA)) == ([ADA], 1)
+
+
+def test_an_erasure_of_an_alias_counts_though_the_customer_it_was_merged_into_is_erased_later(shop):
+    shop.do(*orders(ADA, 0), *orders(BOB, 0), merge(ADA, BOB, 1, event_id="m"))
+    shop.write(erasure(BOB, 2, event_id="first"), at_ms(2))
+    shop.write(erasure(BOB, 5, event_id="second"), at_ms(5))
+    shop.write(orders(ADA, 3)[0], at_ms(3))
+    shop.write(erasure(ADA, 4, event_id="of the alias"), at_ms(4))
+    shop.write(orders(ADA, 4.5)[0], at_ms(5))
+    shop.work(0)
+    shop.settle()
+    assert shop.identities[name_of(ADA)].erased_ms == at_ms(4)
+    assert (list(shop.states), purchases(shop, ADA)) == ([ADA], 1)
 
 
 @pytest.mark.parametrize("customer", ["\u00e9" * 64, "{7}", "*", "two words", "a:b:c", "'\"\\", "nobody"])
