@@ -243,14 +243,14 @@ def _close_alert(customer: str, episode_ms: int, cause: str, now_ms: int, change
 def _send_release(
     because_of: Erasure | Arrival, customer: str, merged_ms: int, erased_ms: int, origin: Origin, changes: Changes
 ) -> None:
-    release = release_of(customer, merged_ms, erased_ms, because_of.event_id, because_of.event_time_ms)
+    release = release_of(customer, merged_ms, erased_ms, because_of.event_time_ms)
     _send(release, msgspec.structs.replace(origin, hops=0, path=()), changes)
 
 
-def release_of(customer: str, merged_ms: int, erased_ms: int, because_of: str, event_time_ms: int) -> Release:
+def release_of(customer: str, merged_ms: int, erased_ms: int, event_time_ms: int) -> Release:
     """What tells an id that its merge at `merged_ms` has ended; told twice it is told once."""
     return Release(
-        event_id=message_id("release", because_of, customer, merged_ms),
+        event_id=message_id("release", customer, merged_ms, erased_ms),
         event_time_ms=event_time_ms,
         customer_id=customer,
         merged_ms=merged_ms,

@@ -1,6 +1,6 @@
 """The ids of a partition that were erased or merged, in memory: what comes under one of them counts for nobody here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -12,7 +12,7 @@ from stream.drafts import CopyDraft, Draft
 from stream.identities.known import UNKNOWN, Identity, name_of, unpack_identity
 from stream.identities.taking_effect import release_of
 from stream.worker.homes import murmur2_of
-from stream.worker.log_records import LogRecord
+from stream.worker.log_records import LogRecords
 from stream.worker.sorting import Redirected, Sorted
 
 
@@ -75,16 +75,21 @@ def _hashes_of(identities: Mapping[str, Identity]) -> NDArray[np.uint32]:
     return np.array([int(name[:8], 16) for name, identity in identities.items() if identity.is_gone], np.uint32)
 
 
-def redirected(event: Redirected, record: LogRecord, partition: int) -> Iterator[Draft]:
-    """The draft of an event on its way to the customer that it counts for; who gets it back is released before."""
-    to, path, ended_ms = event.onward
-    origin = record.origin_on(partition)
-    if ended_ms:
-        decoded, place = record.decoded, msgspec.structs.replace(origin, hops=0, path=())
-        release = release_of(to, ended_ms, event.erased_ms, f"{origin}", decoded.event_time_ms)
-        yield _draft(event.place, "ended", to, release, place)
-    sent = msgspec.structs.replace(record.decoded, customer_id=to)
-    yield _draft(event.place, "redirected", to, sent, origin.sent_on(path))
+def redirected(events: Sequence[Redirected], records: LogRecords, partition: int) -> Iterator[Draft]:
+    """The drafts of events on their way to the customers they count for.
+
+    Who gets some back is released before, once a chunk: each such record goes alone where it arrives.
+    """
+    released: set[tuple[str, int]] = set()
+    for place, onward, erased_ms in events:
+        record = records[place]
+        origin, decoded = record.origin_on(partition), record.decoded
+        if onward.ended_ms and (onward.to, onward.ended_ms) not in released:
+            released.add((onward.to, onward.ended_ms))
+            release = release_of(onward.to, onward.ended_ms, erased_ms, decoded.event_time_ms)
+            yield _draft(place, "ended", onward.to, release, msgspec.structs.replace(origin, hops=0, path=()))
+        sent = msgspec.structs.replace(decoded, customer_id=onward.to)
+        yield _draft(place, "redirected", onward.to, sent, origin.sent_on(onward.path))
 
 
 def _draft(place: int, kind: str, to: str, record: msgspec.Struct, origin: Origin) -> Draft:

@@ -9,7 +9,7 @@ from schemas.topics import CHURN_ALERTS, INVALID, REROUTED
 from stream.features.layout import unpack
 from stream.identities.known import name_of
 from tests.shop_of_partitions import Shop, at_ms, erasure, merge
-from tests.world import purchase, sampled_on
+from tests.world import engagement, purchase, sampled_on
 
 ADA, BOB, CY = (
     next(name for name in map(f"{base}-{{}}".format, range(100)) if partition_of(name, 3) == number)
@@ -87,6 +87,12 @@ def test_what_a_visitor_did_is_the_customers_on_another_partition_and_so_is_what
     shop.do(*orders(ADA, 3))
     assert (shop.holds(ADA), purchases(shop, BOB)) == ([], 4)
     assert (shop.total("redirected_events"), shop.total("purchases"), shop.total("customers_removed")) == (1, 4, 1)
+
+
+def test_events_of_an_alias_on_two_topics_count_though_they_have_one_id(shop):
+    shop.do(*orders(BOB, 0), merge(ADA, BOB, 1, event_id="m"))
+    shop.do(purchase(ADA, 2, event_id="same"), engagement("page_view", ADA, 2, event_id="same"))
+    assert (purchases(shop, BOB), shop.total("redirected_events"), shop.total("duplicates")) == (2, 2, 0)
 
 
 def test_who_was_never_seen_takes_over_all_that_a_visitor_did(shop):
