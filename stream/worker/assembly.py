@@ -173,8 +173,7 @@ class Assembly:
             changes.drafts.append(dead_letter(index, records[index], self._partition, rejection))
         for index, customer in found.misrouted:
             changes.drafts.append(sent_on(index, records[index], self._partition, customer))
-        for each in found.redirected:
-            changes.drafts.append(redirected(each, records[each.place], self._partition))
+        changes.drafts += redirected(found.redirected, records, self._partition)
         if day is not None:
             changes.drafts.append(epoch_passed(len(records), self._partition, day))
 
