@@ -17,10 +17,11 @@ from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
 from ebb.history.archiving import ArchiveRun, journal_ends
 from ebb.history.archiving import archive as bring_up_to_date
+from offline.archive.files import ArchiveError
 from offline.archive.from_kafka import LogState, log_states
 from offline.archive.standing import load_standing
 from offline.broker import BrokerError
-from stream.errors import StoreUnavailableError
+from stream.errors import RebuildingError, StoreUnavailableError
 from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
@@ -68,7 +69,7 @@ def _once(settings: CommonSettings, folder: Path, *, as_json: bool) -> int:
 
 
 def _follow(settings: CommonSettings, folder: Path, every_s: float, as_json: bool) -> int:
-    """Round after round. While Kafka or Redis is away it says so and tries again, for an hour at most."""
+    """Round after round. While a service is away, or Redis rebuilt, it says so and tries again, for an hour at most."""
     stop, lost, answered_s = Event(), 0, monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -76,7 +77,7 @@ def _follow(settings: CommonSettings, folder: Path, every_s: float, as_json: boo
         try:
             lost = max(lost, _once(settings, folder, as_json=as_json))
             answered_s = monotonic()
-        except (BrokerError, StoreUnavailableError) as error:
+        except (BrokerError, StoreUnavailableError, RebuildingError) as error:
             if monotonic() > answered_s + AWAY_AT_MOST_S:
                 raise
             click.echo(f"ebb: {error} Trying again in {every_s:g} s.", err=True)
@@ -111,6 +112,8 @@ def describe(run: ArchiveRun, per_s: int, folder: Path) -> str:
 
 
 def _show(folder: Path, servers: Sequence[str] | None, *, as_json: bool) -> int:
+    if not any(state.files for state in log_states(folder)):
+        raise ArchiveError(f"{folder} holds no archive. `ebb archive --to {folder}` makes one.")
     states = log_states(folder, servers)
     standing = load_standing(folder)
     journals = journal_ends(folder, standing.partitions) if standing else {}
