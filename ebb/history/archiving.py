@@ -92,11 +92,12 @@ async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Depl
 async def _with_models(store: RedisModelStore, redis_url: str, folder: Path, standing: Standing) -> Standing:
     """Save the models that are not there yet; what is in force, and what the learner has learned."""
     try:
-        known = archived_models(folder)
+        known = archived_models(folder, standing.layout)
         for name in MODEL_NAMES:
             for version in await store.versions(name):
                 if (name, version) not in known:
-                    write_durably(model_path(folder, name, version), await store.fetch(name, version))
+                    path = model_path(folder, standing.layout, name, version)
+                    write_durably(path, await store.fetch(name, version))
         champions = await store.champions(MODEL_NAMES)
         saved = {name: await store.load_learner(name) for name in MODEL_NAMES}
     finally:

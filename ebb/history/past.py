@@ -43,6 +43,9 @@ class Stretch:
         versions: model -> version in force; None where nobody has noted it.
         renewed: customers that a sweep decided anew; then there are no records.
         clock_ms: the time of the clock record it ends with, if it does.
+        fired: how many deadlines fired before the records, where more were due; 0 for all that were.
+        swept: what everybody is decided under after it, where it ended a sweep.
+        first: topic -> offset at which it goes on, where no journal entry speaks of the records.
     """
 
     records: LogRecords
@@ -51,6 +54,14 @@ class Stretch:
     versions: Mapping[str, str] | None = None
     renewed: Sequence[str] = ()
     clock_ms: int | None = None
+    fired: int = 0
+    swept: str = ""
+    first: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_of_sweep(self) -> bool:
+        """Whether a sweep did it."""
+        return bool(self.renewed or self.swept)
 
 
 class _Log:
@@ -130,7 +141,10 @@ class PartitionPast:
         for first, time_ms in entry.stream_time_runs:
             times[first:] = time_ms
         self._passed(records, entry.stream_time_ms)
-        return Stretch(records, times, entry.stream_time_ms, entry.models, entry.renewed, _clock_ms(records))
+        clock_ms = _clock_ms(records)
+        return Stretch(
+            records, times, entry.stream_time_ms, entry.models, entry.renewed, clock_ms, entry.fired, entry.swept
+        )
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], set_aside: Set[tuple[str, int]]) -> LogRecords:
         decoded = list(self.decode(topic, [record.value for record in raw], written_ms(topic, raw)))
@@ -157,7 +171,9 @@ class PartitionPast:
                 times = timing.times(batch)
                 self.unjournaled += len(batch.records)
                 self._passed(batch.records, times.end_ms)
-                yield Stretch(batch.records, times.of_record, times.end_ms, None, (), batch.clock_ms)
+                yield Stretch(
+                    batch.records, times.of_record, times.end_ms, clock_ms=batch.clock_ms, first=batch.previous
+                )
             elif not feed.more():
                 break
         left = feed.inbox.take_live(NO_LIMIT, NO_LIMIT) if until is not None else None
@@ -165,7 +181,7 @@ class PartitionPast:
             self.unjournaled += len(left.records)
             self._passed(left.records, self.stream_time_ms)
             of_left = np.full(len(left.records), self.stream_time_ms, np.int64)
-            yield Stretch(left.records, of_left, self.stream_time_ms)
+            yield Stretch(left.records, of_left, self.stream_time_ms, first=left.previous)
 
 
 class _Feed:
@@ -221,18 +237,18 @@ def _clock_ms(records: LogRecords) -> int | None:
 def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[Stretch]:
     """The same in fewer steps: chunks do not show (docs/architecture.md, "Per record, executed in chunks").
 
-    A tick before records is left to them, since their times are not before it. What a sweep did, other models and the
-    end of a day in a replay each begin a step.
+    A tick before records is left to them, since their times are not before it. What a sweep did, other models, a commit
+    that had not room for all deadlines and the end of a day in a replay each begin a step.
     """
     waiting: list[Stretch] = []
     for each in stretches:
         fits = sum(len(stretch.records) for stretch in waiting) + len(each.records) <= at_most
-        alone = bool(each.renewed) or not fits
-        if waiting and (alone or waiting[-1].versions != each.versions):
+        alone = each.is_of_sweep or bool(each.fired)
+        if waiting and (alone or not fits or waiting[-1].versions != each.versions):
             yield _one(waiting)
             waiting = []
         waiting.append(each)
-        if each.renewed or each.clock_ms is not None:
+        if alone or each.clock_ms is not None:
             yield _one(waiting)
             waiting = []
     if waiting:
@@ -242,4 +258,6 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
 def _one(stretches: Sequence[Stretch]) -> Stretch:
     records = [stretch.records for stretch in stretches if len(stretch.records)]
     times = np.concatenate([stretch.times for stretch in stretches])
-    return replace(stretches[-1], records=joined(records), times=times, end_ms=max(s.end_ms for s in stretches))
+    first = {topic: offset for stretch in reversed(stretches) for topic, offset in stretch.first.items()}
+    end_ms = max(stretch.end_ms for stretch in stretches)
+    return replace(stretches[-1], records=joined(records), times=times, end_ms=end_ms, first=first)

@@ -188,10 +188,10 @@ class Applying:
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
         return done
 
-    async def decide_again(self, customers: Sequence[str], times: StreamTimes, models: Models) -> None:
-        """Decide these customers anew, as a sweep has done that the journal tells of."""
+    async def decide_again(self, renewal: Renewal, times: StreamTimes, models: Models) -> None:
+        """Decide customers anew, as a sweep has done that the journal tells of."""
         head, _ = await self._store.begin(0, 0)
-        if not await self._commit(head, Batch(), times, [], models, Renewal(customers, head.sweep)):
+        if not await self._commit(head, Batch(), times, [], models, renewal):
             raise Fenced(head.owner)
 
     def is_renewed(self, models: Models) -> bool:
@@ -245,7 +245,8 @@ class Applying:
             loaded = await self._load(found, due, times, renewal)
         with metrics.STAGE_SECONDS.labels("step").time():
             began_s = time.thread_time()
-            applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known)
+            fired = len(due) if self.lags_at_ms is not None else 0
+            applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known, fired)
             self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)

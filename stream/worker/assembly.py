@@ -70,11 +70,12 @@ class Assembly:
         models: Models,
         renewal: Renewal = NO_RENEWAL,
         known: Identity = UNKNOWN,
+        fired: int = 0,
     ) -> Applied:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller.
 
         A record about who a customer is takes effect before the step, which then decides the customer that has grown;
-        `known` is what became of that customer's id before.
+        `known` is what became of that customer's id before. `fired` is for the journal.
         """
         self._take_out_misrouted(found, loaded)
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
@@ -93,7 +94,7 @@ class Assembly:
         for name, count in shop_totals(found, facts, guests).items():
             changes.count(name, count)
         changes.drafts = in_order(changes.drafts)
-        commit = self._commit(head, batch, changes, times, models, renewal)
+        commit = self._commit(head, batch, changes, times, models, renewal, fired)
         rejections = [rejection for _, rejection in found.invalid]
         return Applied(commit, rejections, _causes(changes.drafts, batch.records))
 
@@ -180,6 +181,7 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal,
+        fired: int,
     ) -> Commit:
         positions = dict(head.positions) | batch.positions
         outbox = number(changes.drafts, self._partition, head.sequence)
@@ -196,7 +198,7 @@ class Assembly:
             snapshots=changes.snapshots,
             closed_snapshots=changes.closed_snapshots,
             outbox=outbox,
-            journal=self._journal(head.version + 1, batch, positions, times, models, renewal),
+            journal=self._journal(head.version + 1, batch, positions, times, models, renewal, fired),
             totals=changes.totals,
             sweep=renewal.progress,
             removed=changes.removed,
@@ -211,6 +213,7 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal,
+        fired: int,
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what was
         set aside."""
@@ -224,6 +227,8 @@ class Assembly:
             renewed=list(renewal.customers),
             set_aside=set_aside(batch.records),
             in_turn=batch.records.topics_in_turn,
+            fired=fired,
+            swept=renewal.swept,
         )
         return encode_entry(entry)
 
