@@ -23,7 +23,7 @@ from stream.worker.model_watch import MODEL_NAMES
 
 
 def ended_with_its_layout(settings: WorkerSettings, folder: Path, standing: Standing) -> Standing:
-    """The standing, with an era that ends with its layout: what comes after is numbered behind what was sent.
+    """The standing with an era that ends with its layout: what comes after is numbered behind what was sent.
 
     Raises:
         SettingError: in lockstep, where the models of each day are part of the run.
@@ -37,12 +37,20 @@ def ended_with_its_layout(settings: WorkerSettings, folder: Path, standing: Stan
     sequences = {partition: waiting.sequence for partition, waiting in standing.outboxes.items()}
     ended = Era(standing.partitions, ends, sequences, standing.layout)
     if ended in standing.eras:
-        return standing  # interrupted after this
-    eras = [*standing.eras[:-1], ended, Era(standing.partitions)]
-    standing = msgspec.structs.replace(standing, eras=eras)
+        return standing  # interrupted after `begin_anew`
+    return msgspec.structs.replace(standing, eras=[*standing.eras[:-1], ended, Era(standing.partitions)])
+
+
+async def begin_anew(redis_url: str, folder: Path, standing: Standing) -> None:
+    """Keep that an era has ended, and take out of Redis what means nothing any more; the learner begins anew."""
     with locked(folder):
         save_standing(folder, standing)
-    return standing
+    store = RedisModelStore(redis_url)
+    try:
+        for name in MODEL_NAMES:
+            await store.forget(name)
+    finally:
+        await store.close()
 
 
 def of_this_layout(decoded: Any) -> Any:
@@ -50,13 +58,3 @@ def of_this_layout(decoded: Any) -> Any:
     if isinstance(decoded, Arrival) and decoded.layout != LAYOUT:
         return reject("invalid_field", f"state: it has layout {decoded.layout}, this Ebb has {LAYOUT}", "state")
     return decoded
-
-
-async def forget_models(redis_url: str) -> None:
-    """Those of another layout mean nothing; the learner begins anew."""
-    store = RedisModelStore(redis_url)
-    try:
-        for name in MODEL_NAMES:
-            await store.forget(name)
-    finally:
-        await store.close()

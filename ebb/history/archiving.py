@@ -21,6 +21,7 @@ from offline.archive.standing import (
     save_standing,
 )
 from offline.archive.writing import LogArchive
+from stream.errors import EbbError
 from stream.ports import Deployment
 from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
@@ -62,7 +63,7 @@ async def archive(
         try:
             deployment = reader.deployment()
             entries = await _archive_redis(reader, redis_url, deployment, folder) if deployment else 0
-        except ArchiveError:
+        except EbbError:
             archive_topics(servers, folder, on_progress)  # whatever is wrong with Redis, Kafka forgets
             raise
         finally:

@@ -232,7 +232,8 @@ class Rebuilding:
             packed = b"".join(blocks)
             for at in range(0, len(packed), SEEN_BLOCK_BYTES):
                 yield replace(nothing, seen={topic: SeenBlock(packed[at : at + SEEN_BLOCK_BYTES])})
-        yield replace(nothing, positions=head.positions, totals=stored.totals, sweep=head.sweep)
+        sweep = head.sweep if head.sweep.under else None
+        yield replace(nothing, positions=head.positions, totals=stored.totals, sweep=sweep)
 
 
 def _positions(offsets: Mapping[str, int]) -> dict[str, LogPosition]:

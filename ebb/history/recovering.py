@@ -8,7 +8,7 @@ from typing import Any
 
 from ebb.clock_mode import members
 from ebb.compose.worker import worker_plan
-from ebb.history.another_layout import ended_with_its_layout, forget_models, of_this_layout
+from ebb.history.another_layout import begin_anew, ended_with_its_layout, of_this_layout
 from ebb.history.archiving import journal_ends
 from ebb.history.past import PartitionPast, Stretch, coalesced
 from ebb.history.rebuilding import NO_LIMIT, OWNER, Again, NoModels, PastModels, Rebuilding
@@ -99,9 +99,10 @@ class Recovery:
         eras = self._standing.eras
         if len({era.partitions for era in eras}) == 1:
             for partition in range(self._standing.partitions):
-                past, part = self._past(partition), await self._part(partition)
+                past, part, models = self._past(partition), await self._part(partition), self._models()
                 for era in eras:
-                    await self._apply(part, era, coalesced(self._of_era(past, era, is_last=era is eras[-1])))
+                    stretches = coalesced(self._of_era(past, era, is_last=era is eras[-1]))
+                    await self._apply(part, stretches, _of_layout(era, models))
                     self._placed(part, past, era, 0)
                 yield part
             return
@@ -112,16 +113,17 @@ class Recovery:
         """All partitions at once, through eras of different counts."""
         pasts = [self._past(number) for number in range(max(era.partitions for era in eras))]
         parts = [await self._part(number) for number in range(self._standing.partitions)]
+        models = [self._models() for _ in parts]
         for era in eras:
             here, is_last, reached_ms = pasts[: era.partitions], era is eras[-1], 0
             if era.partitions == len(parts):
                 for part, past in zip(parts, here, strict=True):
-                    await self._apply(part, era, coalesced(self._of_era(past, era, is_last=is_last)))
+                    stretches = coalesced(self._of_era(past, era, is_last=is_last))
+                    await self._apply(part, stretches, _of_layout(era, models[part.partition]))
             else:
                 journals = [coalesced(self._of_era(past, era, is_last=is_last)) for past in here]
-                models = self._models(era)
                 for number, stretch in SharingOut(here, len(parts)).stretches(journals):
-                    await self._step(parts[number], stretch, models)
+                    await self._step(parts[number], stretch, _of_layout(era, models[number]))
                     reached_ms = max(reached_ms, stretch.end_ms)
             for part in parts:
                 self._placed(part, pasts[part.partition], era, reached_ms)
@@ -149,14 +151,13 @@ class Recovery:
         journaled = past.journaled(None if is_last else era.last_versions.get(past.partition, 0))
         return chain(journaled, past.unnoted()) if is_last and not self._lockstep else journaled
 
-    async def _apply(self, part: Rebuilding, era: Era, stretches: Iterator[Stretch]) -> None:
-        models = self._models(era)
+    async def _apply(self, part: Rebuilding, stretches: Iterator[Stretch], models: PastModels | NoModels) -> None:
         for stretch in stretches:
             await self._step(part, stretch, models)
 
-    def _models(self, era: Era) -> PastModels | NoModels:
-        """For one way through the past, which begins without any; those of another layout mean nothing."""
-        return PastModels(self._folder, self._keyring) if era.layout in ("", LAYOUT) else NoModels()
+    def _models(self) -> PastModels:
+        """For one way through the past, which begins without any."""
+        return PastModels(self._folder, self._keyring)
 
     async def _step(self, part: Rebuilding, stretch: Stretch, models: PastModels | NoModels) -> None:
         await part.apply(stretch, await models.of(stretch.versions))
@@ -171,6 +172,11 @@ class Recovery:
     def _placed(part: Rebuilding, past: PartitionPast, era: Era, reached_ms: int) -> None:
         sequence = era.last_sequences.get(part.partition, 0)
         part.place(past.positions, sequence, max(past.stream_time_ms, reached_ms))
+
+
+def _of_layout(era: Era, models: PastModels) -> PastModels | NoModels:
+    """The models of an era; those of another layout mean nothing."""
+    return models if era.layout in ("", LAYOUT) else NoModels()
 
 
 async def recover(
@@ -207,7 +213,7 @@ async def write(
     versions = {partition: ends[partition] + VERSIONS_APART for partition in range(count)}
     begin_rebuilding(settings.redis_url, deployment, OWNER, versions, replace=replace)
     if standing.layout != LAYOUT:
-        await forget_models(settings.redis_url)
+        await begin_anew(settings.redis_url, folder, standing)
     customers = to_publish = 0
     positions: dict[tuple[str, int], int] = {}
     async for part in recovery.rebuilt():

@@ -229,6 +229,17 @@ def test_a_partition_that_is_shared_out_leaves_everybody_as_they_were(
     }
 
 
+def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_where_an_era_has_ended(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life, journal_until=-4)
+    ended = Era(1, journal_ends(tmp_path, 1))
+    (found,) = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(1)]))
+    assert found.head.positions == life.stored.head.positions
+    assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
+
+
 def features(stored: StoredPartition) -> bytes:
     """What everybody did, without what was decided of them."""
     return unpack([stored.states[customer] for customer in sorted(stored.states)])["features"].tobytes()
