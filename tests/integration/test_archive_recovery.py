@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from ebb.cli import main
 from ebb.compose.starting import agree
 from ebb.services.processes import start_process
+from offline.archive.reading import last_record
 from offline.archive.standing import load_standing, save_standing
 from offline.history import History
 from offline.replay import publish
@@ -39,6 +40,7 @@ from tests.world import CENTRES, silence_document
 
 ARCHIVED, APPLIED, LATER = 900, 1_500, 1_800
 MORE = 6  # as documented
+NOWHERE = "redis://127.0.0.1:1/0"
 
 
 def ebb(shop: Deployment, *arguments: str, code: int = 0) -> str:
@@ -199,6 +201,9 @@ def test_a_live_shop_with_its_learner_is_rebuilt_and_after_another_layout_begins
     folder = str(tmp_path / "archive")
     with deployed(empty_apache_kafka, redis_url, tmp_path, clock="live") as shop:
         teach(shop)
+        nowhere = CliRunner().invoke(main, ["archive", "--to", folder], env=shop.environ(EBB_REDIS_URL=NOWHERE))
+        assert (nowhere.exit_code, "does not work" in nowhere.output) == (1, True)
+        assert last_record(tmp_path / "archive", LABELS, 0) is not None, "whatever is wrong with Redis, Kafka forgets"
         learner = shop.start("learner", EBB_PUBLISH_EVERY_MS="500")
         eventually(lambda: published(redis_url))
         send_history(shop)
