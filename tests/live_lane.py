@@ -19,7 +19,8 @@ from stream.alignment import order_ms
 from stream.bugs import Decode
 from stream.chunk import Models, StreamTimes
 from stream.drafts import Outgoing
-from stream.memory_store import MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
+from stream.ports import LogPosition
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.background import Background
@@ -102,14 +103,15 @@ class LiveLane:
     background: Background = field(default_factory=Background)
     on_bug: OnBug | None = None
     decode: Decode = field(default=decode_by_rules)
+    stored: StoredPartition = field(default_factory=StoredPartition)
 
     def __post_init__(self) -> None:
-        self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
-        self.outbox, store = Outbox(), memory.partition(0)
-        self.inbox = Inbox(dict.fromkeys(EVENT_TOPICS, 0), self.decode)
+        self.outbox, store, head = Outbox(), MemoryPartitionStore(self.stored), self.stored.head
+        positions = {topic: head.positions.get(topic, LogPosition(0)).next_offset for topic in EVENT_TOPICS}
+        self.inbox = Inbox(positions, self.decode)
         assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
-        timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
+        timing = LiveTiming(head.stream_time_ms, self.limits, 0, self, lambda: self.wall_ms)
         self.lane = Lane(
             0,
             self.inbox,

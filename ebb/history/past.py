@@ -45,6 +45,9 @@ class Stretch:
         renewed: customers that a sweep decided anew; then there are no records.
         postponed: customers whose decisions were put off for a bug, and until when, ms; then there are no records.
         clock_ms: the time of the clock record it ends with, if it does.
+        fired: how many deadlines fired before the records, where more were due; 0 for all that were.
+        swept: what everybody is decided under after it, where it ended a sweep.
+        first: topic -> offset at which it goes on, where no journal entry speaks of the records.
     """
 
     records: LogRecords
@@ -54,11 +57,19 @@ class Stretch:
     renewed: Sequence[str] = ()
     clock_ms: int | None = None
     postponed: Mapping[str, int] = field(default_factory=dict)
+    fired: int = 0
+    swept: str = ""
+    first: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_of_sweep(self) -> bool:
+        """Whether a sweep did it."""
+        return bool(self.renewed or self.swept)
 
     @property
     def is_alone(self) -> bool:
         """Whether it goes in no step with others."""
-        return bool(self.renewed or self.postponed)
+        return self.is_of_sweep or bool(self.postponed or self.fired)
 
 
 class _Log:
@@ -138,8 +149,17 @@ class PartitionPast:
         for first, time_ms in entry.stream_time_runs:
             times[first:] = time_ms
         self._passed(records, entry.stream_time_ms)
-        end_ms, clock_ms = entry.stream_time_ms, _clock_ms(records)
-        return Stretch(records, times, end_ms, entry.models, entry.renewed, clock_ms, entry.postponed)
+        return Stretch(
+            records=records,
+            times=times,
+            end_ms=entry.stream_time_ms,
+            versions=entry.models,
+            renewed=entry.renewed,
+            clock_ms=_clock_ms(records),
+            postponed=entry.postponed,
+            fired=entry.fired,
+            swept=entry.swept,
+        )
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], set_aside: Set[tuple[str, int]]) -> LogRecords:
         applied = [record for record in raw if (topic, record.offset) not in set_aside]
@@ -165,7 +185,9 @@ class PartitionPast:
                 times = timing.times(batch)
                 self.unjournaled += len(batch.records)
                 self._passed(batch.records, times.end_ms)
-                yield Stretch(batch.records, times.of_record, times.end_ms, None, (), batch.clock_ms)
+                yield Stretch(
+                    batch.records, times.of_record, times.end_ms, clock_ms=batch.clock_ms, first=batch.previous
+                )
             elif not feed.more():
                 break
         left = feed.inbox.take_live(NO_LIMIT, NO_LIMIT) if until is not None else None
@@ -173,7 +195,7 @@ class PartitionPast:
             self.unjournaled += len(left.records)
             self._passed(left.records, self.stream_time_ms)
             of_left = np.full(len(left.records), self.stream_time_ms, np.int64)
-            yield Stretch(left.records, of_left, self.stream_time_ms)
+            yield Stretch(left.records, of_left, self.stream_time_ms, first=left.previous)
 
 
 class _Feed:
@@ -230,7 +252,7 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
     """The same in fewer steps: chunks do not show (docs/architecture.md, "Per record, executed in chunks").
 
     A tick before records is left to them, since their times are not before it. What a sweep did, what was put off,
-    other models and the end of a day in a replay each begin a step.
+    other models, a commit that had not room for all deadlines and the end of a day in a replay each begin a step.
     """
     waiting: list[Stretch] = []
     for each in stretches:
@@ -249,4 +271,6 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
 def _one(stretches: Sequence[Stretch]) -> Stretch:
     records = [stretch.records for stretch in stretches if len(stretch.records)]
     times = np.concatenate([stretch.times for stretch in stretches])
-    return replace(stretches[-1], records=joined(records), times=times, end_ms=max(s.end_ms for s in stretches))
+    first = {topic: offset for stretch in reversed(stretches) for topic, offset in stretch.first.items()}
+    end_ms = max(stretch.end_ms for stretch in stretches)
+    return replace(stretches[-1], records=joined(records), times=times, end_ms=end_ms, first=first)

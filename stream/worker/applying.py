@@ -201,10 +201,10 @@ class Applying:
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
         return done
 
-    async def decide_again(self, customers: Sequence[str], times: StreamTimes, models: Models) -> None:
-        """Decide these customers anew, as a sweep has done that the journal tells of."""
+    async def decide_again(self, renewal: Renewal, times: StreamTimes, models: Models) -> None:
+        """Decide customers anew, as a sweep has done that the journal tells of."""
         head, _ = await self._store.begin(0, 0)
-        if not await self._commit(head, Batch(), times, [], models, Renewal(customers, head.sweep)):
+        if not await self._commit(head, Batch(), times, [], models, renewal):
             raise Fenced(head.owner)
 
     async def postpone(self, until_ms: Mapping[str, int], models: Models) -> Head | None:
@@ -286,7 +286,8 @@ class Applying:
         with metrics.STAGE_SECONDS.labels("step").time():
             began_s = time.thread_time()
             try:
-                applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known)
+                fired = len(due) if self.lags_at_ms is not None else 0
+                applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known, fired)
             except Exception as error:
                 customers = {} if batch.records else await self._failing(head, found, due, times, models, renewal)
                 if not customers:

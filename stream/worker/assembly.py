@@ -74,11 +74,12 @@ class Assembly:
         models: Models,
         renewal: Renewal = NO_RENEWAL,
         known: Identity = UNKNOWN,
+        fired: int = 0,
     ) -> Applied:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller.
 
         A record about who a customer is takes effect before the step, which then decides the customer that has grown;
-        `known` is what became of that customer's id before.
+        `known` is what became of that customer's id before. `fired` is for the journal.
         """
         self._take_out_misrouted(found, loaded)
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
@@ -97,7 +98,7 @@ class Assembly:
         for name, count in shop_totals(found, facts, guests).items():
             changes.count(name, count)
         changes.drafts = in_order(changes.drafts)
-        commit = self._commit(head, batch, changes, times, models, renewal)
+        commit = self._commit(head, batch, changes, times, models, renewal, fired=fired)
         rejections = [rejection for _, rejection in found.invalid]
         return Applied(commit, rejections, _causes(changes.drafts, batch.records))
 
@@ -108,7 +109,7 @@ class Assembly:
         changes.states = dict(zip(loaded.customers, pack(loaded.states), strict=True))
         changes.deadlines = dict(zip(loaded.customers, loaded.states["decision"]["due_ms"].tolist(), strict=True))
         now = StreamTimes(np.zeros(0, np.int64), head.stream_time_ms)
-        return self._commit(head, Batch(), changes, now, models, NO_RENEWAL, until_ms)
+        return self._commit(head, Batch(), changes, now, models, NO_RENEWAL, postponed=until_ms)
 
     def _facts(self, places: Places, rows: list[int], records: LogRecords) -> EventFacts:
         return facts_at(places, rows, records, self.rules.vocabulary, self.rules.exponent)
@@ -192,6 +193,8 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal,
+        *,
+        fired: int = 0,
         postponed: Mapping[str, int] = NOBODY_POSTPONED,
     ) -> Commit:
         positions = dict(head.positions) | batch.positions
@@ -209,7 +212,9 @@ class Assembly:
             snapshots=changes.snapshots,
             closed_snapshots=changes.closed_snapshots,
             outbox=outbox,
-            journal=self._journal(head.version + 1, batch, positions, times, models, renewal, postponed),
+            journal=self._journal(
+                head.version + 1, batch, positions, times, models, renewal, fired=fired, postponed=postponed
+            ),
             totals=changes.totals,
             sweep=renewal.progress,
             removed=changes.removed,
@@ -224,6 +229,8 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal,
+        *,
+        fired: int,
         postponed: Mapping[str, int],
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what and
@@ -239,6 +246,8 @@ class Assembly:
             set_aside=set_aside(batch.records),
             in_turn=batch.records.topics_in_turn,
             postponed=dict(postponed),
+            fired=fired,
+            swept=renewal.swept,
         )
         return encode_entry(entry)
 
