@@ -84,7 +84,7 @@ class Commands:
 
     def _check_mergeable(self, customer: str, into: str) -> None:
         alias = identity_of(self.settings.redis_url, customer).into
-        if alias:
+        if alias and alias != into:  # once more into the same one is done already, whatever became of the first answer
             raise IdentityError(
                 f"{customer!r} was merged into {alias!r} already. Merge {alias!r} instead, if you mean it."
             )
@@ -142,7 +142,13 @@ class Commands:
         """
         customer = written.record.customer_id
         self._applied(written)
-        if identity_of(self.settings.redis_url, customer).into != into:
+        identity = identity_of(self.settings.redis_url, customer)
+        if identity.into != into and identity.erased_ms >= written.record.event_time_ms:
+            raise IdentityError(
+                f"{customer!r} is erased up to {identity.erased_ms} ms since 1970, which the merge is not later than: "
+                "it was not done. Run the command again after that time, if you mean it."
+            )
+        if identity.into != into:
             raise IdentityError(f"The merge of {customer!r} into {into!r} is a dead letter. See `ebb dead-letters`.")
 
         def arrived() -> str:

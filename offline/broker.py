@@ -126,7 +126,7 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> set[int]:
     """
     partitions: set[int] | None = consumer.partitions_for_topic(topic)
     if not partitions:
-        raise BrokerError(f"Topic {topic} does not exist. 'ebb replay' creates all topics.")
+        raise BrokerError(f"Topic {topic} does not exist. `ebb worker` and `ebb replay` create all topics.")
     return partitions
 
 

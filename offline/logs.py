@@ -12,7 +12,7 @@ from offline.duplicates import NO_ID, repeated
 from offline.verify import NOBODY_GONE, Recomputed, counting, folded
 from schemas.decode import DecodeRules, Rejection, decode
 from schemas.events import Event, Input
-from schemas.origin import MERGED_MS, Origin, origin_of
+from schemas.origin import HOPS, Origin, origin_of
 from schemas.partition import partition_of
 from schemas.rejection import reject
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
@@ -58,7 +58,7 @@ def recompute_logs(
     """
     events = [record for record in records if record.topic in INPUT_TOPICS]
     decoded = [_decoded(record, rules, set_aside) for record in events]
-    redirected = [MERGED_MS in dict(record.headers) for record in events]  # it counts where it was written
+    redirected = [HOPS in dict(record.headers) for record in events]  # it counts where it was written
     hashes = [
         event_hash(event.event_id) if isinstance(event, Event) and not is_copy else NO_ID
         for event, is_copy in zip(decoded, redirected, strict=True)

@@ -17,11 +17,13 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 from offline.addresses import key_of, partition_for, topic_of
 from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors
 from offline.dead_letters import DeadLetter, records_of
-from schemas.decode import DecodeRules, decode
+from schemas.decode import DecodeRules
+from schemas.decode_many import decode_many
 from schemas.events import Event
 from schemas.origin import Origin
 from schemas.rejection import Rejection
 from schemas.topics import CLOCK, INPUT_BYTES_MAX, REPLAYED, REROUTED, SOURCE_TOPICS
+from stream.bugs import rejecting_bugs
 from stream.errors import EbbError
 
 TRANSACTIONAL_ID = "ebb-dead-letters"  # one at a time: a second run ends the first
@@ -136,7 +138,8 @@ def _ready(letter: DeadLetter, partitions: int, rules: DecodeRules, now_ms: int,
     fixed = letter if fix is None else _fixed(letter, fix)
     if fixed is None:
         return LEFT_BY_FIX
-    event = decode(fixed.topic, fixed.value, now_ms, rules)
+    read = rejecting_bugs(lambda topic, values, times_ms: decode_many(topic, values, times_ms, rules))
+    (event,) = read(fixed.topic, [fixed.value], [now_ms])
     if not isinstance(event, Event):
         return event.reason if isinstance(event, Rejection) else CLOCK_RECORD
     topic = topic_of(event) if fixed.topic == REROUTED else fixed.topic

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from offline.addresses import partition_for, topic_of
 from offline.duplicates import NO_ID, repeated
 from offline.history import History
-from schemas.decode import DecodeRules, Rejection, decode
+from schemas.decode import DecodeRules, Rejection
+from schemas.decode_many import decode_many
 from schemas.events import Event
 from schemas.money import exponent_of
 from schemas.topics import INPUT_TOPICS
+from stream.bugs import rejecting_bugs
 from stream.features.facts import event_hash, facts_of
 from stream.features.fold import fold
 from stream.features.layout import StateArray, empty, unpack
@@ -165,7 +167,8 @@ def compare(expected: Recomputed, actual: Mapping[str, bytes]) -> Parity:
 def _decoded(events: Sequence[Event], rules: DecodeRules, received_ms: int) -> list[Event | Rejection]:
     """What a worker reads of each event."""
     encode = msgspec.json.Encoder().encode
-    decoded = (decode(topic_of(event), encode(event), received_ms, rules) for event in events)
+    read = rejecting_bugs(lambda topic, values, times_ms: decode_many(topic, values, times_ms, rules))
+    decoded = (read(topic_of(event), [encode(event)], [received_ms])[0] for event in events)
     return [event for event in decoded if isinstance(event, Event | Rejection)]  # events are encoded as nothing else
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.envelope import Envelope, Id
+from schemas.envelope import Envelope, Id, TimeMs
 
 
 class Erasure(Envelope, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="erasure"):
@@ -26,16 +26,27 @@ class Merge(Envelope, frozen=True, kw_only=True, omit_defaults=True, gc=False, t
 class Arrival(Envelope, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="arrival"):
     """Internal, the second half of a merge: `customer_id` gets what was taken out of another customer.
 
-    `merged` are the ids whose events count for it from now on, the first one that of the merge; `path` the ids that the
-    arrival has come through; `state` the packed record, empty if nothing was known, of `layout`. `event_time_ms` is
-    when the merge was asked for.
+    `merged` are the ids whose events count for it from now on, the first one that of the merge, each since its place in
+    `merged_ms`; `state` the packed record, empty if nothing was known, of `layout`. `event_time_ms` is when the merge
+    was asked for.
     """
 
     customer_id: Id
     merged: Annotated[list[Id], Meta(min_length=1)]
-    path: list[Id]
+    merged_ms: Annotated[list[TimeMs], Meta(min_length=1)]
     layout: str
     state: bytes = b""
 
 
-IdentityRecord = Erasure | Merge | Arrival
+class Release(Envelope, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="release"):
+    """Internal: who `customer_id` was merged into at `merged_ms` is erased, and so is `customer_id`, up to `erased_ms`.
+
+    Its events count for itself again. `event_time_ms` is that of the erasure.
+    """
+
+    customer_id: Id
+    merged_ms: TimeMs
+    erased_ms: TimeMs
+
+
+IdentityRecord = Erasure | Merge | Arrival | Release

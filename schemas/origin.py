@@ -1,25 +1,39 @@
-"""Where a record was first read: told in the headers of dead letters and of records sent on to their own partition."""
+"""Where a record was first read: told in the headers of dead letters and of records sent on to other partitions."""
 
+import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
-MERGED_MS = "merged_ms"
+HOPS = "hops"
 NUMBER = re.compile(rb"[0-9]{1,18}")
+
+Link = tuple[str, int]
+"""A merge: the id that went, and when."""
+
+Path = tuple[Link, ...]
+"""The merges that a record has followed, the last one into the customer that it is for now."""
 
 
 class Origin(Struct, frozen=True):
     """A place in an input log; `timestamp_ms` is Kafka's.
 
-    `merged_ms` is when the id that the record was written with was merged into its customer; 0 where it is its own.
+    `path` is by which merges the record came to the customer it is for, and `hops` how often erasures and merges have
+    sent it from one customer to another; 0 where it is for the one it was written with.
     """
 
     topic: str
     partition: int
     offset: int
     timestamp_ms: int
-    merged_ms: int = 0
+    hops: int = 0
+    path: Path = ()
+
+    def sent_on(self, path: Path) -> "Origin":
+        """The same of what is sent on to another customer."""
+        return msgspec.structs.replace(self, hops=self.hops + 1, path=path)
 
 
 def headers_of(origin: Origin) -> dict[str, str]:
@@ -27,9 +41,11 @@ def headers_of(origin: Origin) -> dict[str, str]:
 
     >>> headers_of(Origin("events.purchases", 2, 7, 9))["source_offset"]
     '7'
+    >>> headers_of(Origin("events.purchases", 2, 7, 9, 1, (("visitor-8f2", 5),)))["path"]
+    '[["visitor-8f2", 5]]'
     """
-    merged = {MERGED_MS: str(origin.merged_ms)} if origin.merged_ms else {}
-    return merged | {
+    sent = {HOPS: str(origin.hops), "path": json.dumps(origin.path)} if origin.hops else {}
+    return sent | {
         "source_topic": origin.topic,
         "source_partition": str(origin.partition),
         "source_offset": str(origin.offset),
@@ -42,7 +58,7 @@ def origin_of(headers: Sequence[tuple[str, bytes]], topics: Collection[str]) -> 
 
     >>> made = [(name, text.encode()) for name, text in headers_of(Origin("events.purchases", 2, 7, 9)).items()]
     >>> origin_of(made, ["events.purchases"])
-    Origin(topic='events.purchases', partition=2, offset=7, timestamp_ms=9, merged_ms=0)
+    Origin(topic='events.purchases', partition=2, offset=7, timestamp_ms=9, hops=0, path=())
     >>> origin_of([*made, ("source_offset", b"-1")], ["events.purchases"])
     """
     named = dict(headers)
@@ -50,6 +66,17 @@ def origin_of(headers: Sequence[tuple[str, bytes]], topics: Collection[str]) -> 
     known = next((each for each in topics if each.encode() == topic), None)
     if known is None or not all(map(NUMBER.fullmatch, numbers)):
         return None
-    merged_ms = named.get(MERGED_MS) or b"0"
     partition, offset, timestamp_ms = map(int, numbers)
-    return Origin(known, partition, offset, timestamp_ms, int(merged_ms) if NUMBER.fullmatch(merged_ms) else 0)
+    return Origin(known, partition, offset, timestamp_ms, *_sent(named))
+
+
+def _sent(named: Mapping[str, bytes]) -> tuple[int, Path]:
+    """Hops and path; none where nobody of ours has written them."""
+    hops = named.get(HOPS) or b""
+    if not NUMBER.fullmatch(hops):
+        return 0, ()
+    try:
+        path = msgspec.json.decode(named.get("path") or b"", type=Path)
+    except msgspec.DecodeError:
+        return 0, ()
+    return int(hops), path

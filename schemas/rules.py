@@ -8,7 +8,7 @@ from operator import attrgetter
 from schemas.clock import ClockRecord
 from schemas.events import NOTHING, Event, Input, OrderLine, Purchase, Refund, RefundLine
 from schemas.identifiers import identifier_fault, is_plain
-from schemas.identities import Arrival, Erasure, Merge
+from schemas.identities import Arrival, Erasure, Merge, Release
 from schemas.money import MINOR_UNITS, billionths, exponent_of
 from schemas.profiles import Profile
 from schemas.rejection import Rejection, quoted, reject
@@ -18,7 +18,7 @@ ORDER_MINOR_MAX = 10**15  # minor units; 9,000 such orders of one customer still
 READABLE_VERSION = 1
 _event_time_ms, _schema_version = attrgetter("event_time_ms"), attrgetter("schema_version")
 YEAR_1990_MS = 631_152_000_000
-_LOOKED_AT_ONE_BY_ONE = (Profile, Erasure, Merge, Arrival)
+_LOOKED_AT_ONE_BY_ONE = (Profile, Erasure, Merge, Arrival, Release)
 
 
 @dataclass(frozen=True)

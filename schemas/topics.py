@@ -63,11 +63,12 @@ class TopicSpec:
 
 
 def _config(retention_days: int, message_bytes_max: int = 1024 * 1024) -> dict[str, str]:
-    """Topic settings; `retention_days` -1 keeps everything."""
+    """Topic settings; `retention_days` -1 keeps everything. Kafka deletes files, so a day of records makes one."""
     retention_ms = retention_days * DAY_MS if retention_days >= 0 else -1
     return {
         "cleanup.policy": "delete",
         "retention.ms": str(retention_ms),
+        "segment.ms": str(DAY_MS),
         "max.message.bytes": str(message_bytes_max),
     }
 
@@ -80,7 +81,9 @@ TOPICS = (
     TopicSpec(REROUTED, None, _config(7, INVALID_BYTES_MAX)),  # an input message and where it came from
     TopicSpec(CHURN_ALERTS, None, _config(30)),
     TopicSpec(SEGMENT_CHANGES, None, _config(30)),
-    TopicSpec(LABELS, 1, _config(-1)),  # a model is a function of this log: it is kept whole
+    TopicSpec(
+        LABELS, 1, _config(30)
+    ),  # a model is a function of this log; the archive, which can erase, keeps it whole
     TopicSpec(INVALID, None, _config(30, INVALID_BYTES_MAX)),
     TopicSpec(DRIFT, 1, _config(30)),
     TopicSpec(REPLAYED, 1, _config(-1)),  # some bytes a letter; it has to outlive the letters

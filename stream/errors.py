@@ -9,6 +9,10 @@ class SettingError(EbbError):
     """A setting has a value Ebb cannot work with."""
 
 
+class RebuildingError(SettingError):
+    """Redis is being filled from an archive and is not whole yet."""
+
+
 class ReplacedError(EbbError):
     """A worker that was started later runs under this one's instance id."""
 

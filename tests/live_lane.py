@@ -10,14 +10,17 @@ import msgspec
 import numpy as np
 from faust.types import TP
 
+from offline.logs import SET_ASIDE
 from schemas.decode import decode
 from schemas.decode_many import decode_many
 from schemas.origin import origin_of
 from schemas.topics import ENGAGEMENT, PROFILES, PURCHASES, REROUTED, SOURCE_TOPICS
 from stream.alignment import order_ms
+from stream.bugs import Decode
 from stream.chunk import Models, StreamTimes
 from stream.drafts import Outgoing
-from stream.memory_store import MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
+from stream.ports import LogPosition
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.background import Background
@@ -25,6 +28,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.lane import Lane
 from stream.worker.log_records import LogRecord
+from stream.worker.quarantine import OnBug
 from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
 from tests.world import BEGIN_MS, PINNED, RULES, TWO_OUTCOMES, KeptOutbox, Rules, in_columns
@@ -78,6 +82,11 @@ class Pinned:
         return
 
 
+def decode_by_rules(topic: str, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Sequence[Any]:
+    """As a worker does."""
+    return decode_many(topic, values, timestamps_ms, RULES)
+
+
 @dataclass
 class LiveLane:
     """One partition; what is fetched when, and what the wall shows, is the test's to say."""
@@ -92,18 +101,28 @@ class LiveLane:
     models: Pinned = field(default_factory=Pinned)
     held: set[str] = field(default_factory=set)
     background: Background = field(default_factory=Background)
+    on_bug: OnBug | None = None
+    decode: Decode = field(default=decode_by_rules)
+    stored: StoredPartition = field(default_factory=StoredPartition)
 
     def __post_init__(self) -> None:
-        self.stored: StoredPartition = (memory := MemoryStore(1)).partitions[0]
-        self.outbox, store = Outbox(), memory.partition(0)
-        self.inbox = Inbox(
-            dict.fromkeys(EVENT_TOPICS, 0), lambda topic, values, times_ms: decode_many(topic, values, times_ms, RULES)
-        )
+        self.outbox, store, head = Outbox(), MemoryPartitionStore(self.stored), self.stored.head
+        positions = {topic: head.positions.get(topic, LogPosition(0)).next_offset for topic in EVENT_TOPICS}
+        self.inbox = Inbox(positions, self.decode)
         assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
-        timing = LiveTiming(0, self.limits, 0, self, lambda: self.wall_ms)
+        timing = LiveTiming(head.stream_time_ms, self.limits, 0, self, lambda: self.wall_ms)
         self.lane = Lane(
-            0, self.inbox, self, self.outbox, self.applying, self.models, timing, self.limits, self.background
+            0,
+            self.inbox,
+            self,
+            self.outbox,
+            self.applying,
+            self.models,
+            timing,
+            self.limits,
+            self.background,
+            on_bug=self.on_bug,
         )
 
     async def claim(self) -> "LiveLane":
@@ -173,10 +192,12 @@ async def recomputed(
     lane.applying.may_lag = True  # a commit that did not make room for all deadlines says so by its stream time
     for packed in journal:
         entry = msgspec.json.decode(packed)
-        batch, models = _batch(entry["offsets"], logs), (models_of or _models)(entry["models"])
+        batch, models = _batch(entry, logs), (models_of or _models)(entry["models"])
         times = _times(entry, len(batch.records))
         if entry["tick"] or batch.records:
             await lane.applying.apply(batch, times, models)
+        elif "postponed" in entry:
+            await lane.applying.postpone(entry["postponed"], models)
         else:
             await _renew(lane.applying, entry.get("renewed", []), times, models)
     return lane
@@ -188,9 +209,13 @@ async def _renew(applying: Applying, customers: list[str], times: StreamTimes, m
     assert await applying._commit(head, Batch(), times, [], models, Renewal(customers, head.sweep))
 
 
-def _batch(offsets: Mapping[str, tuple[int, int]], logs: Logs) -> Batch:
+def _batch(entry: Mapping[str, Any], logs: Logs) -> Batch:
     """The records of a journal entry, in the order they took effect: the earliest head first, as at any time."""
-    left = {topic: list(map(_record, _between(logs[topic], first, end))) for topic, (first, end) in offsets.items()}
+    offsets, set_aside = entry["offsets"], list(map(tuple, entry.get("set_aside", [])))
+    left = {
+        topic: [_record(raw, is_set_aside=(topic, raw.offset) in set_aside) for raw in _between(logs[topic], *ends)]
+        for topic, ends in offsets.items()
+    }
     records: list[LogRecord] = []
     while any(left.values()):
         topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
@@ -204,9 +229,10 @@ def _between(log: list[Logged], first: int, end: int) -> list[Logged]:
     return log[begin:behind]
 
 
-def _record(raw: Logged) -> LogRecord:
+def _record(raw: Logged, *, is_set_aside: bool) -> LogRecord:
     origin = origin_of(raw.headers, SOURCE_TOPICS) if raw.topic == REROUTED else None
-    decoded = decode(raw.topic, raw.value, origin.timestamp_ms if origin else raw.timestamp, RULES)
+    written_ms = origin.timestamp_ms if origin else raw.timestamp
+    decoded = SET_ASIDE if is_set_aside else decode(raw.topic, raw.value, written_ms, RULES)
     return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded, sent_from=origin)
 
 

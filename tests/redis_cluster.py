@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,20 +26,34 @@ class ClusterNode(EmbeddedRedis):
     """A node; the port of its bus is its own, too."""
 
     name = "redis-cluster-node"
+    as_client: Sequence[str] = ()
+    """What a redis-cli needs to be let in."""
+    as_migrating: Sequence[str] = ()
+    """What MIGRATE needs to be let in by a node like this."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.bus_port = free_port()
 
     def prepare(self) -> list[str]:
         server, _ = programs()
         _, *arguments = super().prepare()
-        bus = ("--cluster-port", str(free_port()), "--cluster-config-file", "nodes.conf")
+        bus = ("--cluster-port", str(self.bus_port), "--cluster-config-file", "nodes.conf")
         return [server, *arguments, "--cluster-enabled", "yes", *bus, "--cluster-node-timeout", "2000"]
+
+    @property
+    def cluster_url(self) -> str:
+        """Of the cluster that it is a node of."""
+        scheme, rest = self.address.split("://")
+        return f"{scheme}+cluster://{rest.replace('/0', '')}"
 
 
 class RedisCluster:
     """Its nodes are ready; `url` names the first."""
 
     def __init__(self, nodes: Sequence[ClusterNode]) -> None:
-        self.nodes = nodes
-        self.url = f"redis+cluster://{LOOPBACK}:{nodes[0].port}"
+        self.nodes = list(nodes)
+        self.url = nodes[0].cluster_url
 
     def empty(self) -> None:
         for node in self.nodes:
@@ -52,6 +66,21 @@ class RedisCluster:
             ranges = client.execute_command("CLUSTER SLOTS")
         port = next(owner[1] for first, last, owner, *_ in ranges if first <= key_slot(key) <= last)
         return next(node for node in self.nodes if node.port == port)
+
+    def join(self, node: ClusterNode) -> None:
+        """Make a node without slots one of them."""
+        with redis.Redis.from_url(self.nodes[0].address) as client:
+            client.execute_command("CLUSTER MEET", LOOPBACK, node.port, node.bus_port)
+        self.nodes.append(node)
+        _wait_until_whole(self.nodes)
+
+    def replicate(self, node: ClusterNode, replica: ClusterNode) -> None:
+        """Let a node that has joined follow another; returns when it has caught up."""
+        with redis.Redis.from_url(node.address) as client:
+            node_id = client.execute_command("CLUSTER MYID")
+        with redis.Redis.from_url(replica.address) as client:
+            client.execute_command("CLUSTER REPLICATE", node_id)
+            _wait_until(lambda: client.info("replication").get("master_link_status") == "up", "the replica follows")
 
     def others(self, node: ClusterNode) -> list[ClusterNode]:
         return [other for other in self.nodes if other is not node]
@@ -76,11 +105,11 @@ class RedisCluster:
         while source.execute_command("CLUSTER COUNTKEYSINSLOT", slot) > down_to:
             keys = source.execute_command("CLUSTER GETKEYSINSLOT", slot, MOVED_AT_ONCE)
             to = (LOOPBACK, target.port, "", 0, MOVED_WITHIN_MS)
-            source.execute_command("MIGRATE", *to, "KEYS", *keys)
+            source.execute_command("MIGRATE", *to, *target.as_migrating, "KEYS", *keys)
 
 
 @contextmanager
-def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
+def redis_cluster(folder: Path, kind: Callable[[Path], ClusterNode] = ClusterNode) -> Iterator[RedisCluster]:
     """Three nodes with a third of the slots each.
 
     Raises:
@@ -88,10 +117,13 @@ def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
     """
     _, client = programs()
     with ExitStack() as stack:
-        nodes = [stack.enter_context(ClusterNode(folder / f"node-{number}")) for number in range(3)]
+        nodes = [stack.enter_context(kind(folder / f"node-{number}")) for number in range(3)]
         addresses = [f"{LOOPBACK}:{node.port}" for node in nodes]
         made = subprocess.run(
-            [client, "--cluster", "create", *addresses, "--cluster-yes"], capture_output=True, text=True, check=False
+            [client, *nodes[0].as_client, "--cluster", "create", *addresses, "--cluster-yes"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert made.returncode == 0, made.stdout + made.stderr
         _wait_until_whole(nodes)
@@ -119,14 +151,18 @@ def _major_version(server: str) -> int:
 
 
 def _wait_until_whole(nodes: Sequence[ClusterNode]) -> None:
+    _wait_until(lambda: all(_is_whole(node, len(nodes)) for node in nodes), "the cluster is whole")
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
     until_s = time.monotonic() + READY_WITHIN_S
-    while not all(_is_whole(node) for node in nodes):
-        assert time.monotonic() < until_s, "the cluster is not whole"
+    while not condition():
+        assert time.monotonic() < until_s, f"not in time: {what}"
         time.sleep(LOOK_EVERY_S)
 
 
-def _is_whole(node: ClusterNode) -> bool:
+def _is_whole(node: ClusterNode, count: int) -> bool:
     with redis.Redis.from_url(node.address) as client:
         told = client.execute_command("CLUSTER INFO")
         info = told if isinstance(told, dict) else {}
-        return info.get("cluster_state") == "ok" and info.get("cluster_known_nodes") == "3"
+        return info.get("cluster_state") == "ok" and info.get("cluster_known_nodes") == str(count)

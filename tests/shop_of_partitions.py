@@ -68,7 +68,7 @@ class Shop:
 
     def settle(self) -> "Shop":
         """Work until nothing waits anywhere."""
-        for _ in range(1_000):
+        for _ in range(200):
             worked = [self.work(number) for number in range(self.partitions)]
             if not any(worked):
                 return self

@@ -114,7 +114,7 @@ MODELS = Row(
         ),
         names(
             "Candidate that serves",
-            "The one whose probability is in views and alerts; mean_logit is the model, count_90d, since_last_purchase and base_rate its floors.",
+            "The one whose probability is in views and alerts: mean_logit, or a floor that is better.",
             ("ebb_model_serving == 1", "{{outcome}}: {{candidate}}"),
         ),
         graph(

@@ -13,14 +13,15 @@ import click
 import msgspec
 
 from ebb.cli.bar import counting_bar
-from ebb.cli.errors import told
+from ebb.cli.errors import FAILED, told
 from ebb.cli.replay import quiet_kafka
 from ebb.history.archiving import ArchiveRun, journal_ends
 from ebb.history.archiving import archive as bring_up_to_date
+from offline.archive.files import ArchiveError
 from offline.archive.from_kafka import LogState, log_states
 from offline.archive.standing import load_standing
 from offline.broker import BrokerError
-from stream.errors import StoreUnavailableError
+from stream.errors import RebuildingError, StoreUnavailableError
 from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
@@ -55,7 +56,12 @@ def archive(folder: Path, follow: bool, every_s: float, is_list: bool, is_check:
     settings = load_common_settings()
     if is_list or is_check:
         sys.exit(_show(folder, settings.kafka_servers if is_check else None, as_json=as_json))
-    sys.exit(_follow(settings, folder, every_s, as_json) if follow else _once(settings, folder, as_json=as_json))
+    if follow:
+        sys.exit(_follow(settings, folder, every_s, as_json))
+    status = _once(settings, folder, as_json=as_json)
+    if not as_json:
+        click.echo(f"  next: ebb archive --to {folder} --check")
+    sys.exit(status)
 
 
 def _once(settings: CommonSettings, folder: Path, *, as_json: bool) -> int:
@@ -63,12 +69,12 @@ def _once(settings: CommonSettings, folder: Path, *, as_json: bool) -> int:
     with counting_bar("records") as told_of:
         run = asyncio.run(bring_up_to_date(settings.kafka_servers, settings.redis_url, folder, told_of))
     per_s = round(run.records / max(monotonic() - began_s, 1e-9))
-    click.echo(msgspec.json.encode(as_object(run, per_s)) if as_json else describe(run, per_s, folder))
+    click.echo(msgspec.json.encode(as_object(run, per_s)) if as_json else describe(run, per_s))
     return LOST if run.lost else 0
 
 
 def _follow(settings: CommonSettings, folder: Path, every_s: float, as_json: bool) -> int:
-    """Round after round. While Kafka or Redis is away it says so and tries again, for an hour at most."""
+    """Round after round. While a service is away, or Redis rebuilt, it says so and tries again, for an hour at most."""
     stop, lost, answered_s = Event(), 0, monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -76,7 +82,7 @@ def _follow(settings: CommonSettings, folder: Path, every_s: float, as_json: boo
         try:
             lost = max(lost, _once(settings, folder, as_json=as_json))
             answered_s = monotonic()
-        except (BrokerError, StoreUnavailableError) as error:
+        except (BrokerError, StoreUnavailableError, RebuildingError) as error:
             if monotonic() > answered_s + AWAY_AT_MOST_S:
                 raise
             click.echo(f"ebb: {error} Trying again in {every_s:g} s.", err=True)
@@ -98,7 +104,7 @@ def as_object(run: ArchiveRun, per_s: int) -> dict[str, Any]:
     }
 
 
-def describe(run: ArchiveRun, per_s: int, folder: Path) -> str:
+def describe(run: ArchiveRun, per_s: int) -> str:
     """The same for a reader."""
     lines = [f"{run.records:,} records archived, {per_s:,} a second, and {run.journal_entries:,} journal entries"]
     if not run.has_redis:
@@ -107,19 +113,25 @@ def describe(run: ArchiveRun, per_s: int, folder: Path) -> str:
         f"  LOST {topic} partition {partition}: offsets {first:,} to {end - 1:,} were gone from Kafka"
         for (topic, partition), (first, end) in run.lost.items()
     ]
-    return "\n".join([*lines, f"  next: ebb archive --to {folder} --check"])
+    return "\n".join(lines)
 
 
 def _show(folder: Path, servers: Sequence[str] | None, *, as_json: bool) -> int:
+    if not any(state.files for state in log_states(folder)):
+        raise ArchiveError(f"{folder} holds no archive. `ebb archive --to {folder}` makes one.")
     states = log_states(folder, servers)
     standing = load_standing(folder)
     journals = journal_ends(folder, standing.partitions) if standing else {}
     if as_json:
-        logs = [msgspec.to_builtins(state) | {"is_torn": state.is_torn} for state in states]
+        logs = [
+            msgspec.to_builtins(state) | {"is_torn": state.is_torn, "is_another": state.is_another} for state in states
+        ]
         click.echo(msgspec.json.encode({"logs": logs, "journal_versions": journals}))
     else:
         click.echo(screen(states, journals))
-    return LOST if any(state.gaps or state.is_torn for state in states) else 0
+    if any(state.gaps or state.is_torn for state in states):
+        return LOST
+    return FAILED if any(state.is_another for state in states) else 0
 
 
 def screen(states: Sequence[LogState], journals: dict[int, int]) -> str:
@@ -136,5 +148,6 @@ def _row(state: LogState) -> tuple[str, ...]:
     gaps = [f"GAP {first:,}-{end - 1:,}" for first, end in state.gaps]
     torn = [f"GAP {state.end:,}-{(state.log_start or 1) - 1:,}"] if state.is_torn else []
     archived = f"{state.first:,}-{state.end:,}" if state.files else "nothing"
+    another = ["ANOTHER LOG: made again since; archive into another folder (--to)"] if state.is_another else []
     size = f"{state.bytes / 1e6:.1f}"
-    return state.topic, str(state.partition), archived, str(state.files), size, kafka, " ".join(gaps + torn)
+    return state.topic, str(state.partition), archived, str(state.files), size, kafka, " ".join(gaps + torn + another)

@@ -23,7 +23,9 @@ from stream.settings.load import load_worker_settings
 @click.command()
 @click.option("--from", "folder", type=click.Path(path_type=Path), required=True, help="Folder of the archive.")
 @click.option("--replace", is_flag=True, help="Throw away the customers that Redis holds.")
-@click.option("--publish-again", is_flag=True, help="Send every message of the past once more, under its old id.")
+@click.option(
+    "--publish-again", is_flag=True, help="Send alerts, segment changes and dead letters once more, under their ids."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @told
 def recover(folder: Path, replace: bool, publish_again: bool, as_json: bool) -> None:
@@ -90,7 +92,11 @@ def describe(done: Recovered, per_s: int) -> str:
         lines.append(f"  {done.unjournaled:,} records had no journal: their times come from the topics, without ticks")
     if done.models_missing:
         lines.append(f"  models not archived, the one before each was used: {', '.join(done.models_missing)}")
-    if done.to_publish:
+    if done.learns_anew:
+        lines.append(
+            "  the archive has another layout: its labels will be sent again, and models learned anew from them"
+        )
+    elif done.to_publish:
         lines.append(f"  {done.to_publish:,} messages will be sent, under the ids they had")
     lines += [f"  LOST {topic} partition {number}: {a:,} to {b - 1:,}" for topic, number, a, b in done.gaps]
     return "\n".join([*lines, f"  next: ebb worker with EBB_PARTITIONS={done.partitions}, and ebb learner"])

@@ -21,6 +21,7 @@ from offline.archive.standing import (
     save_standing,
 )
 from offline.archive.writing import LogArchive
+from stream.errors import EbbError
 from stream.ports import Deployment
 from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
@@ -62,7 +63,7 @@ async def archive(
         try:
             deployment = reader.deployment()
             entries = await _archive_redis(reader, redis_url, deployment, folder) if deployment else 0
-        except ArchiveError:
+        except EbbError:
             archive_topics(servers, folder, on_progress)  # whatever is wrong with Redis, Kafka forgets
             raise
         finally:
@@ -99,11 +100,12 @@ async def _with_models(
 ) -> Standing:
     """Save the models that are not there yet; what is in force, and what the learner has learned."""
     try:
-        known = archived_models(folder)
+        known = archived_models(folder, standing.layout)
         for name in names:
             for version in await store.versions(name):
                 if (name, version) not in known:
-                    write_durably(model_path(folder, name, version), await store.fetch(name, version))
+                    path = model_path(folder, standing.layout, name, version)
+                    write_durably(path, await store.fetch(name, version))
         champions = await store.champions(names)
         saved = {name: await store.load_learner(name) for name in names}
     finally:

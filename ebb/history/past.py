@@ -18,9 +18,10 @@ from offline.logs import SET_ASIDE
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.alignment import merged
+from stream.bugs import Decode
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
-from stream.worker.inbox import Decode, Inbox
+from stream.worker.inbox import Inbox
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic, written_ms
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
@@ -42,7 +43,11 @@ class Stretch:
         end_ms: stream time after them.
         versions: model -> version in force; None where nobody has noted it.
         renewed: customers that a sweep decided anew; then there are no records.
+        postponed: customers whose decisions were put off for a bug, and until when, ms; then there are no records.
         clock_ms: the time of the clock record it ends with, if it does.
+        fired: how many deadlines fired before the records, where more were due; 0 for all that were.
+        swept: what everybody is decided under after it, where it ended a sweep.
+        first: topic -> offset at which it goes on, where no journal entry speaks of the records.
     """
 
     records: LogRecords
@@ -51,6 +56,20 @@ class Stretch:
     versions: Mapping[str, str] | None = None
     renewed: Sequence[str] = ()
     clock_ms: int | None = None
+    postponed: Mapping[str, int] = field(default_factory=dict)
+    fired: int = 0
+    swept: str = ""
+    first: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_of_sweep(self) -> bool:
+        """Whether a sweep did it."""
+        return bool(self.renewed or self.swept)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it goes in no step with others."""
+        return self.is_of_sweep or bool(self.postponed or self.fired)
 
 
 class _Log:
@@ -130,13 +149,22 @@ class PartitionPast:
         for first, time_ms in entry.stream_time_runs:
             times[first:] = time_ms
         self._passed(records, entry.stream_time_ms)
-        return Stretch(records, times, entry.stream_time_ms, entry.models, entry.renewed, _clock_ms(records))
+        return Stretch(
+            records=records,
+            times=times,
+            end_ms=entry.stream_time_ms,
+            versions=entry.models,
+            renewed=entry.renewed,
+            clock_ms=_clock_ms(records),
+            postponed=entry.postponed,
+            fired=entry.fired,
+            swept=entry.swept,
+        )
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], set_aside: Set[tuple[str, int]]) -> LogRecords:
-        decoded = list(self.decode(topic, [record.value for record in raw], written_ms(topic, raw)))
-        for place, record in enumerate(raw):
-            if (topic, record.offset) in set_aside:
-                decoded[place] = SET_ASIDE
+        applied = [record for record in raw if (topic, record.offset) not in set_aside]
+        events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
+        decoded = [SET_ASIDE if (topic, record.offset) in set_aside else next(events) for record in raw]
         return of_topic(topic, raw, decoded)
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
@@ -157,7 +185,9 @@ class PartitionPast:
                 times = timing.times(batch)
                 self.unjournaled += len(batch.records)
                 self._passed(batch.records, times.end_ms)
-                yield Stretch(batch.records, times.of_record, times.end_ms, None, (), batch.clock_ms)
+                yield Stretch(
+                    batch.records, times.of_record, times.end_ms, clock_ms=batch.clock_ms, first=batch.previous
+                )
             elif not feed.more():
                 break
         left = feed.inbox.take_live(NO_LIMIT, NO_LIMIT) if until is not None else None
@@ -165,7 +195,7 @@ class PartitionPast:
             self.unjournaled += len(left.records)
             self._passed(left.records, self.stream_time_ms)
             of_left = np.full(len(left.records), self.stream_time_ms, np.int64)
-            yield Stretch(left.records, of_left, self.stream_time_ms)
+            yield Stretch(left.records, of_left, self.stream_time_ms, first=left.previous)
 
 
 class _Feed:
@@ -221,18 +251,17 @@ def _clock_ms(records: LogRecords) -> int | None:
 def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[Stretch]:
     """The same in fewer steps: chunks do not show (docs/architecture.md, "Per record, executed in chunks").
 
-    A tick before records is left to them, since their times are not before it. What a sweep did, other models and the
-    end of a day in a replay each begin a step.
+    A tick before records is left to them, since their times are not before it. What a sweep did, what was put off,
+    other models, a commit that had not room for all deadlines and the end of a day in a replay each begin a step.
     """
     waiting: list[Stretch] = []
     for each in stretches:
         fits = sum(len(stretch.records) for stretch in waiting) + len(each.records) <= at_most
-        alone = bool(each.renewed) or not fits
-        if waiting and (alone or waiting[-1].versions != each.versions):
+        if waiting and (each.is_alone or not fits or waiting[-1].versions != each.versions):
             yield _one(waiting)
             waiting = []
         waiting.append(each)
-        if each.renewed or each.clock_ms is not None:
+        if each.is_alone or each.clock_ms is not None:
             yield _one(waiting)
             waiting = []
     if waiting:
@@ -242,4 +271,6 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
 def _one(stretches: Sequence[Stretch]) -> Stretch:
     records = [stretch.records for stretch in stretches if len(stretch.records)]
     times = np.concatenate([stretch.times for stretch in stretches])
-    return replace(stretches[-1], records=joined(records), times=times, end_ms=max(s.end_ms for s in stretches))
+    first = {topic: offset for stretch in reversed(stretches) for topic, offset in stretch.first.items()}
+    end_ms = max(stretch.end_ms for stretch in stretches)
+    return replace(stretches[-1], records=joined(records), times=times, end_ms=end_ms, first=first)

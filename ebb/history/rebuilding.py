@@ -2,22 +2,30 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from ebb.history.past import Stretch
 from offline.archive.standing import Waiting, model_path
-from schemas.topics import INPUT_TOPICS
+from schemas.identities import Arrival
+from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, LABELS, REROUTED, SEGMENT_CHANGES
 from stream.chunk import Models, StreamTimes
+from stream.drafts import unpack_outgoing
 from stream.errors import ModelRefusedError
+from stream.features.layout import LAYOUT
 from stream.memory_store import MemoryModelStore, MemoryPartitionStore, StoredPartition
-from stream.ports import Commit, LogPosition, SeenBlock
+from stream.ports import Commit, LogPosition, SeenBlock, SweepProgress
 from stream.signing import Keyring
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
+from stream.worker.journal_entry import JournalEntry, decode_entry, encode_entry
 from stream.worker.model_watch import ModelWatch
 from stream.worker.plan import WorkerPlan
+from stream.worker.sweeping import Renewal
 
 Item = TypeVar("Item")
 
@@ -25,6 +33,7 @@ OWNER = "ebb recover"
 NO_LIMIT = 1 << 40
 CUSTOMERS_OF_A_COMMIT = 500  # as a lane's: Redis serves nobody else meanwhile
 SEEN_BLOCK_BYTES = 8 * 16_384
+READ_BY_OTHERS = (CHURN_ALERTS, SEGMENT_CHANGES, INVALID)
 
 
 class ArchivedModels(MemoryModelStore):
@@ -41,7 +50,7 @@ class ArchivedModels(MemoryModelStore):
     async def fetch(self, name: str, version: str) -> bytes:
         """A sealed document."""
         try:
-            return model_path(self._folder, name, version).read_bytes()
+            return model_path(self._folder, LAYOUT, name, version).read_bytes()
         except FileNotFoundError:
             self.missing.add((name, version))
             raise ModelRefusedError(f"Version {version!r} of model {name!r} was not archived.") from None
@@ -66,17 +75,55 @@ class PastModels:
         return self._watch.models
 
 
+class NoModels:
+    """Stands where `PastModels` does for a past whose models have another layout."""
+
+    missing: frozenset[tuple[str, str]] = frozenset()
+
+    async def of(self, _versions: Mapping[str, str] | None) -> Models:
+        """None."""
+        return Models()
+
+
+class Again(Enum):
+    """Which messages of the past are to be sent once more."""
+
+    UNSENT = "those of which nobody knows that they were sent"
+    WHAT_OTHERS_READ = "all that are not for Ebb itself, which knows a repeat only for a while"
+    WHAT_HAS_A_LAYOUT = "labels, and customers on their way to another partition: those sent had another layout"
+
+
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
+_ARRIVAL = str(Arrival.__struct_config__.tag)
+_type_decoder = msgspec.json.Decoder(_Typed)
+
+
+def _has_layout(packed: bytes) -> bool:
+    message = unpack_outgoing(packed)
+    if message.topic == REROUTED:
+        return _type_decoder.decode(message.value or b"").type == _ARRIVAL
+    return message.topic == LABELS
+
+
 class _Sent:
     """Stands where the publisher does: nothing is sent; what was sent already, as far as is known, is forgotten."""
 
-    def __init__(self, waiting: Waiting, *, publish_again: bool) -> None:
-        self._waiting, self._publish_again = waiting, publish_again
+    def __init__(self, waiting: Waiting, again: Again) -> None:
+        self._waiting, self._again = waiting, again
         self._acknowledged: list[int] = []
 
     def add(self, messages: Iterable[tuple[int, bytes]], _caused: object = None, /) -> None:
         """Take note of messages."""
-        if not self._publish_again:
-            self._acknowledged += [number for number, _ in messages if not self._waiting.may_be_unsent(number)]
+        self._acknowledged += [number for number, packed in messages if not self._is_kept(number, packed)]
+
+    def _is_kept(self, number: int, packed: bytes) -> bool:
+        if self._again is Again.WHAT_HAS_A_LAYOUT:
+            return _has_layout(packed)
+        is_unsent = self._waiting.may_be_unsent(number)
+        return is_unsent or (self._again is Again.WHAT_OTHERS_READ and unpack_outgoing(packed).topic in READ_BY_OTHERS)
 
     def take_acknowledged(self) -> list[int]:
         """Those to be forgotten."""
@@ -89,15 +136,18 @@ class _Sent:
 
 
 class Rebuilding:
-    """One partition in the making: `stored` is what has become of the stretches that were applied."""
+    """One partition in the making: `stored` is what has become of the stretches that were applied.
+
+    `noted` are journal entries of what no archived one has spoken of: the next archive tells it as it was done here.
+    """
 
     def __init__(
-        self, partition: int, partitions: int, plan: WorkerPlan, waiting: Waiting, *, publish_again: bool = False
+        self, partition: int, partitions: int, plan: WorkerPlan, waiting: Waiting, again: Again = Again.UNSENT
     ) -> None:
         self.partition, self.records = partition, 0
-        self.stored = StoredPartition()
+        self.stored, self.noted = StoredPartition(), list[JournalEntry]()
         self._store = MemoryPartitionStore(self.stored)
-        self._sent = _Sent(waiting, publish_again=publish_again)
+        self._sent = _Sent(waiting, again)
         self._applying = Applying(
             partition,
             OWNER,
@@ -116,18 +166,30 @@ class Rebuilding:
 
     async def apply(self, stretch: Stretch, models: Models) -> None:
         """Let it happen again. A record about who a customer is goes alone, as in a lane."""
+        if stretch.first:
+            self.stored.head = replace(self.stored.head, positions=_positions(stretch.first))
         for part in _cut(stretch):
             await self._apply(part, models)
 
     async def _apply(self, stretch: Stretch, models: Models) -> None:
-        self.stored.head = replace(self.stored.head, positions={})  # offsets may come from several logs: see `place`
+        if not stretch.first:  # offsets may come from several logs: see `place`
+            self.stored.head = replace(
+                self.stored.head, positions=_positions(dict.fromkeys(stretch.records.last_places, 0))
+            )
         times = StreamTimes(stretch.times, stretch.end_ms)
-        if stretch.renewed:
-            await self._applying.decide_again(stretch.renewed, times, models)
+        if stretch.is_of_sweep:
+            renewal = Renewal(stretch.renewed, SweepProgress(stretch.swept))
+            await self._applying.decide_again(renewal, times, models)
+        elif stretch.postponed:
+            await self._applying.postpone(stretch.postponed, models)
         else:
-            previous = dict.fromkeys(stretch.records.last_places, 0)
+            self._applying.beside_at_once = stretch.fired or NO_LIMIT
+            positions = self.stored.head.positions
+            previous = {topic: positions[topic].next_offset for topic in stretch.records.last_places}
             await self._applying.apply(Batch(stretch.records, previous, stretch.clock_ms), times, models)
         self.records += len(stretch.records)
+        if stretch.first:
+            self.noted += map(decode_entry, self.stored.journal)
         self.stored.journal.clear()  # the archive has it
         self.stored.forget(self._sent.take_acknowledged())
 
@@ -141,10 +203,16 @@ class Rebuilding:
             stream_time_ms=max(stream_time_ms, self.stored.head.stream_time_ms),
         )
 
-    def commits(self) -> Iterator[Commit]:
-        """Everything stored, in commits of a size that a Redis in use can take; positions come with the last one."""
+    def commits(self, version: int) -> Iterator[Commit]:
+        """Everything stored, in commits of a size that a Redis in use can take; positions come with the last one.
+
+        Args:
+            version: of the partition before the first of them.
+        """
         stored, head = self.stored, self.stored.head
         nothing = Commit({}, stream_time_ms=head.stream_time_ms, sequence=head.sequence)
+        for number, entry in enumerate(self.noted, version + 1):
+            yield replace(nothing, journal=encode_entry(msgspec.structs.replace(entry, version=number)))
         segment_of = {customer: name for name, members in stored.segments.items() for customer in members}
         for customers in _parts(list(stored.states), CUSTOMERS_OF_A_COMMIT):
             yield replace(
@@ -166,7 +234,12 @@ class Rebuilding:
             packed = b"".join(blocks)
             for at in range(0, len(packed), SEEN_BLOCK_BYTES):
                 yield replace(nothing, seen={topic: SeenBlock(packed[at : at + SEEN_BLOCK_BYTES])})
-        yield replace(nothing, positions=head.positions, totals=stored.totals)
+        sweep = head.sweep if head.sweep.under else None
+        yield replace(nothing, positions=head.positions, totals=stored.totals, sweep=sweep)
+
+
+def _positions(offsets: Mapping[str, int]) -> dict[str, LogPosition]:
+    return {topic: LogPosition(offset) for topic, offset in offsets.items()}
 
 
 def _cut(stretch: Stretch) -> Iterator[Stretch]:

@@ -8,15 +8,16 @@ from typing import Any
 
 from ebb.clock_mode import members
 from ebb.compose.worker import worker_plan
+from ebb.history.another_layout import begin_anew, ended_with_its_layout, of_this_layout
 from ebb.history.archiving import journal_ends
 from ebb.history.past import PartitionPast, Stretch, coalesced
-from ebb.history.rebuilding import NO_LIMIT, OWNER, PastModels, Rebuilding
+from ebb.history.rebuilding import NO_LIMIT, OWNER, Again, NoModels, PastModels, Rebuilding
 from ebb.history.sharing_out import SharingOut
 from offline.archive.files import ArchiveError
 from offline.archive.from_kafka import log_states
 from offline.archive.standing import Era, Standing, Waiting, load_standing, model_path
 from schemas.decode_many import decode_many
-from schemas.topics import INPUT_TOPICS
+from schemas.topics import INPUT_TOPICS, REROUTED
 from stream.errors import SettingError
 from stream.features.layout import LAYOUT
 from stream.ports import Deployment
@@ -47,6 +48,7 @@ class Recovered:
         to_publish: messages put back into the outbox, because nobody knows that they were sent.
         positions: (topic, partition) -> where workers go on.
         gaps: (topic, partition, from, until before): offsets that neither the archive nor Kafka has.
+        learns_anew: whether the archive is of another layout, so that models begin anew with what is published.
     """
 
     partitions: int
@@ -57,6 +59,7 @@ class Recovered:
     to_publish: int
     positions: dict[tuple[str, int], int]
     gaps: Sequence[tuple[str, int, int, int]]
+    learns_anew: bool = False
 
 
 class Recovery:
@@ -66,7 +69,7 @@ class Recovery:
         settings: of the deployment.
         folder: the archive.
         standing: what is to be rebuilt: its last era is the one of now.
-        publish_again: keep every message for publication.
+        publish_again: keep for publication what others read; under another layout there is nothing of it.
         told: of progress.
     """
 
@@ -80,8 +83,10 @@ class Recovery:
         told: Rebuilt | None = None,
     ) -> None:
         self._plan, self._folder, self._standing = worker_plan(settings), folder, standing
-        self._publish_again, self._told = publish_again, told
-        self._lockstep = settings.lockstep
+        self._again = Again.WHAT_OTHERS_READ if publish_again else Again.UNSENT
+        if standing.layout != LAYOUT:
+            self._again = Again.WHAT_HAS_A_LAYOUT
+        self._told, self._lockstep = told, settings.lockstep
         self._keyring = Keyring.from_text(settings.model_keys)
         self._total = sum(state.end - state.first for state in log_states(folder) if state.topic in INPUT_TOPICS)
         self.models_missing: set[tuple[str, str]] = set()
@@ -93,9 +98,11 @@ class Recovery:
         eras = self._standing.eras
         if len({era.partitions for era in eras}) == 1:
             for partition in range(self._standing.partitions):
-                past, part = self._past(partition), await self._part(partition)
-                await self._apply(part, coalesced(self._of_era(past, eras[-1], is_last=True)))
-                self._placed(part, past, eras[-1], 0)
+                past, part, models = self._past(partition), await self._part(partition), self._models()
+                for era in eras:
+                    stretches = coalesced(self._of_era(past, era, is_last=era is eras[-1]))
+                    await self._apply(part, stretches, _of_layout(era, models))
+                    self._placed(part, past, era, 0)
                 yield part
             return
         for part in await self._through(eras):
@@ -105,16 +112,17 @@ class Recovery:
         """All partitions at once, through eras of different counts."""
         pasts = [self._past(number) for number in range(max(era.partitions for era in eras))]
         parts = [await self._part(number) for number in range(self._standing.partitions)]
+        models = [self._models() for _ in parts]
         for era in eras:
             here, is_last, reached_ms = pasts[: era.partitions], era is eras[-1], 0
             if era.partitions == len(parts):
                 for part, past in zip(parts, here, strict=True):
-                    await self._apply(part, coalesced(self._of_era(past, era, is_last=is_last)))
+                    stretches = coalesced(self._of_era(past, era, is_last=is_last))
+                    await self._apply(part, stretches, _of_layout(era, models[part.partition]))
             else:
                 journals = [coalesced(self._of_era(past, era, is_last=is_last)) for past in here]
-                models = self._models()
                 for number, stretch in SharingOut(here, len(parts)).stretches(journals):
-                    await self._step(parts[number], stretch, models)
+                    await self._step(parts[number], stretch, _of_layout(era, models[number]))
                     reached_ms = max(reached_ms, stretch.end_ms)
             for part in parts:
                 self._placed(part, pasts[part.partition], era, reached_ms)
@@ -124,12 +132,13 @@ class Recovery:
         return PartitionPast(self._folder, partition, self._decode, self._standing.clock)
 
     def _decode(self, topic: str, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Sequence[Any]:
-        return decode_many(topic, values, timestamps_ms, self._plan.decoding)
+        decoded = decode_many(topic, values, timestamps_ms, self._plan.decoding)
+        return decoded if topic != REROUTED else list(map(of_this_layout, decoded))
 
     async def _part(self, partition: int) -> Rebuilding:
         waiting = self._standing.outboxes.get(partition, Waiting())
         count = self._standing.partitions
-        part = Rebuilding(partition, count, self._plan, waiting, publish_again=self._publish_again)
+        part = Rebuilding(partition, count, self._plan, waiting, self._again)
         await part.begin()
         return part
 
@@ -141,8 +150,7 @@ class Recovery:
         journaled = past.journaled(None if is_last else era.last_versions.get(past.partition, 0))
         return chain(journaled, past.unnoted()) if is_last and not self._lockstep else journaled
 
-    async def _apply(self, part: Rebuilding, stretches: Iterator[Stretch]) -> None:
-        models = self._models()
+    async def _apply(self, part: Rebuilding, stretches: Iterator[Stretch], models: PastModels | NoModels) -> None:
         for stretch in stretches:
             await self._step(part, stretch, models)
 
@@ -150,7 +158,7 @@ class Recovery:
         """For one way through the past, which begins without any."""
         return PastModels(self._folder, self._keyring, self._plan.rules.outcomes.names)
 
-    async def _step(self, part: Rebuilding, stretch: Stretch, models: PastModels) -> None:
+    async def _step(self, part: Rebuilding, stretch: Stretch, models: PastModels | NoModels) -> None:
         await part.apply(stretch, await models.of(stretch.versions))
         self.models_missing |= models.missing
         self.records += len(stretch.records)
@@ -163,6 +171,11 @@ class Recovery:
     def _placed(part: Rebuilding, past: PartitionPast, era: Era, reached_ms: int) -> None:
         sequence = era.last_sequences.get(part.partition, 0)
         part.place(past.positions, sequence, max(past.stream_time_ms, reached_ms))
+
+
+def _of_layout(era: Era, models: PastModels) -> PastModels | NoModels:
+    """The models of an era; those of another layout mean nothing."""
+    return models if era.layout in ("", LAYOUT) else NoModels()
 
 
 async def recover(
@@ -183,6 +196,8 @@ async def recover(
     standing = standing_of(folder, settings)
     refuse_running(settings)
     check_deployment_policies(settings.redis_url)
+    if standing.layout != LAYOUT:
+        standing = ended_with_its_layout(settings, folder, standing)
     recovery = Recovery(settings, folder, standing, publish_again=publish_again, told=told)
     return await write(settings, recovery, folder, standing, replace=replace)
 
@@ -196,18 +211,29 @@ async def write(
     ends = journal_ends(folder, count)
     versions = {partition: ends[partition] + VERSIONS_APART for partition in range(count)}
     begin_rebuilding(settings.redis_url, deployment, OWNER, versions, replace=replace)
+    if standing.layout != LAYOUT:
+        await begin_anew(settings.redis_url, folder, standing)
     customers = to_publish = 0
     positions: dict[tuple[str, int], int] = {}
     async for part in recovery.rebuilt():
-        await _store(settings.redis_url, part)
+        await _store(settings.redis_url, part, versions[part.partition])
         customers += len(part.stored.states)
         to_publish += len(part.stored.outbox)
         positions |= {(topic, part.partition): at.next_offset for topic, at in part.stored.head.positions.items()}
     await _restore_models(settings.redis_url, folder, standing)
     end_rebuilding(settings.redis_url)
     missing = [f"{name} {version}" for name, version in sorted(recovery.models_missing)]
-    gaps = _gaps(settings, folder, positions)
-    return Recovered(count, customers, recovery.records, recovery.unjournaled, missing, to_publish, positions, gaps)
+    return Recovered(
+        partitions=count,
+        customers=customers,
+        records=recovery.records,
+        unjournaled=recovery.unjournaled,
+        models_missing=missing,
+        to_publish=to_publish,
+        positions=positions,
+        gaps=_gaps(settings, folder, positions),
+        learns_anew=standing.layout != LAYOUT,
+    )
 
 
 def _gaps(
@@ -223,10 +249,10 @@ def _gaps(
     return found
 
 
-async def _store(redis_url: str, part: Rebuilding) -> None:
+async def _store(redis_url: str, part: Rebuilding, version: int) -> None:
     store = RedisPartitionStore(redis_url, part.partition)
     try:
-        for commit in part.commits():
+        for commit in part.commits(version):
             head, _ = await store.begin(0, 0)
             if head.owner != OWNER or not await store.commit(head, commit):
                 raise SettingError(
@@ -245,7 +271,7 @@ async def _restore_models(redis_url: str, folder: Path, standing: Standing) -> N
     try:
         present = await store.champions(tuple(standing.champions))
         for name, (version, epoch_day) in standing.champions.items():
-            path = model_path(folder, name, version)
+            path = model_path(folder, LAYOUT, name, version)
             if name not in present and path.exists():
                 await store.publish(name, version, path.read_bytes(), epoch_day)
         for name, learner in standing.learners.items():

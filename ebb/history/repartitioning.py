@@ -42,8 +42,8 @@ async def plan(settings: WorkerSettings, folder: Path, partitions: int) -> Repar
     before = stored_deployment(settings.redis_url).partitions
     if partitions <= before:
         raise SettingError(
-            f"--partitions {partitions}, but there are {before}: Kafka can add partitions to a topic, not take them "
-            "away. For fewer, replay the history into new topics and an empty Redis."
+            f"--partitions {partitions}, but there are {before}, and Kafka takes no partitions away from a topic. "
+            "Choose more; or run fewer workers: each takes several partitions, down to one worker with all of them."
         )
     if settings.lockstep:
         raise SettingError("EBB_LOCKSTEP=true: in lockstep the number of partitions is part of the run. Replay anew.")

@@ -6,27 +6,44 @@ depends on who else lives in its partition, so what becomes of it is what would 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebb.history.past import AT_ONCE, IntArray, PartitionPast, Stretch
 from schemas.topics import CLOCK
 from stream.worker.homes import partitions_of
-from stream.worker.log_records import TOPIC_NUMBERS, LogRecords, joined
+from stream.worker.log_records import NO_RECORDS, TOPIC_NUMBERS, LogRecords, joined
 
 SHARED_OUT_AT = 50_000  # records that are put in order at once
 
 Versions = Mapping[str, str] | None
 
 
+class _Piece(NamedTuple):
+    """Records with the time of each, or customers that a sweep decided anew, at one time; all under the same models."""
+
+    records: LogRecords
+    times: IntArray
+    under: int
+    renewed: Sequence[str] = ()
+
+    def at(self, places: IntArray) -> "_Piece":
+        """Some of it; what a sweep did is one."""
+        return self._replace(
+            records=self.records if self.renewed else self.records.take(places), times=self.times[places]
+        )
+
+
 @dataclass
 class _Pieces:
-    """Records of one new partition, by the old one they come from: not applied yet."""
+    """What becomes of one new partition, by the old one it comes from: not applied yet."""
 
-    of: dict[int, list[tuple[LogRecords, IntArray, IntArray]]] = field(default_factory=dict)
+    of: dict[int, list[_Piece]] = field(default_factory=dict)
 
-    def add(self, old: int, records: LogRecords, times: IntArray, under: IntArray) -> None:
-        self.of.setdefault(old, []).append((records, times, under))
+    def add(self, old: int, piece: _Piece) -> None:
+        self.of.setdefault(old, []).append(piece)
 
 
 class SharingOut:
@@ -71,12 +88,15 @@ class SharingOut:
         """Note where each record goes; how many go anywhere."""
         if not self._versions or self._versions[-1] != stretch.versions:
             self._versions.append(stretch.versions)
-        homes = self._homes(old, stretch.records)
+        homes, under = self._homes(old, stretch.records), len(self._versions) - 1
         for new in np.unique(homes[homes >= 0]).tolist():
             places = np.flatnonzero(homes == new)
-            under = np.full(len(places), len(self._versions) - 1)
-            self._pieces[new].add(old, stretch.records.take(places), stretch.times[places], under)
-        return len(homes)
+            self._pieces[new].add(old, _Piece(stretch.records.take(places), stretch.times[places], under))
+        renewed = np.array(partitions_of(list(stretch.renewed), self._partitions), np.int64)
+        for new in np.unique(renewed).tolist():
+            customers = [stretch.renewed[place] for place in np.flatnonzero(renewed == new).tolist()]
+            self._pieces[new].add(old, _Piece(NO_RECORDS, np.array([stretch.end_ms]), under, customers))
+        return len(homes) + len(renewed)
 
     def _homes(self, old: int, records: LogRecords) -> IntArray:
         """The new partition of each record; -1 for clock records, and for who was on a wrong partition.
@@ -99,31 +119,39 @@ class SharingOut:
             parts = [piece for _, found in sorted(pieces.of.items()) for piece in found]
             if not parts:
                 continue
-            records = joined([part[0] for part in parts])
-            times, under = (np.concatenate([part[column] for part in parts]) for column in (1, 2))
-            ready = np.flatnonzero(times < time_ms)
-            ready = ready[np.argsort(times[ready], kind="stable")]
             self._keep(pieces, time_ms)
-            for begin, end in _runs(under[ready]):
-                some = ready[begin:end]
-                of_now = times[some]
-                yield new, Stretch(records.take(some), of_now, int(of_now[-1]), self._versions[int(under[some[0]])])
+            for stretch in self._in_order(parts, time_ms):
+                yield new, stretch
+
+    def _in_order(self, parts: Sequence[_Piece], time_ms: int) -> Iterator[Stretch]:
+        """What is before a time, by time; what comes from one old partition at the same time stays in its order."""
+        records, times = joined([part.records for part in parts]), np.concatenate([part.times for part in parts])
+        part_of = np.repeat(np.arange(len(parts)), [len(part.times) for part in parts])
+        is_sweep = np.array([bool(part.renewed) for part in parts])[part_of]
+        under = np.array([part.under for part in parts])[part_of]
+        place_of = np.cumsum(~is_sweep) - 1
+        ready = np.flatnonzero(times < time_ms)
+        ready = ready[np.argsort(times[ready], kind="stable")]
+        for begin, end in _runs(under[ready], is_sweep[ready]):
+            some = ready[begin:end]
+            last, versions = int(some[-1]), self._versions[int(under[some[0]])]
+            if is_sweep[last]:
+                yield Stretch(NO_RECORDS, times[:0], int(times[last]), versions, parts[part_of[last]].renewed)
+            else:
+                yield Stretch(records.take(place_of[some]), times[some], int(times[last]), versions)
 
     @staticmethod
     def _keep(pieces: _Pieces, time_ms: int) -> None:
         """Leave what is not before a time."""
         for old, found in pieces.of.items():
-            later = [(piece, np.flatnonzero(piece[1] >= time_ms)) for piece in found]
-            pieces.of[old] = [
-                (records.take(places), times[places], under[places])
-                for (records, times, under), places in later
-                if len(places)
-            ]
+            later = [(piece, np.flatnonzero(piece.times >= time_ms)) for piece in found]
+            pieces.of[old] = [piece.at(places) for piece, places in later if len(places)]
 
 
-def _runs(under: IntArray) -> Iterator[tuple[int, int]]:
-    """(begin, end) of the records under the same models, at most `AT_ONCE` at once."""
-    begins = np.flatnonzero(np.diff(under, prepend=-1)).tolist()
+def _runs(under: IntArray, is_sweep: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of each step: records under the same models, at most `AT_ONCE`, or a page of a sweep."""
+    changes = (np.diff(under, prepend=-1) != 0) | is_sweep | np.append(False, is_sweep)[:-1]
+    begins = np.flatnonzero(changes).tolist()
     for begin, end in zip(begins, [*begins[1:], len(under)], strict=True):
         for first in range(begin, end, AT_ONCE):
             yield first, min(first + AT_ONCE, end)

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from offline.archive.files import TEMPORARY, ArchiveFile, contained, files, locked, partitions, publish_file
-from schemas.identities import Erasure
+from schemas.identities import Erasure, Merge, Release
 from schemas.topics import LABELS, REROUTED, SOURCE_TOPICS
 
 TOPICS = (*SOURCE_TOPICS, REROUTED, LABELS)
-_KEPT = str(Erasure.__struct_config__.tag)  # a rebuild has to know that they were erased
+_KEPT = {kind.__struct_config__.tag for kind in (Erasure, Merge, Release)}  # a rebuild has to know who was erased
 
 
 class _Named(msgspec.Struct):
@@ -32,7 +32,7 @@ _decoder = msgspec.json.Decoder(_Named)
 
 
 def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
-    """Take out what an archive has of these customers up to a time; the erasures themselves stay.
+    """Take out what an archive has of these customers up to a time; the erasures stay, and which ids were merged.
 
     Each file is replaced whole, under its own name: whoever reads it finds the old rows or those that are left.
 
@@ -93,4 +93,4 @@ def _is_of(value: bytes | None, key: bytes | None, customer: str, erased_ms: int
     except msgspec.MsgspecError:
         return key == customer.encode()  # a dead letter of this customer's, as far as anybody can tell
     time_ms = named.snapshot_ms if named.event_time_ms is None else named.event_time_ms
-    return named.customer_id == customer and time_ms <= erased_ms and named.type != _KEPT
+    return named.customer_id == customer and time_ms <= erased_ms and named.type not in _KEPT

@@ -78,6 +78,11 @@ class LogState:
         """Whether Kafka has lost records that the archive does not have yet."""
         return self.log_start is not None and self.log_start > self.end
 
+    @property
+    def is_another(self) -> bool:
+        """Whether Kafka's log ends before the archived one: it was deleted and made again."""
+        return self.log_end is not None and self.log_end < self.end
+
 
 def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress | None = None) -> Archived:
     """Add to an archive whatever can be read now and is not there yet. The caller holds the lock of the archive.

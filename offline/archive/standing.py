@@ -13,15 +13,16 @@ MODELS = "models"
 
 
 class Era(msgspec.Struct, frozen=True):
-    """A time with one partition count.
+    """A time with one partition count and one layout.
 
     `last_versions` says with which journal entry of each partition it ended, `last_sequences` with which message; both
-    are empty while it lasts.
+    are empty while it lasts. `layout` is that of its models where another one came after it.
     """
 
     partitions: int
     last_versions: Mapping[int, int] = {}
     last_sequences: Mapping[int, int] = {}
+    layout: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class Standing(msgspec.Struct, frozen=True):
     Attributes:
         clock: its mode.
         layout: of its records and models.
-        eras: its partition counts, the one that lasts at the end.
+        eras: its partition counts and layouts, the one that lasts at the end.
         outboxes: of each partition.
         champions: model -> (version in force, its epoch day).
         learners: by name.
@@ -92,16 +93,16 @@ def save_standing(folder: Path, standing: Standing) -> None:
     write_durably(folder / STANDING, msgspec.json.format(msgspec.json.encode(standing)))
 
 
-def model_path(folder: Path, name: str, version: str) -> Path:
-    """Where a model's sealed document lies, whatever its version is called.
+def model_path(folder: Path, layout: str, name: str, version: str) -> Path:
+    """Where a model's sealed document lies, whatever its version is called: learned anew, versions begin again.
 
-    >>> model_path(Path("a"), "churn_30d", "../x").as_posix()
-    'a/models/churn_30d/v..%2Fx'
+    >>> model_path(Path("a"), "3f", "churn_30d", "../x").as_posix()
+    'a/models/3f/churn_30d/v..%2Fx'
     """
-    return folder / MODELS / quote(name, safe="") / f"v{quote(version, safe='')}"
+    return folder / MODELS / quote(layout, safe="") / quote(name, safe="") / f"v{quote(version, safe='')}"
 
 
-def archived_models(folder: Path) -> set[tuple[str, str]]:
-    """(name, version) of the models in an archive."""
-    found = (folder / MODELS).glob("*/v*")
+def archived_models(folder: Path, layout: str) -> set[tuple[str, str]]:
+    """(name, version) of the models of a layout in an archive."""
+    found = (folder / MODELS / quote(layout, safe="")).glob("*/v*")
     return {(unquote(path.parent.name), unquote(path.name[1:])) for path in found if path.suffix != ".tmp"}

@@ -24,7 +24,7 @@ from schemas.decode import DecodeRules, decode
 from schemas.decode_many import decode_many
 from schemas.events import Event, Input
 from schemas.identities import Erasure, Merge
-from schemas.origin import MERGED_MS, Origin, origin_of
+from schemas.origin import HOPS, Origin, origin_of
 from schemas.partition import partition_of
 from schemas.rejection import Rejection
 from schemas.topics import PROFILES, REROUTED, SOURCE_TOPICS
@@ -173,7 +173,7 @@ def _event(topic: str, partition: int, record: ArchivedRecord, reading: Reading)
 
 
 def _is_redirected(record: ArchivedRecord) -> bool:
-    return any(name == MERGED_MS for name, _ in record.headers)
+    return any(name == HOPS for name, _ in record.headers)
 
 
 def _decoded(topic: str, partition: int, record: ArchivedRecord, rules: DecodeRules) -> Input | Rejection:

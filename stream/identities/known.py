@@ -3,12 +3,28 @@
 It is kept under a hash of the id: an erased customer's id itself is stored nowhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
+from schemas.origin import Path
 from schemas.partition import murmur2
+
+
+class Onward(NamedTuple):
+    """Where something goes on to that has come to a customer.
+
+    Attributes:
+        to: the other customer.
+        path: by which merges it will have come there.
+        ended_ms: when the merge was by which it came and now goes back, having ended; 0 where it goes by another.
+    """
+
+    to: str
+    path: Path
+    ended_ms: int = 0
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -17,8 +33,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         erased_ms: events of this id up to then are dropped; 0 where it was never erased.
         into: the customer that its events count for; empty where that is itself.
-        merged_ms: when it was merged into that one.
-        others: the ids whose events count for this one.
+        merged_ms: when it was merged into that one; of a merge that did not hold, too.
+        others: the ids whose events count for this one -> when each was merged; of an alias those of before.
         topic, offset: the record that led to this.
         removed: what that record took out: name -> how many.
     """
@@ -26,7 +42,7 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     erased_ms: int = 0
     into: str = ""
     merged_ms: int = 0
-    others: Sequence[str] = ()
+    others: Mapping[str, int] = {}
     topic: str = ""
     offset: int = -1
     removed: Mapping[str, int] = {}
@@ -36,15 +52,28 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether some events of this id count no more, or for another."""
         return bool(self.erased_ms or self.into)
 
-    def drops(self, event_time_ms: int, merged_ms: int = 0) -> bool:
-        """Whether an event was erased.
+    def has_ended(self, path: Path) -> bool:
+        """Whether the merge by which something came to this id has ended, since this id was erased after it."""
+        return bool(path) and path[-1][1] <= self.erased_ms
 
-        Args:
-            event_time_ms: its time.
-            merged_ms: when the id that it came with was merged into this one, 0 for an event of this id. Who was
-                erased before that has not erased what the other did.
+    def drops(self, event_time_ms: int, path: Path = ()) -> bool:
+        """Whether an event of this id was erased; what came by a merge is for the one who sent it to say."""
+        return not path and event_time_ms <= self.erased_ms
+
+    def onward(self, customer: str, path: Path = ()) -> Onward | None:
+        """Where something goes on to that came to `customer`, whose identity this is; None where it stays.
+
+        What came by a merge that has ended goes back: the other is its own again, and is told so before.
+
+        >>> Identity(into="ada", merged_ms=9).onward("visitor-7")
+        Onward(to='ada', path=(('visitor-7', 9),), ended_ms=0)
+        >>> Identity(erased_ms=12).onward("ada", (("visitor-7", 9),))
+        Onward(to='visitor-7', path=(), ended_ms=9)
         """
-        return event_time_ms <= self.erased_ms and merged_ms <= self.erased_ms
+        if self.has_ended(path):
+            (came_from, merged_ms), path = path[-1], path[:-1]
+            return Onward(came_from, path, merged_ms)
+        return Onward(self.into, (*path, (customer, self.merged_ms))) if self.into else None
 
 
 UNKNOWN = Identity()
@@ -89,12 +118,11 @@ def counts_for(customer: str, event_time_ms: int, identities: Mapping[str, Ident
     >>> [counts_for(*event, merged) for event in (("visitor-7", 3), ("bob", 5), ("bob", 6), ("ada", 1))]
     ['ada', None, 'bob', 'ada']
     """
-    merged_ms = 0
+    if identities.get(name_of(customer), UNKNOWN).drops(event_time_ms):
+        return None
     for _ in range(len(identities) + 1):
-        known = identities.get(name_of(customer), UNKNOWN)
-        if known.drops(event_time_ms, merged_ms):
-            return None
-        if not known.into:
+        into = identities.get(name_of(customer), UNKNOWN).into
+        if not into:
             break
-        customer, merged_ms = known.into, known.merged_ms
+        customer = into
     return customer

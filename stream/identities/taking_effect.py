@@ -5,24 +5,25 @@ the other; its id is an alias from then on. Its owner joins the two states. What
 way follows it: docs/architecture.md, "Who a customer is".
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from schemas.identities import Arrival, Erasure, IdentityRecord, Merge
+from schemas.identities import Arrival, Erasure, IdentityRecord, Merge, Release
 from schemas.messages import ChurnAlertClosed
-from schemas.origin import Origin, headers_of
+from schemas.origin import Origin, Path, headers_of
 from schemas.rejection import Rejection, quoted, reject
 from schemas.topics import CHURN_ALERTS, REROUTED
 from stream.actions.churn_alerts import opened_id
 from stream.changes import Changes
 from stream.drafts import CopyDraft, MessageDraft, message_id
 from stream.errors import LayoutError
-from stream.features.layout import LAYOUT, StateArray, pack, unpack
+from stream.features.layout import LAYOUT, StateArray, empty, pack, unpack
 from stream.features.merge import merge
-from stream.identities.known import Identity, name_of, pack_identity
+from stream.identities.known import Identity, Onward, name_of, pack_identity
 from stream.outcomes.maturity import OpenArray
 from stream.outcomes.sampling import customer_hash, next_sample_ms
 
@@ -56,9 +57,9 @@ def take_effect(record: IdentityRecord, present: Present, origin: Origin, stream
     An arrival leaves the joined state in `present.state`, due at `stream_time_ms`: it is decided like any other.
 
     Args:
-        record: an erasure, a merge or an arrival.
+        record: an erasure, a merge, or what they send to other customers.
         present: what there is of its customer.
-        origin: where the record was written.
+        origin: where the record was written, and by which merges it came here.
         stream_time_ms: at the record.
 
     Returns:
@@ -72,18 +73,34 @@ def take_effect(record: IdentityRecord, present: Present, origin: Origin, stream
             return _move_out(record, present, origin, changes)
         case Arrival():
             return _move_in(record, present, origin, changes, stream_time_ms)
+        case Release():
+            return _release(record, present, origin, changes)
 
 
 def _erase(record: Erasure, present: Present, origin: Origin, changes: Changes) -> Changes:
-    before = present.identity
-    if record.event_time_ms <= before.erased_ms:
+    """Whoever a person's events count for erases it, and tells the others."""
+    before, path = present.identity, origin.path
+    if before.drops(record.event_time_ms, path):
         return changes  # an old record, read again: what it asks for is done
-    erased_ms = max(record.event_time_ms, int(present.state["features"]["last_event_ms"][0]))
+    if (onward := before.onward(present.customer, path)) is not None:
+        _send_on(record, onward, before, origin, changes)
+        return changes
+    last_event_ms = int(present.state["features"]["last_event_ms"][0])
+    erased_ms = max(record.event_time_ms, last_event_ms, before.merged_ms, *before.others.values())
+    for other, merged_ms in before.others.items():
+        _send_release(record, other, merged_ms, erased_ms, origin, changes)
     removed = _remove(present, changes, "erased", record.event_time_ms)
-    also = [*before.others, *filter(None, [before.into])]
-    for other in also:
-        _send_erasure(other, record.event_id, erased_ms, origin, changes)
     identity = Identity(erased_ms, topic=origin.topic, offset=origin.offset, removed=removed)
+    changes.identities[name_of(present.customer)] = pack_identity(identity)
+    changes.count("erasures")
+    return changes
+
+
+def _release(record: Release, present: Present, origin: Origin, changes: Changes) -> Changes:
+    before = present.identity
+    if not before.into or before.merged_ms != record.merged_ms:
+        return changes  # it has been told by another before
+    identity = Identity(max(before.erased_ms, record.erased_ms), topic=origin.topic, offset=origin.offset)
     changes.identities[name_of(present.customer)] = pack_identity(identity)
     changes.count("erasures")
     return changes
@@ -91,18 +108,19 @@ def _erase(record: Erasure, present: Present, origin: Origin, changes: Changes) 
 
 def _move_out(record: Merge, present: Present, origin: Origin, changes: Changes) -> Changes | Rejection:
     before = present.identity
-    if record.event_time_ms < before.erased_ms or record.into == before.into:
+    if record.event_time_ms <= before.erased_ms or record.into == before.into:
         return changes
     if before.into:
         return reject("merged_already", f"into {quoted(before.into)}; merge that customer instead", "customer_id")
     if record.into in before.others:
         return reject("merged_already", f"into is an alias of {quoted(record.customer_id)} since it was merged", "into")
+    merged = {record.customer_id: record.event_time_ms, **before.others}
     arrival = Arrival(
-        event_id=message_id("arrival", record.event_id, record.customer_id, record.into),
+        event_id=record.event_id,
         event_time_ms=record.event_time_ms,
-        customer_id=record.into,
-        merged=[record.customer_id, *before.others],
-        path=[record.customer_id],
+        customer_id=record.customer_id,
+        merged=list(merged),
+        merged_ms=list(merged.values()),
         layout=LAYOUT,
         state=pack(present.state)[0] if present.known else b"",
     )
@@ -110,12 +128,13 @@ def _move_out(record: Merge, present: Present, origin: Origin, changes: Changes)
         erased_ms=before.erased_ms,
         into=record.into,
         merged_ms=record.event_time_ms,
+        others=before.others,
         topic=origin.topic,
         offset=origin.offset,
         removed=_remove(present, changes, "merged", record.event_time_ms),
     )
     changes.identities[name_of(present.customer)] = pack_identity(identity)
-    _send(arrival, origin, changes)
+    _send_on(arrival, Onward(record.into, ((record.customer_id, record.event_time_ms),)), before, origin, changes)
     changes.count("merges")
     return changes
 
@@ -123,20 +142,23 @@ def _move_out(record: Merge, present: Present, origin: Origin, changes: Changes)
 def _move_in(
     record: Arrival, present: Present, origin: Origin, changes: Changes, stream_time_ms: int
 ) -> Changes | Rejection:
-    known = present.identity
-    if known.into and not _stays_in(record, present):
-        _forward(record, known, origin, changes)
-        return changes
-    if record.event_time_ms <= known.erased_ms:  # what was merged before the erasure was erased with it
-        for other in record.merged:
-            _send_erasure(other, record.event_id, known.erased_ms, origin, changes)
-        return changes
+    known, path = present.identity, origin.path
+    merged = dict(zip(record.merged, record.merged_ms, strict=False))
+    if not path or len(merged) != len(record.merged_ms):
+        return reject("invalid_field", "merged_ms: an arrival says when and by which merges it came", "merged_ms")
     try:
         arrived = _unpacked(record)
     except LayoutError as error:
         return reject("invalid_field", f"state: {error}", "state")
-    others = [name for name in dict.fromkeys([*known.others, *record.merged, *record.path]) if name != present.customer]
-    identity = Identity(known.erased_ms, others=others, topic=origin.topic, offset=origin.offset)
+    onward = known.onward(present.customer, path)
+    if onward is not None and not onward.path:  # what was merged before the erasure was erased with it
+        _erase_arrived(record, merged, known, arrived, origin, changes)
+        return changes
+    if onward is not None and (known.has_ended(path) or not _ends_circle(path, present)):
+        _send_on(record, onward, known, origin, changes)
+        return changes
+    others = {name: ms for name, ms in {**known.others, **merged}.items() if name != present.customer}
+    identity = Identity(known.erased_ms, "", known.merged_ms, others, origin.topic, origin.offset)
     changes.identities[name_of(present.customer)] = pack_identity(identity)
     if record.state:
         _join(present, arrived, stream_time_ms)
@@ -145,35 +167,34 @@ def _move_in(
     return changes
 
 
-def _stays_in(record: Arrival, present: Present) -> bool:
-    """Whether an arrival at an alias has gone round: of customers merged in a circle, the first by name stays one."""
-    into = present.identity.into
-    if into not in record.path:
-        return False
-    circle = [*record.path[record.path.index(into) :], present.customer]
-    return present.customer == min(circle)
+def _erase_arrived(
+    record: Arrival, merged: Mapping[str, int], known: Identity, arrived: StateArray, origin: Origin, changes: Changes
+) -> None:
+    last_event_ms = int(arrived["features"]["last_event_ms"][0])
+    erased_ms = max(known.erased_ms, last_event_ms, *merged.values())
+    for other, merged_ms in merged.items():
+        _send_release(record, other, merged_ms, erased_ms, origin, changes)
 
 
-def _forward(record: Arrival, known: Identity, origin: Origin, changes: Changes) -> None:
-    forwarded = msgspec.structs.replace(
-        record,
-        event_id=message_id("arrival", record.event_id, known.into),
-        event_time_ms=max(record.event_time_ms, known.merged_ms),
-        customer_id=known.into,
-        path=[*record.path, record.customer_id],
-    )
-    _send(forwarded, origin, changes)
+def _ends_circle(path: Path, present: Present) -> bool:
+    """Whether an arrival at an alias has gone round, and the last merge of the circle, which does not hold, is its own.
+
+    Of two at the same time the first by name.
+    """
+    into, own = present.identity.into, (present.customer, present.identity.merged_ms)
+    names = [name for name, _ in path]
+    return into in names and own == min([*path[names.index(into) :], own], key=lambda link: (-link[1], link[0]))
 
 
 def _unpacked(record: Arrival) -> StateArray:
-    """The state that has arrived.
+    """The state that has arrived, all zero where nothing was known.
 
     Raises:
         LayoutError: another layout of Ebb wrote it.
     """
     if record.layout != LAYOUT:
         raise LayoutError(f"it has layout {quoted(record.layout)}, this Ebb has {LAYOUT}")
-    return unpack([record.state])
+    return unpack([record.state]) if record.state else empty(1)
 
 
 def _join(present: Present, arrived: StateArray, stream_time_ms: int) -> None:
@@ -219,14 +240,34 @@ def _close_alert(customer: str, episode_ms: int, cause: str, now_ms: int, change
     changes.count("churn_alerts_closed")
 
 
-def _send_erasure(customer: str, because_of: str, erased_ms: int, origin: Origin, changes: Changes) -> None:
-    erasure = Erasure(
-        event_id=message_id("erasure", because_of, customer), event_time_ms=erased_ms, customer_id=customer
+def _send_release(
+    because_of: Erasure | Arrival, customer: str, merged_ms: int, erased_ms: int, origin: Origin, changes: Changes
+) -> None:
+    release = release_of(customer, merged_ms, erased_ms, because_of.event_time_ms)
+    _send(release, msgspec.structs.replace(origin, hops=0, path=()), changes)
+
+
+def release_of(customer: str, merged_ms: int, erased_ms: int, event_time_ms: int) -> Release:
+    """What tells an id that its merge at `merged_ms` has ended; told twice it is told once."""
+    return Release(
+        event_id=message_id("release", customer, merged_ms, erased_ms),
+        event_time_ms=event_time_ms,
+        customer_id=customer,
+        merged_ms=merged_ms,
+        erased_ms=erased_ms,
     )
-    _send(erasure, origin, changes)
 
 
-def _send(record: Erasure | Arrival, origin: Origin, changes: Changes) -> None:
+def _send_on(record: Erasure | Arrival, onward: Onward, identity: Identity, origin: Origin, changes: Changes) -> None:
+    """To another customer; under an id of this hop, which no other has. Who gets it back is released before."""
+    if onward.ended_ms:
+        _send_release(record, onward.to, onward.ended_ms, identity.erased_ms, origin, changes)
+    sent = origin.sent_on(onward.path)
+    event_id = message_id(type(record).__struct_config__.tag, record.event_id, onward.to, sent.hops)
+    _send(msgspec.structs.replace(record, event_id=event_id, customer_id=onward.to), sent, changes)
+
+
+def _send(record: Erasure | Arrival | Release, origin: Origin, changes: Changes) -> None:
     """To the partition of the record's customer, by way of the outbox."""
     order = (0, 1, 0, record.customer_id, "identity")
     key, value = record.customer_id.encode(), _json.encode(record)

@@ -77,7 +77,14 @@ COMMITS_REFUSED = Counter(
 CHUNK_FAILURES = Counter(
     "ebb_chunk_failures",
     "Attempts at a chunk, or a part of one, that a bug of Ebb ended, with EBB_ON_BUG=quarantine; what was set aside in "
-    "the end are dead letters with the reason `bug`.",
+    "the end are dead letters with the reason `bug`, and customers.",
+    registry=REGISTRY,
+)
+CUSTOMERS_SET_ASIDE = Counter(
+    "ebb_customers_set_aside",
+    "Times a customer's decision was put off for a bug of Ebb, with EBB_ON_BUG=quarantine: a deadline by a day, or a "
+    "sweep left it out. The log names it.",
+    ["partition"],
     registry=REGISTRY,
 )
 CUSTOMERS_LOADED = Counter(

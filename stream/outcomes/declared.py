@@ -66,6 +66,10 @@ class DeclaredOutcomes:
         self._codes = np.array([outcome.code for outcome in outcomes], np.uint32)
         self._by_code = np.argsort(self._codes)
 
+    def __repr__(self) -> str:
+        """The declarations: what names rules in force must not be an address."""
+        return f"DeclaredOutcomes({self.outcomes!r}, {self.minimum_minor!r})"
+
     def __len__(self) -> int:
         """How many."""
         return len(self.outcomes)

@@ -1,14 +1,15 @@
 """Questions to Redis, written once and asked by either client.
 
 A question is a generator: it yields the commands of one round trip, gets their replies, and returns its answer. It
-does no I/O, so the same one serves threads and asyncio.
+does no I/O, so the same one serves threads and asyncio. Where keys that it asks for together are apart, in a cluster,
+it gets a `SlotOnItsWayError`, and may ask otherwise.
 """
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from stream.redis_store.client import async_reader, explaining, is_cluster, sync_client
+from stream.redis_store.client import SlotOnItsWayError, async_reader, explaining, is_cluster, sync_client
 
 Command = tuple[str | bytes | int | float, ...]
 Answer = TypeVar("Answer")
@@ -45,7 +46,12 @@ class Asking:
         try:
             trip = next(question)
             while True:
-                trip = question.send(self._send(trip))
+                try:
+                    replies = self._send(trip)
+                except SlotOnItsWayError as error:
+                    trip = question.throw(error)
+                else:
+                    trip = question.send(replies)
         except StopIteration as end:
             answer: Answer = end.value
             return answer
@@ -76,7 +82,12 @@ class AsyncAsking:
         try:
             trip = next(question)
             while True:
-                trip = question.send(await self._send(trip))
+                try:
+                    replies = await self._send(trip)
+                except SlotOnItsWayError as error:
+                    trip = question.throw(error)
+                else:
+                    trip = question.send(replies)
         except StopIteration as end:
             answer: Answer = end.value
             return answer

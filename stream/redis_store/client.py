@@ -37,7 +37,14 @@ CANNOT_WORK_NOW = (
 CLUSTER = "+cluster"
 """Ends the scheme of a URL that names one node of a cluster."""
 RedisPyError = exceptions.RedisError | exceptions.RedisClusterException
+REDIRECTED_TOO_OFTEN = "TTL exhausted"  # what its cluster client makes of TRYAGAIN, asked 16 times in two seconds
+ALIKE: dict[str, Any] = {"protocol": 2, "driver_info": None}
+"""Of all connections. None says no CLIENT SETINFO, which the users of a Redis before 7.2 cannot be allowed by name."""
 REFUSALS = ("MISCONF ", "NOREPLICAS ", "BUSY ")  # redis-py has no class for these error codes
+
+
+class SlotOnItsWayError(StoreUnavailableError):
+    """Keys of one slot are on two nodes of a cluster: one key can be asked for, several together cannot."""
 
 
 def sync_client(url: str) -> Any:
@@ -48,7 +55,7 @@ def sync_client(url: str) -> Any:
     """
     kind = _Cluster if is_cluster(url) else redis.Redis
     with _known_scheme(), explaining(url):
-        return kind.from_url(_node_url(url), protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 1))
+        return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 1))
 
 
 def async_client(url: str) -> Any:
@@ -68,7 +75,7 @@ def _async_client(url: str, retries: int) -> Any:
     kind = _AsyncCluster if is_cluster(url) else redis.asyncio.Redis
     with _known_scheme(), explaining(url):
         return kind.from_url(
-            _node_url(url), protocol=2, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), retries)
+            _node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), retries)
         )
 
 
@@ -148,7 +155,7 @@ def explained(error: RedisPyError, url: str) -> EbbError | RedisPyError:
         return SettingError(
             f"EBB_REDIS_URL={address(url)} is no node of a cluster. Write {_node_url(address(url))}, or name a node."
         )
-    if isinstance(error, exceptions.AskError | exceptions.TryAgainError):
+    if isinstance(error, exceptions.AskError | exceptions.TryAgainError) or REDIRECTED_TOO_OFTEN in str(error):
         return _redirected(error, url)
     if isinstance(error, CANNOT_WORK_NOW) or str(error).startswith(REFUSALS):
         return StoreUnavailableError(
@@ -163,12 +170,12 @@ def explained(error: RedisPyError, url: str) -> EbbError | RedisPyError:
     return error
 
 
-def _redirected(error: exceptions.ResponseError, url: str) -> EbbError:
+def _redirected(error: RedisPyError, url: str) -> EbbError:
     if not is_cluster(url):
         return one_of_a_cluster(url)
     if isinstance(error, exceptions.MovedError):
         return StoreUnavailableError(f"The slot of a key has moved within the cluster at {address(url)}.")
-    return StoreUnavailableError(
+    return SlotOnItsWayError(
         f"A slot is on its way between nodes of the cluster at {address(url)}. Everything waits that needs several "
         "keys of it: see that the move ends (redis-cli --cluster check)."
     )

@@ -12,7 +12,7 @@ from redis import exceptions
 from redis.asyncio.connection import AbstractConnection, Connection
 
 from stream.errors import StoreUnavailableError
-from stream.redis_store.client import ANSWER_WITHIN_S, address, connection_arguments, explained, is_cluster
+from stream.redis_store.client import ALIKE, ANSWER_WITHIN_S, address, connection_arguments, explained, is_cluster
 from stream.redis_store.cluster_home import ClusterHome, Node
 
 Command = Sequence[bytes]
@@ -61,7 +61,7 @@ class PinnedConnection:
         self._kind: type[AbstractConnection] = arguments.pop("connection_class", Connection)
         self._url = url
         waits = {"socket_timeout": answer_within_s, "socket_connect_timeout": answer_within_s}
-        ours = {"protocol": 2, "client_name": client_name, "socket_read_size": READ_BYTES}
+        ours = {**ALIKE, "client_name": client_name, "socket_read_size": READ_BYTES}
         self._arguments = waits | arguments | ours
         self._connection = self._kind(**self._arguments)
         self._home = ClusterHome(key, _node_of(self._connection)) if is_cluster(url) else None

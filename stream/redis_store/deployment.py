@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from stream.errors import LayoutError, ReplacedError, SettingError
+from stream.errors import LayoutError, RebuildingError, ReplacedError, SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.ports import Deployment
@@ -86,10 +86,10 @@ def refuse_rebuilding(fields: Any, url: str) -> None:
     """See that the fields of `meta` do not say that Redis is being filled from an archive.
 
     Raises:
-        SettingError: they do.
+        RebuildingError: they do.
     """
     if REBUILDING in fields:
-        raise SettingError(
+        raise RebuildingError(
             f"Redis at {address(url)} is being rebuilt from an archive and is not whole. Wait for the command that "
             "does it, or run `ebb recover --replace` if it was interrupted."
         )
@@ -193,7 +193,7 @@ def other_layout(stored: str, ours: str, url: str) -> LayoutError:
     """The error for records of another layout."""
     return LayoutError(
         f"Redis at {address(url)} holds records of layout {stored}, this version of Ebb has layout {ours}. "
-        "Use the version that wrote them, or replay into an empty Redis."
+        "Use the version that wrote them, or rebuild it from its archive: ebb recover --from FOLDER --replace."
     )
 
 

@@ -7,6 +7,7 @@ from schemas.partition import partition_of
 from stream.customers.segments import SEGMENTS
 from stream.redis_store import keys
 from stream.redis_store.asking import Command, Question, RoundTrip
+from stream.redis_store.client import SlotOnItsWayError
 from stream.redis_store.deployment import deployment_of, other_layout
 
 INDEX_LAGS_BY = 0.05  # the risk index is rewritten when a customer's value has moved by this share
@@ -48,16 +49,23 @@ class StoredViews:
         return None if stored is None else bytes(stored)
 
     def get_many(self, customers: Sequence[str]) -> Question[list[bytes | None]]:
-        """Views in the order asked for, in one round trip: one MGET for each partition."""
+        """Views in the order asked for, in one round trip: one MGET for each partition.
+
+        While the slot of one is on its way within a cluster, they are asked for one by one.
+        """
         views: list[bytes | None] = [None] * len(customers)
         rows_of: dict[int, list[int]] = {}
         for row, customer in enumerate(customers):
             rows_of.setdefault(partition_of(customer, self._partitions), []).append(row)
         if not rows_of:
             return views
-        answers = yield RoundTrip(
-            [("MGET", *(keys.view(partition, customers[row]) for row in rows)) for partition, rows in rows_of.items()]
-        )
+        names = [[keys.view(partition, customers[row]) for row in rows] for partition, rows in rows_of.items()]
+        try:
+            answers = yield RoundTrip([("MGET", *together) for together in names])
+        except SlotOnItsWayError:
+            singly = yield RoundTrip([("GET", name) for together in names for name in together])
+            left = iter(singly)
+            answers = [[next(left) for _ in together] for together in names]
         for rows, found in zip(rows_of.values(), answers, strict=True):
             for row, view in zip(rows, found, strict=True):
                 views[row] = view

@@ -85,6 +85,14 @@ class RedisModelStore:
                 pipeline.execute_command(*command)
             await pipeline.execute()
 
+    async def forget(self, name: str) -> None:
+        """Drop all versions of a model, which of them is in force, and its learner."""
+        versions = await self.versions(name)
+        with explaining(self._url):
+            for key in (keys.learner(name), keys.model_champion(name), *(keys.model(name, each) for each in versions)):
+                await self._redis.delete(key)
+            await self._redis.delete(keys.model_versions(name))  # last: it names what is left after an interruption
+
     async def load_learner(self, name: str) -> tuple[int, bytes] | None:
         """Offset and state as saved together."""
         with explaining(self._url):

@@ -28,7 +28,7 @@ def begin_rebuilding(
         replace: whether there may be something already. What an interrupted rebuild has left always goes.
 
     Raises:
-        SettingError: there is something, and it may not be replaced.
+        SettingError: there is something, and it may not be replaced; or it holds messages that nobody can make again.
         StoreUnavailableError: Redis is away.
     """
     with explaining(url), sync_client(url) as client:
@@ -38,6 +38,8 @@ def begin_rebuilding(
                 f"Redis at {address(url)} holds a deployment. Nothing was changed. To throw its customers away and "
                 "rebuild them from the archive, add --replace."
             )
+        if known and REBUILDING not in known and known[b"layout"].decode() != deployment.layout:
+            _refuse_unsent(client, url, known)
         mapping: Any = {
             "partitions": deployment.partitions,
             "clock": deployment.clock,
@@ -53,6 +55,17 @@ def begin_rebuilding(
                 head: Any = {"version": version, "owner": owner}
                 pipeline.hset(keys.partition_head(partition), mapping=head)
             pipeline.execute()
+
+
+def _refuse_unsent(client: Any, url: str, known: Mapping[bytes, bytes]) -> None:
+    """Under another layout past models mean nothing, so alerts of the past do not come about again."""
+    unsent = sum(client.hlen(keys.outbox(partition)) for partition in range(int(known[b"partitions"])))
+    if unsent:
+        raise SettingError(
+            f"Redis at {address(url)} holds {unsent:,} messages of layout {known[b'layout'].decode()} that are not "
+            "published. Nothing was changed. Let `ebb worker` of the version that wrote them finish, run `ebb archive` "
+            "and try again."
+        )
 
 
 def _empty(client: Any) -> None:

@@ -102,7 +102,10 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
 
     on_bug: Annotated[
         Literal["stop", "quarantine"],
-        setting("What a worker does when Ebb itself fails on a record: end, or set the record aside as a dead letter."),
+        setting(
+            "What a worker does when Ebb itself fails: end, or set aside the record as a dead letter, or the customer "
+            "for a day."
+        ),
     ] = "stop"
 
     def __post_init__(self) -> None:

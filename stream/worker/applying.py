@@ -1,7 +1,7 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
@@ -14,16 +14,21 @@ from stream.identities.known import UNKNOWN, Identity
 from stream.metrics import worker as metrics
 from stream.ports import Commit, Head, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly
+from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError, failing
 from stream.worker.counting import count_commit
+from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
+from stream.worker.log_records import NO_RECORDS
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow
 from stream.worker.sorting import Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
+
+NOTHING_SORTED = sort_out(NO_RECORDS, {})
 
 log = structlog.get_logger()
 
@@ -112,6 +117,7 @@ class Applying:
         Raises:
             StoreUnavailableError: Redis is away; call again with the same batch.
             Fenced: another worker has claimed the partition.
+            DecisionError: a bug keeps customers from being decided whose deadlines are due, not a record.
         """
         self._computed = computed
         while True:
@@ -125,14 +131,14 @@ class Applying:
             if self._is_behind(head, batch.previous):
                 await self._store.abandon()
                 return head
-            batch, times = _left(head, batch, times)
-            part, part_times, due = _before_identity(batch, times, due)
+            batch, times = left(head, batch, times)
+            part, part_times, due = before_identity(batch, times, due)
             crowded = len(due) >= at_once
             self.lags_at_ms = max(due[-1][1], head.stream_time_ms) if crowded and self.may_lag else None
             if self.lags_at_ms is not None:
-                done = await self._commit(head, part, _at_most(part_times, self.lags_at_ms), due, models)
+                done = await self._commit(head, part, at_most(part_times, self.lags_at_ms), due, models)
             elif crowded:
-                await self._commit(head, *_portion(part, part_times, due), models)
+                await self._commit(head, *portion(part, part_times, due), models)
                 continue
             elif not batch.records and not due:
                 await self._store.abandon()
@@ -161,14 +167,20 @@ class Applying:
     def _at_once(self) -> int:
         return min(self._due_at_once, max(self.beside_at_once, 1)) if self.may_lag else self._due_at_once
 
-    async def renew(self, models: Models, at_once: int) -> bool:
-        """Decide some customers anew if models or rules have changed since they were decided.
+    async def renew(self, models: Models, at_once: int, without: Collection[str] = ()) -> bool:
+        """Decide some customers anew, if models or rules have changed since they were decided.
+
+        Args:
+            models: in force.
+            at_once: about how many.
+            without: customers to leave as they are.
 
         Returns:
             Whether there was something to do. When the partition is not where we left it, that is for `apply` to find.
 
         Raises:
             StoreUnavailableError: Redis is away; call again.
+            DecisionError: a bug keeps customers from being decided.
         """
         if self.is_renewed(models):
             return False
@@ -182,17 +194,41 @@ class Applying:
         page = await self._store.page(head.sweep.cursor, at_once)
         times = StreamTimes(np.zeros(0, np.int64), head.stream_time_ms)
         progress = after(head.sweep, page, under)
-        done = await self._commit(head, Batch(), times, [], models, Renewal(page.customers, progress))
+        customers = [customer for customer in page.customers if customer not in without]
+        done = await self._commit(head, Batch(), times, [], models, Renewal(customers, progress))
         if done:
             metrics.CUSTOMERS_RENEWED.labels(self._partition).inc(len(page.customers))
             metrics.SWEEP_PROGRESS.labels(self._partition).set(share_done(progress, page.of))
         return done
 
-    async def decide_again(self, customers: Sequence[str], times: StreamTimes, models: Models) -> None:
-        """Decide these customers anew, as a sweep has done that the journal tells of."""
+    async def decide_again(self, renewal: Renewal, times: StreamTimes, models: Models) -> None:
+        """Decide customers anew, as a sweep has done that the journal tells of."""
         head, _ = await self._store.begin(0, 0)
-        if not await self._commit(head, Batch(), times, [], models, Renewal(customers, head.sweep)):
+        if not await self._commit(head, Batch(), times, [], models, renewal):
             raise Fenced(head.owner)
+
+    async def postpone(self, until_ms: Mapping[str, int], models: Models) -> Head | None:
+        """Let nothing of these customers be due before a time of their own, in ms.
+
+        Returns:
+            As `apply`.
+
+        Raises:
+            StoreUnavailableError: Redis is away; call again, once more does no harm.
+            Fenced: another worker has claimed the partition.
+        """
+        while True:
+            head, _ = await self._store.begin(0, 0)
+            if not self._is_ours(head):
+                if await self._resync(head):
+                    return head
+                continue
+            loaded = await self._loading.load(sorted(until_ms), 0)
+            commit = self._assembly.postponed(head, loaded, until_ms, models)
+            if await self._store_changes(head, commit):
+                self._committed(head, loaded, Applied(commit, [], []), NOTHING_SORTED, {})
+                return None
+            metrics.COMMITS_REFUSED.labels(self._partition).inc()
 
     def is_renewed(self, models: Models) -> bool:
         """Whether everybody is decided under these models, as far as we know."""
@@ -237,7 +273,11 @@ class Applying:
         models: Models,
         renewal: Renewal = NO_RENEWAL,
     ) -> bool:
-        """One commit; False when somebody else was faster."""
+        """One commit; False when somebody else was faster.
+
+        Raises:
+            DecisionError: there are no records, and a bug keeps customers from being decided.
+        """
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
@@ -245,7 +285,14 @@ class Applying:
             loaded = await self._load(found, due, times, renewal)
         with metrics.STAGE_SECONDS.labels("step").time():
             began_s = time.thread_time()
-            applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known)
+            try:
+                fired = len(due) if self.lags_at_ms is not None else 0
+                applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known, fired)
+            except Exception as error:
+                customers = {} if batch.records else await self._failing(head, found, due, times, models, renewal)
+                if not customers:
+                    raise
+                raise DecisionError(customers) from error
             self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         commit = replace(applied.commit, seen=seen)
@@ -259,6 +306,25 @@ class Applying:
         self._committed(head, loaded, applied, found, seen)
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
+
+    async def _failing(
+        self,
+        head: Head,
+        found: Sorted,
+        due: list[tuple[str, int]],
+        times: StreamTimes,
+        models: Models,
+        renewal: Renewal,
+    ) -> dict[str, Exception]:
+        """The customers of a commit without records who alone keep it from being computed."""
+        loaded = await self._load(found, due, times, renewal)  # what has failed may have changed the other one
+
+        def attempt(customers: Sequence[str]) -> None:
+            renewed = [customer for customer in renewal.customers if customer in customers]
+            part, again = loaded.of(set(customers)), renewal._replace(customers=renewed)
+            self._assembly.apply(head, Batch(), found, part, times, models, again)
+
+        return failing(loaded.customers, attempt, SET_ASIDE_AT_MOST)
 
     async def _store_changes(self, head: Head, commit: Commit) -> bool:
         """Commit, and let the store forget what the broker has."""
@@ -298,54 +364,3 @@ class Applying:
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])
         self._publisher.add(applied.commit.outbox, applied.caused(deadlines=self.may_lag))
-
-
-def _left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:
-    """What Redis has not applied yet of the batch, with its stream times."""
-    applied = {topic: position.next_offset for topic, position in head.positions.items()}
-    kept = batch.left(applied)
-    if len(kept) == len(batch.records):
-        return batch, times
-    return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
-
-
-def _before_identity(
-    batch: Batch, times: StreamTimes, due: list[tuple[str, int]]
-) -> tuple[Batch, StreamTimes, list[tuple[str, int]]]:
-    """What goes next: a record about who a customer is goes alone, after all records and deadlines before it.
-
-    The batch itself, if it holds none or is one.
-    """
-    found = batch.records.is_identity
-    if not found.any():
-        return batch, times, due
-    count = int(found.argmax())
-    until_ms = int(times.of_record[max(count - 1, 0)])
-    due = [entry for entry in due if entry[1] <= until_ms]
-    if not count and due:
-        return Batch(), StreamTimes(times.of_record[:0], until_ms), due
-    count = max(count, 1)
-    if count == len(batch.records) and until_ms == times.end_ms:
-        return batch, times, due
-    return batch.first(count), StreamTimes(times.of_record[:count], until_ms), due
-
-
-def _at_most(times: StreamTimes, until_ms: int) -> StreamTimes:
-    return StreamTimes(np.minimum(times.of_record, until_ms), min(times.end_ms, until_ms))
-
-
-def _portion(
-    batch: Batch, times: StreamTimes, due: list[tuple[str, int]]
-) -> tuple[Batch, StreamTimes, list[tuple[str, int]]]:
-    """As much of a batch as can be applied with the deadlines read, when more of them wait: those before its records
-    alone, else the records before the last of them."""
-    last_ms = due[-1][1]
-    first = int(np.searchsorted(times.of_record, last_ms, side="left"))
-    if not first:
-        return Batch(), StreamTimes(np.zeros(0, np.int64), last_ms), due
-    until_ms = int(times.of_record[first - 1])
-    return (
-        batch.first(first),
-        StreamTimes(times.of_record[:first], until_ms),
-        [entry for entry in due if entry[1] <= until_ms],
-    )

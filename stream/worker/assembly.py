@@ -13,6 +13,7 @@ from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, S
 from stream.drafts import Draft, in_order, number
 from stream.engine import step
 from stream.features.facts import EventFacts
+from stream.features.layout import pack
 from stream.identities.known import UNKNOWN, Identity
 from stream.identities.taking_effect import Present, take_effect
 from stream.ports import Commit, Head, LogPosition
@@ -22,8 +23,11 @@ from stream.worker.journal_entry import JournalEntry, encode_entry
 from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
 from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
+from stream.worker.postponing import postpone
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
+
+NOBODY_POSTPONED: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,12 @@ class Assembly:
         models: Models,
         renewal: Renewal = NO_RENEWAL,
         known: Identity = UNKNOWN,
+        fired: int = 0,
     ) -> Applied:
         """Run the step and put everything it leads to into one commit. `seen` is left to the caller.
 
         A record about who a customer is takes effect before the step, which then decides the customer that has grown;
-        `known` is what became of that customer's id before.
+        `known` is what became of that customer's id before. `fired` is for the journal.
         """
         self._take_out_misrouted(found, loaded)
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
@@ -93,9 +98,18 @@ class Assembly:
         for name, count in shop_totals(found, facts, guests).items():
             changes.count(name, count)
         changes.drafts = in_order(changes.drafts)
-        commit = self._commit(head, batch, changes, times, models, renewal)
+        commit = self._commit(head, batch, changes, times, models, renewal, fired=fired)
         rejections = [rejection for _, rejection in found.invalid]
         return Applied(commit, rejections, _causes(changes.drafts, batch.records))
+
+    def postponed(self, head: Head, loaded: Loaded, until_ms: Mapping[str, int], models: Models) -> Commit:
+        """The commit that lets nothing of the loaded customers be due before a time of their own."""
+        postpone(loaded.states, loaded.customers, until_ms)
+        changes = Changes()
+        changes.states = dict(zip(loaded.customers, pack(loaded.states), strict=True))
+        changes.deadlines = dict(zip(loaded.customers, loaded.states["decision"]["due_ms"].tolist(), strict=True))
+        now = StreamTimes(np.zeros(0, np.int64), head.stream_time_ms)
+        return self._commit(head, Batch(), changes, now, models, NO_RENEWAL, postponed=until_ms)
 
     def _facts(self, places: Places, rows: list[int], records: LogRecords) -> EventFacts:
         return facts_at(places, rows, records, self.rules.vocabulary, self.rules.exponent)
@@ -160,8 +174,7 @@ class Assembly:
             changes.drafts.append(dead_letter(index, records[index], self._partition, rejection))
         for index, customer in found.misrouted:
             changes.drafts.append(sent_on(index, records[index], self._partition, customer))
-        for each in found.redirected:
-            changes.drafts.append(redirected(each, records[each.place], self._partition))
+        changes.drafts += redirected(found.redirected, records, self._partition)
         if day is not None:
             changes.drafts.append(epoch_passed(len(records), self._partition, day))
 
@@ -180,6 +193,9 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal,
+        *,
+        fired: int = 0,
+        postponed: Mapping[str, int] = NOBODY_POSTPONED,
     ) -> Commit:
         positions = dict(head.positions) | batch.positions
         outbox = number(changes.drafts, self._partition, head.sequence)
@@ -196,7 +212,9 @@ class Assembly:
             snapshots=changes.snapshots,
             closed_snapshots=changes.closed_snapshots,
             outbox=outbox,
-            journal=self._journal(head.version + 1, batch, positions, times, models, renewal),
+            journal=self._journal(
+                head.version + 1, batch, positions, times, models, renewal, fired=fired, postponed=postponed
+            ),
             totals=changes.totals,
             sweep=renewal.progress,
             removed=changes.removed,
@@ -211,19 +229,25 @@ class Assembly:
         times: StreamTimes,
         models: Models,
         renewal: Renewal,
+        *,
+        fired: int,
+        postponed: Mapping[str, int],
     ) -> bytes:
-        """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what was
-        set aside."""
+        """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what and
+        who was set aside."""
         entry = JournalEntry(
             version=version,
             offsets={topic: (batch.previous[topic], positions[topic].next_offset) for topic in batch.positions},
             stream_time_ms=times.end_ms,
             stream_time_runs=_runs(times.of_record),
             models=models.versions,
-            tick=not batch.records and renewal is NO_RENEWAL,
+            tick=not batch.records and renewal is NO_RENEWAL and not postponed,
             renewed=list(renewal.customers),
             set_aside=set_aside(batch.records),
             in_turn=batch.records.topics_in_turn,
+            postponed=dict(postponed),
+            fired=fired,
+            swept=renewal.swept,
         )
         return encode_entry(entry)
 

@@ -1,7 +1,7 @@
 """What a partition has fetched and not yet applied, and which of it may be applied next."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.alignment import merged, order_ms
+from stream.bugs import Decode
 from stream.clock import ReplayClock
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
@@ -28,10 +29,6 @@ from stream.worker.log_records import (
 )
 
 AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
-
-
-Decode = Callable[[str, Sequence[bytes | None], Sequence[int]], Sequence[Any]]
-"""(topic, values, Kafka timestamps in ms) -> what each value is."""
 
 
 @dataclass(frozen=True)

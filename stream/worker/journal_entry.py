@@ -17,7 +17,10 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         tick: whether it had no records because time alone had gone on.
         renewed: customers that a sweep decided anew.
         set_aside: (topic, offset) of records that a bug made dead letters: what is in the log does not say so.
+        postponed: customers whose decision failed for a bug, and until when it was put off, ms.
         in_turn: topics whose records took effect one topic after the other; empty where they went by time.
+        fired: how many deadlines fired before its records, where more were due and time lags; else 0.
+        swept: models and rules that everybody is decided under, where a sweep has ended with it; else empty.
     """
 
     version: int
@@ -29,6 +32,9 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     renewed: list[str] = []
     set_aside: list[tuple[str, int]] = []
     in_turn: list[str] = []
+    postponed: dict[str, int] = {}
+    fired: int = 0
+    swept: str = ""
 
 
 _encoder = msgspec.json.Encoder(order="sorted")

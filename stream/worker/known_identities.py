@@ -1,17 +1,18 @@
 """The ids of a partition that were erased or merged, in memory: what comes under one of them counts for nobody here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.origin import headers_of
+from schemas.origin import Origin, headers_of
 from schemas.topics import REROUTED
 from stream.drafts import CopyDraft, Draft
 from stream.identities.known import UNKNOWN, Identity, name_of, unpack_identity
+from stream.identities.taking_effect import release_of
 from stream.worker.homes import murmur2_of
-from stream.worker.log_records import LogRecord
+from stream.worker.log_records import LogRecords
 from stream.worker.sorting import Redirected, Sorted
 
 
@@ -47,11 +48,14 @@ class KnownIdentities:
             return
         kept = np.ones(len(found.customers), np.bool_)
         for at, (place, customer) in enumerate(zip(found.places.tolist(), found.customers, strict=True)):
-            identity = gone.get(customer, UNKNOWN)
-            if identity.drops(int(found.records.event_time_ms[place]), int(found.records.merged_ms[place])):
+            if customer not in gone:
+                continue
+            identity = gone[customer]
+            path = found.records[place].path if found.records.hops[place] else ()
+            if identity.drops(int(found.records.event_time_ms[place]), path):
                 found.erased.append(place)
-            elif identity.into:
-                found.redirected.append(Redirected(place, identity.into, identity.merged_ms))
+            elif (onward := identity.onward(customer, path)) is not None:
+                found.redirected.append(Redirected(place, onward, identity.erased_ms))
             else:
                 continue
             kept[at] = False
@@ -71,8 +75,22 @@ def _hashes_of(identities: Mapping[str, Identity]) -> NDArray[np.uint32]:
     return np.array([int(name[:8], 16) for name, identity in identities.items() if identity.is_gone], np.uint32)
 
 
-def redirected(to: Redirected, record: LogRecord, partition: int) -> Draft:
-    """The draft of an event on its way to the customer that it counts for."""
-    headers = headers_of(msgspec.structs.replace(record.origin_on(partition), merged_ms=to.merged_ms))
-    value = msgspec.json.encode(msgspec.structs.replace(record.decoded, customer_id=to.into))
-    return CopyDraft((to.place, 1, 0, "", "redirected"), REROUTED, to.into.encode(), value, headers)
+def redirected(events: Sequence[Redirected], records: LogRecords, partition: int) -> Iterator[Draft]:
+    """The drafts of events on their way to the customers they count for.
+
+    Who gets some back is released before, once a chunk: each such record goes alone where it arrives.
+    """
+    released: set[tuple[str, int]] = set()
+    for place, onward, erased_ms in events:
+        record = records[place]
+        origin, decoded = record.origin_on(partition), record.decoded
+        if onward.ended_ms and (onward.to, onward.ended_ms) not in released:
+            released.add((onward.to, onward.ended_ms))
+            release = release_of(onward.to, onward.ended_ms, erased_ms, decoded.event_time_ms)
+            yield _draft(place, "ended", onward.to, release, msgspec.structs.replace(origin, hops=0, path=()))
+        sent = msgspec.structs.replace(decoded, customer_id=onward.to)
+        yield _draft(place, "redirected", onward.to, sent, origin.sent_on(onward.path))
+
+
+def _draft(place: int, kind: str, to: str, record: msgspec.Struct, origin: Origin) -> Draft:
+    return CopyDraft((place, 1, 0, "", kind), REROUTED, to.encode(), msgspec.json.encode(record), headers_of(origin))

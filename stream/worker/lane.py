@@ -1,7 +1,7 @@
 """A lane: everything that happens to one partition, one chunk after another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.model_watch import ModelWatch
 from stream.worker.publisher import OutboxPublisher
-from stream.worker.quarantine import OnBug, stop_at_bug
+from stream.worker.quarantine import Attempt, OnBug, StopAtBug
 from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
 from stream.worker.turns import Turns
@@ -58,13 +58,13 @@ class Lane:
         limits: LaneLimits,
         background: Background | None = None,
         turns: Turns | None = None,
-        on_bug: OnBug = stop_at_bug,
+        on_bug: OnBug | None = None,
     ) -> None:
         self._partition, self._inbox, self._fetching = partition, inbox, fetching
         self._publisher, self._applying, self._models = publisher, applying, models
         self._timing, self._limits = timing, limits
         self._background, self._turns = background or Background(), turns or Turns()
-        self._on_bug = on_bug
+        self._on_bug = on_bug or StopAtBug()
         self.stream_time_ms = 0
         self._held: set[str] = set()
         self._chunks_since_renewal = 0
@@ -149,9 +149,13 @@ class Lane:
 
     async def _renew_some(self) -> bool:
         at_once = min(self._background.customers, self._limits.renewed_at_once)
+
+        async def attempt(without: Collection[str]) -> bool:
+            return await retrying(lambda: self._applying.renew(self._models.models, at_once, without))
+
         self._between_chunks.clear()
         try:
-            renewed = await retrying(lambda: self._applying.renew(self._models.models, at_once))
+            renewed = await self._on_bug.renew(attempt)
         finally:
             self._between_chunks.set()
         if renewed:
@@ -178,14 +182,15 @@ class Lane:
             finally:
                 computed()
 
-        async def attempt(part: Batch, part_times: StreamTimes) -> Head | None:
-            return await retrying(lambda: once(part, part_times))
-
+        attempt = Attempt(
+            apply=lambda part, part_times: retrying(lambda: once(part, part_times)),
+            postpone=lambda until_ms: retrying(lambda: self._applying.postpone(until_ms, self._models.models)),
+        )
         self._applying.may_lag = self._timing.may_lag
         self._applying.beside_at_once = self._background.customers // (BESIDE_RECORDS if batch.records else 1)
         self._between_chunks.clear()
         try:
-            behind = await self._on_bug(batch, times, attempt)
+            behind = await self._on_bug.apply(batch, times, attempt)
         finally:
             self._between_chunks.set()
         if self._applying.lags_at_ms is not None:

@@ -1,6 +1,6 @@
 """What is known of the customers of a chunk: from the lane's own memory, and from the store for the rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,14 @@ class Loaded:
     accumulators: list[bytes]
     opened: OpenArray
     snapshots: Mapping[tuple[str, int], bytes]
+
+    def of(self, customers: Collection[str]) -> "Loaded":
+        """A copy of what was known of some of them."""
+        rows = [row for row, customer in enumerate(self.customers) if customer in customers]
+        accumulators = [self.accumulators[row] for row in rows]
+        names = [self.customers[row] for row in rows]
+        states, known = self.states.take(rows), self.known[rows]
+        return Loaded(names, states, known, accumulators, unpack_open(accumulators), self.snapshots)
 
 
 NOBODY = Loaded([], empty(0), np.zeros(0, np.bool_), [], np.zeros(0, OPEN), {})

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from schemas.clock import ClockRecord
 from schemas.events import Event
 from schemas.identities import IdentityRecord
-from schemas.origin import MERGED_MS, Origin, origin_of
+from schemas.origin import HOPS, Origin, Path, origin_of
 from schemas.rejection import Rejection
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.alignment import orders_ms
+from stream.bugs import Bug
 from stream.features.facts import KIND_CODES, event_hashes
 from stream.ports import LogPosition
 from stream.worker.seen import NO_ID, HashArray
@@ -25,14 +26,14 @@ RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python objec
 REJECTED, FIRST_IDENTITY_KIND, CLOCK_KIND = 0, 250, 255
 
 TOPIC_NUMBERS = {topic: number for number, topic in enumerate(INPUT_TOPICS)}
-_KIND_OF: dict[type, int] = {Rejection: REJECTED, ClockRecord: CLOCK_KIND} | {
+_KIND_OF: dict[type, int] = {Rejection: REJECTED, Bug: REJECTED, ClockRecord: CLOCK_KIND} | {
     kind: KIND_CODES[kind.__struct_config__.tag] for kind in get_args(Event)
 }
 _KIND_OF |= {kind: code for code, kind in enumerate(get_args(IdentityRecord), FIRST_IDENTITY_KIND)}
 KIND_NAMES = ["unknown"] * (CLOCK_KIND + 1)
 """Code of a kind -> its name on the wire."""
 for _type, _code in _KIND_OF.items():
-    KIND_NAMES[_code] = "unknown" if _type is Rejection else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
+    KIND_NAMES[_code] = "unknown" if issubclass(_type, Rejection) else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
 
 _event_id, _customer_id, _event_time_ms = map(attrgetter, ("event_id", "customer_id", "event_time_ms"))
 _offset, _timestamp, _value = map(attrgetter, ("offset", "timestamp", "value"))
@@ -60,6 +61,11 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
         return self.sent_from or Origin(self.topic, partition, self.offset, self.timestamp_ms)
 
     @property
+    def path(self) -> Path:
+        """By which merges it came to its customer."""
+        return self.sent_from.path if self.sent_from else ()
+
+    @property
     def position(self) -> LogPosition:
         """The position after this record."""
         return LogPosition(self.offset + 1, self.timestamp_ms, zlib.crc32(self.value or b""))
@@ -83,7 +89,7 @@ class LogRecords:
         customer_hash: i8, tells customers apart, in this process alone.
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
-        merged_ms: i8, when the id that it was written with was merged into the customer; 0 where that is its own.
+        hops: i8, how often erasures and merges have sent it from one customer to another.
     """
 
     fetched: Objects
@@ -99,7 +105,7 @@ class LogRecords:
     customer_hash: IntArray
     id_hash: HashArray
     weight: IntArray
-    merged_ms: IntArray
+    hops: IntArray
 
     def __len__(self) -> int:
         """How many records."""
@@ -144,7 +150,7 @@ class LogRecords:
 
     @property
     def is_identity(self) -> NDArray[np.bool_]:
-        """Which of them are erasures, merges or arrivals."""
+        """Which of them are about who a customer is."""
         found: NDArray[np.bool_] = (self.kind >= FIRST_IDENTITY_KIND) & (self.kind != CLOCK_KIND)
         return found
 
@@ -154,7 +160,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
     count = len(fetched)
     kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, count)
     timestamp_ms = np.fromiter(written_ms(topic, fetched), np.int64, count)
-    merged_ms = merged_of(fetched) if topic == REROUTED else np.zeros(count, np.int64)
+    hops = hops_of(fetched) if topic == REROUTED else np.zeros(count, np.int64)
     event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
     event_time_ms = np.array(times_ms, np.int64)
     return LogRecords(
@@ -171,7 +177,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
         customer_hash=np.fromiter(map(hash, customers), np.int64, count),
         id_hash=_hashes(event_ids),
         weight=np.array(weights(list(map(_value, fetched))), np.int64),
-        merged_ms=merged_ms,
+        hops=hops,
     )
 
 
@@ -185,14 +191,14 @@ def written_ms(topic: str, fetched: Sequence[Any]) -> list[int]:
     ]
 
 
-def merged_of(fetched: Sequence[Any]) -> IntArray:
-    """When the id was merged that each record of `events.rerouted` was written with; 0 for its customer's own."""
-    merged_ms = np.zeros(len(fetched), np.int64)
+def hops_of(fetched: Sequence[Any]) -> IntArray:
+    """How often erasures and merges have sent each record of `events.rerouted` on; 0 for what is its customer's own."""
+    hops = np.zeros(len(fetched), np.int64)
     for place, raw in enumerate(fetched):
-        if any(name == MERGED_MS for name, _ in raw.headers):
+        if any(name == HOPS for name, _ in raw.headers):
             origin = origin_of(raw.headers, SOURCE_TOPICS)
-            merged_ms[place] = origin.merged_ms if origin else 0
-    return merged_ms
+            hops[place] = origin.hops if origin else 0
+    return hops
 
 
 def weights(values: Sequence[bytes | None]) -> list[int]:

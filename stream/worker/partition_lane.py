@@ -1,7 +1,7 @@
 """A lane with everything that belongs to its partition: claimed, started and stopped together."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from faust.types import TP
 
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS
+from stream.bugs import Decode, rejecting_bugs
 from stream.metrics import worker as metrics
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
@@ -20,7 +21,7 @@ from stream.worker.lane import Lane
 from stream.worker.model_watch import ModelWatch
 from stream.worker.plan import WorkerPlan
 from stream.worker.publisher import OutboxPublisher, Producer
-from stream.worker.quarantine import Quarantine, stop_at_bug
+from stream.worker.quarantine import Quarantine, StopAtBug
 from stream.worker.retrying import retrying
 from stream.worker.timing import LiveTiming, ReplayTiming, Timing
 from stream.worker.transport import ChunkConsumer
@@ -110,7 +111,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     positions = {TP(topic, claimed.partition): applying.resume_offset(head, topic) for topic in starts}
     inbox = Inbox(
         {tp.topic: offset for tp, offset in positions.items()},
-        lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, plan.decoding),
+        _decode(plan),
         plan.limits.chunk_customers,
     )
     for topic in inbox.topics:
@@ -126,10 +127,19 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         limits=plan.limits,
         background=shared.background,
         turns=shared.turns,
-        on_bug=Quarantine(claimed.partition).apply if plan.quarantines else stop_at_bug,
+        on_bug=Quarantine(claimed.partition) if plan.quarantines else StopAtBug(),
     )
     lane.show_time(head.stream_time_ms)
     return PartitionLane(claimed, applying, publisher, lane, positions)
+
+
+def _decode(plan: WorkerPlan) -> Decode:
+    """Makes events of values."""
+
+    def decode(topic: str, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Sequence[Any]:
+        return decode_many(topic, values, timestamps_ms, plan.decoding)
+
+    return rejecting_bugs(decode) if plan.quarantines else decode
 
 
 def in_order(log_starts: Mapping[TP, int]) -> dict[str, int]:

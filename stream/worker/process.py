@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
 from stream.worker.fetched import Fetched
 from stream.worker.log_check import check_logs
 from stream.worker.model_watch import ModelWatch
+from stream.worker.output_watch import OutputWatch, known_topics
 from stream.worker.partition_lane import PartitionLane, Shared, cancelled, claim, partition_lane
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
@@ -96,6 +98,8 @@ class WorkerProcess:
             await retrying(self._models.refresh)
             self._background += [self._spawn(self._report_positions()), self._spawn(self._models.run())]
             self._background += [self._spawn(self._watch().run()), self._spawn(self._topics.run())]
+            outputs = OutputWatch(self._topics_waited_for, partial(known_topics, self._producer))
+            self._background.append(self._spawn(outputs.run()))
         return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models, self._later, self._turns)
 
     async def _run_lane(self, running: PartitionLane) -> None:
@@ -163,6 +167,11 @@ class WorkerProcess:
 
     def _partition_count(self, topic: str) -> int | None:
         return self.app.chunk_consumer.partition_count(topic)
+
+    def _topics_waited_for(self, at_least_s: float) -> set[str]:
+        """Topics of the next messages of each lane that have waited for so long."""
+        lanes = self._lanes.values()
+        return {topic for running in lanes for topic in running.publisher.topics_waited_for(at_least_s)}
 
     def _positions(self) -> dict[TP, int]:
         """How far each topic of each lane is applied."""

@@ -74,6 +74,11 @@ class OutboxPublisher:
         """How long the first message has waited, in seconds; 0 when none waits."""
         return time.monotonic() - self._added_s[0] if self._added_s else 0.0
 
+    def topics_waited_for(self, at_least_s: float) -> set[str]:
+        """The topics of the messages that go together next, if the first has waited for so long."""
+        waiting = self._next_chunk() if self.oldest_s() >= at_least_s else []
+        return {unpack_outgoing(packed).topic for _, packed in waiting}
+
     def _note(self) -> None:
         OUTBOX_WAITING.labels(self._partition).set(len(self._waiting))
         (self._more.set if self._waiting else self._more.clear)()

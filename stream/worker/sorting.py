@@ -14,6 +14,7 @@ from schemas.topics import CLOCK, INVALID, LABELS, REROUTED
 from stream.drafts import CopyDraft, Draft, MessageDraft, message_id
 from stream.features.facts import KIND_CODES, Envelopes, EventFacts, event_hashes, facts_of
 from stream.features.vocabulary import Vocabulary
+from stream.identities.known import Onward
 from stream.worker.log_records import REJECTED, TOPIC_NUMBERS, LogRecord, LogRecords
 from stream.worker.seen import HashArray, SeenWindow
 
@@ -21,11 +22,11 @@ Places = NDArray[np.intp]
 
 
 class Redirected(NamedTuple):
-    """An event of an id that was merged `into` a customer."""
+    """An event that goes on to another customer, for whom it counts since a merge or an erasure."""
 
     place: int
-    into: str
-    merged_ms: int
+    onward: Onward
+    erased_ms: int
 
 
 @dataclass
@@ -83,12 +84,19 @@ def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
 
 
 def _window_hashes(records: LogRecords, chosen: NDArray[np.bool_]) -> HashArray:
-    """What the window knows records by: an event that was redirected comes again, for another customer."""
+    """What the window knows records by. An event that was sent from one customer to another is known by where it was
+    written and how often it was sent: it may come to a partition more than once, and each time is another."""
     hashes = records.id_hash[chosen]
-    merged = records.merged_ms[chosen] > 0
-    if merged.any():
-        hashes[merged] ^= event_hashes([customer or "" for customer in records.customer[chosen][merged].tolist()])
+    sent = (records.is_event & (records.hops > 0))[chosen]
+    if sent.any():
+        places = chosen.nonzero()[0][sent].tolist()
+        hashes[sent] = event_hashes([_place_of(records[place]) for place in places])
     return hashes
+
+
+def _place_of(record: LogRecord) -> str:
+    origin = record.origin_on(0)
+    return f"{origin.topic} {origin.partition} {origin.offset} {origin.hops} {record.decoded.customer_id}"
 
 
 def set_aside(records: LogRecords) -> list[tuple[str, int]]:

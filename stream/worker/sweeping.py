@@ -21,6 +21,15 @@ class Renewal(NamedTuple):
     customers: Sequence[str] = ()
     progress: SweepProgress | None = None
 
+    @property
+    def swept(self) -> str:
+        """What everybody is decided under, if these were the last; else empty.
+
+        >>> Renewal(["ada"], SweepProgress("v2", "", 9)).swept, Renewal(["ada"], SweepProgress("v2", "7", 1)).swept
+        ('v2', '')
+        """
+        return self.progress.under if self.progress and not self.progress.cursor else ""
+
 
 NO_RENEWAL = Renewal()
 
@@ -30,6 +39,8 @@ def in_force(models: Models, rules: Rules) -> str:
 
     >>> in_force(Models(), Rules()) == in_force(Models(), Rules(decide_every_ms=0))
     False
+    >>> in_force(Models(), Rules()) == in_force(Models(), Rules())
+    True
     """
     return blake2b(repr((sorted(models.versions.items()), rules)).encode(), digest_size=8).hexdigest()
 

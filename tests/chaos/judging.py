@@ -1,15 +1,20 @@
 """What must hold when a deployment has been through everything: Redis and Kafka say what logs and journal say."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import redis
 
-from schemas.topics import INPUT_TOPICS
+from ebb.compose.worker import worker_plan
+from offline.logs import recompute_logs
+from schemas.topics import INPUT_TOPICS, PROFILES
+from stream.identities.known import Identity, name_of
 from stream.redis_store import keys
+from stream.redis_store.identities import all_identities
+from stream.settings.load import load_worker_settings
 from tests.chaos.models import KeptModels
 from tests.integration.processes import Deployment, read_all
 from tests.integration.recomputation import OUTPUTS, compare, of_partition, recomputed_partition
@@ -51,6 +56,9 @@ def judged(shop: Deployment, models: KeptModels) -> Verdict:
             expected |= _places(message for message in again.outgoing() if message.topic in OUTPUTS)
             compare(shop, client, partition, again)
             customers += len(again.stored.states)
+    identities = all_identities(shop.redis_url)
+    _require_erased(logs, identities)
+    _require_parity(shop, logs, identities)
     sent = _places(record for topic in OUTPUTS for record in shop.messages(topic))
     assert not (missing := expected.keys() - sent.keys()), f"never sent: {sorted(missing)[:5]}"
     lost = sent.keys() - expected.keys()
@@ -68,6 +76,24 @@ def _require_whole_journal(client: "redis.Redis", partition: int, logs: Logs) ->
             applied[topic] = end
     left = {topic: log[-1].offset + 1 for topic, log in logs.items() if log and log[-1].offset >= applied[topic]}
     assert not left, f"partition {partition}: applied up to {dict(applied)}, the logs end at {left}"
+
+
+def _require_erased(logs: Mapping[str, list[Any]], identities: Mapping[str, Identity]) -> None:
+    """Every erasure that was written holds, also of who was merged meanwhile."""
+    for record in logs[PROFILES]:
+        asked = msgspec.json.decode(record.value)
+        if asked["type"] == "erasure":
+            erased_ms = identities[name_of(asked["customer_id"])].erased_ms
+            assert erased_ms >= asked["event_time_ms"], f"{asked} is not done: erased until {erased_ms}"
+
+
+def _require_parity(shop: Deployment, logs: Mapping[str, list[Any]], identities: Mapping[str, Identity]) -> None:
+    """Of all partitions together: each event that producers wrote counts for the one whose it is now, and once."""
+    plan = worker_plan(load_worker_settings(shop.environ()))
+    records = [record for topic in INPUT_TOPICS for record in logs[topic]]
+    expected = recompute_logs(records, shop.partitions, plan.decoding, plan.rules.vocabulary, identities=identities)
+    differences = shop.differences(expected).mismatches
+    assert not differences, f"{len(differences)} differ: {differences[:10]}"
 
 
 def _places(messages: Iterable[Any]) -> dict[str, tuple[int, int]]:

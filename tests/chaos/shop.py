@@ -9,7 +9,7 @@ from random import Random
 
 from ebb.services.apache_kafka import ApacheKafka
 from ebb.services.embedded_redis import EmbeddedRedis
-from tests.chaos.load import write_history
+from tests.chaos.load import Written, write_history
 from tests.hurting import RedisOfThisMachine
 from tests.integration.processes import Deployment, TestedProcess, deployed, eventually
 from tests.line import Line
@@ -40,7 +40,7 @@ class Shop:
     dice: Random
     workers: list[TestedProcess]
     learner: TestedProcess
-    history: int
+    history: Written
     redis_servers: int = 1
     restarts: int = 0
 

@@ -20,6 +20,18 @@ GARBAGE_EVERY, SILENT_EVERY = 10, 25
 MISROUTED_EVERY, REPEATED_EVERY = 7, 15
 
 
+def patient_producer(servers: str) -> KafkaProducer:
+    """What Kafka cannot take now waits, and is sent when it can."""
+    return KafkaProducer(
+        bootstrap_servers=servers,
+        acks="all",
+        linger_ms=0,
+        delivery_timeout_ms=240_000,
+        retry_backoff_ms=50,
+        reconnect_backoff_max_ms=CONNECT_EVERY_MS,
+    )
+
+
 class Feed(InBackground):
     """A thread that sends a purchase and a visit every 20 ms, and now and then garbage, or a customer long silent.
 
@@ -33,14 +45,7 @@ class Feed(InBackground):
         self._partitions = partitions
         self._is_untidy = is_untidy
         self._dice = random.Random(seed)
-        self._producer = KafkaProducer(
-            bootstrap_servers=servers,
-            acks="all",
-            linger_ms=0,
-            delivery_timeout_ms=240_000,
-            retry_backoff_ms=50,
-            reconnect_backoff_max_ms=CONNECT_EVERY_MS,
-        )
+        self._producer = patient_producer(servers)
         self._answers: list[Any] = []
 
     def stop(self) -> None:

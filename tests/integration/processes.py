@@ -21,7 +21,7 @@ from ebb.topic_admin import create_topics
 from offline.broker import end_offsets
 from offline.history import History
 from offline.replay import publish
-from offline.verify import Parity, compare, recompute
+from offline.verify import Parity, Recomputed, compare, recompute
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
 from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS
@@ -206,6 +206,10 @@ class Deployment:
         """Compare what is stored with the history recomputed."""
         now_ms = time.time_ns() // 1_000_000
         expected = recompute(history, self.partitions, rules or DecodeRules(currency="GBP"), now_ms)
+        return self.differences(expected)
+
+    def differences(self, expected: Recomputed) -> Parity:
+        """Compare what is stored with what was recomputed."""
         return compare(expected, asyncio.run(self._states()))
 
     async def _states(self) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ebb.compose.worker import worker_plan
 from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, LABELS, SEGMENT_CHANGES
+from stream.customers.segments import SEGMENTS
 from stream.redis_store import keys
 from stream.redis_store.client import sync_client
 from stream.redis_store.inspection import scan_states, shop_totals
@@ -68,6 +69,15 @@ def compare(shop: Deployment, client: Any, partition: int, again: LiveLane) -> N
     _same("views", dict(zip(stored.views, views, strict=True)), stored.views)
     labels = client.hgetall(keys.labels(partition))
     _same("labels", {customer.decode(): packed for customer, packed in labels.items()}, stored.labels)
+    identities = client.hgetall(keys.identity(partition))
+    _same("identities", {name.decode(): packed for name, packed in identities.items()}, stored.identities)
+    found = list(client.scan_iter(b"snapshot:{%d}:*" % partition, count=1000))
+    snapshots = {keys.snapshot(partition, *named): packed for named, packed in stored.snapshots.items()}
+    _same("snapshots", dict(zip(found, client.mget(found), strict=True)) if found else {}, snapshots)
+    segments = {name: client.smembers(keys.segment(partition, name)) for name in SEGMENTS}
+    _same("segments", segments, {name: {c.encode() for c in stored.segments.get(name, ())} for name in SEGMENTS})
+    risks = client.zrange(keys.risk(partition), 0, -1, withscores=True)
+    _same("value at risk", {customer.decode(): risk for customer, risk in risks}, stored.risks)
     due = client.zrange(keys.due(partition), 0, -1, withscores=True)
     _same(
         "deadlines",
@@ -76,8 +86,8 @@ def compare(shop: Deployment, client: Any, partition: int, again: LiveLane) -> N
     )
 
 
-def _same(what: str, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    different = sorted(name for name in stored.keys() | expected if stored.get(name) != expected.get(name))
+def _same(what: str, stored: Mapping[Any, Any], expected: Mapping[Any, Any]) -> None:
+    different = sorted(name for name in stored.keys() | expected.keys() if stored.get(name) != expected.get(name))
     assert not different, (
         f"{what}: {len(different)} of {len(expected)} differ. {different[0]}: "
         f"{stored.get(different[0])!r} is stored, {expected.get(different[0])!r} should be"

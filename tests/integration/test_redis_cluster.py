@@ -1,23 +1,29 @@
 """A cluster of Redis nodes: a partition is on one of them, and goes on where its slot moves to."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from ebb import Lookup
+from ebb import AsyncLookup, Lookup
 from ebb.cli.verify import wait_for_lag_zero
+from schemas.partition import partition_of
 from schemas.topics import PURCHASES
 from stream.errors import SettingError, StoreUnavailableError
+from stream.features.layout import LAYOUT
 from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store import keys
+from stream.redis_store.client import sync_client
 from stream.redis_store.deployment import check_deployment
 from stream.redis_store.inspection import applied_positions, outbox_depths
 from stream.redis_store.partition import RedisPartitionStore
+from stream.views import View
 from tests.integration.feed import Feed
-from tests.integration.live_events import publish_silence_model
+from tests.integration.live_events import customers_of, publish_silence_model
 from tests.integration.processes import PARTITIONS, deployed, eventually
 from tests.integration.recomputation import counted, equals_recomputation
 from tests.redis_cluster import RedisCluster
+from tests.world import World
 
 AWAY = "redis does not answer, trying until it does"
 MOVED = 1  # the partition whose slot moves
@@ -85,6 +91,31 @@ async def test_a_chunk_that_was_begun_before_its_slot_moved_is_not_committed(emp
         head, _ = await store.begin(0, 0)
         assert (await store.load(["ada", "new"]))[0] == [b"ours", None]
         await store.close()
+
+
+async def async_views(url: str, customers: list[str]) -> dict[str, View]:
+    async with AsyncLookup(url) as lookup:
+        return await lookup.get_many(customers)
+
+
+def test_views_of_several_customers_are_found_while_their_slot_is_on_its_way(empty_redis_cluster: RedisCluster) -> None:
+    cluster = empty_redis_cluster
+    customers = [name for partition in range(PARTITIONS) for name in customers_of(partition, 6, "customer")]
+    check_deployment(cluster.url, Deployment(PARTITIONS, "live", LAYOUT))
+    world = World()
+    for name in customers:
+        world.purchase(name, day=0)
+    with sync_client(cluster.url) as client:
+        for name in customers:
+            client.set(keys.view(partition_of(name, PARTITIONS), name), world.stored.views[name])
+    asked = [*customers, "nobody"]
+    with Lookup(cluster.url) as lookup:
+        before = lookup.get_many(asked)
+        with cluster.on_its_way(HEAD, cluster.others(cluster.owner_of(HEAD))[0]):
+            assert list(before) == customers
+            assert lookup.get_many(asked) == before
+            assert asyncio.run(async_views(cluster.url, asked)) == before
+        assert lookup.get_many(asked) == before
 
 
 def test_a_url_that_mistakes_a_cluster_or_a_single_redis_is_explained(

@@ -1,5 +1,7 @@
 """Erasures and merges among any events, on any partitions, in any cut: whoever was not erased is there, whole."""
 
+from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from offline.history import History
 from offline.verify import compare, recompute
 from schemas.decode import decode
+from schemas.topics import INVALID, REROUTED
 from stream.features.layout import STATE, unpack
+from stream.identities.known import UNKNOWN, name_of
 from tests import oracle_features as oracle
 from tests.live_lane import event_topic
 from tests.property.test_chunk_law import STORED
@@ -54,7 +58,7 @@ class Obvious:
     def __init__(self) -> None:
         self.events: dict[str, list[Wire]] = {}
         self.into: dict[str, str] = {}
-        self.merged_ms: dict[str, int] = {}
+        self.refused: list[Wire] = []
         self.erased_ms: dict[str, int] = {}
 
     def apply(self, record: Wire) -> None:
@@ -64,20 +68,13 @@ class Obvious:
                 for each in self._one(customer):
                     self._erase(each, record["event_time_ms"])
             case "merge":
-                self._merge(customer, record["into"], record["event_time_ms"])
+                self._merge(customer, record)
             case _:
                 self._count(record)
 
     def _count(self, record: Wire) -> None:
-        customer, merged_ms = record["customer_id"], 0
-        while True:
-            erased_ms = self.erased_ms.get(customer, 0)
-            if record["event_time_ms"] <= erased_ms and merged_ms <= erased_ms:
-                return
-            if customer not in self.into:
-                break
-            customer, merged_ms = self.into[customer], self.merged_ms[customer]
-        self.events.setdefault(customer, []).append(record)
+        if record["event_time_ms"] > self.erased_ms.get(record["customer_id"], 0):
+            self.events.setdefault(self._home(record["customer_id"]), []).append(record)
 
     def _home(self, customer: str) -> str:
         while customer in self.into:
@@ -94,11 +91,23 @@ class Obvious:
         self.into.pop(customer, None)
         self.erased_ms[customer] = time_ms
 
-    def _merge(self, customer: str, into: str, time_ms: int) -> None:
+    def _merge(self, customer: str, record: Wire) -> None:
+        into = record["into"]
         if customer in self.into or self._home(into) == customer:
+            self.refused += [record] * (self.into.get(customer) != into)
             return
-        self.into[customer], self.merged_ms[customer] = into, time_ms
+        self.into[customer] = into
         self.events.setdefault(self._home(into), []).extend(self.events.pop(customer, []))
+
+    def require_states(self, states: Mapping[str, bytes]) -> None:
+        """That these customers are stored, and each is what the oracle counts."""
+        expected = {customer: events for customer, events in self.events.items() if events}
+        assert states.keys() == expected.keys()
+        for customer, events in expected.items():
+            state = unpack([states[customer]])
+            for name, value in oracle.stored(events).items():
+                tolerance = 1e-9 if STATE[BLOCK_OF[name]][name].base.kind == "f" else 0
+                np.testing.assert_allclose(state[BLOCK_OF[name]][name][0], value, rtol=tolerance, err_msg=name)
 
 
 @settings(max_examples=40, deadline=None)
@@ -109,13 +118,34 @@ def test_after_every_record_each_customer_is_what_the_oracle_counts(history: lis
         shop.write(record, time_ms)
         shop.settle()
         obvious.apply(record)
-    expected = {customer: events for customer, events in obvious.events.items() if events}
-    assert shop.states.keys() == expected.keys()
-    for customer, events in expected.items():
-        state = unpack([shop.states[customer]])
-        for name, value in oracle.stored(events).items():
-            tolerance = 1e-9 if STATE[BLOCK_OF[name]][name].base.kind == "f" else 0
-            np.testing.assert_allclose(state[BLOCK_OF[name]][name][0], value, rtol=tolerance, err_msg=name)
+    obvious.require_states(shop.states)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.lists(st.lists(st.integers(0, 2), max_size=3), max_size=25), st.sampled_from([1, 3, 50]))
+def test_in_every_order_of_arrival_the_end_is_the_one_that_the_records_say(
+    history: list[tuple[Wire, int]], turns: list[list[int]], chunk: int
+) -> None:
+    shop, obvious = Shop(chunk=chunk), Obvious()
+    for (record, time_ms), works in zip_longest(history, turns[: len(history)], fillvalue=()):
+        shop.write(record, time_ms)
+        obvious.apply(record)
+        for number in works:
+            shop.work(number)
+    shop.settle()
+    expected = recompute(History(events_of(history)), 3, RULES, at_ms(4_000), identities=shop.identities)
+    assert list(compare(expected, shop.states).mismatches) == []
+    erased = {customer: shop.identities.get(name_of(customer), UNKNOWN).erased_ms for customer in CUSTOMERS}
+    asked = [(record["customer_id"], time_ms) for record, time_ms in history if record["type"] == "erasure"]
+    assert all(erased[customer] >= time_ms for customer, time_ms in asked)
+    letters = sum(message.topic == INVALID for world in shop.worlds for message in world.outbox.outgoing())
+    released = {message["erased_ms"] for message in shop.messages(REROUTED) if message["type"] == "release"}
+    has_found_later = bool((released | {*erased.values()}) - {0, *(time_ms for _, time_ms in asked)})
+    if has_found_later or letters != len(obvious.refused):  # docs/architecture.md: both can be seen
+        return
+    assert all(erased[customer] >= time_ms for customer, time_ms in obvious.erased_ms.items())
+    if erased == dict.fromkeys(CUSTOMERS, 0) | obvious.erased_ms:
+        obvious.require_states(shop.states)
 
 
 @settings(max_examples=40, deadline=None)
@@ -135,10 +165,13 @@ def test_whoever_works_when_the_end_is_what_the_history_and_the_identities_say(
         for number in turns[place :: len(history)]:
             shop.work(number)
     shop.settle()
-    wanted = [record for record, _ in history if record["type"] not in ("erasure", "merge")]
-    events = [shop_event(record) for record in wanted]
-    expected = recompute(History(events), 3, RULES, at_ms(4_000), identities=shop.identities)
+    expected = recompute(History(events_of(history)), 3, RULES, at_ms(4_000), identities=shop.identities)
     assert list(compare(expected, shop.states).mismatches) == []
+
+
+def events_of(history: list[tuple[Wire, int]]) -> list[Any]:
+    """What customers did, without the records about who they are."""
+    return [shop_event(record) for record, _ in history if record["type"] not in ("erasure", "merge")]
 
 
 def shop_event(record: Wire) -> Any:

@@ -9,7 +9,7 @@ from schemas.topics import CHURN_ALERTS, INVALID, REROUTED
 from stream.features.layout import unpack
 from stream.identities.known import name_of
 from tests.shop_of_partitions import Shop, at_ms, erasure, merge
-from tests.world import purchase, sampled_on
+from tests.world import engagement, purchase, sampled_on
 
 ADA, BOB, CY = (
     next(name for name in map(f"{base}-{{}}".format, range(100)) if partition_of(name, 3) == number)
@@ -89,6 +89,12 @@ def test_what_a_visitor_did_is_the_customers_on_another_partition_and_so_is_what
     assert (shop.total("redirected_events"), shop.total("purchases"), shop.total("customers_removed")) == (1, 4, 1)
 
 
+def test_events_of_an_alias_on_two_topics_count_though_they_have_one_id(shop):
+    shop.do(*orders(BOB, 0), merge(ADA, BOB, 1, event_id="m"))
+    shop.do(purchase(ADA, 2, event_id="same"), engagement("page_view", ADA, 2, event_id="same"))
+    assert (purchases(shop, BOB), shop.total("redirected_events"), shop.total("duplicates")) == (2, 2, 0)
+
+
 def test_who_was_never_seen_takes_over_all_that_a_visitor_did(shop):
     shop.do(*orders(ADA, 0, 1), merge(ADA, BOB, 2, event_id="m"))
     assert purchases(shop, BOB) == 2
@@ -150,16 +156,36 @@ def test_whoever_of_one_person_is_named_all_of_it_is_erased(shop, named):
 
 def test_what_is_on_its_way_when_its_customer_is_erased_arrives_nowhere(shop):
     shop.do(*orders(ADA, 0), *orders(BOB, 0))
-    shop.write(merge(ADA, BOB, 1, event_id="m"), at_ms(1))
+    shop.write(erasure(BOB, 2, event_id="e"), at_ms(2))
+    shop.write(merge(ADA, BOB, 1, event_id="m"), at_ms(2))
     shop.work(0)
-    sent = [message for message in shop.worlds[0].outbox.outgoing() if message.topic == REROUTED]
-    late = Shop()
-    late.do(*orders(BOB, 0), erasure(BOB, 2, event_id="e"))
-    late.worlds[1].apply(late.worlds[1].rerouted(*sent), [at_ms(3)])
-    late._deliver(1, at_ms(3))
-    late.settle()
-    assert late.states == {}
-    assert late.identities[name_of(ADA)].erased_ms == at_ms(2)
+    shop.settle()
+    assert shop.states == {}
+    assert shop.identities[name_of(ADA)].erased_ms == at_ms(2)
+    shop.do(*orders(ADA, 3))
+    assert list(shop.states) == [ADA]
+
+
+def test_a_newer_event_of_an_alias_that_meets_the_erasure_of_its_customer_goes_back_to_its_own_id(shop):
+    shop.do(*orders(ADA, 0), *orders(BOB, 0), merge(ADA, BOB, 1, event_id="m"))
+    shop.write(erasure(BOB, 2, event_id="e"), at_ms(2))
+    shop.write(orders(ADA, 3)[0], at_ms(3))
+    shop.work(0)  # ada's partition has not heard of the erasure yet
+    shop.settle()
+    assert (list(shop.states), purchases(shop, ADA)) == ([ADA], 1)
+
+
+def test_an_erasure_of_an_alias_counts_though_the_customer_it_was_merged_into_is_erased_later(shop):
+    shop.do(*orders(ADA, 0), *orders(BOB, 0), merge(ADA, BOB, 1, event_id="m"))
+    shop.write(erasure(BOB, 2, event_id="first"), at_ms(2))
+    shop.write(erasure(BOB, 5, event_id="second"), at_ms(5))
+    shop.write(orders(ADA, 3)[0], at_ms(3))
+    shop.write(erasure(ADA, 4, event_id="of the alias"), at_ms(4))
+    shop.write(orders(ADA, 4.5)[0], at_ms(5))
+    shop.work(0)
+    shop.settle()
+    assert shop.identities[name_of(ADA)].erased_ms == at_ms(4)
+    assert (list(shop.states), purchases(shop, ADA)) == ([ADA], 1)
 
 
 @pytest.mark.parametrize("customer", ["\u00e9" * 64, "{7}", "*", "two words", "a:b:c", "'\"\\", "nobody"])

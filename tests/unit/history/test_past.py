@@ -1,10 +1,12 @@
 """A past read back from an archive is what the lane applied, whatever the log alone would say."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from ebb.history.past import PartitionPast, Stretch
+from ebb.history.past import PartitionPast, Stretch, coalesced
 from offline.archive.files import JOURNAL
 from offline.archive.records import ArchivedRecord
 from offline.archive.writing import LogArchive
@@ -34,17 +36,23 @@ def archived(folder: Path, topic: str, *records: ArchivedRecord) -> None:
     log.flush()
 
 
-def read_back(folder: Path, entry: JournalEntry) -> list[Stretch]:
-    archived(folder, JOURNAL, ArchivedRecord(entry.version, 0, b"1-0", encode_entry(entry)))
-    past = PartitionPast(folder, 0, lambda topic, values, times: decode_many(topic, values, times, RULES), "replay")
+def read_back(folder: Path, *entries: JournalEntry) -> list[Stretch]:
+    archived(folder, JOURNAL, *(ArchivedRecord(entry.version, 0, b"1-0", encode_entry(entry)) for entry in entries))
+    past = PartitionPast(folder, 0, decode, "replay")
     return list(past.journaled())
+
+
+def decode(topic: str, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Sequence[Any]:
+    """It fails on one purchase."""
+    assert purchase(1) not in values
+    return decode_many(topic, values, timestamps_ms, RULES)
 
 
 def reasons(stretches: list[Stretch]) -> list[str | None]:
     return [getattr(each, "reason", None) for stretch in stretches for each in stretch.records.decoded]
 
 
-def test_what_a_bug_made_a_dead_letter_stays_one(tmp_path):
+def test_what_a_bug_made_a_dead_letter_stays_one_and_is_decoded_no_more(tmp_path):
     archived(tmp_path, PURCHASES, *(ArchivedRecord(at, BEGIN_MS, b"12748", purchase(at)) for at in range(3)))
     entry = JournalEntry(1, {PURCHASES: (0, 3)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False, set_aside=[(PURCHASES, 1)])
     assert reasons(read_back(tmp_path, entry)) == [None, "bug", None]
@@ -59,3 +67,11 @@ def test_a_rerouted_event_is_as_early_as_its_producer_wrote_it(tmp_path):
     entry = JournalEntry(1, {REROUTED: (0, 1)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False)
     (reason,) = reasons(read_back(tmp_path, entry))
     assert reason == "event_time_too_late"
+
+
+def test_what_was_put_off_for_a_bug_is_put_off_between_the_same_steps(tmp_path):
+    ticks = [JournalEntry(version, {}, BEGIN_MS + version, [], {}, tick=True) for version in (1, 2, 4, 5)]
+    until_ms = {"ada": BEGIN_MS + DAY_MS}
+    put_off = JournalEntry(3, {}, BEGIN_MS + 2, [], {}, tick=False, postponed=until_ms)
+    steps = list(coalesced(iter(read_back(tmp_path, *ticks[:2], put_off, *ticks[2:]))))
+    assert [(step.end_ms - BEGIN_MS, step.postponed) for step in steps] == [(2, {}), (2, until_ms), (5, {})]

@@ -118,7 +118,7 @@ class Shop:
 def rebuilt(folder: Path, eras: list[Era]) -> dict[int, StoredPartition]:
     for name, document in (("churn_30d", silence_document()), ("segments", CENTRES)):
         sealed = seal(encode(document), Keyring.from_text(KEYS))
-        write_durably(model_path(folder, name, document.version), sealed)
+        write_durably(model_path(folder, LAYOUT, name, document.version), sealed)
     standing = Standing("replay", LAYOUT, eras)
     settings = WorkerSettings(clock="replay", model_keys=KEYS, partitions=standing.partitions)
 

@@ -15,6 +15,7 @@ from schemas.topics import (
     SOURCE_TOPICS,
     TOPICS,
 )
+from schemas.units import DAY_MS
 
 SPECS = {spec.name: spec for spec in TOPICS}
 
@@ -34,8 +35,14 @@ def test_a_dead_letter_has_room_for_the_largest_input_and_its_headers():
     assert SPECS[INVALID].config["max.message.bytes"] == str(8_388_608 + 65_536)
 
 
-def test_the_labels_log_is_one_partition_kept_for_ever():
-    assert (SPECS[LABELS].partitions, SPECS[LABELS].config["retention.ms"]) == (1, "-1")
+def test_the_labels_log_is_one_partition():
+    assert SPECS[LABELS].partitions == 1
+
+
+def test_whatever_names_a_customer_is_deleted_after_a_month_and_files_are_not_older_than_a_day():
+    kept = {spec.name: int(spec.config["retention.ms"]) // DAY_MS for spec in TOPICS}
+    assert {topic for topic, days in kept.items() if not 0 < days <= 30} == {REPLAYED}
+    assert {spec.config["segment.ms"] for spec in TOPICS} == {str(DAY_MS)}
 
 
 def test_every_kind_is_on_a_topic_and_has_a_schema_file():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,14 +11,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas.topics import INVALID, PURCHASES
+from schemas.units import DAY_MS
 from stream import verdicts
 from stream.actions.acting import Acting
+from stream.bugs import rejecting_bugs
 from stream.chunk import StreamTimes
 from stream.decisions import Asked, Decisions
-from stream.ports import Head
+from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError
 from stream.worker.inbox import Batch
-from stream.worker.quarantine import Quarantine
-from tests.world import BEGIN_MS, World, in_columns, purchase
+from stream.worker.quarantine import Attempt, Quarantine
+from tests.live_lane import LIMITS, LiveLane, decode_by_rules, ids, logs_of, recomputed, run
+from tests.unit.worker.test_sweeping import SURER
+from tests.world import BEGIN_MS, PINNED, World, in_columns, purchase
 
 NAMES = [f"customer-{number}" for number in range(9)]
 
@@ -55,9 +60,10 @@ class Guarded(World):
         times = np.array([event["event_time_ms"] for event in events], np.int64)
         end_ms = max([*times.tolist(), BEGIN_MS + round(end_day * 86_400_000)])
 
-        async def attempt(part: Batch, part_times: StreamTimes) -> Head | None:
-            return await self.applying.apply(part, part_times, self.models)
-
+        attempt = Attempt(
+            apply=lambda part, part_times: self.applying.apply(part, part_times, self.models),
+            postpone=lambda until_ms: self.applying.postpone(until_ms, self.models),
+        )
         asyncio.run(self.quarantine.apply(batch, StreamTimes(times, end_ms), attempt))
 
     def letters(self) -> list[dict[str, str]]:
@@ -105,15 +111,35 @@ def test_a_bug_of_every_record_stops_and_so_does_the_second_in_a_row(world, bugs
     assert world.total("events") == 3
 
 
-def test_a_deadline_s_bug_stops_and_no_record_is_blamed(world, bugs):
-    world.chunk(*orders(["silent"]))
+def test_a_deadline_s_bug_is_its_customer_s_and_no_record_is_blamed(world, bugs):
+    world.chunk(*orders(["silent", "calm"]))
     bugs.customers = {"silent"}
-    with pytest.raises(ZeroDivisionError) as stopped:
-        world.chunk(*orders(day=60))
-    assert "at a deadline before events.purchases partition 0 offset 1" in stopped.value.__notes__[0]
-    with pytest.raises(ZeroDivisionError):
+    world.chunk(*orders(day=60))
+    assert (world.letters(), world.total("events")) == ([], 11)
+    assert world.stored.deadlines["silent"] == BEGIN_MS + 61 * DAY_MS
+    assert world.view("calm").as_of_ms > world.view("silent").as_of_ms == BEGIN_MS
+    world.chunk(end_day=61)
+    assert world.stored.deadlines["silent"] == BEGIN_MS + 62 * DAY_MS
+    bugs.customers = set()
+    world.chunk(end_day=62)
+    assert world.view("silent").as_of_ms == BEGIN_MS + 62 * DAY_MS
+
+
+def test_a_deadline_s_bug_of_too_many_customers_stops(world, bugs):
+    many = [f"silent-{number}" for number in range(SET_ASIDE_AT_MOST + 1)]
+    world.chunk(*orders(many))
+    bugs.customers = set(many)
+    with pytest.raises(DecisionError, match="Customers 'silent-0', 'silent-1', 'silent-10' and others cannot") as told:
         world.chunk(end_day=60)
-    assert world.letters() == []
+    assert "more than 100 customers" in told.value.__notes__[0]
+    assert world.total("events") == len(many)
+
+
+def test_without_quarantine_a_deadline_s_bug_names_the_customer(world, bugs):
+    world.chunk(*orders(["silent", "calm"]))
+    bugs.customers = {"silent"}
+    with pytest.raises(DecisionError, match=r"^Customer 'silent' cannot be decided, .*: ZeroDivisionError: the bug"):
+        world.silence_until(day=60)
 
 
 def test_what_fails_in_another_way_each_time_stops(world, bugs):
@@ -122,3 +148,47 @@ def test_what_fails_in_another_way_each_time_stops(world, bugs):
         world.chunk(*orders())
     assert "failed in another way" in stopped.value.__notes__[0]
     assert (world.letters(), world.total("events")) == ([], 0)
+
+
+def silent_shop(**options: Any) -> LiveLane:
+    """Nine customers who bought twice, then nothing for three weeks; the records that a worker cannot decode apart."""
+    days = [(name, day) for day in (0, 3, 6) for name in NAMES]
+    events = [purchase(name, day, event_id=f"{name}-{day}") for name, day in days]
+    logs = logs_of((PURCHASES, msgspec.json.encode(event), event["event_time_ms"]) for event in events)
+    limits = replace(LIMITS, renewed_at_once=2)
+    return LiveLane(logs, limits=limits, on_bug=Quarantine(0), decode=rejecting_bugs(odd_decode), **options)
+
+
+def odd_decode(topic: str, values: Sequence[bytes | None], timestamps_ms: Sequence[int]) -> Sequence[Any]:
+    """It has a bug of its own."""
+    if any(b'"customer-3-3"' in (value or b"") for value in values):
+        raise RecursionError("too deep")
+    return decode_by_rules(topic, values, timestamps_ms)
+
+
+async def through_deadlines_and_a_sweep(lane: LiveLane, bugs: Bugs) -> LiveLane:
+    """All but the decisions of one customer, once it has bought."""
+    await lane.claim()
+    await lane.fetch(PURCHASES)
+    await lane.work()
+    bugs.customers = {NAMES[5]}
+    await lane.finish(BEGIN_MS + 20 * DAY_MS)
+    lane.models.models = SURER
+    while await lane.lane._renew():
+        pass
+    return lane
+
+
+def test_what_and_who_is_set_aside_stays_so_when_log_and_journal_are_gone_through_again(bugs):
+    lane = run(through_deadlines_and_a_sweep(silent_shop(), bugs))
+    journal = [msgspec.json.decode(packed) for packed in lane.stored.journal]
+    assert [where for entry in journal for where in entry.get("set_aside", [])] == [[PURCHASES, 12]]
+    assert {name for entry in journal for name in entry.get("postponed", [])} == {NAMES[5]}
+    renewed = {name for entry in journal for name in entry.get("renewed", [])}
+    assert renewed == set(NAMES) - {NAMES[5]}
+    models = {"v1": PINNED, "v2": SURER}
+    bugs.customers = set()
+    again = run(recomputed(lane.stored.journal, lane.logs, lambda versions: models[versions["churn_30d"]]))
+    for what in ("states", "views", "deadlines", "due", "labels", "snapshots"):
+        assert getattr(again.stored, what) == getattr(lane.stored, what), what
+    assert ids(again.outgoing()) == ids(lane.outgoing())

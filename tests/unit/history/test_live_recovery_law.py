@@ -1,0 +1,263 @@
+"""On the live clock: a partition rebuilt from its archive is the one that was lost, after ticks, silence and sweeps."""
+
+import random
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ebb.compose.worker import worker_plan
+from ebb.history.archiving import journal_ends
+from ebb.history.rebuilding import OWNER, Rebuilding
+from ebb.history.recovering import VERSIONS_APART, Recovery
+from offline.archive.files import JOURNAL, write_durably
+from offline.archive.records import ArchivedRecord
+from offline.archive.standing import Era, Standing, Waiting, model_path
+from offline.archive.writing import LogArchive
+from schemas.topics import LABELS
+from schemas.units import DAY_MS
+from stream.chunk import Models
+from stream.drafts import unpack_outgoing
+from stream.features.layout import LAYOUT, unpack
+from stream.memory_store import StoredPartition
+from stream.ports import Head
+from stream.scoring.documents import encode
+from stream.scoring.linear import LinearModel
+from stream.settings.worker import WorkerSettings
+from stream.signing import Keyring, seal
+from stream.views import decode_view
+from stream.worker.journal_entry import decode_entry
+from stream.worker.timing import EVENT_TOPICS
+from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, run
+from tests.world import BEGIN_MS, CENTRES, PINNED, engagement, purchase, silence_document
+
+KEYS = "test:" + "5e" * 32
+SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1)
+PLAN = worker_plan(SETTINGS)
+LANE_LIMITS = replace(LIMITS, chunk_records=4, renewed_at_once=7)
+DUE_AT_ONCE = 5
+STORED = ("states", "views", "deadlines", "due", "segments", "risks", "labels", "snapshots", "totals", "outbox")
+SURER = Models(
+    {
+        "churn_30d": msgspec.structs.replace(
+            silence_document(version="v2"),
+            candidates={
+                "since_last_purchase": LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
+            },
+        )
+    },
+    CENTRES,
+)
+DAYS, OTHER_MODELS_DAY = 70, 50
+OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])
+NOON, NIGHT = 92, 110  # places among the moments
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What arrives at a time of the wall, and the models from then on."""
+
+    wall_ms: int
+    events: Sequence[dict[str, Any]]
+    models: Models
+
+
+def moments() -> list[Moment]:
+    """Sixty customers, every third of whom falls silent; days without any event; in the end other models."""
+    dice, number, found = random.Random(3), 0, []
+    for half_day in range(2 * DAYS):
+        day, events = half_day / 2, []
+        for customer in range(60):
+            comes = dice.random() < (0.25 if customer % 3 else 0.25 * (half_day < 60))
+            if comes and half_day and half_day % 14:
+                name, at, number = f"customer-{customer}", day - dice.random() / 3, number + 1
+                if dice.random() < 0.5:
+                    events.append(purchase(name, at, event_id=f"e{number}"))
+                else:
+                    events.append(engagement("page_view", name, at, event_id=f"e{number}"))
+        events.sort(key=lambda event: event["event_time_ms"])
+        found.append(Moment(BEGIN_MS + round(day * DAY_MS), events, PINNED if day < OTHER_MODELS_DAY else SURER))
+    return found
+
+
+async def live(lane: LiveLane, some: Sequence[Moment]) -> None:
+    """Records arrive while the deadlines before them are still firing."""
+    for moment in some:
+        lane.wall_ms, lane.models.models = moment.wall_ms, moment.models
+        await lane.lane.step()
+        for event in moment.events:
+            log = lane.logs[event_topic(event["type"])]
+            log.append(Logged("", len(log), msgspec.json.encode(event), moment.wall_ms))
+        for topic in EVENT_TOPICS:
+            await lane.fetch(topic)
+        while await lane.lane.step() or await lane.lane._renew():
+            pass
+
+
+class Life:
+    """A partition and its logs, as they were after some of the moments and as they are."""
+
+    def __init__(self) -> None:
+        self.logs: Logs = {topic: [] for topic in EVENT_TOPICS}
+        self.stored = StoredPartition()
+
+    async def go_on(self, *parts: Sequence[Moment]) -> list["Life"]:
+        """What one worker makes of it; as it was after each part."""
+        lane = LiveLane(self.logs, limits=LANE_LIMITS, due_at_once=DUE_AT_ONCE, rules=PLAN.rules, stored=self.stored)
+        await lane.claim()
+        then = []
+        for some in parts:
+            await live(lane, some)
+            then.append(deepcopy(self))
+        return then
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> tuple[Life, Life]:
+    """At noon of day 45, and at the end."""
+    lives = moments()
+    at_noon, at_end = run(Life().go_on(lives[:NOON], lives[NOON:]))
+    return at_noon, at_end
+
+
+def archive(folder: Path, life: Life, journal_until: int | None = None) -> None:
+    """Add what is new."""
+    for topic, log in life.logs.items():
+        add(folder, topic, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
+    noted = [(decode_entry(packed).version, packed) for packed in life.stored.journal[:journal_until]]
+    add(folder, JOURNAL, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
+    for document in (PINNED.outcomes["churn_30d"], SURER.outcomes["churn_30d"], CENTRES):
+        sealed = seal(encode(document), Keyring.from_text(KEYS))
+        write_durably(model_path(folder, LAYOUT, document.name, document.version), sealed)
+
+
+def add(folder: Path, topic: str, records: Sequence[ArchivedRecord]) -> None:
+    log = LogArchive(folder, topic, 0)
+    log.add([record for record in records if record.offset >= log.position])
+    log.flush()
+
+
+def rebuilt(folder: Path, standing: Standing = OF_ONE_PARTITION) -> list[StoredPartition]:
+    """Partitions as they are in Redis then, with the messages of which nobody knows that they were sent: here all."""
+    settings = msgspec.structs.replace(SETTINGS, partitions=standing.partitions)
+    recovery, ends = Recovery(settings, folder, standing), journal_ends(folder, standing.partitions)
+
+    async def rebuild() -> list[StoredPartition]:
+        return [written(part, ends[part.partition] + VERSIONS_APART) async for part in recovery.rebuilt()]
+
+    return run(rebuild())
+
+
+def written(part: Rebuilding, version: int) -> StoredPartition:
+    stored = StoredPartition(Head(version, OWNER))
+    for commit in part.commits(version):
+        stored.apply(commit)
+    return stored
+
+
+def assert_same(found: StoredPartition, expected: StoredPartition, names: Sequence[str] = STORED) -> None:
+    for name in names:
+        ours, theirs = (without_empty(getattr(stored, name)) for stored in (found, expected))
+        if isinstance(theirs, dict):
+            other = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+            assert not other, (name, len(other), len(theirs), ours.get(other[0]), theirs.get(other[0]))
+        assert ours == theirs, name
+
+
+def without_empty(found: Any) -> Any:
+    return {key: value for key, value in found.items() if value} if isinstance(found, dict) else found
+
+
+def reached(stored: StoredPartition) -> Any:
+    return stored.head.positions, stored.head.stream_time_ms, stored.head.sequence, stored.head.sweep.under
+
+
+def test_a_partition_rebuilt_from_its_archive_is_the_one_that_was_lost(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    entries = [decode_entry(packed) for packed in life.stored.journal]
+    assert any(entry.tick for entry in entries)
+    assert any(entry.renewed for entry in entries)
+    assert any(entry.fired and entry.offsets for entry in entries), "time has lagged behind records"
+    archive(tmp_path, life)
+    (found,) = rebuilt(tmp_path)
+    assert_same(found, life.stored)
+    assert reached(found) == reached(life.stored)
+
+
+def test_one_that_is_lost_again_is_what_it_was_and_in_the_end_what_it_would_have_been(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    life, (at_noon, at_end), lives = Life(), undisturbed, moments()
+    life.logs = deepcopy(at_noon.logs)
+    archive(tmp_path, at_noon, journal_until=-4)  # the journal is read first
+    (life.stored,) = rebuilt(tmp_path)
+    assert [decode_entry(packed).offsets for packed in life.stored.journal], (
+        "what it did without a journal it has noted"
+    )
+    run(life.go_on(lives[NOON:NIGHT]))
+    archive(tmp_path, life)
+    (again,) = rebuilt(tmp_path)
+    assert_same(again, life.stored)
+    life.stored = again
+    run(life.go_on(lives[NIGHT:]))
+    assert_same(life.stored, at_end.stored, [name for name in STORED if name != "outbox"])
+
+
+def test_a_partition_that_is_shared_out_leaves_everybody_as_they_were(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life)
+    head = life.stored.head
+    ended = Era(1, {0: head.version}, {0: head.sequence})
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
+    for name in ("states", "deadlines", "risks", "labels", "snapshots"):
+        found = {key: value for part in parts for key, value in getattr(part, name).items()}
+        assert found == getattr(life.stored, name), name
+    assert [part.head.stream_time_ms for part in parts] == [head.stream_time_ms] * 3
+    views = {customer: decode_view(view) for customer, view in life.stored.views.items()}
+    assert views == {
+        customer: msgspec.structs.replace(decode_view(view), partition=0)
+        for part in parts
+        for customer, view in part.views.items()
+    }
+
+
+def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_where_an_era_has_ended(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life, journal_until=-4)
+    ended = Era(1, journal_ends(tmp_path, 1))
+    (found,) = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(1)]))
+    assert found.head.positions == life.stored.head.positions
+    assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
+
+
+def features(stored: StoredPartition) -> bytes:
+    """What everybody did, without what was decided of them."""
+    return unpack([stored.states[customer] for customer in sorted(stored.states)])["features"].tobytes()
+
+
+def test_after_another_layout_everybody_did_what_they_did_and_labels_are_said_again_without_models(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life)
+    head = life.stored.head
+    ended = Era(1, {0: head.version}, {0: head.sequence}, layout="another")
+    (found,) = rebuilt(tmp_path, Standing("live", "another", [ended, Era(1)], {0: Waiting(head.sequence)}))
+    features = [
+        unpack([stored.states[who] for who in sorted(stored.states)])["features"] for stored in (found, life.stored)
+    ]
+    assert features[0].tobytes() == features[1].tobytes()
+    sent, said = (map(unpack_outgoing, stored.outbox.values()) for stored in (life.stored, found))
+    assert ids(said) == ids(message for message in sent if message.topic == LABELS)
+    assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {""}
+    assert found.head.sequence == head.sequence
