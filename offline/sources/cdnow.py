@@ -2,7 +2,8 @@
 
 Fader and Hardie (2001), Forecasting Repeat Sales at CDNOW, Interfaces 31(3). A text file with the columns customer_id,
 date, number_of_cds and dollar_value between blanks. It tells neither products nor times of day: what a customer bought
-on one day is one order at its midnight, UTC, and each line is one piece of the product "cd" at the line's value.
+on one day is one order at its noon, UTC, and each line is one piece of the product "cd" at the line's value. An order
+at midnight would be neither known to the snapshot of that midnight nor later than it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from offline.sources.columns import find_columns
 from offline.sources.orders import history_of
 from offline.sources.values import read_amounts, read_times_ms
 from schemas.events import NOTHING
+from schemas.units import DAY_MS
 from stream.errors import SourceError
 
 CURRENCY = "USD"
@@ -47,13 +49,14 @@ def _lines(number: int, path: Path, mapping: Mapping[str, str]) -> pd.DataFrame:
         raise SourceError(f"{path} cannot be read as a text file of CDNOW: {error}") from error
     found = find_columns(list(raw.columns), SPELLINGS, list(SPELLINGS), mapping, path.name)
     customers, dates = raw[found["customer_id"]], raw[found["date"]]
+    midnights_ms = read_times_ms(dates.str.replace(_DATE, r"\1-\2-\3", regex=True), path.name)
     return pd.DataFrame(
         {
             "file": np.full(len(raw), number),
             "event_id": customers + "-" + dates,
             "refund": False,
             "customer_id": customers,
-            "time_ms": read_times_ms(dates.str.replace(_DATE, r"\1-\2-\3", regex=True), path.name),
+            "time_ms": midnights_ms + DAY_MS // 2,
             "product_id": "cd",
             "quantity": 1,
             "unit_price": read_amounts(raw[found["value"]], path.name),

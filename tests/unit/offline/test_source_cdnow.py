@@ -23,9 +23,9 @@ def test_what_a_customer_buys_on_a_day_is_one_order(tmp_path: Path) -> None:
     prices = [[str(line.unit_price) for line in event.lines] for event in history.events]
     assert prices == [["11.77"], ["0"], ["12", "77"]]
     assert [(event.event_id, event.event_time_ms / DAY_MS - first_day) for event in history.events] == [
-        ("00001-19970101", 0),
-        ("00003-19970102", 1),
-        ("00002-19970112", 11),
+        ("00001-19970101", 0.5),
+        ("00003-19970102", 1.5),
+        ("00002-19970112", 11.5),
     ]
     assert (first_day, [event.customer_id for event in history.events]) == (9_862, ["00001", "00003", "00002"])
 
