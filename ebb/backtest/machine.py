@@ -184,7 +184,7 @@ class _Record(NamedTuple):
 
 @dataclass
 class _LabelsLog:
-    """Stands where the publisher does: what is committed is sent at once; `labels` is kept until it is read."""
+    """Stands where the publisher does: what is committed is sent at once. Of it the labels topic is kept until read."""
 
     _records: list[LabelRecord] = field(default_factory=list)
     _acknowledged: list[int] = field(default_factory=list)

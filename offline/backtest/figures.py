@@ -141,7 +141,7 @@ def compare(one: FloatArray, other: FloatArray, value: FloatArray, customer: Int
     weights = (np.bincount(drawn.integers(count, size=count), minlength=count)[codes] for _ in range(REPLICATES))
     found = [_differences(weight.astype(np.float64), loss, squared, ranked) for weight in weights]
     whole = _differences(np.ones(len(value)), loss, squared, ranked)
-    low, high = np.quantile(found, (0.025, 0.975), axis=0)
+    low, high = np.nanquantile(found, (0.025, 0.975), axis=0)
     intervals = [
         Interval(difference=float(d), low=float(a), high=float(b)) for d, a, b in zip(whole, low, high, strict=True)
     ]

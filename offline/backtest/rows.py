@@ -83,7 +83,8 @@ class RowsInTheMaking:
     def wants(self, time_ms: int) -> bool:
         """Whether this moment is a weekly midnight."""
         day, past_midnight = divmod(time_ms, DAY_MS)
-        return past_midnight == 0 and (day - self.split_day) % WEEK_DAYS == 0
+        is_new = not self._weeks or day > self._weeks[-1].day  # the end of a history may be a midnight that was told
+        return is_new and past_midnight == 0 and (day - self.split_day) % WEEK_DAYS == 0
 
     def take(self, time_ms: int, customers: Sequence[str], states: StateArray, models: Models) -> None:
         """Add the rows of a weekly midnight.

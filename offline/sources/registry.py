@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from offline.history import History
-from offline.sources import generic, online_retail
+from offline.sources import cdnow, generic, online_retail
 from stream.errors import SourceError
 
 
@@ -19,6 +19,7 @@ class Source(Protocol):
 
 SOURCES: Mapping[str, Source] = {
     "online_retail": online_retail.read,
+    "cdnow": cdnow.read,
     "generic": generic.read,
 }
 

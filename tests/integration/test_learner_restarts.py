@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import redis
 
@@ -14,9 +15,11 @@ from ebb.backtest.machine import Moment, live_through
 from ebb.compose.offline import shop_of
 from offline.history import History
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
+from stream.chunk import Models
 from stream.features.layout import LAYOUT
 from stream.redis_store import keys
 from stream.scoring.documents import decode
+from stream.scoring.serving import score_outcome
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, open_sealed
 from stream.worker.model_watch import model_names
@@ -56,11 +59,17 @@ def outcome(shop: Deployment) -> dict[str, Any]:
 
 
 def in_process(history: History) -> dict[str, Any]:
-    """The labels and models of a run without services."""
+    """The labels and models of a run without services; what a moment shows is what its snapshots hold."""
     labels: dict[str, Any] = {}
+    in_force: dict[int, Models] = {}
 
     def look(moment: Moment) -> None:
-        labels.update((label.message_id, msgspec.to_builtins(label)) for label in moment.labels)
+        in_force[moment.time_ms] = moment.models
+        for label in moment.labels:
+            labels[label.message_id] = msgspec.to_builtins(label)
+            document = in_force[label.snapshot_ms].outcomes.get(label.outcome)
+            said = score_outcome(document, np.array([label.columns])).candidates
+            assert label.scores == pytest.approx({name: each[0] for name, each in said.items()}, abs=1e-6)
 
     shop = shop_of(WorkerSettings(), received_ms=time.time_ns() // 1_000_000)
     models = live_through(history, shop, look).models

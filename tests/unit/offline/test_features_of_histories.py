@@ -1,0 +1,123 @@
+"""`ebb offline features` from files, from an archive and from a simulated shop."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from ebb.cli.features import features
+from ebb.cli.simulate import simulate
+from offline.archive.records import ArchivedRecord
+from offline.archive.writing import LogArchive
+from schemas.origin import Origin, headers_of
+from schemas.partition import partition_of
+from schemas.topics import PROFILES, PURCHASES, REROUTED
+from stream.features.columns import MODEL_COLUMNS
+from stream.features.layout import LAYOUT
+from tests.shop_of_partitions import erasure, merge
+from tests.world import BEGIN_MS, purchase
+
+AT = "2010-01-31"  # 40 days after the beginning
+LATER_MS = BEGIN_MS + 10**10
+
+
+def run(out: Path, *arguments: str | Path) -> dict[str, Any]:
+    given = [*map(str, arguments), "--out", str(out), "--json"]
+    finished = CliRunner().invoke(features, given, env={"EBB_PARTITIONS": "2"})
+    assert finished.exit_code == 0, finished.output
+    found: dict[str, Any] = json.loads(finished.stdout)
+    return found
+
+
+def rows(path: Path) -> dict[tuple[int, str], tuple[float, ...]]:
+    """(instant, customer) -> columns."""
+    table = pq.read_table(path)
+    assert table.schema.names == ["at", "customer_id", *MODEL_COLUMNS]
+    assert (table.schema.metadata or {})[b"ebb.layout"] == LAYOUT.encode()
+    at = table["at"].cast("int64").to_pylist()
+    values = zip(*(table[name].to_pylist() for name in MODEL_COLUMNS), strict=True)
+    return dict(zip(zip(at, table["customer_id"].to_pylist(), strict=True), values, strict=True))
+
+
+class Archive:
+    """Logs of two partitions, written by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._logs: dict[tuple[str, int], list[ArchivedRecord]] = {}
+
+    def write(self, topic: str, value: dict[str, Any], partition: int | None = None, headers: Any = ()) -> Origin:
+        number = partition_of(value["customer_id"], 2) if partition is None else partition
+        log = self._logs.setdefault((topic, number), [])
+        log.append(ArchivedRecord(len(log), LATER_MS, b"key", msgspec.json.encode(value), headers))
+        return Origin(topic, number, len(log) - 1, LATER_MS)
+
+    def close(self) -> Path:
+        for (topic, partition), records in self._logs.items():
+            log = LogArchive(self.folder, topic, partition)
+            log.add(records)
+            log.flush()
+        return self.folder
+
+
+def test_an_archive_has_the_features_of_its_events_each_once_and_of_nobody_who_is_gone(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    orders = [purchase(f"customer-{n % 7}", n, event_id=f"order-{n}", price=f"{n + 1}.50") for n in range(30)]
+    for order in orders:
+        archive.write(PURCHASES, order)
+    archive.write(PURCHASES, orders[12])  # a repeat
+    stray = purchase("customer-3", 31, event_id="stray")
+    away = 1 - partition_of("customer-3", 2)
+    origin = archive.write(PURCHASES, stray, partition=away)
+    archive.write(REROUTED, stray, headers=[(name, text.encode()) for name, text in headers_of(origin).items()])
+    archive.write(PROFILES, erasure("customer-5", 32, event_id="erasure"))
+    archive.write(PROFILES, merge("customer-6", "customer-1", 33, event_id="merge"))
+
+    lines = ["order_id,customer_id,event_time,product_id,quantity,unit_price"]
+    for order in [*orders, stray]:
+        customer = {"customer-6": "customer-1"}.get(order["customer_id"], order["customer_id"])
+        if customer != "customer-5":
+            (line,) = order["lines"]
+            time = datetime.fromtimestamp(order["event_time_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            lines.append(f"{order['event_id']},{customer},{time},{line['product_id']},2,{line['unit_price']}")
+    (tmp_path / "orders.csv").write_text("\n".join(lines) + "\n")
+
+    asked = ["--at", "2009-12-25", "--every", "7d", "--until", AT]
+    summary = run(tmp_path / "archive.parquet", archive.close(), *asked)
+    again = run(tmp_path / "files.parquet", tmp_path / "orders.csv", "--source", "generic", *asked)
+    assert (summary["duplicates"], summary["rejected"], summary["late_rows"]) == (1, 0, 0)
+    assert (summary["events"], summary["rows"]) == (again["events"], again["rows"])
+    found, expected = rows(tmp_path / "archive.parquet"), rows(tmp_path / "files.parquet")
+    assert found.keys() == expected.keys()
+    assert {customer for _, customer in found} == {f"customer-{n}" for n in (0, 1, 2, 3, 4)}
+    for place, columns in expected.items():
+        assert found[place] == pytest.approx(columns, rel=1e-6)
+
+
+def test_a_simulated_shop_has_repeats_left_out_and_late_events_counted(tmp_path: Path) -> None:
+    shop = ["--customers", "300", "--days", "60", "--late", "0.1", "--parquet", str(tmp_path), "--start", "2009-12-01"]
+    assert CliRunner().invoke(simulate, shop).exit_code == 0
+    asked = ["--at", "2010-01-01", "--every", "3d", "--until", "2010-01-28"]
+    summary = run(tmp_path / "a.parquet", tmp_path, *asked, "--row-group", "100")
+    assert summary["rows"] == len(rows(tmp_path / "a.parquet")) > 1_000
+    assert summary["duplicates"] > 0
+    assert summary["late_events"] >= summary["late_rows"] > 0
+    assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups > 5
+    spilled = run(tmp_path / "b.parquet", tmp_path, *asked, "--memory-mb", "1")
+    assert rows(tmp_path / "b.parquet") == rows(tmp_path / "a.parquet")
+    assert spilled["late_rows"] == summary["late_rows"]
+
+
+def test_what_is_no_history_is_refused_with_what_is_one(tmp_path: Path) -> None:
+    given = [str(tmp_path), "--at", AT, "--out", str(tmp_path / "out.parquet")]
+    finished = CliRunner().invoke(features, given)
+    assert finished.exit_code == 1
+    assert "is no folder of `ebb archive` or `ebb simulate --parquet`" in finished.output
+    unclear = CliRunner().invoke(features, [*given, "--every", "week", "--until", AT])
+    assert (unclear.exit_code, "7d" in unclear.output) == (2, True)
+    assert not list(tmp_path.iterdir())
