@@ -214,7 +214,7 @@ def test_another_reporting_currency_is_refused():
 
 
 def test_an_unknown_source_names_the_known_ones():
-    with pytest.raises(SourceError, match="online_retail, generic"):
+    with pytest.raises(SourceError, match="online_retail, cdnow, generic"):
         read_history([EXAMPLE], "shopify", "GBP")
 
 
