@@ -122,8 +122,6 @@ def _model(document: OutcomeDocument | None) -> dict[str, Any]:
         "auc": own.auc if own else None,
         "log_loss": own.log_loss if own else None,
         "floors": {
-            name: {"auc": judged.auc, "log_loss": judged.log_loss}
-            for name, judged in metrics.items()
-            if name in FLOORS
+            name: {"auc": judged.auc, "log_loss": judged.log_loss} for name, judged in metrics.items() if name in FLOORS
         },
     }
