@@ -81,9 +81,7 @@ TOPICS = (
     TopicSpec(REROUTED, None, _config(7, INVALID_BYTES_MAX)),  # an input message and where it came from
     TopicSpec(CHURN_ALERTS, None, _config(30)),
     TopicSpec(SEGMENT_CHANGES, None, _config(30)),
-    TopicSpec(
-        LABELS, 1, _config(30)
-    ),  # a model is a function of this log; the archive, which can erase, keeps it whole
+    TopicSpec(LABELS, 1, _config(30)),  # models are functions of this log, which the archive keeps whole
     TopicSpec(INVALID, None, _config(30, INVALID_BYTES_MAX)),
     TopicSpec(DRIFT, 1, _config(30)),
     TopicSpec(REPLAYED, 1, _config(-1)),  # some bytes a letter; it has to outlive the letters

@@ -127,7 +127,7 @@ def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
         (
             printable(view.customer_id),
             money(view.value_at_risk, view.currency),
-            percent(view.scores[by.name].probability),
+            percent(score.probability) if (score := view.scores.get(by.name)) else "–",
             view.segment,
             view.reasons[0] if view.reasons else "",
         )

@@ -120,6 +120,7 @@ class Deployment:
             "EBB_SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS[self.broker]),
             "EBB_MODEL_KEYS": MODEL_KEYS,
             "EBB_TICK_MS": "50",
+            "EBB_ALERT_OUTCOME": "churn_30d",  # which tests pin a model of; `lapsed` asks only who has a gap
             **self.settings,
             **more,
         }

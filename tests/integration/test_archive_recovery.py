@@ -220,6 +220,7 @@ def test_a_live_shop_with_its_learner_is_rebuilt_and_after_another_layout_begins
             shop.processes.remove(learner)
             rounds = said().count('"records"')
             eventually(lambda: said().count('"records"') > rounds + 1)
+        print(said())
         assert sum(json.loads(line)["records"] for line in said().splitlines() if line.startswith("{")) > 900
 
         undisturbed, models = everything(redis_url), learned(redis_url)

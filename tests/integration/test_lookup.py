@@ -38,6 +38,7 @@ def view_of(customer, segment="Loyal Customers", probability=0.18, risk="214.07"
         "scores": {
             "churn_30d": Score(probability, "river_logistic", "14951-3f2a"),
             "purchase_7d": Score(0.31, "river_logistic", "14951-77c0"),
+            "lapsed": Score(0.09, "mean_logit", "14951-9a01"),
         },
         "value_at_risk": risk,
         "currency": "GBP",
@@ -319,12 +320,13 @@ def test_ebb_lookup_shows_a_customer(shop):
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "13065 · Loyal Customers since 2010-03-02 · as of 2010-12-09 20:01 UTC",
-        "  no purchase within 30 days      18 %   river_logistic, version 14951-3f2a",
-        "  purchase within 7 days          31 %   river_logistic, version 14951-77c0",
-        "  value at risk                £ 65.50   churn alert: none open",
-        "  purchases                         31   first 2009-12-01, last 2010-12-05",
-        "  silent for                    4 days   usual gap 6 days",
-        "  net spend of a year          £ 3,212   2 refunds, £ 40.12",
+        "  no purchase within 30 days                  18 %   river_logistic, version 14951-3f2a",
+        "  purchase within 7 days                      31 %   river_logistic, version 14951-77c0",
+        "  no purchase within twice the usual gap       9 %   mean_logit, version 14951-9a01",
+        "  value at risk                            £ 65.50   churn alert: none open",
+        "  purchases                                     31   first 2009-12-01, last 2010-12-05",
+        "  silent for                                4 days   usual gap 6 days",
+        "  net spend of a year                      £ 3,212   2 refunds, £ 40.12",
         "  why: no purchase for 4 days, usual gap 6 · net spend of the last year 3,212",
         "  next: ebb lookup 13065 --json",
     ]
@@ -363,10 +365,11 @@ def test_ebb_segments_json_has_all_seven(shop):
 
 
 def test_ebb_at_risk_shows_a_line_a_customer(shop):
+    why = "no purchase for 4 days, usual gap 6"
     assert run(shop, "at-risk", "-n", "2").output.splitlines() == [
-        "customer   value at risk   no purchase within 30 days   segment       why",
-        "13120              £ 120                         18 %   Champions     no purchase for 4 days, usual gap 6",
-        "13119              £ 120                         18 %   Unsegmented   no purchase for 4 days, usual gap 6",
+        "customer   value at risk   no purchase within twice the usual gap   segment       why",
+        f"13120              £ 120                                      9 %   Champions     {why}",
+        f"13119              £ 120                                      9 %   Unsegmented   {why}",
         "as of 2010-12-09 20:01 UTC · next: ebb lookup 13120",
     ]
 
