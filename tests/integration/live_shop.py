@@ -12,9 +12,11 @@ import msgspec
 import redis
 
 from ebb.services.processes import start_process
+from schemas.messages import Label
 from schemas.partition import partition_of
 from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
 from schemas.units import DAY_MS
+from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.redis_store import keys
 from stream.scoring.documents import CANDIDATES
 from stream.worker.model_watch import model_names
@@ -30,9 +32,14 @@ SIMULATED = ("--customers", "300", "--events-per-s", "40", "--duplicates", "0.02
 
 def teach(shop: Deployment) -> None:
     """Labels of another time, enough for a model that serves: better than its floors, and sure that silence is bad."""
-    told = [label for outcome in ("churn_30d", "purchase_7d") for label in labels(800, outcome=outcome)]
+    told = [_told(label, outcome) for outcome in BUILT_IN for label in labels(800, outcome=outcome.name)]
     scored = (msgspec.structs.replace(label, scores=_scores(label.value, at)) for at, label in enumerate(told))
     send(shop.servers, [(LABELS, msgspec.json.encode(label), 0, None, []) for label in scored])
+
+
+def _told(label: Label, outcome: Outcome) -> Label:
+    """Who is silent stays away, whichever way round the question is put."""
+    return label if outcome.true_when == "none" else msgspec.structs.replace(label, value=1.0 - label.value)
 
 
 def published(redis_url: str) -> bool:
