@@ -1,10 +1,11 @@
 """Something that goes on in a thread while a test does something else."""
 
 import threading
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class InBackground:
+class InBackground(ABC):
     """Runs `_run` from `with` to its end; `_run` looks at `_closing` whether to stop."""
 
     def __init__(self) -> None:
@@ -23,5 +24,6 @@ class InBackground:
         self._closing.set()
         self._thread.join()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """What goes on."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,7 +16,6 @@ from ebb.simulate import TOPICS, Shop, ShopSettings, partitions_of
 from schemas.identities import Erasure, Merge
 from schemas.partition import partition_of
 from schemas.topics import PROFILES
-from tests.background import InBackground
 from tests.integration import feed
 from tests.integration.live_events import now_ms
 
@@ -58,7 +56,7 @@ def write_history(servers: str, seed: int, partitions: int) -> Written:
     return Written(sent, sorted(customers - {""}))
 
 
-class Office(InBackground):
+class Office(feed.Sending):
     """A thread that erases and merges customers, of whom events keep coming and of the past, and waits for nothing.
 
     Records about one person often follow each other within a millisecond, on their way between partitions: chains, the
@@ -66,21 +64,11 @@ class Office(InBackground):
     """
 
     def __init__(self, servers: str, seed: int, partitions: int, customers: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(servers)
         self.records = 0
         self._partitions = partitions
         self._dice = Random(seed)
         self._customers = [*(f"fed-{number}" for number in range(feed.CUSTOMERS)), *customers]
-        self._producer = feed.patient_producer(servers)
-        self._answers: list[Any] = []
-
-    def stop(self) -> None:
-        """No more; returns when Kafka has all of it."""
-        if not self._closing.is_set():
-            super().stop()
-            for answer in self._answers:
-                answer.get(240)
-            self._producer.close()
 
     def _run(self) -> None:
         while not self._closing.wait(self._dice.uniform(*PAUSES_S)):

@@ -32,19 +32,11 @@ def patient_producer(servers: str) -> KafkaProducer:
     )
 
 
-class Feed(InBackground):
-    """A thread that sends a purchase and a visit every 20 ms, and now and then garbage, or a customer long silent.
+class Sending(InBackground):
+    """A thread that sends records by `_producer` and keeps what answers for each in `_answers`."""
 
-    Records that Kafka cannot take now wait in the producer and are sent when it can. `events` and `garbage` say how
-    many there were of each. An untidy one writes some events to another partition, and some twice.
-    """
-
-    def __init__(self, servers: str, seed: int = 1, *, partitions: int = PARTITIONS, is_untidy: bool = False) -> None:
+    def __init__(self, servers: str) -> None:
         super().__init__()
-        self.events = self.garbage = 0
-        self._partitions = partitions
-        self._is_untidy = is_untidy
-        self._dice = random.Random(seed)
         self._producer = patient_producer(servers)
         self._answers: list[Any] = []
 
@@ -55,6 +47,21 @@ class Feed(InBackground):
             for answer in self._answers:
                 answer.get(240)
             self._producer.close()
+
+
+class Feed(Sending):
+    """A thread that sends a purchase and a visit every 20 ms, and now and then garbage, or a customer long silent.
+
+    Records that Kafka cannot take now wait in the producer and are sent when it can. `events` and `garbage` say how
+    many there were of each. An untidy one writes some events to another partition, and some twice.
+    """
+
+    def __init__(self, servers: str, seed: int = 1, *, partitions: int = PARTITIONS, is_untidy: bool = False) -> None:
+        super().__init__(servers)
+        self.events = self.garbage = 0
+        self._partitions = partitions
+        self._is_untidy = is_untidy
+        self._dice = random.Random(seed)
 
     def _run(self) -> None:
         number = 0

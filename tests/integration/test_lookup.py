@@ -305,10 +305,10 @@ async def test_a_lookup_finds_a_redis_that_was_restarted_in_between(shop):
 
 
 def test_import_ebb_loads_neither_numpy_nor_redis():
-    script = (
+    lazily = (
         "import sys, ebb; assert not {'numpy', 'redis'} & set(sys.modules); ebb.Lookup; assert 'redis' in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run([sys.executable, "-c", lazily], check=True)
 
 
 def run(url, *arguments):
