@@ -1,10 +1,9 @@
 """When a churn alert opens and closes (docs/architecture.md, "Alerts")."""
 
-import math
 from typing import NamedTuple
 
 from stream.compiled import compiled
-from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE
+from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 
 RULE_VERSION = "1"  # part of every alert's id: another rule is another alert
 
@@ -27,25 +26,16 @@ class ChurnRule(NamedTuple):
 
 
 @compiled
-def long_silence_days(rule: ChurnRule, mean_gap_days: float) -> float:
-    """The silence that is long for a customer with this mean gap; never, where there is no gap.
-
-    >>> [long_silence_days(ChurnRule(), gap) for gap in (3.0, 12.0, 120.0, math.nan)]
-    [14.0, 24.0, 180.0, inf]
-    """
-    if math.isnan(mean_gap_days):
-        return math.inf
-    return min(max(rule.gap_multiple * mean_gap_days, rule.silence_at_least_days), rule.silence_at_most_days)
-
-
-@compiled
 def opens(rule: ChurnRule, probability: float, silence_days: float, mean_gap_days: float) -> bool:
     """Whether silence and probability are enough. An unknown probability (nan) never opens.
 
-    >>> opens(ChurnRule(), 0.9, 30.0, 12.0), opens(ChurnRule(), math.nan, 30.0, 12.0)
+    >>> opens(ChurnRule(), 0.9, 30.0, 12.0), opens(ChurnRule(), float("nan"), 30.0, 12.0)
     (True, False)
     """
-    return probability >= rule.open_probability and silence_days >= long_silence_days(rule, mean_gap_days)
+    long_days = long_silence_days(
+        mean_gap_days, rule.gap_multiple, rule.silence_at_least_days, rule.silence_at_most_days
+    )
+    return probability >= rule.open_probability and silence_days >= long_days
 
 
 @compiled

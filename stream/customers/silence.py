@@ -1,10 +1,26 @@
 """When a silence is long for this very customer: beyond twice its own gap, within bounds."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
+
 GAP_MULTIPLE = 2.0
 AT_LEAST_DAYS, AT_MOST_DAYS = 14.0, 180.0
+
+
+@compiled
+def long_silence_days(mean_gap_days: float, multiple: float, at_least_days: float, at_most_days: float) -> float:
+    """The silence that is long for a customer with this mean gap; never, where there is no gap.
+
+    >>> [long_silence_days(gap, 2.0, 14.0, 180.0) for gap in (3.0, 12.0, 120.0, math.nan)]
+    [14.0, 24.0, 180.0, inf]
+    """
+    if math.isnan(mean_gap_days):
+        return math.inf
+    return min(max(multiple * mean_gap_days, at_least_days), at_most_days)
 
 
 def own_window_days(mean_gap_days: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -13,5 +29,6 @@ def own_window_days(mean_gap_days: NDArray[np.float64]) -> NDArray[np.int64]:
     >>> own_window_days(np.array([3.0, 12.1, 120.0, np.nan])).tolist()
     [14, 25, 180, 0]
     """
-    days = np.clip(GAP_MULTIPLE * mean_gap_days, AT_LEAST_DAYS, AT_MOST_DAYS)
-    return np.where(np.isnan(days), 0.0, np.ceil(days)).astype(np.int64)
+    bounds = GAP_MULTIPLE, AT_LEAST_DAYS, AT_MOST_DAYS
+    days = np.array([long_silence_days(gap, *bounds) for gap in mean_gap_days.tolist()], np.float64)
+    return np.where(np.isinf(days), 0.0, np.ceil(days)).astype(np.int64)
