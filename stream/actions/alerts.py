@@ -6,6 +6,7 @@ from stream.compiled import compiled
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 
 RULE_VERSION = "1"  # part of every alert's id: another rule is another alert
+_long_silence_days = compiled(long_silence_days)
 
 
 class ChurnRule(NamedTuple):
@@ -32,7 +33,7 @@ def opens(rule: ChurnRule, probability: float, silence_days: float, mean_gap_day
     >>> opens(ChurnRule(), 0.9, 30.0, 12.0), opens(ChurnRule(), float("nan"), 30.0, 12.0)
     (True, False)
     """
-    long_days = long_silence_days(
+    long_days = _long_silence_days(
         mean_gap_days, rule.gap_multiple, rule.silence_at_least_days, rule.silence_at_most_days
     )
     return probability >= rule.open_probability and silence_days >= long_days

@@ -1,17 +1,17 @@
-"""When a silence is long for this very customer: beyond twice its own gap, within bounds."""
+"""When a silence is long for this very customer: beyond twice its own gap, within bounds.
+
+Not compiled here: light commands import it with the settings, and the compiler takes a second to import.
+"""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
-
 GAP_MULTIPLE = 2.0
 AT_LEAST_DAYS, AT_MOST_DAYS = 14.0, 180.0
 
 
-@compiled
 def long_silence_days(mean_gap_days: float, multiple: float, at_least_days: float, at_most_days: float) -> float:
     """The silence that is long for a customer with this mean gap; never, where there is no gap.
 
