@@ -1,4 +1,4 @@
-"""`ebb alerts watch`: what marketing gets, as it comes."""
+"""`ebb alerts`, and `watch` in it: what marketing gets, as it comes."""
 
 import os
 import select
@@ -15,6 +15,7 @@ import click
 import msgspec
 from kafka.consumer.fetcher import ConsumerRecord
 
+from ebb.cli import Commands
 from ebb.cli.errors import told
 from ebb.cli.lookup import money, percent, printable
 from ebb.cli.replay import quiet_kafka
@@ -25,12 +26,12 @@ from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.settings.load import load_common_settings
 
 
-@click.group()
+@click.group(cls=Commands, modules={"watch": "ebb.cli.alerts", "plan": "ebb.cli.alert_plan"})
 def alerts() -> None:
     """What Ebb tells marketing."""
 
 
-@alerts.command()
+@click.command()
 @click.option("--segments", is_flag=True, help="Changes of segment as well.")
 @click.option("--from-start", is_flag=True, help="Begin with the oldest message that Kafka keeps.")
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many messages.")

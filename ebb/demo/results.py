@@ -1,6 +1,5 @@
 """What the demo shows at its end, gathered from Redis, Kafka and the history."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +10,16 @@ from ebb.cli.verify import parity_of
 from ebb.demo.figures import AlertFigures, alert_figures, changes_per_customer_year, purchases_by_customer
 from ebb.following import published
 from ebb.lookup import Lookup, Page, SegmentSize, View
+from ebb.serving_model import document_in_force
 from offline.history import History
 from offline.verify import Parity
 from schemas.messages import ChurnAlertOpened, SegmentChanged
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
-from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import CHURN_30D, Outcome
 from stream.redis_store.inspection import shop_totals
-from stream.redis_store.registry import RedisModelStore
-from stream.scoring.documents import FLOORS, MIX, Judged, OutcomeDocument, decode
+from stream.scoring.documents import FLOORS, MIX, Judged, OutcomeDocument
 from stream.settings.common import CommonSettings
-from stream.signing import Keyring, open_sealed
+from stream.signing import Keyring
 
 AT_RISK_SHOWN = 10
 
@@ -70,23 +68,10 @@ def gather(history: History, settings: CommonSettings, keyring: Keyring, elapsed
         changes_per_customer_year=changes_per_customer_year(
             totals.get("segment_changes", 0), bought_ms, segmented_from_ms, end_ms
         ),
-        model=asyncio.run(_champion(settings.redis_url, keyring)),
+        model=document_in_force(settings.redis_url, keyring, CHURN_30D.name),
         parity=parity_of(history, settings),
         elapsed_s=elapsed_s,
     )
-
-
-async def _champion(redis_url: str, keyring: Keyring) -> OutcomeDocument | None:
-    store = RedisModelStore(redis_url)
-    try:
-        champions = await store.champions([CHURN_30D.name])
-        if CHURN_30D.name not in champions:
-            return None
-        sealed = await store.fetch(CHURN_30D.name, champions[CHURN_30D.name][0])
-        document = decode(open_sealed(sealed, keyring), LAYOUT)
-        return document if isinstance(document, OutcomeDocument) else None
-    finally:
-        await store.close()
 
 
 def as_json(results: Results, simulated: Mapping[str, Any] | None) -> bytes:
