@@ -128,6 +128,17 @@ MOVING_COLUMNS = MODEL_COLUMNS[: len(MOVING) + len(FRESH) + len(HINGES)]
 FURTHER: tuple[str, ...] = tuple(dict.fromkeys(entry.feature for entry in ENTRIES if entry.feature not in SCORED))
 """Features that models read beside the scored ones; they stand still."""
 
+STEADY_COLUMNS: tuple[str, ...] = (
+    "log_decayed_count_7d",
+    "log_decayed_count_30d",
+    "log_decayed_spend_30d_minor",
+    "log_mean_basket_minor",
+    *(entry.name for entry in FRESH),
+    "log_mean_session_minutes",
+    *(entry.name for entry in PLAIN),
+)
+"""Columns that do not grow with a history: where one of them moves, customers have changed, not its length."""
+
 SEGMENT_COLUMNS = ("silence", "frequency", "spend", "tenure")
 
 SCORED_ROW = np.dtype([(name, "<f8") for name in (*SCORED, *FURTHER)])

@@ -1,0 +1,124 @@
+"""Drift is noticed within weeks of a change, once, and not where nothing has changed."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from schemas.messages import Label
+from schemas.units import DAY_MS
+from stream.features.columns import MODEL_COLUMNS
+from stream.features.layout import LAYOUT
+from stream.learning.drift import population_stability
+from stream.learning.drift_watch import (
+    CALIBRATION_SHIFT,
+    COLUMN_STABILITY,
+    LOSS_RISE,
+    SCORE_STABILITY,
+    WEEK_MS,
+    DriftWatch,
+)
+
+FIRST_WEEK, CHANGE_WEEK, LAST_WEEK = 2_000, 2_040, 2_060
+LABELS_A_WEEK = 150
+MOVED_COLUMN = "log_decayed_count_30d"
+
+
+def labels_of(week, random, *, column=0.5, logit=0.0, truth=0.0):
+    """A week of labels: `column` and `logit` move a column and what the champion says, `truth` what happens."""
+    for at in range(LABELS_A_WEEK):
+        said = random.normal()
+        columns = np.abs(random.normal(size=len(MODEL_COLUMNS))) * 0.3
+        columns[MODEL_COLUMNS.index(MOVED_COLUMN)] = abs(random.normal()) * column
+        happened = random.random() < 1 / (1 + np.exp(-said - truth))
+        yield Label(
+            message_id=f"{week}:{at}",
+            partition=0,
+            sequence=0,
+            customer_id=f"c{at}",
+            outcome="purchase_7d",
+            snapshot_ms=0,
+            matured_ms=week * WEEK_MS + at * (7 * DAY_MS // LABELS_A_WEEK),
+            value=float(happened),
+            columns=columns.tolist(),
+            scores={"mix": float(1 / (1 + np.exp(-said - logit)))},
+            layout=LAYOUT,
+        )
+
+
+def history(seed=1, **changed):
+    """Forty weeks without a change, then twenty with one."""
+    random = np.random.default_rng(seed)
+    weeks = range(FIRST_WEEK, LAST_WEEK)
+    return [label for week in weeks for label in labels_of(week, random, **(changed if week >= CHANGE_WEEK else {}))]
+
+
+def watch(labels, at_once=10_000):
+    watching = DriftWatch(["purchase_7d"], "purchase_7d", "mix")
+    return [each for at in range(0, len(labels), at_once) for each in watching.learn(labels[at : at + at_once])]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_noticed_where_nothing_changes(seed):
+    assert watch(history(seed)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "noticed"),
+    [
+        ({"column": 2.0}, {(COLUMN_STABILITY, MOVED_COLUMN)}),
+        ({"logit": 1.5, "truth": 1.5}, {(SCORE_STABILITY, "purchase_7d")}),
+        ({"truth": 2.5}, {(LOSS_RISE, "purchase_7d"), (CALIBRATION_SHIFT, "purchase_7d")}),
+        ({"truth": -0.8}, {(CALIBRATION_SHIFT, "purchase_7d")}),
+    ],
+)
+def test_a_change_is_noticed_once_within_four_weeks(changed, noticed):
+    found = watch(history(**changed))
+    assert sorted((each.measure, each.subject) for each in found) == sorted(noticed)
+    assert all(CHANGE_WEEK <= each.week < CHANGE_WEEK + 4 and each.value > each.limit for each in found)
+
+
+def test_falling_losses_are_no_rise_but_a_change_of_calibration():
+    random = np.random.default_rng(1)
+    before = [label for week in range(FIRST_WEEK, CHANGE_WEEK) for label in labels_of(week, random, truth=2.5)]
+    after = [label for week in range(CHANGE_WEEK, LAST_WEEK) for label in labels_of(week, random)]
+    assert {each.measure for each in watch(before + after)} == {CALIBRATION_SHIFT}
+
+
+def test_batches_and_restarts_show_nowhere():
+    labels = history(column=2.0, truth=2.5)
+    expected = watch(labels)
+    assert expected
+    assert watch(labels, at_once=1) == expected
+    half = len(labels) * 2 // 3
+    before = DriftWatch(["purchase_7d"], "purchase_7d", "mix")
+    found = before.learn(labels[:half])
+    after = DriftWatch(["purchase_7d"], "purchase_7d", "mix").restored(before.to_bytes())
+    assert found + after.learn(labels[half:]) == expected
+
+
+def test_repeats_other_layouts_and_labels_without_the_champion_are_passed_over():
+    labels = history(truth=2.5)
+    others = [
+        msgspec.structs.replace(label, message_id=f"other {label.message_id}", value=0.0, **foreign)
+        for label in labels
+        for foreign in ({"layout": "another"}, {"scores": {"base_rate": 0.9}}, {"outcome": "nobody's"})
+    ]
+    mixed = sorted([*labels, *labels, *others], key=lambda label: label.matured_ms)
+    assert watch(mixed) == watch(labels)
+
+
+def test_a_week_without_labels_says_nothing_until_there_are_twelve_again():
+    labels = [label for label in history(truth=2.5) if label.matured_ms // WEEK_MS != CHANGE_WEEK - 6]
+    assert watch(labels) == []
+
+
+def test_stability_is_the_sum_over_tenths_of_the_reference():
+    reference, recent = np.zeros(48, np.int64), np.zeros(48, np.int64)
+    reference[::4], recent[::4] = 100, np.arange(12) * 10 + 40
+    group = {at: min(int((at / 4 + 0.5) / 12 * 10), 9) for at in range(0, 48, 4)}
+    before, now = np.full(10, 0.5), np.full(10, 0.5)
+    for at, tenth in group.items():
+        before[tenth] += reference[at]
+        now[tenth] += recent[at]
+    before, now = before / before.sum(), now / now.sum()
+    assert population_stability(reference, recent) == pytest.approx(((now - before) * np.log(now / before)).sum())
