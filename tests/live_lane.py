@@ -27,7 +27,8 @@ from stream.worker.background import Background
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.lane import Lane
-from stream.worker.log_records import LOST, LogRecord
+from stream.worker.log_records import LogRecord
+from stream.worker.lost_commits import without
 from stream.worker.quarantine import OnBug
 from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
@@ -213,21 +214,15 @@ def _batch(entry: Mapping[str, Any], logs: Logs) -> Batch:
     """The records of a journal entry, in the order they took effect: the earliest head first, as at any time."""
     offsets, set_aside = entry["offsets"], list(map(tuple, entry.get("set_aside", [])))
     left = {
-        topic: [
-            _record(
-                raw,
-                is_set_aside=(topic, raw.offset) in set_aside,
-                is_lost=topic == REROUTED and raw.offset in entry.get("lost", []),
-            )
-            for raw in _between(logs[topic], *ends)
-        ]
+        topic: [_record(raw, is_set_aside=(topic, raw.offset) in set_aside) for raw in _between(logs[topic], *ends)]
         for topic, ends in offsets.items()
     }
     records: list[LogRecord] = []
     while any(left.values()):
         topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
         records.append(left[topic].pop(0))
-    return Batch(in_columns(records), {topic: first for topic, (first, _) in offsets.items()})
+    lost = [at for at, each in enumerate(records) if each.topic == REROUTED and each.offset in entry.get("lost", [])]
+    return Batch(without(in_columns(records), lost), {topic: first for topic, (first, _) in offsets.items()})
 
 
 def _between(log: list[Logged], first: int, end: int) -> list[Logged]:
@@ -236,11 +231,10 @@ def _between(log: list[Logged], first: int, end: int) -> list[Logged]:
     return log[begin:behind]
 
 
-def _record(raw: Logged, *, is_set_aside: bool, is_lost: bool) -> LogRecord:
+def _record(raw: Logged, *, is_set_aside: bool) -> LogRecord:
     origin = origin_of(raw.headers, SOURCE_TOPICS) if raw.topic == REROUTED else None
     written_ms = origin.timestamp_ms if origin else raw.timestamp
     decoded = SET_ASIDE if is_set_aside else decode(raw.topic, raw.value, written_ms, RULES)
-    decoded = LOST if is_lost else decoded
     return LogRecord(raw.topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded, sent_from=origin)
 
 

@@ -7,7 +7,6 @@ taken and timed as a lane would, without the wall's ticks.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,8 @@ from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Inbox
 from stream.worker.journal_entry import JournalEntry, decode_entry
-from stream.worker.log_records import LOST, NO_RECORDS, LogRecords, joined, of_topic, written_ms
+from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic, written_ms
+from stream.worker.lost_commits import without
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
 
 AT_ONCE = 5_000  # records of a step
@@ -166,12 +166,13 @@ class PartitionPast:
         )
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], entry: JournalEntry) -> LogRecords:
-        known: dict[int, Any] = {offset: SET_ASIDE for of, offset in entry.set_aside if of == topic}
-        known |= dict.fromkeys(entry.lost if topic == REROUTED else (), LOST)
-        applied = [record for record in raw if record.offset not in known]
+        set_aside = set(entry.set_aside)
+        applied = [record for record in raw if (topic, record.offset) not in set_aside]
         events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
-        decoded = [known[record.offset] if record.offset in known else next(events) for record in raw]
-        return of_topic(topic, raw, decoded)
+        decoded = [SET_ASIDE if (topic, record.offset) in set_aside else next(events) for record in raw]
+        records = of_topic(topic, raw, decoded)
+        lost = np.isin(records.offset, entry.lost) if topic == REROUTED and entry.lost else np.zeros(len(raw), np.bool_)
+        return without(records, lost.nonzero()[0].tolist())
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
         for topic, place in records.last_places.items():

@@ -21,7 +21,7 @@ from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
-from stream.worker.log_records import NO_RECORDS
+from stream.worker.log_records import NO_RECORDS, LogRecords
 from stream.worker.lost_commits import senders, without
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
@@ -281,7 +281,7 @@ class Applying:
         Raises:
             DecisionError: there are no records, and a bug keeps customers from being decided.
         """
-        batch = without(batch, await self._lost_in(batch))
+        batch = replace(batch, records=without(batch.records, await self._lost_in(batch.records)))
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
@@ -313,9 +313,9 @@ class Applying:
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
 
-    async def _lost_in(self, batch: Batch) -> list[int]:
+    async def _lost_in(self, records: LogRecords) -> list[int]:
         """The places of what was sent from customer to customer in commits that the store has lost since."""
-        sent_by = senders(batch.records)
+        sent_by = senders(records)
         if not sent_by:
             return []
         asked = list({(sender.partition, sender.timeline) for sender in sent_by.values()})

@@ -14,7 +14,6 @@ import numpy as np
 
 from schemas.origin import Sender, sender_of
 from schemas.topics import REROUTED
-from stream.worker.inbox import Batch
 from stream.worker.log_records import LOST, LOST_KIND, TOPIC_NUMBERS, LogRecords
 from stream.worker.seen import NO_ID
 
@@ -29,13 +28,13 @@ def senders(records: LogRecords) -> dict[int, Sender]:
     return {place: sender for place, sender in found.items() if sender is not None}
 
 
-def without(batch: Batch, places: Collection[int]) -> Batch:
-    """The batch with nothing said at these places; the records are applied all the same, and repeat no other."""
+def without(records: LogRecords, places: Collection[int]) -> LogRecords:
+    """The same with nothing said at these places: they are applied in their order all the same, and repeat no other."""
     if not places:
-        return batch
-    lost, records = np.zeros(len(batch.records), np.bool_), batch.records
+        return records
+    lost = np.zeros(len(records), np.bool_)
     lost[list(places)] = True
-    nothing = replace(
+    return replace(
         records,
         decoded=np.where(lost, np.array(LOST, np.object_), records.decoded),
         customer=np.where(lost, np.array(None, np.object_), records.customer),
@@ -44,7 +43,6 @@ def without(batch: Batch, places: Collection[int]) -> Batch:
         id_hash=np.where(lost, np.uint64(NO_ID), records.id_hash),
         hops=np.where(lost, 0, records.hops),
     )
-    return replace(batch, records=nothing)
 
 
 def lost_offsets(records: LogRecords) -> list[int]:
