@@ -70,10 +70,12 @@ def test_a_rerouted_event_is_as_early_as_its_producer_wrote_it(tmp_path):
 
 
 def test_what_a_lost_commit_has_sent_says_nothing_in_its_place(tmp_path):
-    headers = [(name, text.encode()) for name, text in headers_of(Origin(PURCHASES, 3, 0, BEGIN_MS, hops=1)).items()]
+    headers = [
+        (name, text.encode()) for name, text in headers_of(Origin(PURCHASES, 3, 0, BEGIN_MS + 9, hops=1)).items()
+    ]
     sent = [ArchivedRecord(at, BEGIN_MS, b"12748", purchase(at + 5, BEGIN_MS + at), headers) for at in range(3)]
     archived(tmp_path, REROUTED, *sent)
-    archived(tmp_path, PURCHASES, ArchivedRecord(0, BEGIN_MS + 1, b"12748", purchase(9, BEGIN_MS + 1)))
+    archived(tmp_path, PURCHASES, ArchivedRecord(0, BEGIN_MS + 9, b"12748", purchase(9, BEGIN_MS + 1)))
     both = {PURCHASES: (0, 1), REROUTED: (0, 3)}
     entry = JournalEntry(1, both, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False, lost=[1])
     (stretch,) = read_back(tmp_path, entry)
