@@ -171,7 +171,7 @@ class PartitionPast:
         events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
         decoded = [SET_ASIDE if (topic, record.offset) in set_aside else next(events) for record in raw]
         records = of_topic(topic, raw, decoded)
-        lost = np.isin(records.offset, entry.lost) if topic == REROUTED and entry.lost else np.zeros(len(raw), np.bool_)
+        lost = np.isin(records.offset, entry.lost if topic == REROUTED else [])
         return without(records, lost.nonzero()[0].tolist())
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:

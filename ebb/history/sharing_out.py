@@ -36,7 +36,7 @@ class _Piece(NamedTuple):
 
     @property
     def is_alone(self) -> bool:
-        """Whether it is no records, and one."""
+        """Whether it holds no records, and is a step of its own."""
         return bool(self.renewed or self.postponed)
 
     def at(self, places: IntArray) -> "_Piece":
