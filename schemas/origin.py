@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-HOPS = "hops"
+HOPS, TIMELINE = "hops", "timeline"
 NUMBER = re.compile(rb"[0-9]{1,18}")
 
 Link = tuple[str, int]
@@ -34,6 +35,20 @@ class Origin(Struct, frozen=True):
     def sent_on(self, path: Path) -> "Origin":
         """The same of what is sent on to another customer."""
         return msgspec.structs.replace(self, hops=self.hops + 1, path=path)
+
+
+class Sender(NamedTuple):
+    """Whose commit a record was sent by: what it says holds as long as Redis knows of that commit.
+
+    Attributes:
+        partition: that sent it.
+        timeline: names what the partition has committed since it was last read from Redis.
+        sequence: the record's number among its messages.
+    """
+
+    partition: int
+    timeline: str
+    sequence: int
 
 
 def headers_of(origin: Origin) -> dict[str, str]:
@@ -68,6 +83,21 @@ def origin_of(headers: Sequence[tuple[str, bytes]], topics: Collection[str]) -> 
         return None
     partition, offset, timestamp_ms = map(int, numbers)
     return Origin(known, partition, offset, timestamp_ms, *_sent(named))
+
+
+def sender_of(headers: Sequence[tuple[str, bytes]]) -> Sender | None:
+    """Whose commit a record was sent by; None where its headers do not say so.
+
+    >>> sender_of([("partition", b"2"), ("sequence", b"17"), ("timeline", b"5f0c")])
+    Sender(partition=2, timeline='5f0c', sequence=17)
+    >>> sender_of([("partition", b"2"), ("sequence", b"17")])
+    """
+    named = dict(headers)
+    timeline, *numbers = (named.get(name) or b"" for name in (TIMELINE, "partition", "sequence"))
+    if not timeline or not all(map(NUMBER.fullmatch, numbers)):
+        return None
+    partition, sequence = map(int, numbers)
+    return Sender(partition, timeline.decode(errors="replace"), sequence)
 
 
 def _sent(named: Mapping[str, bytes]) -> tuple[int, Path]:

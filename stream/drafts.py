@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.origin import TIMELINE
+
 Order = tuple[int, int, int, str, str]
 """(record index, 0 for a deadline and 1 for a record, deadline in ms, customer, kind)."""
 
@@ -28,24 +30,29 @@ class MessageDraft(msgspec.Struct, frozen=True):
     build: type[msgspec.Struct]
     fields: dict[str, Any]
 
-    def outgoing(self, partition: int, sequence: int) -> Outgoing:
+    def outgoing(self, partition: int, sequence: int, _timeline: str = "") -> Outgoing:
         """The message with its number."""
         message = self.build(partition=partition, sequence=sequence, **self.fields)
         return Outgoing(self.topic, self.key.encode(), _json.encode(message))
 
 
 class CopyDraft(msgspec.Struct, frozen=True):
-    """A record passed on, a dead letter or one sent to its own partition: its bytes, and in the headers where from."""
+    """A record passed on, a dead letter or one sent to its own partition: its bytes, and in the headers where from.
+
+    `holds_with_commit`: whoever reads it asks first whether Redis still knows of the commit that sent it.
+    """
 
     order: Order
     topic: str
     key: bytes | None
     value: bytes | None
     headers: dict[str, str]
+    holds_with_commit: bool = False
 
-    def outgoing(self, partition: int, sequence: int) -> Outgoing:
+    def outgoing(self, partition: int, sequence: int, timeline: str = "") -> Outgoing:
         """The copy with its number."""
         headers = self.headers | {"partition": str(partition), "sequence": str(sequence)}
+        headers |= {TIMELINE: timeline} if self.holds_with_commit else {}
         return Outgoing(self.topic, self.key, self.value, [(name, text.encode()) for name, text in headers.items()])
 
 
@@ -85,15 +92,16 @@ def in_order(drafts: Iterable[Draft]) -> list[Draft]:
     return sorted(drafts, key=lambda draft: draft.order)
 
 
-def number(ordered: Sequence[Draft], partition: int, last_sequence: int) -> list[tuple[int, bytes]]:
+def number(ordered: Sequence[Draft], partition: int, last_sequence: int, timeline: str = "") -> list[tuple[int, bytes]]:
     """Give out sequence numbers, pack.
 
     Args:
         ordered: the drafts of one step, as `in_order` gives them.
         partition: whose outbox they go to.
         last_sequence: the number of the last message put in it.
+        timeline: of the commit, as `schemas.origin.Sender` has it.
     """
     return [
-        (sequence, pack_outgoing(draft.outgoing(partition, sequence)))
+        (sequence, pack_outgoing(draft.outgoing(partition, sequence, timeline)))
         for sequence, draft in enumerate(ordered, start=last_sequence + 1)
     ]

@@ -34,6 +34,8 @@ class StoredPartition:
     totals: dict[str, int] = field(default_factory=dict)
     identities: dict[str, bytes] = field(default_factory=dict)
     """name -> what became of an id."""
+    timelines: dict[str, int] = field(default_factory=dict)
+    """Timeline -> the number of the last message that it has sent from customer to customer."""
 
     def apply(self, changes: Commit) -> None:
         """Write a whole commit."""
@@ -52,6 +54,7 @@ class StoredPartition:
         for topic, block in changes.seen.items():
             self._remember(topic, block)
         self.identities.update(changes.identities)
+        self.timelines.update(changes.timelines)
         if changes.journal:
             self.journal.append(changes.journal)
         for name, increment in changes.totals.items():
@@ -115,10 +118,13 @@ def _set_or_remove(stored: dict[str, Value], changed: Mapping[str, Value]) -> No
 
 
 class MemoryPartitionStore:
-    """`PartitionStore` over a `StoredPartition`. Several may share one, as several workers share a Redis."""
+    """`PartitionStore` over a `StoredPartition`. Several may share one, as several workers share a Redis.
 
-    def __init__(self, stored: StoredPartition) -> None:
-        self._stored = stored
+    `everybody` are all partitions, where others send to this one.
+    """
+
+    def __init__(self, stored: StoredPartition, everybody: Sequence[StoredPartition] = ()) -> None:
+        self._stored, self._everybody = stored, everybody
         self._begun_version: int | None = None
 
     async def claim(self, owner: str) -> Head:
@@ -167,6 +173,14 @@ class MemoryPartitionStore:
     async def abandon(self) -> None:
         """Forget the chunk."""
         self._begun_version = None
+
+    async def last_sent(self, timelines: Sequence[tuple[int, str]]) -> list[int | None]:
+        """Of the partitions that there are."""
+        self._chunk()
+        return [
+            self._everybody[partition].timelines.get(timeline, 0) if partition < len(self._everybody) else None
+            for partition, timeline in timelines
+        ]
 
     async def seen_blocks(self, topic: str) -> list[bytes]:
         """Blocks of event-id hashes, oldest first."""
@@ -246,4 +260,4 @@ class MemoryStore:
 
     def partition(self, partition: int) -> MemoryPartitionStore:
         """A `PartitionStore` for one lane."""
-        return MemoryPartitionStore(self.partitions[partition])
+        return MemoryPartitionStore(self.partitions[partition], self.partitions)

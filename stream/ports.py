@@ -109,6 +109,8 @@ class Commit:
     """Customers of whom state, view, deadline, segment, value at risk and open accumulators go, before the rest."""
     identities: Mapping[str, bytes] = field(default_factory=dict)
     """`stream.identities.known.name_of` an id -> what became of it."""
+    timelines: Mapping[str, int] = field(default_factory=dict)
+    """Timeline -> the number of the last message that it has sent from customer to customer."""
 
 
 class PartitionStore(Protocol):
@@ -151,6 +153,13 @@ class PartitionStore(Protocol):
 
     async def abandon(self) -> None:
         """End a chunk without writing."""
+        ...
+
+    async def last_sent(self, timelines: Sequence[tuple[int, str]]) -> list[int | None]:
+        """The numbers of the last messages that (partition, timeline) has sent, of any partitions; within a chunk.
+
+        0 where nothing is known of the timeline, None where the store cannot tell.
+        """
         ...
 
     async def seen_blocks(self, topic: str) -> list[bytes]:

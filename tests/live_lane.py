@@ -28,6 +28,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.lane import Lane
 from stream.worker.log_records import LogRecord
+from stream.worker.lost_commits import without
 from stream.worker.quarantine import OnBug
 from stream.worker.sweeping import Renewal
 from stream.worker.timing import EVENT_TOPICS, LaneLimits, LiveTiming
@@ -220,7 +221,8 @@ def _batch(entry: Mapping[str, Any], logs: Logs) -> Batch:
     while any(left.values()):
         topic = min((t for t in EVENT_TOPICS if left.get(t)), key=lambda t: _order_ms(left[t][0]))
         records.append(left[topic].pop(0))
-    return Batch(in_columns(records), {topic: first for topic, (first, _) in offsets.items()})
+    lost = [at for at, each in enumerate(records) if each.topic == REROUTED and each.offset in entry.get("lost", [])]
+    return Batch(without(in_columns(records), lost), {topic: first for topic, (first, _) in offsets.items()})
 
 
 def _between(log: list[Logged], first: int, end: int) -> list[Logged]:

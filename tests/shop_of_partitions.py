@@ -1,6 +1,7 @@
 """A shop of several partitions over the memory store: what one sends to another by way of the outbox arrives there."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from schemas.partition import partition_of
 from schemas.topics import PROFILES, REROUTED
 from schemas.units import DAY_MS
 from stream.identities.known import Identity, unpack_identity
+from stream.memory_store import MemoryStore, StoredPartition
 from stream.worker.log_records import LogRecord
 from tests.live_lane import event_topic
 from tests.world import BEGIN_MS, World
@@ -38,7 +40,12 @@ class Shop:
     worlds: list[World] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.worlds = [World(number=number, partitions=self.partitions) for number in range(self.partitions)]
+        store = MemoryStore(self.partitions)
+        self.worlds = [
+            World(number=number, partitions=self.partitions, store=store) for number in range(self.partitions)
+        ]
+        self._stored = store.partitions
+        self._logs: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self._waiting: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self.applied: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self._delivered = [0] * self.partitions
@@ -47,7 +54,11 @@ class Shop:
         """An event on the partition of its customer, at this stream time."""
         number = partition_of(event["customer_id"], self.partitions)
         topic = PROFILES if event["type"] in ("erasure", "merge") else event_topic(event["type"])
-        self._waiting[number].append((self.worlds[number].record(topic, msgspec.json.encode(event)), at_ms))
+        self._log(number, [(self.worlds[number].record(topic, msgspec.json.encode(event)), at_ms)])
+
+    def _log(self, number: int, records: list[tuple[LogRecord, int]]) -> None:
+        self._logs[number] += records
+        self._waiting[number] += records
 
     def work(self, number: int) -> bool:
         """One chunk of a partition, and send what came of it; False when nothing waits there."""
@@ -64,7 +75,22 @@ class Shop:
         for message in new:
             if message.topic == REROUTED:
                 to = partition_of(message.key.decode(), self.partitions)
-                self._waiting[to] += [(record, now_ms) for record in self.worlds[to].rerouted(message)]
+                self._log(to, [(record, now_ms) for record in self.worlds[to].rerouted(message)])
+
+    def saved(self) -> list[StoredPartition]:
+        """Everything stored, for `come_back_older`."""
+        return copy.deepcopy(self._stored)
+
+    def come_back_older(self, saved: list[StoredPartition], topics_first: Sequence[str] = ()) -> None:
+        """The store is as it was, logs are as they are: they are read again, these topics before the others."""
+        for number, (stored, world) in enumerate(zip(self._stored, self.worlds, strict=True)):
+            vars(stored).update(vars(copy.deepcopy(saved[number])))
+            world.claim_again()
+            done = {topic: position.next_offset for topic, position in stored.head.positions.items()}
+            left = [
+                (record, at_ms) for record, at_ms in self._logs[number] if record.offset >= done.get(record.topic, 0)
+            ]
+            self._waiting[number] = sorted(left, key=lambda each: each[0].topic not in topics_first)
 
     def settle(self) -> "Shop":
         """Work until nothing waits anywhere."""

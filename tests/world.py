@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count, groupby
 from typing import Any
 
@@ -26,7 +26,7 @@ from schemas.units import DAY_MS
 from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
 from stream.features.layout import LAYOUT, unpack
-from stream.memory_store import MemoryStore
+from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
 from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.sampling import customer_hash, is_sampled
@@ -143,11 +143,12 @@ def in_columns(records: Sequence[LogRecord]) -> LogRecords:
 
 
 def _raw(each: LogRecord) -> Raw:
-    return Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key, _headers(each.sent_from))
+    headers = each.headers or _headers(each.sent_from)
+    return Raw(each.topic, each.offset, each.value, each.timestamp_ms, each.key, headers)
 
 
-def _headers(origin: Origin | None) -> list[tuple[str, bytes]]:
-    return [(name, text.encode()) for name, text in headers_of(origin).items()] if origin else []
+def _headers(origin: Origin | None) -> Sequence[tuple[str, bytes]]:
+    return [(name, text.encode()) for name, text in headers_of(origin).items()] if origin else ()
 
 
 def sampled_on(*days: int, name: str = "customer") -> str:
@@ -169,7 +170,7 @@ class World:
 
     models: Models = PINNED
     rules: Rules = TWO_OUTCOMES
-    store: MemoryStore = field(default_factory=lambda: MemoryStore(1))
+    store: MemoryStore | None = None
     lockstep: bool = False
     due_at_once: int = 5_000
     may_lag: bool = False
@@ -178,10 +179,19 @@ class World:
 
     def __post_init__(self) -> None:
         self.outbox = KeptOutbox()
-        self._partition = self.store.partition(0)
-        assembly = Assembly(self.number, self.partitions, self.rules, lockstep=self.lockstep)
+        alone = MemoryPartitionStore(StoredPartition())
+        self._partition = self.store.partition(self.number) if self.store else alone
+        self._claims = 0
+        self._assembly = Assembly(self.number, self.partitions, self.rules, lockstep=self.lockstep)
         self.applying = Applying(
-            self.number, "test", self._partition, self.outbox, assembly, self.due_at_once, {}, may_lag=self.may_lag
+            self.number,
+            "test",
+            self._partition,
+            self.outbox,
+            self._assembly,
+            self.due_at_once,
+            {},
+            may_lag=self.may_lag,
         )
         self._offsets: dict[str, int] = {}
         self._events = 0
@@ -190,6 +200,13 @@ class World:
 
     async def _claim(self) -> None:
         await self.applying.load(await self._partition.claim("test"))
+        self._claims += 1
+        self._assembly.timeline = f"claim {self._claims}"  # of its own for each, and the same in every run
+
+    def claim_again(self) -> None:
+        """After what is stored has become another, as a worker does that starts."""
+        self._now_ms = self.stored.head.stream_time_ms
+        asyncio.run(self._claim())
 
     def record(self, topic: str, value: bytes | None, *, timestamp_ms: int | None = None) -> LogRecord:
         """The next record of a topic."""
@@ -206,7 +223,7 @@ class World:
             written_ms = origin.timestamp_ms if origin else record.timestamp_ms
             decoded = decode(REROUTED, message.value, written_ms, RULES)
             changed = {"key": message.key, "value": message.value, "decoded": decoded, "sent_from": origin}
-            records.append(msgspec.structs.replace(record, **changed))
+            records.append(msgspec.structs.replace(record, headers=message.headers, **changed))
         return records
 
     def apply(self, records: list[LogRecord], times_ms: Sequence[int], end_ms: int | None = None) -> None:

@@ -36,7 +36,8 @@ RECORDS = Row(
         graph(
             "Records by outcome",
             "Per second. Duplicates come from producers that retry; invalid ones are dead letters: look at their "
-            "reasons. Misrouted ones go the long way by events.rerouted: have producers key by customer with murmur2.",
+            "reasons. Misrouted ones go the long way by events.rerouted: have producers key by customer with murmur2. "
+            "Lost ones come once after a Redis that came back older.",
             (f"sum by (result) (rate(ebb_records_total{{{OURS}}}{RATE}))", "{{result}}"),
             stacked=True,
         ),
@@ -50,6 +51,13 @@ RECORDS = Row(
             "Dead letters by reason",
             "Per second. The record and its reason are on events.invalid.",
             (f"sum by (reason) (rate(ebb_dead_letters_total{{{OURS}}}{RATE}))", "{{reason}}"),
+        ),
+        graph(
+            "Set aside for a bug",
+            "Times in the interval, with EBB_ON_BUG=quarantine: customers whose decision was put off by a day, and "
+            "attempts at chunks that failed. The log names both; records are dead letters with the reason bug.",
+            (f"sum(increase(ebb_customers_set_aside_total{{{OURS}}}{RATE}))", "customers"),
+            (f"sum(increase(ebb_chunk_failures_total{{{OURS}}}{RATE}))", "attempts"),
         ),
         graph(
             "Records behind by topic",

@@ -4,7 +4,7 @@ The journal says it commit by commit. Where it says nothing (it was not archived
 taken and timed as a lane would, without the wall's ticks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
 from offline.logs import SET_ASIDE
 from schemas.clock import ClockRecord
-from schemas.topics import CLOCK, INPUT_TOPICS
+from schemas.topics import CLOCK, INPUT_TOPICS, REROUTED
 from stream.alignment import merged
 from stream.bugs import Decode
 from stream.ports import LogPosition
@@ -24,6 +24,7 @@ from stream.worker.fetched import Fetched
 from stream.worker.inbox import Inbox
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic, written_ms
+from stream.worker.lost_commits import without
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
 
 AT_ONCE = 5_000  # records of a step
@@ -47,6 +48,7 @@ class Stretch:
         clock_ms: the time of the clock record it ends with, if it does.
         fired: how many deadlines fired before the records, where more were due; 0 for all that were.
         swept: what everybody is decided under after it, where it ended a sweep.
+        timeline: of the messages that it has sent from customer to customer; empty where there are none.
         first: topic -> offset at which it goes on, where no journal entry speaks of the records.
     """
 
@@ -59,6 +61,7 @@ class Stretch:
     postponed: Mapping[str, int] = field(default_factory=dict)
     fired: int = 0
     swept: str = ""
+    timeline: str = ""
     first: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -140,7 +143,7 @@ class PartitionPast:
 
     def _stretch(self, entry: JournalEntry) -> Stretch:
         parts = {
-            topic: self._decoded(topic, self._logs[topic].until(last), set(entry.set_aside))
+            topic: self._decoded(topic, self._logs[topic].until(last), entry)
             for topic, (_, last) in entry.offsets.items()
             if topic in self._logs
         }
@@ -159,13 +162,17 @@ class PartitionPast:
             postponed=entry.postponed,
             fired=entry.fired,
             swept=entry.swept,
+            timeline=entry.timeline,
         )
 
-    def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], set_aside: Set[tuple[str, int]]) -> LogRecords:
+    def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], entry: JournalEntry) -> LogRecords:
+        set_aside = set(entry.set_aside)
         applied = [record for record in raw if (topic, record.offset) not in set_aside]
         events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
         decoded = [SET_ASIDE if (topic, record.offset) in set_aside else next(events) for record in raw]
-        return of_topic(topic, raw, decoded)
+        records = of_topic(topic, raw, decoded)
+        lost = np.isin(records.offset, entry.lost if topic == REROUTED else [])
+        return without(records, lost.nonzero()[0].tolist())
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
         for topic, place in records.last_places.items():
@@ -257,7 +264,7 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
     waiting: list[Stretch] = []
     for each in stretches:
         fits = sum(len(stretch.records) for stretch in waiting) + len(each.records) <= at_most
-        if waiting and (each.is_alone or not fits or waiting[-1].versions != each.versions):
+        if waiting and (each.is_alone or not fits or _differ(waiting, each)):
             yield _one(waiting)
             waiting = []
         waiting.append(each)
@@ -268,9 +275,16 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
         yield _one(waiting)
 
 
+def _differ(waiting: Sequence[Stretch], each: Stretch) -> bool:
+    """Whether it has other models, or has sent in another timeline."""
+    sent_in = {stretch.timeline for stretch in (*waiting, each)} - {""}
+    return waiting[-1].versions != each.versions or len(sent_in) > 1
+
+
 def _one(stretches: Sequence[Stretch]) -> Stretch:
     records = [stretch.records for stretch in stretches if len(stretch.records)]
     times = np.concatenate([stretch.times for stretch in stretches])
     first = {topic: offset for stretch in reversed(stretches) for topic, offset in stretch.first.items()}
     end_ms = max(stretch.end_ms for stretch in stretches)
-    return replace(stretches[-1], records=joined(records), times=times, end_ms=end_ms, first=first)
+    timeline = max(stretch.timeline for stretch in stretches)  # all that have one have the same
+    return replace(stretches[-1], records=joined(records), times=times, end_ms=end_ms, first=first, timeline=timeline)

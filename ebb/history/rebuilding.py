@@ -148,12 +148,13 @@ class Rebuilding:
         self.stored, self.noted = StoredPartition(), list[JournalEntry]()
         self._store = MemoryPartitionStore(self.stored)
         self._sent = _Sent(waiting, again)
+        self._timeline, self._assembly = "", Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep)
         self._applying = Applying(
             partition,
             OWNER,
             self._store,
             self._sent,
-            Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep),
+            self._assembly,
             NO_LIMIT,
             {},
             may_lag=True,  # each time is what it was, late or not
@@ -163,6 +164,7 @@ class Rebuilding:
     async def begin(self) -> None:
         """Claim the partition, and go on from what is stored."""
         await self._applying.load(await self._store.claim(OWNER))
+        self._timeline = self._assembly.timeline  # of what no entry has spoken of
 
     async def apply(self, stretch: Stretch, models: Models) -> None:
         """Let it happen again. A record about who a customer is goes alone, as in a lane."""
@@ -177,6 +179,7 @@ class Rebuilding:
                 self.stored.head, positions=_positions(dict.fromkeys(stretch.records.last_places, 0))
             )
         times = StreamTimes(stretch.times, stretch.end_ms)
+        self._assembly.timeline = stretch.timeline or self._timeline
         if stretch.is_of_sweep:
             renewal = Renewal(stretch.renewed, SweepProgress(stretch.swept))
             await self._applying.decide_again(renewal, times, models)
@@ -226,6 +229,8 @@ class Rebuilding:
             )
         for names in _parts(list(stored.identities), CUSTOMERS_OF_A_COMMIT):
             yield replace(nothing, identities={name: stored.identities[name] for name in names})
+        for timelines in _parts(list(stored.timelines), CUSTOMERS_OF_A_COMMIT):
+            yield replace(nothing, timelines={timeline: stored.timelines[timeline] for timeline in timelines})
         for keys in _parts(list(stored.snapshots), CUSTOMERS_OF_A_COMMIT):
             yield replace(nothing, snapshots={key: stored.snapshots[key] for key in keys})
         for sequences in _parts(sorted(stored.outbox), CUSTOMERS_OF_A_COMMIT):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ebb.history.past import AT_ONCE, IntArray, PartitionPast, Stretch
 from schemas.topics import CLOCK
+from stream.worker.assembly import NOBODY_POSTPONED
 from stream.worker.homes import partitions_of
 from stream.worker.log_records import NO_RECORDS, TOPIC_NUMBERS, LogRecords, joined
 
@@ -22,17 +23,26 @@ Versions = Mapping[str, str] | None
 
 
 class _Piece(NamedTuple):
-    """Records with the time of each, or customers that a sweep decided anew, at one time; all under the same models."""
+    """Records with the time of each; or customers that a sweep decided anew, or whose decisions were put off, at once.
+
+    All are under the same models.
+    """
 
     records: LogRecords
     times: IntArray
     under: int
     renewed: Sequence[str] = ()
+    postponed: Mapping[str, int] = NOBODY_POSTPONED
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it holds no records, and is a step of its own."""
+        return bool(self.renewed or self.postponed)
 
     def at(self, places: IntArray) -> "_Piece":
-        """Some of it; what a sweep did is one."""
+        """Some of it."""
         return self._replace(
-            records=self.records if self.renewed else self.records.take(places), times=self.times[places]
+            records=self.records if self.is_alone else self.records.take(places), times=self.times[places]
         )
 
 
@@ -92,11 +102,20 @@ class SharingOut:
         for new in np.unique(homes[homes >= 0]).tolist():
             places = np.flatnonzero(homes == new)
             self._pieces[new].add(old, _Piece(stretch.records.take(places), stretch.times[places], under))
-        renewed = np.array(partitions_of(list(stretch.renewed), self._partitions), np.int64)
-        for new in np.unique(renewed).tolist():
-            customers = [stretch.renewed[place] for place in np.flatnonzero(renewed == new).tolist()]
-            self._pieces[new].add(old, _Piece(NO_RECORDS, np.array([stretch.end_ms]), under, customers))
-        return len(homes) + len(renewed)
+        at_ms = np.array([stretch.end_ms])
+        for new, renewed in self._by_home(stretch.renewed).items():
+            self._pieces[new].add(old, _Piece(NO_RECORDS, at_ms, under, renewed))
+        for new, customers in self._by_home(list(stretch.postponed)).items():
+            postponed = {customer: stretch.postponed[customer] for customer in customers}
+            self._pieces[new].add(old, _Piece(NO_RECORDS, at_ms, under, postponed=postponed))
+        return len(homes) + len(stretch.renewed) + len(stretch.postponed)
+
+    def _by_home(self, customers: Sequence[str]) -> dict[int, list[str]]:
+        """New partition -> those of the customers who will live there."""
+        found: dict[int, list[str]] = {}
+        for customer, new in zip(customers, partitions_of(customers, self._partitions), strict=True):
+            found.setdefault(new, []).append(customer)
+        return found
 
     def _homes(self, old: int, records: LogRecords) -> IntArray:
         """The new partition of each record; -1 for clock records, and for who was on a wrong partition.
@@ -127,16 +146,19 @@ class SharingOut:
         """What is before a time, by time; what comes from one old partition at the same time stays in its order."""
         records, times = joined([part.records for part in parts]), np.concatenate([part.times for part in parts])
         part_of = np.repeat(np.arange(len(parts)), [len(part.times) for part in parts])
-        is_sweep = np.array([bool(part.renewed) for part in parts])[part_of]
+        is_alone = np.array([part.is_alone for part in parts])[part_of]
         under = np.array([part.under for part in parts])[part_of]
-        place_of = np.cumsum(~is_sweep) - 1
+        place_of = np.cumsum(~is_alone) - 1
         ready = np.flatnonzero(times < time_ms)
         ready = ready[np.argsort(times[ready], kind="stable")]
-        for begin, end in _runs(under[ready], is_sweep[ready]):
+        for begin, end in _runs(under[ready], is_alone[ready]):
             some = ready[begin:end]
             last, versions = int(some[-1]), self._versions[int(under[some[0]])]
-            if is_sweep[last]:
-                yield Stretch(NO_RECORDS, times[:0], int(times[last]), versions, parts[part_of[last]].renewed)
+            part, last_ms = parts[part_of[last]], int(times[last])
+            if part.postponed:  # deadlines up to then came before
+                yield Stretch(NO_RECORDS, times[:0], last_ms, versions)
+            if part.is_alone:
+                yield Stretch(NO_RECORDS, times[:0], last_ms, versions, part.renewed, postponed=part.postponed)
             else:
                 yield Stretch(records.take(place_of[some]), times[some], int(times[last]), versions)
 
@@ -148,9 +170,9 @@ class SharingOut:
             pieces.of[old] = [piece.at(places) for piece, places in later if len(places)]
 
 
-def _runs(under: IntArray, is_sweep: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """(begin, end) of each step: records under the same models, at most `AT_ONCE`, or a page of a sweep."""
-    changes = (np.diff(under, prepend=-1) != 0) | is_sweep | np.append(False, is_sweep)[:-1]
+def _runs(under: IntArray, is_alone: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of each step: records under the same models, at most `AT_ONCE`, or what goes alone."""
+    changes = (np.diff(under, prepend=-1) != 0) | is_alone | np.append(False, is_alone)[:-1]
     begins = np.flatnonzero(changes).tolist()
     for begin, end in zip(begins, [*begins[1:], len(under)], strict=True):
         for first in range(begin, end, AT_ONCE):

@@ -271,4 +271,4 @@ def _send(record: Erasure | Arrival | Release, origin: Origin, changes: Changes)
     """To the partition of the record's customer, by way of the outbox."""
     order = (0, 1, 0, record.customer_id, "identity")
     key, value = record.customer_id.encode(), _json.encode(record)
-    changes.drafts.append(CopyDraft(order, REROUTED, key, value, headers_of(origin)))
+    changes.drafts.append(CopyDraft(order, REROUTED, key, value, headers_of(origin), holds_with_commit=True))

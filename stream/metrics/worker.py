@@ -34,7 +34,8 @@ RECORDS = Counter(
     "ebb_records",
     "Records by topic, kind and what became of them: applied, duplicate, invalid (a dead letter), misrouted (on "
     "another partition than its customer's, sent on by way of events.rerouted), erased (of a customer who was, since), "
-    "redirected (of one merged into another). The kind of what cannot be read is `unknown`.",
+    "redirected (of one merged into another), lost (sent by a commit that Redis has lost since). The kind of what "
+    "cannot be read is `unknown`.",
     ["topic", "kind", "result"],
     registry=REGISTRY,
 )

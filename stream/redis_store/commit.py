@@ -32,6 +32,7 @@ def transaction(partition: int, version: int, changes: Commit) -> list[Command]:
         *_risks(partition, changes.risks),
         *_labels(partition, changes.labels),
         *_identities(partition, changes.identities),
+        *_timelines(partition, changes.timelines),
         *_outbox(partition, changes),
         *_seen(partition, changes),
         *_journal(partition, changes.journal),
@@ -59,6 +60,11 @@ def _identities(partition: int, identities: Mapping[str, bytes]) -> Iterator[Com
     if identities:
         names = [name.encode() for name in identities]
         yield [b"HSET", keys.identity(partition), *_alternating(names, [*identities.values()])]
+
+
+def _timelines(partition: int, timelines: Mapping[str, int]) -> Iterator[Command]:
+    for timeline, last in timelines.items():
+        yield (b"HSET", keys.timelines(partition), timeline.encode(), b"%d" % last)
 
 
 def _values(partition: int, changes: Commit) -> Iterator[Command]:

@@ -71,6 +71,14 @@ def identity(partition: int) -> bytes:
     return b"identity:{%d}" % partition
 
 
+def timelines(partition: int) -> bytes:
+    """Hash: timeline -> the number of the last message it has sent from customer to customer; every lane reads it.
+
+    Writer: the partition's lane, in a commit.
+    """
+    return b"timelines:{%d}" % partition
+
+
 def outbox(partition: int) -> bytes:
     """Hash: sequence -> message to publish. Writer: the partition's lane, which also removes what was acknowledged."""
     return b"outbox:{%d}" % partition
@@ -102,7 +110,7 @@ def learner(name: str) -> bytes:
 
 
 _OF_A_PARTITION = re.compile(
-    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|identity|outbox|journal):\{\d+\}"
+    rb"(customer|state|partition|shop|due|segment|risk|snapshot|labels|seen|identity|timelines|outbox|journal):\{\d+\}"
 )
 
 

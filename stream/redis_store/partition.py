@@ -5,7 +5,7 @@ from typing import Any
 
 from stream.ports import Commit, Head, Page
 from stream.redis_store import keys
-from stream.redis_store.client import ANSWER_WITHIN_S
+from stream.redis_store.client import ANSWER_WITHIN_S, is_cluster
 from stream.redis_store.codec import head_of, pairs
 from stream.redis_store.commit import forget_messages, transaction
 from stream.redis_store.connection import Command, PinnedConnection
@@ -26,6 +26,7 @@ class RedisPartitionStore:
         self._partition = partition
         self._head_key = keys.partition_head(partition)
         self._connection = PinnedConnection(url, f"ebb:partition:{partition}", answer_within_s, self._head_key)
+        self._is_cluster = is_cluster(url)
         self._begun: tuple[int, int] | None = None  # connection number and version that WATCH guards
 
     async def claim(self, owner: str) -> Head:
@@ -101,6 +102,13 @@ class RedisPartitionStore:
     async def abandon(self) -> None:
         """Forget the chunk. The next `begin` takes the WATCH off."""
         self._begun = None
+
+    async def last_sent(self, timelines: Sequence[tuple[int, str]]) -> list[int | None]:
+        """In a cluster of this partition alone: other nodes have others, and come back older each by itself."""
+        asked = [each for each in dict.fromkeys(timelines) if not self._is_cluster or each[0] == self._partition]
+        commands = [(b"HGET", keys.timelines(partition), timeline.encode()) for partition, timeline in asked]
+        replies = dict(zip(asked, await self._within_chunk(*commands) if commands else [], strict=True))
+        return [int(replies[each] or 0) if each in replies else None for each in timelines]
 
     async def seen_blocks(self, topic: str) -> list[bytes]:
         """All blocks at once: 8 MB at most, a few milliseconds of Redis at an assignment."""

@@ -1,5 +1,6 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
+import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,8 @@ from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
-from stream.worker.log_records import NO_RECORDS
+from stream.worker.log_records import NO_RECORDS, LogRecords
+from stream.worker.lost_commits import senders, without
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
@@ -96,6 +98,7 @@ class Applying:
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
         self._version = -1  # until all is read
+        self._assembly.timeline = secrets.token_hex(8)
         self._loading.restart(head)
         for topic in INPUT_TOPICS:
             if topic != CLOCK:
@@ -278,6 +281,7 @@ class Applying:
         Raises:
             DecisionError: there are no records, and a bug keeps customers from being decided.
         """
+        batch = replace(batch, records=without(batch.records, await self._lost_in(batch.records)))
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
@@ -295,6 +299,8 @@ class Applying:
                 raise DecisionError(customers) from error
             self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
+        joined = self._identities.joined_by(found)
+        applied = replace(applied, commit=replace(applied.commit, identities={**applied.commit.identities, **joined}))
         commit = replace(applied.commit, seen=seen)
         if (
             not batch.records and len(due) >= self._due_at_once and not self.may_lag
@@ -306,6 +312,19 @@ class Applying:
         self._committed(head, loaded, applied, found, seen)
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
+
+    async def _lost_in(self, records: LogRecords) -> list[int]:
+        """The places of what was sent from customer to customer in commits that the store has lost since."""
+        sent_by = senders(records)
+        if not sent_by:
+            return []
+        asked = list({(sender.partition, sender.timeline) for sender in sent_by.values()})
+        last = dict(zip(asked, await self._store.last_sent(asked), strict=True))
+        known = {place: last[sender.partition, sender.timeline] for place, sender in sent_by.items()}
+        lost = [place for place, till in known.items() if till is not None and sent_by[place].sequence > till]
+        if lost:
+            log.info("records of commits that redis has lost", partition=self._partition, records=len(lost))
+        return lost
 
     async def _failing(
         self,

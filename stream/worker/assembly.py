@@ -10,7 +10,7 @@ from schemas.topics import REROUTED
 from schemas.units import DAY_MS
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
-from stream.drafts import Draft, in_order, number
+from stream.drafts import CopyDraft, Draft, in_order, number
 from stream.engine import step
 from stream.features.facts import EventFacts
 from stream.features.layout import pack
@@ -23,6 +23,7 @@ from stream.worker.journal_entry import JournalEntry, encode_entry
 from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
 from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
+from stream.worker.lost_commits import lost_offsets
 from stream.worker.postponing import postpone
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
@@ -58,11 +59,15 @@ class Cause:
 
 
 class Assembly:
-    """Turns batches into commits for one partition."""
+    """Turns batches into commits for one partition.
+
+    `timeline` names what is committed from now on, as `schemas.origin.Sender` has it.
+    """
 
     def __init__(self, partition: int, partitions: int, rules: Rules, *, lockstep: bool) -> None:
         self._partition, self._partitions = partition, partitions
         self.rules, self._lockstep = rules, lockstep
+        self.timeline = ""
 
     def apply(
         self,
@@ -198,7 +203,9 @@ class Assembly:
         postponed: Mapping[str, int] = NOBODY_POSTPONED,
     ) -> Commit:
         positions = dict(head.positions) | batch.positions
-        outbox = number(changes.drafts, self._partition, head.sequence)
+        outbox = number(changes.drafts, self._partition, head.sequence, self.timeline)
+        holding = [sequence for (sequence, _), draft in zip(outbox, changes.drafts, strict=True) if _holds(draft)]
+        timelines = {self.timeline: holding[-1]} if holding else {}
         return Commit(
             positions=positions,
             stream_time_ms=max(head.stream_time_ms, times.end_ms),
@@ -213,12 +220,21 @@ class Assembly:
             closed_snapshots=changes.closed_snapshots,
             outbox=outbox,
             journal=self._journal(
-                head.version + 1, batch, positions, times, models, renewal, fired=fired, postponed=postponed
+                head.version + 1,
+                batch,
+                positions,
+                times,
+                models,
+                renewal,
+                fired=fired,
+                postponed=postponed,
+                timeline="".join(timelines),
             ),
             totals=changes.totals,
             sweep=renewal.progress,
             removed=changes.removed,
             identities=changes.identities,
+            timelines=timelines,
         )
 
     @staticmethod
@@ -232,9 +248,10 @@ class Assembly:
         *,
         fired: int,
         postponed: Mapping[str, int],
+        timeline: str,
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what and
-        who was set aside."""
+        who was set aside, what was sent in which timeline and what is of another."""
         entry = JournalEntry(
             version=version,
             offsets={topic: (batch.previous[topic], positions[topic].next_offset) for topic in batch.positions},
@@ -248,6 +265,8 @@ class Assembly:
             postponed=dict(postponed),
             fired=fired,
             swept=renewal.swept,
+            timeline=timeline,
+            lost=lost_offsets(batch.records),
         )
         return encode_entry(entry)
 
@@ -259,6 +278,10 @@ def _add(changes: Changes, effect: Changes) -> None:
     changes.drafts += effect.drafts
     for name, count in effect.totals.items():
         changes.count(name, count)
+
+
+def _holds(draft: Draft) -> bool:
+    return isinstance(draft, CopyDraft) and draft.holds_with_commit
 
 
 def _causes(drafts: list[Draft], records: LogRecords) -> list[Cause]:

@@ -11,10 +11,10 @@ from stream.metrics import worker as metrics
 from stream.ports import Commit
 from stream.worker.assembly import Applied
 from stream.worker.inbox import Batch
-from stream.worker.log_records import KIND_NAMES, LogRecords
+from stream.worker.log_records import KIND_NAMES, LOST_KIND, LogRecords
 from stream.worker.sorting import Sorted
 
-RESULTS = ("applied", "duplicate", "invalid", "misrouted", "erased", "redirected")
+RESULTS = ("applied", "duplicate", "invalid", "misrouted", "erased", "redirected", "lost")
 LEVELS = frozenset({"value_at_risk_minor"})  # totals that also fall: read from Redis, not counted
 
 
@@ -63,6 +63,7 @@ def _outcomes(records: LogRecords, found: Sorted) -> dict[tuple[str, str, str], 
     result[[place for place, _ in found.misrouted]] = RESULTS.index("misrouted")
     result[found.erased] = RESULTS.index("erased")
     result[[each.place for each in found.redirected]] = RESULTS.index("redirected")
+    result[records.kind == LOST_KIND] = RESULTS.index("lost")
     shape = len(INPUT_TOPICS), len(KIND_NAMES), len(RESULTS)
     codes, counts = np.unique(np.ravel_multi_index((records.topic, records.kind, result), shape), return_counts=True)
     named = zip(*(axis.tolist() for axis in np.unravel_index(codes, shape)), counts.tolist(), strict=True)

@@ -20,6 +20,8 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         postponed: customers whose decision failed for a bug, and until when it was put off, ms.
         in_turn: topics whose records took effect one topic after the other; empty where they went by time.
         fired: how many deadlines fired before its records, where more were due and time lags; else 0.
+        timeline: of the messages it has sent from customer to customer; empty where there are none.
+        lost: offsets of records on `events.rerouted` that count for nothing: the commits that sent them were lost.
         swept: models and rules that everybody is decided under, where a sweep has ended with it; else empty.
     """
 
@@ -35,6 +37,8 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     postponed: dict[str, int] = {}
     fired: int = 0
     swept: str = ""
+    timeline: str = ""
+    lost: list[int] = []
 
 
 _encoder = msgspec.json.Encoder(order="sorted")

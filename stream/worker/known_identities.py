@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from schemas.origin import Origin, headers_of
 from schemas.topics import REROUTED
 from stream.drafts import CopyDraft, Draft
-from stream.identities.known import UNKNOWN, Identity, name_of, unpack_identity
+from stream.identities.known import UNKNOWN, Identity, name_of, pack_identity, unpack_identity
 from stream.identities.taking_effect import release_of
 from stream.worker.homes import murmur2_of
 from stream.worker.log_records import LogRecords
@@ -62,6 +62,21 @@ class KnownIdentities:
         found.customers = [customer for customer, stays in zip(found.customers, kept.tolist(), strict=True) if stays]
         found.places = found.places[kept]
 
+    def joined_by(self, found: Sorted) -> dict[str, bytes]:
+        """The identities that change since events count for customers here whose merge, by which they came, is not
+        known here yet: it may be on a longer way. Who is erased meanwhile has to tell those it was merged from.
+        """
+        changed: dict[str, Identity] = {}
+        hops = found.records.hops[found.places]
+        for at in hops.nonzero()[0].tolist():
+            customer, record = found.customers[at], found.records[int(found.places[at])]
+            name = name_of(customer)
+            known = changed.get(name, self._known.get(name, UNKNOWN))
+            others = {**known.others, **{link: ms for link, ms in record.path if link != customer}}
+            if others != known.others:
+                changed[name] = msgspec.structs.replace(known, others=others)
+        return {name: pack_identity(identity) for name, identity in changed.items()}
+
     def _gone_among(self, customers: list[str]) -> dict[str, Identity]:
         hashes = murmur2_of([customer.encode() for customer in customers])
         nearest = np.minimum(np.searchsorted(self._suspected, hashes), len(self._suspected) - 1)
@@ -93,4 +108,5 @@ def redirected(events: Sequence[Redirected], records: LogRecords, partition: int
 
 
 def _draft(place: int, kind: str, to: str, record: msgspec.Struct, origin: Origin) -> Draft:
-    return CopyDraft((place, 1, 0, "", kind), REROUTED, to.encode(), msgspec.json.encode(record), headers_of(origin))
+    order, key, value = (place, 1, 0, "", kind), to.encode(), msgspec.json.encode(record)
+    return CopyDraft(order, REROUTED, key, value, headers_of(origin), holds_with_commit=True)

@@ -23,10 +23,17 @@ from stream.ports import LogPosition
 from stream.worker.seen import NO_ID, HashArray
 
 RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
-REJECTED, FIRST_IDENTITY_KIND, CLOCK_KIND = 0, 250, 255
+REJECTED, FIRST_IDENTITY_KIND, LOST_KIND, CLOCK_KIND = 0, 250, 254, 255
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    """Stands for a record whose commit Redis has lost: what it says has not happened."""
+
+
+LOST = Lost()
 
 TOPIC_NUMBERS = {topic: number for number, topic in enumerate(INPUT_TOPICS)}
-_KIND_OF: dict[type, int] = {Rejection: REJECTED, Bug: REJECTED, ClockRecord: CLOCK_KIND} | {
+_KIND_OF: dict[type, int] = {Rejection: REJECTED, Bug: REJECTED, Lost: LOST_KIND, ClockRecord: CLOCK_KIND} | {
     kind: KIND_CODES[kind.__struct_config__.tag] for kind in get_args(Event)
 }
 _KIND_OF |= {kind: code for code, kind in enumerate(get_args(IdentityRecord), FIRST_IDENTITY_KIND)}
@@ -45,7 +52,7 @@ Objects = NDArray[np.object_]
 class LogRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of a topic, decoded: `decoded` is an event, a clock record or the reason why it is none.
 
-    `sent_from` is where a rerouted record was first read.
+    `sent_from` is where a rerouted record was first read; `headers` are Kafka's.
     """
 
     topic: str
@@ -55,6 +62,7 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     decoded: Any
     sent_from: Origin | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
     def origin_on(self, partition: int) -> Origin:
         """Where the producer had written it, when it was read on `partition`."""
@@ -81,7 +89,7 @@ class LogRecords:
         customer: ids; None of a guest's event and of what is no event.
         has_customer: which of them are events of customers.
         topic: i1, places in `INPUT_TOPICS`.
-        kind: u1, codes of `KIND_CODES`; or from `FIRST_IDENTITY_KIND` on, `REJECTED`, `CLOCK_KIND`.
+        kind: u1, codes of `KIND_CODES`; or from `FIRST_IDENTITY_KIND` on, `REJECTED`, `LOST_KIND`, `CLOCK_KIND`.
         offset: i8.
         timestamp_ms: i8, Kafka's, when the producer wrote it.
         event_time_ms: i8, 0 of what is no event.
@@ -115,7 +123,9 @@ class LogRecords:
         """One of them."""
         raw, topic = self.fetched[place], INPUT_TOPICS[self.topic[place]]
         sent_from = origin_of(raw.headers, SOURCE_TOPICS) if topic == REROUTED else None
-        return LogRecord(topic, raw.offset, raw.timestamp, raw.key, raw.value, self.decoded[place], sent_from)
+        return LogRecord(
+            topic, raw.offset, raw.timestamp, raw.key, raw.value, self.decoded[place], sent_from, raw.headers
+        )
 
     def __iter__(self) -> Iterator[LogRecord]:
         """One after another: for what happens seldom."""
@@ -151,7 +161,7 @@ class LogRecords:
     @property
     def is_identity(self) -> NDArray[np.bool_]:
         """Which of them are about who a customer is."""
-        found: NDArray[np.bool_] = (self.kind >= FIRST_IDENTITY_KIND) & (self.kind != CLOCK_KIND)
+        found: NDArray[np.bool_] = (self.kind >= FIRST_IDENTITY_KIND) & (self.kind < LOST_KIND)
         return found
 
 
@@ -215,7 +225,7 @@ def joined(parts: Sequence[LogRecords]) -> LogRecords:
 
 
 def _all_events(kind: NDArray[np.uint8]) -> bool:
-    return bool(len(kind)) and kind.min() > REJECTED and kind.max() < CLOCK_KIND
+    return bool(len(kind)) and kind.min() > REJECTED and kind.max() < LOST_KIND
 
 
 def _of_events(events: Sequence[Any]) -> tuple[list[Any], list[Any], list[int]]:

@@ -43,7 +43,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Shared:
-    """What all lanes of a process have in common."""
+    """What all lanes of a process have in common; `run` wraps the own run of each."""
 
     plan: WorkerPlan
     consumer: ChunkConsumer
@@ -51,6 +51,8 @@ class Shared:
     models: ModelWatch
     background: Background
     turns: Turns
+    spawn: Spawn
+    run: Callable[["PartitionLane"], Coroutine[Any, Any, None]]
 
 
 @dataclass
@@ -62,23 +64,29 @@ class PartitionLane:
     publisher: OutboxPublisher
     lane: Lane
     positions: Mapping[TP, int]
+    spawn: Spawn
+    run: Callable[["PartitionLane"], Coroutine[Any, Any, None]]
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     async def load(self) -> None:
         """Read what the store has of event ids and of messages to publish."""
         await retrying(lambda: self.applying.load(self.claimed.head))
 
-    def start(self, spawn: Spawn, run: Callable[["PartitionLane"], Coroutine[Any, Any, None]]) -> None:
-        """Publish and apply; `run` wraps the lane's own run."""
-        self.tasks = [spawn(self.publisher.run()), spawn(run(self))]
+    def start(self) -> None:
+        """Publish and apply."""
+        self.tasks = [self.spawn(self.publisher.run()), self.spawn(self.run(self))]
 
     async def stop(self) -> None:
         """Let the chunk in flight end, then end everything."""
         if self.tasks:
             await self.lane.stop()
         await cancelled(self.tasks)
-        await self.claimed.store.close()
+        await self.close()
         metrics.end_partition(self.claimed.partition)
+
+    async def close(self) -> None:
+        """Close the connection to Redis."""
+        await self.claimed.store.close()
 
 
 async def claim(plan: WorkerPlan, partition: int) -> Claimed:
@@ -130,7 +138,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         on_bug=Quarantine(claimed.partition) if plan.quarantines else StopAtBug(),
     )
     lane.show_time(head.stream_time_ms)
-    return PartitionLane(claimed, applying, publisher, lane, positions)
+    return PartitionLane(claimed, applying, publisher, lane, positions, shared.spawn, shared.run)
 
 
 def _decode(plan: WorkerPlan) -> Decode:

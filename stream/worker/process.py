@@ -17,6 +17,7 @@ from stream.worker.applying import Fenced
 from stream.worker.background import Background
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
 from stream.worker.fetched import Fetched
+from stream.worker.lanes import Lanes
 from stream.worker.log_check import check_logs
 from stream.worker.model_watch import ModelWatch
 from stream.worker.output_watch import OutputWatch, known_topics
@@ -38,7 +39,7 @@ class WorkerProcess:
 
     def __init__(self, plan: WorkerPlan, loop: asyncio.AbstractEventLoop) -> None:
         self._plan = plan
-        self._lanes: dict[int, PartitionLane] = {}
+        self._lanes: Lanes[PartitionLane] = Lanes()
         self._models = ModelWatch(plan.models, plan.keyring, plan.rules.outcomes.names, lockstep=plan.lockstep)
         self._later, self._turns = Background(plan.limits.background_ms), Turns()
         self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)
@@ -62,10 +63,12 @@ class WorkerProcess:
 
     async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Claim the partitions, start their lanes, and say where each topic goes on."""
-        await self._stop_lanes(set(self._lanes))  # of an assignment that this one has overtaken
+        await self._lanes.stop(set(self._lanes))  # of an assignment that this one has overtaken
         return await self._start_lanes(assigned)
 
     async def _start_lanes(self, tps: set[TP]) -> Mapping[TP, int]:
+        if self._lanes.have_ended:
+            return {}
         shared = await self._shared()
         await self._topics.settled()
         await retrying(lambda: asyncio.to_thread(self._plan.check_instance))
@@ -80,9 +83,9 @@ class WorkerProcess:
         positions: dict[TP, int] = {}
         for each in claimed:
             starts = {tp: first for tp, first in log_starts.items() if tp.partition == each.partition}
-            running = self._lanes[each.partition] = partition_lane(shared, each, starts)
-            await running.load()
-            running.start(self._spawn, self._run_lane)
+            running = partition_lane(shared, each, starts)
+            if not await self._lanes.start(each.partition, running):
+                continue
             positions |= running.positions
             log.info(
                 "lane started",
@@ -100,7 +103,8 @@ class WorkerProcess:
             self._background += [self._spawn(self._watch().run()), self._spawn(self._topics.run())]
             outputs = OutputWatch(self._topics_waited_for, partial(known_topics, self._producer))
             self._background.append(self._spawn(outputs.run()))
-        return Shared(self._plan, self.app.chunk_consumer, self._producer, self._models, self._later, self._turns)
+        of_process = self._plan, self.app.chunk_consumer, self._producer, self._models, self._later, self._turns
+        return Shared(*of_process, self._spawn, self._run_lane)
 
     async def _run_lane(self, running: PartitionLane) -> None:
         stream_time_ms = running.claimed.head.stream_time_ms
@@ -116,7 +120,7 @@ class WorkerProcess:
         partition = fenced.claimed.partition
         metrics.FENCES.labels(partition).inc()
         log.warning("another worker claimed a partition", partition=partition, owner=owner)
-        await self._stop_lanes({partition})
+        await self._lanes.stop({partition})
         consumer = self.app.chunk_consumer
         while tps := {TP(*tp) for tp in consumer.assignment() if tp.partition == partition}:
             try:
@@ -146,16 +150,10 @@ class WorkerProcess:
         self._crash = asyncio.ensure_future(self.app.crash(self.failure))
 
     async def _revoked(self, revoked: set[TP]) -> None:
-        await self._stop_lanes({tp.partition for tp in revoked})
-
-    async def _stop_lanes(self, partitions: set[int]) -> None:
-        stopping = [self._lanes.pop(partition) for partition in partitions if partition in self._lanes]
-        await asyncio.gather(*(running.stop() for running in stopping))
-        for running in stopping:
-            log.info("lane stopped", partition=running.claimed.partition)
+        await self._lanes.stop({tp.partition for tp in revoked})
 
     async def _stop(self) -> None:
-        await self._stop_lanes(set(self._lanes))
+        await self._lanes.end()
         await cancelled(self._background)
         if self._producer is not None:
             await stop_producer(self._producer)

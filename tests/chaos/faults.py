@@ -3,14 +3,13 @@
 Whoever was killed is started again when everything is mended.
 """
 
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 import redis
 
-from tests.chaos.shop import Shop, require_orderly_end
+from tests.chaos.shop import Shop, ask_to_end, require_orderly_end
 from tests.hurting import Snapshot, again, fill_disk, frozen
 from tests.integration.processes import SESSION_TIMEOUT_MS, TestedProcess, eventually
 from tests.line import Line
@@ -47,7 +46,7 @@ def _worker_killed(shop: Shop) -> Iterator[None]:
 def _worker_asked_to_leave(shop: Shop) -> Iterator[None]:
     leaver = shop.any_worker()
     shop.workers.remove(leaver)
-    leaver.send(signal.SIGTERM)
+    ask_to_end(leaver)
     yield
     require_orderly_end(leaver)
     shop.running.processes.remove(leaver)
@@ -64,7 +63,7 @@ def _workers_restarted_in_turn(shop: Shop) -> Iterator[None]:
     """The next leaves when another works in place of the one before; where that cannot start, the rest stay."""
     for leaver in tuple(shop.workers):
         shop.workers.remove(leaver)
-        leaver.send(signal.SIGTERM)
+        ask_to_end(leaver)
         require_orderly_end(leaver)
         shop.running.processes.remove(leaver)
         shop.restart_missing()

@@ -3,6 +3,7 @@
 import pytest
 
 from stream.ports import Commit, Head, LogPosition, SeenBlock, SweepProgress
+from stream.redis_store.client import is_cluster
 
 TOPIC = "events.purchases"
 HOSTILE_IDS = ["{7}", "two words", "line\nbreak", "Zoë ☃", "a:b:c", "'\"\\", "*", "\x00", "-inf"]
@@ -76,6 +77,17 @@ async def test_nothing_stays_of_a_removed_customer_and_the_rest_of_the_commit_is
         [*[None] * len(HOSTILE_IDS), b"A"],
     )
     assert await store.identities() == {"5f0c": b"gone"}
+
+
+async def test_whoever_asks_is_told_how_far_the_timelines_of_a_partition_have_sent(stores):
+    ours, theirs = stores.partition(3), stores.partition(1)
+    await apply(theirs, timelines={"first": 7, "second": 8})
+    await apply(theirs, next_offset=2, timelines={"second": 11})
+    await apply(ours, timelines={"first": 5})
+    await ours.begin(0, 0)
+    assert await ours.last_sent([(3, "first"), (3, "second")]) == [5, 0]
+    of_others = [None] * 3 if is_cluster(getattr(stores, "url", "")) else [11, 7, 0]
+    assert await ours.last_sent([(1, "second"), (1, "first"), (1, "of a lost claim")]) == of_others
 
 
 async def test_a_commit_after_somebody_elses_is_refused_whole(stores):

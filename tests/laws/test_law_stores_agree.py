@@ -40,6 +40,7 @@ commits = st.builds(
     journal=st.binary(max_size=3),
     removed=st.lists(CUSTOMERS, max_size=2),
     identities=st.dictionaries(CUSTOMERS, VALUES),
+    timelines=st.dictionaries(CUSTOMERS, OFFSETS, max_size=2),
     totals=st.dictionaries(st.sampled_from(["events", "guests"]), st.integers(-(2**40), 2**40)),
 )
 
@@ -86,6 +87,8 @@ def on_redis(client: redis.Redis) -> StoredPartition:
     found.outbox = {int(sequence): packed for sequence, packed in client.hgetall(keys.outbox(PARTITION)).items()}
     stored = client.hgetall(keys.identity(PARTITION)).items()
     found.identities = {name.decode(): packed for name, packed in stored}
+    timelines = client.hgetall(keys.timelines(PARTITION)).items()
+    found.timelines = {timeline.decode(): int(last) for timeline, last in timelines}
     found.journal = [fields[b"entry"] for _, fields in client.xrange(keys.journal(PARTITION))]
     found.totals = {name.decode(): int(total) for name, total in client.hgetall(keys.shop(PARTITION)).items()}
     return found

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from offline.history import History
 from offline.verify import compare, recompute
 from schemas.decode import decode
-from schemas.topics import INVALID, REROUTED
+from schemas.topics import ENGAGEMENT, INVALID, PROFILES, PURCHASES, REROUTED
 from stream.features.layout import STATE, unpack
 from stream.identities.known import UNKNOWN, name_of
 from tests import oracle_features as oracle
@@ -164,6 +164,33 @@ def test_whoever_works_when_the_end_is_what_the_history_and_the_identities_say(
             shop.settle()
         for number in turns[place :: len(history)]:
             shop.work(number)
+    shop.settle()
+    expected = recompute(History(events_of(history)), 3, RULES, at_ms(4_000), identities=shop.identities)
+    assert list(compare(expected, shop.states).mismatches) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    histories(),
+    st.lists(st.lists(st.integers(0, 2), max_size=3), max_size=25),
+    st.integers(0, 20),
+    st.integers(1, 12),
+    st.lists(st.sampled_from([REROUTED, PROFILES, PURCHASES, ENGAGEMENT]), max_size=2),
+)
+def test_what_a_store_has_lost_counts_once_whatever_order_it_is_read_again_in(
+    history: list[tuple[Wire, int]], turns: list[list[int]], saved_at: int, lost_after: int, topics_first: list[str]
+) -> None:
+    shop, saved = Shop(chunk=3), None
+    for place, ((record, time_ms), works) in enumerate(zip_longest(history, turns[: len(history)], fillvalue=())):
+        saved = shop.saved() if place == saved_at else saved
+        shop.write(record, time_ms)
+        for number in works:
+            shop.work(number)
+        if saved and place == saved_at + lost_after:
+            shop.come_back_older(saved, topics_first)
+    if saved:
+        shop.settle()
+        shop.come_back_older(saved, topics_first)
     shop.settle()
     expected = recompute(History(events_of(history)), 3, RULES, at_ms(4_000), identities=shop.identities)
     assert list(compare(expected, shop.states).mismatches) == []

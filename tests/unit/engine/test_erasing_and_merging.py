@@ -5,7 +5,7 @@ import pytest
 
 from schemas.identities import Arrival
 from schemas.partition import partition_of
-from schemas.topics import CHURN_ALERTS, INVALID, REROUTED
+from schemas.topics import CHURN_ALERTS, INVALID, PROFILES, PURCHASES, REROUTED
 from stream.features.layout import unpack
 from stream.identities.known import name_of
 from tests.shop_of_partitions import Shop, at_ms, erasure, merge
@@ -186,6 +186,33 @@ def test_an_erasure_of_an_alias_counts_though_the_customer_it_was_merged_into_is
     shop.settle()
     assert shop.identities[name_of(ADA)].erased_ms == at_ms(4)
     assert (list(shop.states), purchases(shop, ADA)) == ([ADA], 1)
+
+
+def test_an_event_of_an_alias_that_comes_before_the_merge_is_no_less_erased_than_the_merge_itself():
+    shop = Shop(chunk=1).do(*orders(ADA, 0), *orders(BOB, 0), *orders(CY, 0), merge(BOB, CY, 1, event_id="m1"))
+    shop.write(merge(ADA, BOB, 6, event_id="m2"), at_ms(6))
+    shop.write(erasure(CY, 2, event_id="e1"), at_ms(6))
+    shop.work(0)  # ada's arrival
+    shop.work(1)  # goes on, since bob is an alias
+    shop.work(2)  # of nobody, but this is told behind it
+    shop.write(orders(ADA, 4)[0], at_ms(6))
+    shop.work(0)  # this event goes to bob alone
+    shop.write(erasure(BOB, 5, event_id="e2"), at_ms(6))
+    for _ in range(4):
+        shop.work(1)
+    shop.settle()
+    assert shop.states == {}
+    assert shop.identities[name_of(ADA)].erased_ms == at_ms(6)
+    assert list(shop.do(*orders(ADA, 7)).states) == [ADA]
+
+
+@pytest.mark.parametrize("topics_first", [(PROFILES,), (PURCHASES,)])
+def test_after_a_loss_of_redis_an_event_counts_once_on_whichever_side_of_a_merge_it_comes_then(shop, topics_first):
+    saved = shop.do(*orders(ADA, 0), *orders(BOB, 0)).saved()
+    shop.do(*orders(ADA, 2), merge(ADA, BOB, 3, event_id="m"), *orders(ADA, 4))
+    shop.come_back_older(saved, topics_first)
+    shop.settle()
+    assert {customer: purchases(shop, customer) for customer in shop.states} == {BOB: 4}
 
 
 @pytest.mark.parametrize("customer", ["\u00e9" * 64, "{7}", "*", "two words", "a:b:c", "'\"\\", "nobody"])

@@ -55,15 +55,17 @@ SURER = Models(
 DAYS, OTHER_MODELS_DAY = 70, 50
 OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])
 NOON, NIGHT = 92, 110  # places among the moments
+FAIL, FAIL_AT, PUT_OFF_MS = [f"customer-{number}" for number in range(0, 60, 7)], (60, 100, 126), 9 * DAY_MS
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What arrives at a time of the wall, and the models from then on."""
+    """What arrives at a time of the wall, the models from then on, and whose decisions fail and are put off."""
 
     wall_ms: int
     events: Sequence[dict[str, Any]]
     models: Models
+    fail: Sequence[str] = ()
 
 
 def moments() -> list[Moment]:
@@ -80,7 +82,8 @@ def moments() -> list[Moment]:
                 else:
                     events.append(engagement("page_view", name, at, event_id=f"e{number}"))
         events.sort(key=lambda event: event["event_time_ms"])
-        found.append(Moment(BEGIN_MS + round(day * DAY_MS), events, PINNED if day < OTHER_MODELS_DAY else SURER))
+        models, fail = PINNED if day < OTHER_MODELS_DAY else SURER, FAIL if half_day in FAIL_AT else ()
+        found.append(Moment(BEGIN_MS + round(day * DAY_MS), events, models, fail))
     return found
 
 
@@ -89,6 +92,9 @@ async def live(lane: LiveLane, some: Sequence[Moment]) -> None:
     for moment in some:
         lane.wall_ms, lane.models.models = moment.wall_ms, moment.models
         await lane.lane.step()
+        if moment.fail:
+            until_ms = lane.stored.head.stream_time_ms + PUT_OFF_MS
+            await lane.applying.postpone(dict.fromkeys(moment.fail, until_ms), moment.models)
         for event in moment.events:
             log = lane.logs[event_topic(event["type"])]
             log.append(Logged("", len(log), msgspec.json.encode(event), moment.wall_ms))
@@ -183,6 +189,7 @@ def test_a_partition_rebuilt_from_its_archive_is_the_one_that_was_lost(
     entries = [decode_entry(packed) for packed in life.stored.journal]
     assert any(entry.tick for entry in entries)
     assert any(entry.renewed for entry in entries)
+    assert any(entry.postponed for entry in entries)
     assert any(entry.fired and entry.offsets for entry in entries), "time has lagged behind records"
     archive(tmp_path, life)
     (found,) = rebuilt(tmp_path)

@@ -14,7 +14,7 @@ from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.events import OrderLine, Purchase
 from schemas.origin import Origin, headers_of
-from schemas.topics import PURCHASES, REROUTED
+from schemas.topics import INPUT_TOPICS, PURCHASES, REROUTED
 from schemas.units import DAY_MS
 from stream.worker.journal_entry import JournalEntry, encode_entry
 from tests.world import BEGIN_MS
@@ -67,6 +67,31 @@ def test_a_rerouted_event_is_as_early_as_its_producer_wrote_it(tmp_path):
     entry = JournalEntry(1, {REROUTED: (0, 1)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False)
     (reason,) = reasons(read_back(tmp_path, entry))
     assert reason == "event_time_too_late"
+
+
+def test_what_a_lost_commit_has_sent_says_nothing_in_its_place(tmp_path):
+    headers = [
+        (name, text.encode()) for name, text in headers_of(Origin(PURCHASES, 3, 0, BEGIN_MS + 9, hops=1)).items()
+    ]
+    sent = [ArchivedRecord(at, BEGIN_MS, b"12748", purchase(at + 5, BEGIN_MS + at), headers) for at in range(3)]
+    archived(tmp_path, REROUTED, *sent)
+    archived(tmp_path, PURCHASES, ArchivedRecord(0, BEGIN_MS + 9, b"12748", purchase(9, BEGIN_MS + 1)))
+    both = {PURCHASES: (0, 1), REROUTED: (0, 3)}
+    entry = JournalEntry(1, both, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False, lost=[1])
+    (stretch,) = read_back(tmp_path, entry)
+    said = zip(stretch.records.topic, stretch.records.offset.tolist(), stretch.records.is_event.tolist(), strict=True)
+    names = [(INPUT_TOPICS[topic], offset, is_event) for topic, offset, is_event in said]
+    assert names == [(REROUTED, 0, True), (PURCHASES, 0, True), (REROUTED, 1, False), (REROUTED, 2, True)]
+
+
+def test_what_was_sent_in_another_timeline_is_another_step(tmp_path):
+    sent_in = ["", "a", "", "a", "b", ""]
+    entries = [
+        JournalEntry(version, {}, BEGIN_MS + version, [], {}, tick=True, timeline=timeline)
+        for version, timeline in enumerate(sent_in, 1)
+    ]
+    steps = list(coalesced(iter(read_back(tmp_path, *entries))))
+    assert [(step.end_ms - BEGIN_MS, step.timeline) for step in steps] == [(4, "a"), (6, "b")]
 
 
 def test_what_was_put_off_for_a_bug_is_put_off_between_the_same_steps(tmp_path):

@@ -37,7 +37,7 @@ def test_a_rebuilt_partition_knows_who_was_erased_and_merged():
     async def rebuilt() -> StoredPartition:
         rebuilding = Rebuilding(0, 1, PLAN, Waiting())
         await rebuilding.begin()
-        await rebuilding.apply(Stretch(records, times, int(times[-1])), PINNED)
+        await rebuilding.apply(Stretch(records, times, int(times[-1]), timeline="claim 1"), PINNED)
         again = StoredPartition()
         for commit in rebuilding.commits(1_000):
             again.apply(commit)
@@ -46,6 +46,7 @@ def test_a_rebuilt_partition_knows_who_was_erased_and_merged():
     again = asyncio.run(rebuilt())
     assert list(again.states) == ["bob", "cy"]
     assert (again.states, again.views, again.identities) == (before.states, before.views, before.identities)
+    assert again.timelines == before.timelines == {"claim 1": 2}, "what it has sent holds"
 
 
 def test_who_was_on_the_way_under_another_layout_is_sent_again_and_arrives():

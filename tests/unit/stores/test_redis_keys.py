@@ -27,6 +27,7 @@ def test_every_key_of_a_partition_is_in_one_hash_slot(customer):
                 keys.risk,
                 keys.labels,
                 keys.identity,
+                keys.timelines,
                 keys.outbox,
                 keys.journal,
             )
@@ -58,6 +59,6 @@ def test_whatever_is_kept_for_a_partition_is_known_as_its_own():
         if "partition" in (parameters := inspect.signature(make).parameters)
     }
     others = [keys.META, keys.model("churn", "{3}"), keys.learner("{3}"), keys.model_versions("{3}")]
-    assert len(of_partitions) == 13
+    assert len(of_partitions) == 14
     assert all(map(keys.is_of_partition, of_partitions.values()))
     assert not any(map(keys.is_of_partition, others))

@@ -12,6 +12,7 @@ from schemas.topics import PURCHASES
 from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models, Rules
+from stream.memory_store import MemoryPartitionStore
 from stream.ports import NOT_SWEPT
 from stream.scoring.linear import LinearModel
 from stream.views import decode_view
@@ -59,7 +60,7 @@ def versions(world: World) -> set[str]:
 
 def restarted(world: World, rules: Rules | None = None) -> Applying:
     """Another worker that has claimed the partition."""
-    partition = world.store.partition(0)
+    partition = MemoryPartitionStore(world.stored)
     applying = Applying(
         0, "another", partition, KeptOutbox(), Assembly(0, 1, rules or world.rules, lockstep=False), 9, {}
     )

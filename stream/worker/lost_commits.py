@@ -1,0 +1,51 @@
+"""What a partition has sent from customer to customer in commits that Redis has lost since.
+
+A Redis that came back older is the truth, so those commits have not happened: the partition reads their records again,
+perhaps in another order, and sends anew what comes of them. The older messages are in the log all the same. Redis keeps
+how far each timeline of a partition has sent, in the commits that send: it came back older with them, so a number
+beyond it says that a record is one of these. Nobody can have applied it: the sender's commit came before, and a Redis
+loses its latest commits.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from schemas.origin import Sender, sender_of
+from schemas.topics import REROUTED
+from stream.worker.log_records import LOST, LOST_KIND, TOPIC_NUMBERS, LogRecords
+from stream.worker.seen import NO_ID
+
+
+def senders(records: LogRecords) -> dict[int, Sender]:
+    """Whose commits have sent records from customer to customer, by their places."""
+    rerouted = records.topic == TOPIC_NUMBERS[REROUTED]
+    if not rerouted.any():
+        return {}
+    places = (rerouted & (records.is_identity | (records.hops > 0))).nonzero()[0].tolist()
+    found = {place: sender_of(records.fetched[place].headers) for place in places}
+    return {place: sender for place, sender in found.items() if sender is not None}
+
+
+def without(records: LogRecords, places: Collection[int]) -> LogRecords:
+    """The same with nothing said at these places: they are applied in their order all the same, and repeat no other."""
+    if not places:
+        return records
+    lost = np.zeros(len(records), np.bool_)
+    lost[list(places)] = True
+    return replace(
+        records,
+        decoded=np.where(lost, np.array(LOST, np.object_), records.decoded),
+        customer=np.where(lost, np.array(None, np.object_), records.customer),
+        has_customer=records.has_customer & ~lost,
+        kind=np.where(lost, np.uint8(LOST_KIND), records.kind),
+        id_hash=np.where(lost, np.uint64(NO_ID), records.id_hash),
+        hops=np.where(lost, 0, records.hops),
+    )
+
+
+def lost_offsets(records: LogRecords) -> list[int]:
+    """The offsets on `events.rerouted` of those that count for nothing: the log does not say so."""
+    offsets: list[int] = records.offset[records.kind == LOST_KIND].tolist()
+    return offsets
