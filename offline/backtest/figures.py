@@ -172,7 +172,8 @@ def resampled(
     codes = np.unique(customer, return_inverse=True)[1]
     count, drawn = int(codes.max()) + 1, np.random.default_rng(SEED)
     weights = (np.bincount(drawn.integers(count, size=count), minlength=count)[codes] for _ in range(REPLICATES))
-    found = np.array([figures(weight.astype(np.float64)) for weight in weights])
+    with np.errstate(divide="ignore", invalid="ignore"):  # a shop of one class has no AUC, and is passed over
+        found = np.array([figures(weight.astype(np.float64)) for weight in weights])
     low, high = np.nanquantile(found, (0.025, 0.975), axis=0)
     return np.array(figures(np.ones(len(customer)))), low, high
 

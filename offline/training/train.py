@@ -1,0 +1,296 @@
+"""A training from rows to models and what is known of them: split, search, fit, judge."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from offline.backtest.batch import Columns
+from offline.backtest.figures import Figures, judge
+from offline.backtest.report import day_text
+from offline.backtest.rows import FloatArray
+from offline.training import chances, spend
+from offline.training.chances import Chances
+from offline.training.influence import Curve, Influence, curves, influence
+from offline.training.recipes import RECIPES, Model
+from offline.training.search import Budget, Found, Learned, Task, search
+from offline.training.spend import Spending, TwoStage
+from offline.training.splits import Split, blocks, gap_days, moving, refuse
+from offline.training.table import Table
+from offline.training.target import Target
+from schemas.units import DAY_MS
+from stream.features.columns import CONCEPTS, MODEL_COLUMNS
+from stream.features.layout import LAYOUT
+from stream.scoring.linear import LinearModel
+from stream.scoring.trained import SpendLinear, SpendTrees, TrainedDocument, TrainedLinear, TrainedTrees
+from stream.scoring.trees import TreeModel
+
+CHANCE = Task(chances.fit, chances.says, chances.loss)
+AMOUNT = Task(spend.fit, spend.says, spend.loss)
+CHANGED = 1.25  # times what it was before: worth a note
+
+
+class Coefficient(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of a linear model: what one standard deviation more adds, and what the column is on average."""
+
+    column: str
+    weight: float
+    mean: float
+    deviation: float
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one model.
+
+    Attributes:
+        title: its kind, for a reader.
+        search: its settings, and what was tried.
+        judgement: on the rows from the split on.
+        importance: permutation importance on some of those.
+        curves: partial dependence.
+        coefficients: of a linear model, the largest first; of an amount those of its logarithm.
+    """
+
+    title: str
+    search: Found
+    judgement: Chances | Spending
+    importance: Influence
+    curves: Sequence[Curve]
+    coefficients: Sequence[Coefficient]
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows on one side of the split: `mean` is the share for which an outcome came true, or the mean amount."""
+
+    rows: int
+    customers: int
+    mean: float
+    first: str
+    last: str
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training has found; `metrics.json`, and what `--json` prints.
+
+    Attributes:
+        outcome: what is predicted.
+        in_words: the same for a reader.
+        is_amount: whether amounts are predicted and not probabilities.
+        split: rows from this day on are judged, YYYY-MM-DD.
+        gap_days: how long after its midnight a row is known, at least and at most: those are not learned from that
+            were not known at the split.
+        learned, judged: the rows before and after it.
+        blocks: the days on which blocks of cross-validation begin.
+        chosen: the model with the least loss in cross-validation.
+        models: name -> what is known of it.
+        floors: rule -> how it did on the same rows.
+        notes: sentences on what to keep in mind.
+    """
+
+    outcome: str
+    in_words: str
+    is_amount: bool
+    split: str
+    gap_days: tuple[int, int]
+    learned: Side
+    judged: Side
+    blocks: Sequence[str]
+    chosen: str
+    models: Mapping[str, Judged]
+    floors: Mapping[str, Figures | spend.SpendFigures]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        models: names in `RECIPES`.
+        budget: for each of them.
+        exponent: decimal places of the currency.
+    """
+
+    models: Sequence[str]
+    budget: Budget
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """What came of it.
+
+    Attributes:
+        metrics: for people.
+        documents: model -> it as data.
+        said: model -> what it says of the judged rows.
+        value: what became of those.
+    """
+
+    metrics: Metrics
+    documents: Mapping[str, TrainedDocument]
+    said: Mapping[str, FloatArray]
+    value: FloatArray
+
+
+def train(table: Table, target: Target, split: Split | None, plan: Plan, told: Callable[[], None]) -> Training:
+    """Fit models on what was known at a split, and judge them on what came later.
+
+    Args:
+        table: all rows.
+        target: what they are about.
+        split: in time; None where no row is known.
+        plan: which models, and how long to search.
+        told: hears of each model fitted in the search.
+
+    Raises:
+        OfflineError: there is not enough to learn from, or to judge by.
+    """
+    refuse(table, target, split)
+    assert split is not None  # refused
+    task, learned = AMOUNT if target.is_amount else CHANCE, _learned(table, split)
+    parts = blocks(table.rows.take(split.learned), learned.value, target.outcome)
+    found = {name: search(task, RECIPES[name], learned, parts, plan.budget, told) for name in plan.models}
+    fitted = {
+        name: task.fit(RECIPES[name], learned.columns, learned.value, learned.customer, each.settings)
+        for name, each in found.items()
+    }
+    asked, value = table.rows.columns[split.judged], table.value[split.judged]
+    said = {name: task.says(model, asked) for name, model in fitted.items()}
+    metrics = Metrics(
+        outcome=target.outcome.name,
+        in_words=f"spend within {target.outcome.horizon_days} days" if target.is_amount else target.outcome.in_words,
+        is_amount=target.is_amount,
+        split=day_text(split.day * DAY_MS),
+        gap_days=gap_days(table.rows, target.outcome),
+        learned=_side(table, split.learned),
+        judged=_side(table, split.judged),
+        blocks=[day_text(block.day * DAY_MS) for block in parts],
+        chosen=_chosen(found),
+        models={
+            name: _judged(name, found[name], fitted[name], said[name], task, table, split, plan.exponent)
+            for name in fitted
+        },
+        floors=_floors(target, learned, asked, value),
+        notes=_notes(table, target, split, parts),
+    )
+    documents = {name: _document(name, target, split, table, model) for name, model in fitted.items()}
+    return Training(metrics, documents, said, value)
+
+
+def _learned(table: Table, split: Split) -> Learned:
+    return Learned(table.rows.columns[split.learned], table.value[split.learned], table.rows.customer[split.learned])
+
+
+def _chosen(found: Mapping[str, Found]) -> str:
+    """The model with the least loss over the blocks of time; without those the first."""
+    return min(found, key=lambda name: np.inf if (loss := found[name].loss) is None else loss)
+
+
+def _judged(
+    name: str,
+    found: Found,
+    model: Model | TwoStage,
+    said: FloatArray,
+    task: Task,
+    table: Table,
+    split: Split,
+    exponent: int,
+) -> Judged:
+    asked, value = table.rows.columns[split.judged], table.value[split.judged]
+
+    def says(columns: Columns) -> FloatArray:
+        return task.says(model, columns)
+
+    importance = influence(says, task.loss, asked, value)
+    judged = spend.judged if isinstance(model, TwoStage) else chances.judged
+    return Judged(
+        title=RECIPES[name].title,
+        search=found,
+        judgement=judged(said, value, table.rows.customer[split.judged]),
+        importance=importance,
+        curves=curves(says, asked, importance.by_column, exponent),
+        coefficients=_coefficients(model.log_amount if isinstance(model, TwoStage) else model),
+    )
+
+
+def _coefficients(model: Model) -> list[Coefficient]:
+    if not isinstance(model, LinearModel):
+        return []
+    numbers = zip(model.columns, model.weights, model.means, model.scales, strict=True)
+    found = [Coefficient(column=c, weight=w, mean=m, deviation=d) for c, w, m, d in numbers if d > 0]
+    return sorted(found, key=lambda each: -abs(each.weight))
+
+
+def _side(table: Table, which: np.ndarray) -> Side:
+    day, customer = table.rows.day[which], table.rows.customer[which]
+    return Side(
+        rows=len(day),
+        customers=len(np.unique(customer)),
+        mean=float(table.value[which].mean()),
+        first=day_text(int(day.min()) * DAY_MS),
+        last=day_text(int(day.max()) * DAY_MS),
+    )
+
+
+def _floors(
+    target: Target, learned: Learned, asked: Columns, value: FloatArray
+) -> dict[str, Figures | spend.SpendFigures]:
+    if target.is_amount:
+        said = spend.floors(learned.columns, learned.value, asked)
+        return {name: spend.figures(each, value) for name, each in said.items()}
+    return {name: judge(each, value) for name, each in chances.floors(learned.columns, learned.value, asked).items()}
+
+
+def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -> list[str]:
+    notes = []
+    still = sorted(set(range(len(MODEL_COLUMNS))) - set(moving(table.rows.columns[split.learned]).tolist()))
+    if still:
+        concepts = ", ".join(dict.fromkeys(str(CONCEPTS[MODEL_COLUMNS[place]]) for place in still))
+        notes.append(
+            f"{len(still)} of {len(MODEL_COLUMNS)} columns have one value in all learned rows ({concepts}): models know "
+            "nothing of them, because the history has no such events."
+        )
+    if not parts:
+        notes.append(
+            "The time before the split is too short for cross-validation: usual settings were taken, and the first model "
+            "is the chosen one. An earlier --from makes it shorter still; give a longer history."
+        )
+    if table.one_in > 1:
+        notes.append(f"One customer in {table.one_in} was kept, as --rows asks; --rows takes more.")
+    if table.late_rows:
+        notes.append(
+            f"{table.late_rows:,} rows rest on events that came later than their day: online would have known less."
+        )
+    changed = table.value[split.judged].mean() / table.value[split.learned].mean()
+    if not 1 / CHANGED < changed < CHANGED:
+        notes.append(
+            f"{target.outcome.name} is {changed:.2f} times as {'much' if target.is_amount else 'frequent'} after the "
+            "split as before it: what was right before is off after it."
+        )
+    return notes
+
+
+def _document(
+    name: str, target: Target, split: Split, table: Table, model: Model | TwoStage
+) -> TrainedDocument:
+    known = {
+        "name": target.outcome.name,
+        "version": f"{name}-{day_text(split.day * DAY_MS)}-{table.data_hash[:8]}",
+        "layout": LAYOUT,
+        "trained_until_ms": split.day * DAY_MS,
+        "rows": int(split.learned.sum()),
+        "data_hash": table.data_hash,
+    }
+    match model:
+        case LinearModel():
+            return TrainedLinear(**known, model=model)
+        case TreeModel():
+            return TrainedTrees(**known, model=model)
+        case TwoStage(LinearModel() as reached, LinearModel() as log_amount, smearing):
+            return SpendLinear(**known, reached=reached, log_amount=log_amount, smearing=smearing)
+        case TwoStage(TreeModel() as reached, TreeModel() as log_amount, smearing):
+            return SpendTrees(**known, reached=reached, log_amount=log_amount, smearing=smearing)
+        case _:
+            raise TypeError(f"{name} has stages of two kinds")
