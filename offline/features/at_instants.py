@@ -123,15 +123,15 @@ class Folding:
             instants = np.arange(first[event], passed[event])
             self._late.append(np.column_stack([instants, np.full(len(instants), facts.row[event])]))
 
-    def standings(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Standing]:
-        """The active customers of each instant, once everything has been added."""
+    def standings(self, rows_at_once: int = ROWS_AT_ONCE, since_ms: int = 0) -> Iterator[Standing]:
+        """The active customers of each instant from `since_ms` on, once everything has been added."""
         states, begun = empty(len(self._places)), False
         late = np.concatenate([*self._late, np.zeros((0, 2), np.int64)])
         for interval, at_ms in enumerate(self.instants_ms.tolist()):
             for facts in self._intervals.until(interval):
                 fold(states, facts)
                 begun = True
-            if not begun:
+            if not begun or at_ms < since_ms:
                 continue
             is_late = np.zeros(len(states), np.bool_)
             is_late[late[late[:, 0] == interval, 1]] = True

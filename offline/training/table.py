@@ -98,7 +98,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
     """
     outcome = asking.target.outcome
     rules = replace(asking.rules, outcomes=DeclaredOutcomes([outcome]), alert_outcome=outcome.name)
-    happened, heard = Happened(outcome, rules), _Heard()
+    happened, heard = Happened(outcome, rules), Heard()
 
     def hear(facts: EventFacts) -> None:
         heard.add(facts)
@@ -126,13 +126,14 @@ def _amounts(happened: Happened, rows: Rows, exponent: int) -> FloatArray:
 
 
 @dataclass
-class _Heard:
-    """When events were."""
+class Heard:
+    """When events were, in ms since 1970."""
 
     first_ms: int = np.iinfo(np.int64).max
     last_ms: int = 0
 
     def add(self, facts: EventFacts) -> None:
+        """Take in events."""
         if len(facts):
             self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
             self.last_ms = max(self.last_ms, int(facts.time_ms.max()))

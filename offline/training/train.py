@@ -20,7 +20,7 @@ from offline.training.splits import Split, blocks, gap_days, moving, refuse
 from offline.training.table import Table
 from offline.training.target import Target
 from schemas.units import DAY_MS
-from stream.features.columns import CONCEPTS, MODEL_COLUMNS
+from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.scoring.linear import LinearModel
 from stream.scoring.trained import SpendLinear, SpendTrees, TrainedDocument, TrainedLinear, TrainedTrees
@@ -85,6 +85,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
         chosen: the model with the least loss in cross-validation.
         models: name -> what is known of it.
         floors: rule -> how it did on the same rows.
+        constant_columns: those with one value in all learned rows.
         notes: sentences on what to keep in mind.
     """
 
@@ -99,6 +100,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     chosen: str
     models: Mapping[str, Judged]
     floors: Mapping[str, Figures | spend.SpendFigures]
+    constant_columns: Sequence[str]
     notes: Sequence[str]
 
 
@@ -173,6 +175,7 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
             for name in fitted
         },
         floors=_floors(target, learned, asked, value),
+        constant_columns=_still(table, split),
         notes=_notes(table, target, split, parts),
     )
     documents = {name: _document(name, target, split, table, model) for name, model in fitted.items()}
@@ -245,12 +248,12 @@ def _floors(
 
 def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -> list[str]:
     notes = []
-    still = sorted(set(range(len(MODEL_COLUMNS))) - set(moving(table.rows.columns[split.learned]).tolist()))
+    still = _still(table, split)
     if still:
-        concepts = ", ".join(dict.fromkeys(str(CONCEPTS[MODEL_COLUMNS[place]]) for place in still))
+        listed = ", ".join(still[:4]) + (f" and {len(still) - 4} more" if len(still) > 4 else "")
         notes.append(
-            f"{len(still)} of {len(MODEL_COLUMNS)} columns have one value in all learned rows ({concepts}): models know "
-            "nothing of them, because the history has no such events."
+            f"{len(still)} of {len(MODEL_COLUMNS)} columns have one value in all learned rows ({listed}): the history "
+            "has nothing of the kind, so models know nothing of it."
         )
     if not parts:
         notes.append(
@@ -270,6 +273,11 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
             "split as before it: what was right before is off after it."
         )
     return notes
+
+
+def _still(table: Table, split: Split) -> list[str]:
+    places = set(moving(table.rows.columns[split.learned]).tolist())
+    return [name for place, name in enumerate(MODEL_COLUMNS) if place not in places]
 
 
 def _document(
