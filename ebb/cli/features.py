@@ -26,6 +26,7 @@ from schemas.units import DAY_MS
 from stream.errors import OfflineError
 from stream.settings.load import load_offline_settings
 
+
 @click.command()
 @any_history_options
 @click.option("--at", "first", type=DAY, required=True, metavar="YYYY-MM-DD", help="The midnight UTC of the rows.")

@@ -28,7 +28,7 @@ def any_history_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """HISTORY, --source, --columns and --memory-mb."""
     decorators = (
         click.argument("history", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="HISTORY…"),
-        click.option("--source", type=click.Choice(list(SOURCES)), help="What kind of files they are, if they are files."),
+        click.option("--source", type=click.Choice(list(SOURCES)), help="What kind of files they are, if any."),
         click.option(
             "--columns", default="", metavar="OURS=THEIRS,…", help="Which column of the files is which of ours."
         ),

@@ -35,7 +35,7 @@ from stream.settings.worker import WorkerSettings
 
 @click.command()
 @any_history_options
-@click.option("--at", "at", type=DAY, metavar="YYYY-MM-DD", help="The midnight UTC of the customers. [default: the last]")
+@click.option("--at", "at", type=DAY, metavar="YYYY-MM-DD", help="Of this midnight UTC. [default: the last]")
 @click.option("--clusters", type=click.IntRange(2, 50), help=f"How many. [default: {FEWEST} to {MOST}, by measures]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="A new folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
@@ -43,8 +43,8 @@ from stream.settings.worker import WorkerSettings
 def segments(*, at: datetime | None, clusters: int | None, out: Path, as_json: bool, **options: Any) -> None:
     """Cluster the customers who had bought within 180 days, and write a run with named centres and a report page.
 
-    HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn and
-    matplotlib: pip install 'ebb[offline]'.
+    HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn
+    and matplotlib: pip install 'ebb[offline]'.
     """
     require_scikit_learn()
     require_matplotlib()
@@ -91,7 +91,8 @@ def _configuration(
 
 def _screen(found: Segments, out: Path) -> Iterator[str]:
     """What was found, for a reader."""
-    yield f"{len(found.clusters)} clusters of {found.customers:,} customers at {found.day} · stability {found.stability:.2f}"
+    count = f"{len(found.clusters)} clusters of {found.customers:,} customers"
+    yield f"{count} at {found.day} · stability {found.stability:.2f}"
     yield ""
     yield f"{'centre':<22}{'customers':>10}{'silent, days':>14}{'purchase days':>15}{'spend':>10}{'tenure, days':>14}"
     for each in found.clusters:
@@ -103,7 +104,8 @@ def _screen(found: Segments, out: Path) -> Iterator[str]:
     if found.votes is not None:
         votes = found.votes
         yield (
-            f"for their number: silhouette {votes.silhouette}, Davies-Bouldin {votes.davies_bouldin}, gap {votes.gap}; the "
+            f"for their number: silhouette {votes.silhouette}, Davies-Bouldin {votes.davies_bouldin}, gap "
+            f"{votes.gap}; the "
             f"middle is {votes.chosen}"
         )
     yield f"next: open {out / 'report.html'}"

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,15 +55,17 @@ TRIES, TRIES_IN_TIME = 6, 1_000
 @click.option("--every", default="7d", show_default=True, help="A row of each customer every so many days.")
 @click.option("--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]")
 @click.option("--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind.")
-@click.option("--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Rows to keep at most.")
+@click.option(
+    "--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Keep at most so many."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="A new folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
 @told
 def train(*, out: Path, as_json: bool, **options: Any) -> None:
     """Train logistic regression, random forest and gradient boosting, and write a run with a report page.
 
-    HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn and
-    matplotlib: pip install 'ebb[offline]'.
+    HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn
+    and matplotlib: pip install 'ebb[offline]'.
     """
     require_scikit_learn()
     require_matplotlib()
@@ -147,7 +148,8 @@ def _screen(metrics: Metrics, out: Path) -> Iterator[str]:
     judged, learned = metrics.judged, metrics.learned
     mean = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     yield (
-        f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} on, "
+        f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} "
+        "on, "
         f"{mean} · learned from {learned.rows:,} known before"
     )
     yield ""

@@ -18,7 +18,8 @@ p, li { max-width: 46rem; }
 .plots svg { height: auto; display: block; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid #eceff2; white-space: nowrap; }
+th, td { padding: .25rem .8rem .25rem 0; text-align: right; vertical-align: top;
+  border-bottom: 1px solid #eceff2; white-space: nowrap; }
 th { font-weight: 600; color: #57606a; }
 th:first-child, td:first-child { text-align: left; white-space: normal; }
 tr.chosen td { font-weight: 600; }
@@ -39,7 +40,7 @@ def page(title: str, lead: str, parts: Iterable[str]) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 

@@ -130,7 +130,7 @@ def lines(
 def bars(figures: Mapping[str, float], *, title: str, x: str, most: int = 15) -> str:
     """Horizontal bars, in the order given, the first on top; those below zero in another colour."""
     shown = dict(list(figures.items())[:most])
-    with _drawing(6.2, 0.9 + 0.24 * max(len(shown), 2)) as drawing:
+    with _drawing(4.8, 0.9 + 0.24 * max(len(shown), 2)) as drawing:
         axes = drawing.axes(title)
         values = list(shown.values())
         axes.barh(range(len(shown)), values, color=[COLOURS[0] if v >= 0 else COLOURS[1] for v in values], height=0.66)
@@ -233,5 +233,3 @@ def _is_wide(curves: Any) -> bool:
 def _colours() -> Iterator[str]:
     while True:
         yield from COLOURS
-
-

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -87,7 +88,7 @@ def measure(places: FloatArray, clusters: int, told: Callable[[], None]) -> Meas
         told: hears when it is done.
     """
     some = _some(places)
-    centres, labels = k_means(some, clusters)
+    _, labels = k_means(some, clusters)
     gap, error = _gap(some, clusters)
     measures = Measures(
         clusters=clusters,
@@ -108,7 +109,7 @@ def votes(measures: Sequence[Measures]) -> Votes:
     >>> votes([Measures(clusters=k, gap=gap, **of) for k, gap in ((3, .1), (4, .3), (5, .3))])
     Votes(silhouette=3, davies_bouldin=3, gap=4)
     """
-    enough = [one for one, more in zip(measures, measures[1:], strict=False) if one.gap >= more.gap - more.gap_error]
+    enough = [one for one, more in pairwise(measures) if one.gap >= more.gap - more.gap_error]
     return Votes(
         silhouette=max(measures, key=lambda each: each.silhouette).clusters,
         davies_bouldin=min(measures, key=lambda each: each.davies_bouldin).clusters,

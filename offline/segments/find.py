@@ -146,7 +146,8 @@ def _refuse(customers: Customers) -> None:
         )
     if not (customers.matrix.std(axis=0) > 0).any():
         raise OfflineError(
-            f"All {count} customers of {day} are alike in silence, frequency, spend and tenure: there is nothing to tell "
+            f"All {count} customers of {day} are alike in silence, frequency, spend and tenure: there is nothing to "
+            "tell "
             "apart. Check that times and amounts of the events are read (--columns)."
         )
 
@@ -167,7 +168,8 @@ def find(customers: Customers, clusters: int | None, exponent: int, told: Told |
     places = (customers.matrix - means) / scales
     different = len(np.unique(places, axis=0))
     if different <= (clusters or FEWEST):
-        raise OfflineError(f"{different} different customers make no {clusters or FEWEST} clusters. Give more customers.")
+        fewest = clusters or FEWEST
+        raise OfflineError(f"{different} different customers make no {fewest} clusters. Give more customers.")
     numbers = [clusters] if clusters else list(range(FEWEST, min(MOST, different - 1) + 1))
     measured = [measure(places, number, _step(told, at, len(numbers))) for at, number in enumerate(numbers, start=1)]
     voted = votes(measured)

@@ -17,7 +17,8 @@ POINTS = 1_500  # of the scatter plot
 def html(finding: Finding) -> str:
     """The page."""
     found = finding.found
-    lead = f"{len(found.clusters)} clusters of {found.customers:,} customers who had bought within 180 days before {found.day}"
+    who = f"{found.customers:,} customers who had bought within 180 days before {found.day}"
+    lead = f"{len(found.clusters)} clusters of {who}"
     return page("Segments", lead, _parts(finding))
 
 
@@ -36,14 +37,17 @@ def _parts(finding: Finding) -> Iterator[str]:
         ],
     )  # fmt: skip
     yield text(
-        "Centres are customers in the middle of their cluster; spend is net of refunds and decays with a half-life of a "
+        "Centres are customers in the middle of their cluster; spend is net of refunds and decays with a half-life "
+        "of a "
         "year. Clusters may share a name. Who comes into which segment, when only names count that fit the customer:"
     )
     yield table(
         ["segment", "customers"],
         [[name, f"{count:,}\n{100 * count / found.customers:.0f} %"] for name, count in found.sizes.items()],
     )
-    yield side_by_side(_scatter(finding, 0, "days since the last purchase"), _scatter(finding, 3, "days since the first"))
+    yield side_by_side(
+        _scatter(finding, 0, "days since the last purchase"), _scatter(finding, 3, "days since the first purchase")
+    )
     yield from _choice(found)
     yield from _trust(found)
 
@@ -68,8 +72,10 @@ def _choice(found: Segments) -> Iterator[str]:
         return
     votes = found.votes
     yield text(
-        f"The silhouette is for {votes.silhouette}, the Davies-Bouldin index for {votes.davies_bouldin}, the gap statistic "
-        f"for {votes.gap}; the middle of the three is {votes.chosen}. They are measured on at most {MEASURED:,} customers."
+        f"The silhouette is for {votes.silhouette}, the Davies-Bouldin index for {votes.davies_bouldin}, the gap "
+        "statistic "
+        f"for {votes.gap}; the middle of the three is {votes.chosen}. They are measured on at most {MEASURED:,} "
+        "customers."
     )
     yield table(
         ["clusters", "silhouette", "Davies-Bouldin", "gap", "stability"],
@@ -95,7 +101,8 @@ def _choice(found: Segments) -> Iterator[str]:
 def _trust(found: Segments) -> Iterator[str]:
     yield heading("Would they come again?")
     yield text(
-        f"In shops with as many customers, drawn with repetition, customers come together again to {found.stability:.2f} "
+        "In shops with as many customers, drawn with repetition, customers come together again to "
+        f"{found.stability:.2f} "
         "(adjusted Rand index: 1 is all, 0 as by chance). Ward's hierarchical clusters of "
         f"{found.ward_customers:,} customers agree with k-means to {found.ward_agreement:.2f}."
     )

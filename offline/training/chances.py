@@ -164,10 +164,7 @@ def _intervals(probability: FloatArray, value: FloatArray, customer: IntArray) -
         )  # fmt: skip
 
     _, low, high = resampled(figures, customer)
-    return {
-        name: Bounds(low=float(a), high=float(b))
-        for name, a, b in zip(_BOUNDED, low, high, strict=True)
-    }
+    return {name: Bounds(low=float(a), high=float(b)) for name, a, b in zip(_BOUNDED, low, high, strict=True)}
 
 
 _BOUNDED = ("accuracy", "precision", "recall", "f1", "auc", "pr_auc", "log_loss", "brier")

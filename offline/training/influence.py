@@ -75,30 +75,33 @@ def _largest_first(figures: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(figures.items(), key=lambda item: -item[1]))
 
 
-def curves(says: Says, columns: Columns, by_column: Mapping[str, float], exponent: int) -> list[Curve]:
-    """Partial dependence on the features whose columns matter most.
+def features_that_matter(by_column: Mapping[str, float]) -> list[str]:
+    """The `CURVES` features whose columns matter most, together; those that are not named do not move."""
+    matters: dict[str, float] = {}
+    for entry in ENTRIES:
+        matters[entry.feature] = matters.get(entry.feature, 0.0) + by_column.get(entry.name, 0.0)
+    ordered = _largest_first({name: figure for name, figure in matters.items() if figure > 0})
+    return list(ordered)[:CURVES]
+
+
+def curves(says: Says, columns: Columns, features: Sequence[str], exponent: int) -> list[Curve]:
+    """Partial dependence on features.
 
     Friedman, Greedy Function Approximation, Annals of Statistics 29, 2001.
 
     Args:
         says: the model.
         columns: rows that are held as they are but for the feature.
-        by_column: how much each column matters; those that are not named do not move.
+        features: read by model columns.
         exponent: decimal places of the currency.
     """
     some = columns[np.random.default_rng(SEED).permutation(len(columns))[:CURVE_ROWS]]
-    matters: dict[str, float] = {}
-    for entry in ENTRIES:
-        matters[entry.feature] = matters.get(entry.feature, 0.0) + by_column.get(entry.name, 0.0)
-    features = [name for name, figure in sorted(matters.items(), key=lambda item: -item[1]) if figure > 0]
-    return [_curve(says, some, columns, feature, exponent) for feature in features[:CURVES]]
+    return [_curve(says, some, columns, feature, exponent) for feature in features]
 
 
 def _curve(says: Says, some: Columns, columns: Columns, feature: str, exponent: int) -> Curve:
     first = next(entry for entry in ENTRIES if entry.feature == feature and not isinstance(entry, Hinge))
-    figures = np.unique(
-        np.quantile(columns[:, MODEL_COLUMNS.index(first.name)], np.linspace(0.01, 0.99, CURVE_POINTS))
-    )
+    figures = np.unique(np.quantile(columns[:, MODEL_COLUMNS.index(first.name)], np.linspace(0.01, 0.99, CURVE_POINTS)))
     held = some.copy()
     said = []
     for figure in figures.tolist():

@@ -1,4 +1,4 @@
-"""The kinds of models that are trained, and between what settings a search draws. A new kind is an entry in `RECIPES`."""
+"""The kinds of models that are trained, and what settings a search draws. A new kind is an entry in `RECIPES`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

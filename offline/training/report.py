@@ -31,7 +31,7 @@ COEFFICIENTS, TRIES = 15, 10  # rows of tables
 def html(training: Training) -> str:
     """The page."""
     metrics = training.metrics
-    learned, judged = metrics.learned, metrics.judged
+    judged = metrics.judged
     what = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     lead = (
         f"{metrics.in_words} · judged on {judged.rows:,} rows of {judged.customers:,} customers, {judged.first} to "
@@ -46,7 +46,8 @@ def _parts(training: Training) -> Iterator[str]:
     gap = f"{least}" if least == most else f"{least} to {most}"
     yield text(
         f"Models learned from {learned.rows:,} rows of {learned.customers:,} customers, {learned.first} to "
-        f"{learned.last}, whose outcome was known on {metrics.split}; a row is known {gap} days after its day, and rows "
+        f"{learned.last}, whose outcome was known on {metrics.split}; a row is known {gap} days after its day, and "
+        "rows "
         "of that gap are left out. Everything below is about the rows that came later. Intervals are those of 95 % of "
         "200 shops with as many customers, drawn with repetition."
     )
@@ -177,8 +178,10 @@ def _spending_table(metrics: Metrics) -> str:
         if isinstance(floor, SpendFigures):
             rows.append([RULES[name], *(cell.split("\n")[0] for cell in _spend_cells(floor, {}))])
     said = text(
-        "MAE and RMSE are in units of the currency; Gini is 1 where the order of predictions is that of amounts; bias is "
-        "by how much the sum of predictions is too high; the decile error is the distance of tenths of the rows from what "
+        "MAE and RMSE are in units of the currency; Gini is 1 where the order of predictions is that of amounts; "
+        "bias is "
+        "by how much the sum of predictions is too high; the decile error is the distance of tenths of the rows from "
+        "what "
         "they spent, as a share of it. Deviance is Tweedie's, of power 1.5."
     )
     return table(head, rows, _chosen(metrics).title) + said
@@ -228,7 +231,8 @@ def _influences(metrics: Metrics) -> Iterator[str]:
     loss = "deviance" if metrics.is_amount else "log loss"
     yield heading("What the models go by")
     yield text(
-        f"How much the {loss} grows when the rows exchange a concept, or a column, at random. Columns share what they know: "
+        f"How much the {loss} grows when the rows exchange a concept, or a column, at random. Columns share what "
+        "they know: "
         "one that another can stand in for looks small. What a model goes by is no cause."
     )
     for judged in metrics.models.values():
@@ -238,12 +242,18 @@ def _influences(metrics: Metrics) -> Iterator[str]:
             plots.bars(judged.importance.by_column, title=f"{title}columns", x=f"growth of the {loss}", most=12),
         )
     yield heading("As one feature changes", 3)
-    yield text("The mean of what a model says when every row has this value of the feature, the others held as they are.")
-    panels: dict[str, tuple[str, dict[str, Points]]] = {}
-    for judged in (_chosen(metrics), *metrics.models.values()):
-        for curve in judged.curves:
-            panels.setdefault(curve.feature, (curve.unit, {}))[1][judged.title] = (curve.values, curve.said)
-    shown = [(feature, unit, curves) for feature, (unit, curves) in list(panels.items())[:6]]
+    yield text(
+        "The mean of what a model says when every row has this value of the feature, the others held as they are. A "
+        "regression weighs features that say nearly the same against each other: alone each looks steeper than it is."
+    )
+    shown = [
+        (
+            curve.feature,
+            curve.unit,
+            {j.title: (j.curves[place].values, j.curves[place].said) for j in metrics.models.values()},
+        )
+        for place, curve in enumerate(_chosen(metrics).curves)
+    ]
     if shown:
         y = "mean prediction" if metrics.is_amount else "mean probability"
         yield side_by_side(plots.small_curves(shown, y=y))
@@ -266,7 +276,8 @@ def _searches(metrics: Metrics) -> Iterator[str]:
     if not metrics.blocks:
         return
     yield text(
-        f"Cross-validation by {len(metrics.blocks)} blocks of time, which begin on {', '.join(metrics.blocks)}: each is "
+        f"Cross-validation by {len(metrics.blocks)} blocks of time, which begin on {', '.join(metrics.blocks)}: each "
+        "is "
         "judged by a model of what was known when it began. The loss is the mean over their rows."
     )
     for judged in metrics.models.values():
@@ -276,7 +287,7 @@ def _searches(metrics: Metrics) -> Iterator[str]:
         yield table(
             [*names, *(f"block {n}" for n in range(1, len(metrics.blocks) + 1)), "loss"],
             [
-                [*(f"{each.settings[name]:g}" for name in names), *(f"{x:.4f}" for x in each.losses), f"{each.loss:.4f}"]
+                [*(f"{each.settings[n]:g}" for n in names), *(f"{x:.4f}" for x in (*each.losses, each.loss))]
                 for each in tries[:TRIES]
             ],
         )

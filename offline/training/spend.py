@@ -1,9 +1,8 @@
 """Training for an amount in two stages: the probability of any spend, times what is spent then.
 
 Amounts are learned by their logarithm, as customers differ by orders of magnitude. exp of a mean logarithm is below the
-mean, so what it gives is multiplied by a factor that needs no assumption about how the errors are distributed, a smearing
-estimate (Duan, JASA 78, 1983; of two-part models Duan, Manning, Morris and Newhouse, JBES 1, 1983). Here it is what
-spenders spent over what was predicted of them, which keeps their sum where errors differ between small and large
+mean, so what it gives is multiplied by a factor that assumes nothing of how errors are distributed, a smearing estimate
+(Duan, JASA 78, 1983; of two-part models Duan, Manning, Morris and Newhouse, JBES 1, 1983). Here it is what spenders spent over what was predicted of them, which keeps their sum where errors differ between small and large
 amounts, by models that had not seen these customers: errors of trees on what they have learned from are too small.
 """
 
@@ -209,5 +208,3 @@ def floors(columns: Columns, value: FloatArray, asked: Columns) -> dict[str, Flo
     past, past_asked = (np.expm1(each[:, PAST_SPEND].astype(np.float64)) for each in (columns, asked))
     share = value.sum() / past.sum() if past.sum() > 0 else 0.0
     return {"mean": np.full(len(asked), value.mean()), "share_of_past_spend": share * past_asked}
-
-

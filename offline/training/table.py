@@ -104,9 +104,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
         heard.add(facts)
         happened.add(facts)
 
-    folding = Folding(
-        asking.instants_ms, folder, rules.vocabulary, rules.exponent, asking.memory_bytes, hears=hear
-    )
+    folding = Folding(asking.instants_ms, folder, rules.vocabulary, rules.exponent, asking.memory_bytes, hears=hear)
     fold_all(batches, folding, told)
     if not folding.events:
         raise OfflineError("The history holds no event of a customer. Look at it with `ebb offline features`.")
@@ -194,7 +192,5 @@ class _Making:
             customer=np.concatenate([np.zeros(0, np.int64), *(part.customer for part in parts)]),
             day=np.concatenate([np.zeros(0, np.int64), *(part.day for part in parts)]),
             columns=np.concatenate([np.zeros((0, len(MODEL_COLUMNS)), np.float32), *(part.columns for part in parts)]),
-            windows_days={
-                name: np.concatenate([np.zeros(0, np.int64), *(part.windows_days[name] for part in parts)])
-            },
+            windows_days={name: np.concatenate([np.zeros(0, np.int64), *(part.windows_days[name] for part in parts)])},
         )

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from offline.backtest.batch import Columns
 from offline.backtest.figures import Figures, judge
 from offline.backtest.report import day_text
-from offline.backtest.rows import FloatArray
+from offline.backtest.rows import BoolArray, FloatArray
 from offline.training import chances, spend
 from offline.training.chances import Chances
-from offline.training.influence import Curve, Influence, curves, influence
+from offline.training.influence import Curve, Influence, Says, curves, features_that_matter, influence
 from offline.training.recipes import RECIPES, Model
 from offline.training.search import Budget, Found, Learned, Task, search
 from offline.training.spend import Spending, TwoStage
@@ -151,15 +150,15 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
     """
     refuse(table, target, split)
     assert split is not None  # refused
-    task, learned = AMOUNT if target.is_amount else CHANCE, _learned(table, split)
+    task = AMOUNT if target.is_amount else CHANCE
+    learned, asked = _rows(table, split.learned), _rows(table, split.judged)
     parts = blocks(table.rows.take(split.learned), learned.value, target.outcome)
     found = {name: search(task, RECIPES[name], learned, parts, plan.budget, told) for name in plan.models}
     fitted = {
         name: task.fit(RECIPES[name], learned.columns, learned.value, learned.customer, each.settings)
         for name, each in found.items()
     }
-    asked, value = table.rows.columns[split.judged], table.value[split.judged]
-    said = {name: task.says(model, asked) for name, model in fitted.items()}
+    said = {name: task.says(model, asked.columns) for name, model in fitted.items()}
     metrics = Metrics(
         outcome=target.outcome.name,
         in_words=f"spend within {target.outcome.horizon_days} days" if target.is_amount else target.outcome.in_words,
@@ -170,20 +169,17 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         judged=_side(table, split.judged),
         blocks=[day_text(block.day * DAY_MS) for block in parts],
         chosen=_chosen(found),
-        models={
-            name: _judged(name, found[name], fitted[name], said[name], task, table, split, plan.exponent)
-            for name in fitted
-        },
-        floors=_floors(target, learned, asked, value),
+        models=_judged(found, fitted, said, task, asked, plan.exponent),
+        floors=_floors(target, learned, asked),
         constant_columns=_still(table, split),
         notes=_notes(table, target, split, parts),
     )
     documents = {name: _document(name, target, split, table, model) for name, model in fitted.items()}
-    return Training(metrics, documents, said, value)
+    return Training(metrics, documents, said, asked.value)
 
 
-def _learned(table: Table, split: Split) -> Learned:
-    return Learned(table.rows.columns[split.learned], table.value[split.learned], table.rows.customer[split.learned])
+def _rows(table: Table, which: BoolArray) -> Learned:
+    return Learned(table.rows.columns[which], table.value[which], table.rows.customer[which])
 
 
 def _chosen(found: Mapping[str, Found]) -> str:
@@ -192,30 +188,34 @@ def _chosen(found: Mapping[str, Found]) -> str:
 
 
 def _judged(
-    name: str,
-    found: Found,
-    model: Model | TwoStage,
-    said: FloatArray,
+    found: Mapping[str, Found],
+    fitted: Mapping[str, Model | TwoStage],
+    said: Mapping[str, FloatArray],
     task: Task,
-    table: Table,
-    split: Split,
+    asked: Learned,
     exponent: int,
-) -> Judged:
-    asked, value = table.rows.columns[split.judged], table.value[split.judged]
+) -> dict[str, Judged]:
+    """What is known of each model, on the rows asked; curves are of the features that matter to the chosen one."""
+    says = {name: _saying(task, model) for name, model in fitted.items()}
+    importance = {name: influence(says[name], task.loss, asked.columns, asked.value) for name in fitted}
+    features = features_that_matter(importance[_chosen(found)].by_column)
+    return {
+        name: Judged(
+            title=RECIPES[name].title,
+            search=found[name],
+            judgement=(spend.judged if isinstance(model, TwoStage) else chances.judged)(
+                said[name], asked.value, asked.customer
+            ),
+            importance=importance[name],
+            curves=curves(says[name], asked.columns, features, exponent),
+            coefficients=_coefficients(model.log_amount if isinstance(model, TwoStage) else model),
+        )
+        for name, model in fitted.items()
+    }
 
-    def says(columns: Columns) -> FloatArray:
-        return task.says(model, columns)
 
-    importance = influence(says, task.loss, asked, value)
-    judged = spend.judged if isinstance(model, TwoStage) else chances.judged
-    return Judged(
-        title=RECIPES[name].title,
-        search=found,
-        judgement=judged(said, value, table.rows.customer[split.judged]),
-        importance=importance,
-        curves=curves(says, asked, importance.by_column, exponent),
-        coefficients=_coefficients(model.log_amount if isinstance(model, TwoStage) else model),
-    )
+def _saying(task: Task, model: Model | TwoStage) -> Says:
+    return lambda columns: task.says(model, columns)
 
 
 def _coefficients(model: Model) -> list[Coefficient]:
@@ -226,7 +226,7 @@ def _coefficients(model: Model) -> list[Coefficient]:
     return sorted(found, key=lambda each: -abs(each.weight))
 
 
-def _side(table: Table, which: np.ndarray) -> Side:
+def _side(table: Table, which: BoolArray) -> Side:
     day, customer = table.rows.day[which], table.rows.customer[which]
     return Side(
         rows=len(day),
@@ -237,13 +237,12 @@ def _side(table: Table, which: np.ndarray) -> Side:
     )
 
 
-def _floors(
-    target: Target, learned: Learned, asked: Columns, value: FloatArray
-) -> dict[str, Figures | spend.SpendFigures]:
+def _floors(target: Target, learned: Learned, asked: Learned) -> dict[str, Figures | spend.SpendFigures]:
     if target.is_amount:
-        said = spend.floors(learned.columns, learned.value, asked)
-        return {name: spend.figures(each, value) for name, each in said.items()}
-    return {name: judge(each, value) for name, each in chances.floors(learned.columns, learned.value, asked).items()}
+        amounts = spend.floors(learned.columns, learned.value, asked.columns)
+        return {name: spend.figures(each, asked.value) for name, each in amounts.items()}
+    said = chances.floors(learned.columns, learned.value, asked.columns)
+    return {name: judge(each, asked.value) for name, each in said.items()}
 
 
 def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -> list[str]:
@@ -257,7 +256,8 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
         )
     if not parts:
         notes.append(
-            "The time before the split is too short for cross-validation: usual settings were taken, and the first model "
+            "The time before the split is too short for cross-validation: usual settings were taken, and the first "
+            "model "
             "is the chosen one. An earlier --from makes it shorter still; give a longer history."
         )
     if table.one_in > 1:
@@ -280,9 +280,7 @@ def _still(table: Table, split: Split) -> list[str]:
     return [name for place, name in enumerate(MODEL_COLUMNS) if place not in places]
 
 
-def _document(
-    name: str, target: Target, split: Split, table: Table, model: Model | TwoStage
-) -> TrainedDocument:
+def _document(name: str, target: Target, split: Split, table: Table, model: Model | TwoStage) -> TrainedDocument:
     known = {
         "name": target.outcome.name,
         "version": f"{name}-{day_text(split.day * DAY_MS)}-{table.data_hash[:8]}",

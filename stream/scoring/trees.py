@@ -1,7 +1,7 @@
 """Decision trees as plain numbers, scored row by row: boosted ones, whose logits add up, and forests, which vote.
 
-All nodes of all trees lie in one list, a tree's root before what is below it. A walk therefore always goes on to a later
-node and ends, whatever numbers a document holds, and one that points anywhere else is refused.
+All nodes of all trees lie in one list, a tree's root before what is below it. A walk always goes on to a later node,
+so that it ends whatever numbers a document holds; a document that points anywhere else is refused.
 """
 
 from collections.abc import Sequence
