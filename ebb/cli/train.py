@@ -55,9 +55,7 @@ TRIES, TRIES_IN_TIME = 6, 1_000
 @click.option("--every", default="7d", show_default=True, help="A row of each customer every so many days.")
 @click.option("--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]")
 @click.option("--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind.")
-@click.option(
-    "--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Keep at most so many."
-)
+@click.option("--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Kept at most.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="A new folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
 @told

@@ -62,7 +62,9 @@ class Rows:
             self.customer[which],
             self.day[which],
             self.columns[which],
-            *({name: of[which] for name, of in each.items()} for each in (self.windows_days, self.online, self.frozen)),
+            {name: windows_days[which] for name, windows_days in self.windows_days.items()},
+            {name: scores[which] for name, scores in self.online.items()},
+            {name: scores[which] for name, scores in self.frozen.items()},
         )
 
 

@@ -24,7 +24,7 @@ COLOURS = (
     "#3949ab", "#e08283",
 )  # fmt: skip
 INK, PALE = "#22272e", "#c4cad2"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "ebb",
     "font.family": "sans-serif",

@@ -2,8 +2,9 @@
 
 Amounts are learned by their logarithm, as customers differ by orders of magnitude. exp of a mean logarithm is below the
 mean, so what it gives is multiplied by a factor that assumes nothing of how errors are distributed, a smearing estimate
-(Duan, JASA 78, 1983; of two-part models Duan, Manning, Morris and Newhouse, JBES 1, 1983). Here it is what spenders spent over what was predicted of them, which keeps their sum where errors differ between small and large
-amounts, by models that had not seen these customers: errors of trees on what they have learned from are too small.
+(Duan, JASA 78, 1983; of two-part models Duan, Manning, Morris and Newhouse, JBES 1, 1983). Here it is what spenders
+spent over what was predicted of them, which keeps their sum where errors differ between small and large amounts, by
+models that had not seen these customers: errors of trees on what they have learned from are too small.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -81,7 +81,7 @@ def instants_ms(since_ms: int, until_ms: int, every_days: int, day: int) -> IntA
     """
     first = -(-since_ms // DAY_MS)
     first += (day - first) % every_days
-    return np.arange(first * DAY_MS, until_ms + 1, every_days * DAY_MS, np.int64)
+    return np.array(range(first * DAY_MS, until_ms + 1, every_days * DAY_MS), np.int64)
 
 
 def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Callable[[int], None] | None) -> Table:

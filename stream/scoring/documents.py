@@ -5,7 +5,7 @@ other columns with it would be silently wrong, so a document of another layout i
 """
 
 import math
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -81,6 +81,9 @@ class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True
 Document = OutcomeDocument | SegmentDocument
 
 
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Document)
+
+
 class OfLayout(Protocol):
     """A document of some columns."""
 
@@ -121,7 +124,8 @@ def decode(payload: bytes, layout: str) -> Document:
     Raises:
         ModelRefusedError: not a model document, or of another layout.
     """
-    return decode_as(msgspec.json.Decoder(Document), payload, layout)
+    document: Document = decode_as(_decoder, payload, layout)
+    return document
 
 
 def decode_as(decoder: msgspec.json.Decoder[Kind], payload: bytes, layout: str) -> Kind:

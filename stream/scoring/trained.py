@@ -3,6 +3,8 @@
 Each carries the layout of its columns, until when it has learned, and a hash of what it has learned from.
 """
 
+from typing import Any
+
 import msgspec
 
 from stream.scoring.documents import decode_as
@@ -60,7 +62,7 @@ class SpendTrees(Trained, frozen=True, kw_only=True, tag="spend_trees"):
 
 TrainedDocument = TrainedLinear | TrainedTrees | SpendLinear | SpendTrees
 
-_decoder = msgspec.json.Decoder(TrainedDocument)
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(TrainedDocument)
 
 
 def decode_trained(payload: bytes, layout: str) -> TrainedDocument:
@@ -69,4 +71,5 @@ def decode_trained(payload: bytes, layout: str) -> TrainedDocument:
     Raises:
         ModelRefusedError: it is none, its numbers do not belong together, or it is of another layout.
     """
-    return decode_as(_decoder, payload, layout)
+    document: TrainedDocument = decode_as(_decoder, payload, layout)
+    return document
