@@ -88,8 +88,8 @@ def _chances_table(metrics: Metrics) -> str:
         rows.append([title, *(_bounded(figure, judgement.intervals.get(name)) for name, figure in both.items())])
     for name, floor in metrics.floors.items():
         if isinstance(floor, Figures):
-            figures = [short(getattr(floor, each)) for each in Figures.__struct_fields__]
-            rows.append([RULES[name], *figures, "", "", "", ""])
+            cells = [short(getattr(floor, each)) for each in Figures.__struct_fields__]
+            rows.append([RULES[name], *cells, "", "", "", ""])
     said = text(
         "Accuracy, precision, recall and F1 take a probability of .5 or more for a yes. ECE is the distance of "
         "probabilities from frequencies."
@@ -165,7 +165,7 @@ def _precision(said: FloatArray, value: FloatArray) -> Points:
 def _running(said: FloatArray, value: FloatArray) -> tuple[FloatArray, FloatArray]:
     """How many ones and zeros have at least each probability."""
     levels, place = np.unique(-said, return_inverse=True)
-    ones, rows = (np.cumsum(np.bincount(place, each, len(levels))) for each in (value, np.ones(len(value))))
+    ones, rows = (np.cumsum(np.bincount(place, each, len(levels)) * 1.0) for each in (value, np.ones(len(value))))
     return ones, rows - ones
 
 

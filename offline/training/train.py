@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -281,7 +282,7 @@ def _still(table: Table, split: Split) -> list[str]:
 
 
 def _document(name: str, target: Target, split: Split, table: Table, model: Model | TwoStage) -> TrainedDocument:
-    known = {
+    known: dict[str, Any] = {
         "name": target.outcome.name,
         "version": f"{name}-{day_text(split.day * DAY_MS)}-{table.data_hash[:8]}",
         "layout": LAYOUT,

@@ -1,4 +1,4 @@
-"""`ebb offline train`: models as data, splits that know nothing of the future, and what is said where much is missing."""
+"""`ebb offline train`: models as data, splits that know nothing of the future; what is said where much is missing."""
 
 import json
 from dataclasses import replace
