@@ -101,11 +101,8 @@ def curves(says: Says, columns: Columns, features: Sequence[str], exponent: int)
 
 def _curve(says: Says, some: Columns, columns: Columns, feature: str, exponent: int) -> Curve:
     first = next(entry for entry in ENTRIES if entry.feature == feature and not isinstance(entry, Hinge))
-    figures = np.unique(
-        np.quantile(
-            columns[:, MODEL_COLUMNS.index(first.name)].astype(np.float64), np.linspace(0.01, 0.99, CURVE_POINTS)
-        )
-    )
+    column = columns[:, MODEL_COLUMNS.index(first.name)].astype(np.float64)
+    figures = np.unique(np.quantile(column, np.linspace(0.01, 0.99, CURVE_POINTS)))
     held = some.copy()
     said = []
     for figure in figures.tolist():
