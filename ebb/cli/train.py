@@ -79,7 +79,7 @@ def train(*, out: Path, as_json: bool, **options: Any) -> None:
     split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day)
     names = list(RECIPES) if options["model"] == "all" else [options["model"]]
     plan = Plan(names, _budget(options), exponent_of(settings.currency))
-    with counting_bar("models") as show:
+    with counting_bar("steps") as show:
         counted = _Counted(show)
         trained = fit_and_judge(table, target, split, plan, counted)
     write_run(out, _configuration(options, target, table, trained), trained.metrics, trained.documents, html(trained))
@@ -87,15 +87,16 @@ def train(*, out: Path, as_json: bool, **options: Any) -> None:
 
 
 class _Counted:
-    """Counts fitted models for a bar."""
+    """Counts the steps of a training for a bar; how many there will be depends on the rows."""
 
     def __init__(self, show: Any) -> None:
-        self._show, self._fitted = show, 0
+        self._show, self._steps = show, 0
 
     def __call__(self) -> None:
-        self._fitted += 1
+        """One more."""
+        self._steps += 1
         if self._show:
-            self._show(self._fitted, None)
+            self._show(self._steps, None)
 
 
 def _budget(options: Mapping[str, Any]) -> Budget:

@@ -64,7 +64,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def search(
     task: Task, recipe: Recipe, learned: Learned, blocks: Sequence[Split], budget: Budget, told: Callable[[], None]
 ) -> Found:
-    """Try settings, block by block; `told` hears of each model fitted."""
+    """Try settings, block by block; `told` hears when each block is judged."""
     if not blocks:
         return Found(settings=dict(recipe.usual), loss=None, tries=[])
     began_s, tries = monotonic(), list[Try]()
@@ -90,5 +90,6 @@ def _loss(
 ) -> float:
     known, judged = block.learned, block.judged
     model = task.fit(recipe, learned.columns[known], learned.value[known], learned.customer[known], settings)
+    lost = task.loss(task.says(model, learned.columns[judged]), learned.value[judged])
     told()
-    return task.loss(task.says(model, learned.columns[judged]), learned.value[judged])
+    return lost

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offline.backtest.batch import Columns
 from offline.backtest.labels import known
 from offline.backtest.report import day_text, waits
-from offline.backtest.rows import BoolArray, FloatArray, Rows
+from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
 from offline.training.table import Table
 from offline.training.target import Target
 from schemas.units import DAY_MS
@@ -85,40 +86,26 @@ def _classes(value: FloatArray) -> tuple[int, int]:
     return len(value) - ones, ones
 
 
-def refuse(table: Table, target: Target, split: Split | None) -> None:
+def refuse(table: Table, target: Target, split: Split) -> None:
     """See that there is enough on both sides of a split.
 
     Raises:
         OfflineError: rows, a class or any movement of the columns is missing; says which, and what to do.
     """
-    outcome, span = target.outcome, f"{day_text(table.first_ms)} to {day_text(table.last_ms)}"
-    if split is None:
-        raise OfflineError(
-            f"Nothing is known of {outcome.name} in this history: {waits(outcome)}, and it goes from {span}. Give a "
-            "longer history, or an --outcome of fewer days."
-        )
-    value, day = table.value, day_text(split.day * DAY_MS)
-    if not split.learned.any():
-        raise OfflineError(
-            f"No row before {day} has a known {outcome.name}: {waits(outcome)}, and the history goes from {span}. "
-            f"{_better(table, target)}"
-        )
-    if not split.judged.any():
-        raise OfflineError(
-            f"No row from {day} on has a known {outcome.name}: {waits(outcome)}, and the history goes from {span}. "
-            f"{_better(table, target)}"
-        )
-    learned, judged = value[split.learned], value[split.judged]
-    for when, which in ((f"known before {day}", learned), (f"from {day} on", judged)):
-        if min(_classes(which)) == 0:
+    day = day_text(split.day * DAY_MS)
+    for side, which in ((f"before {day}", split.learned), (f"from {day} on", split.judged)):
+        if not which.any():
+            raise OfflineError(f"No row {side} has a known {_short_of(table, target)}. {_better(table, target)}")
+    learned, judged = table.value[split.learned], table.value[split.judged]
+    for when, value in ((f"known before {day}", learned), (f"from {day} on", judged)):
+        if min(_classes(value)) == 0:
             raise OfflineError(
-                f"All {len(which):,} rows {when} {_all_alike(target, which)}: there is nothing to tell apart. Choose "
+                f"All {len(value):,} rows {when} {_all_alike(target, value)}: there is nothing to tell apart. Choose "
                 "another --from, or give a longer history."
             )
     if len(learned) < LEARNED_AT_LEAST or min(_classes(learned)) < OF_EACH_CLASS:
         raise OfflineError(
-            f"{len(learned):,} rows are known before {day}, {min(_classes(learned)):,} of the rarer kind: a model "
-            "takes "
+            f"{len(learned):,} rows are known before {day}, {min(_classes(learned)):,} of the rarer kind: a model takes "
             f"{LEARNED_AT_LEAST} rows and {OF_EACH_CLASS} of each kind. Give more customers, a longer history, or a "
             "later --from."
         )
@@ -127,6 +114,18 @@ def refuse(table: Table, target: Target, split: Split | None) -> None:
             f"Every column has one value in all {len(learned):,} rows known before {day}: nothing tells customers "
             "apart. Check that times and amounts of the events are read (--columns)."
         )
+
+
+def nothing_known(table: Table, target: Target) -> OfflineError:
+    """What to say where no outcome is known by the end of a history."""
+    return OfflineError(
+        f"No row has a known {_short_of(table, target)}. Give a longer history, or an --outcome of fewer days."
+    )
+
+
+def _short_of(table: Table, target: Target) -> str:
+    span = f"{day_text(table.first_ms)} to {day_text(table.last_ms)}"
+    return f"{target.outcome.name}: {waits(target.outcome)}, and the history goes from {span}"
 
 
 def _all_alike(target: Target, value: FloatArray) -> str:
@@ -144,9 +143,10 @@ def _better(table: Table, target: Target) -> str:
     return f"Choose --from {day_text(day * DAY_MS)}."
 
 
-def moving(columns: np.ndarray) -> np.ndarray:
+def moving(columns: Columns) -> IntArray:
     """The places of the columns that do not have one value in all rows."""
-    return np.flatnonzero(columns.min(axis=0) != columns.max(axis=0))
+    places: IntArray = np.flatnonzero(columns.min(axis=0) != columns.max(axis=0))
+    return places
 
 
 def gap_days(rows: Rows, outcome: Outcome) -> tuple[int, int]:

@@ -13,10 +13,10 @@ from offline.backtest.rows import BoolArray, FloatArray
 from offline.training import chances, spend
 from offline.training.chances import Chances
 from offline.training.influence import Curve, Influence, Says, curves, features_that_matter, influence
-from offline.training.recipes import RECIPES, Model
+from offline.training.recipes import RECIPES, Model, Settings
 from offline.training.search import Budget, Found, Learned, Task, search
 from offline.training.spend import Spending, TwoStage
-from offline.training.splits import Split, blocks, gap_days, moving, refuse
+from offline.training.splits import Split, blocks, gap_days, moving, nothing_known, refuse
 from offline.training.table import Table
 from offline.training.target import Target
 from schemas.units import DAY_MS
@@ -144,21 +144,19 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         target: what they are about.
         split: in time; None where no row is known.
         plan: which models, and how long to search.
-        told: hears of each model fitted in the search.
+        told: hears of each step: a block judged, a model fitted, a model looked into.
 
     Raises:
         OfflineError: there is not enough to learn from, or to judge by.
     """
+    if split is None:
+        raise nothing_known(table, target)
     refuse(table, target, split)
-    assert split is not None  # refused
     task = AMOUNT if target.is_amount else CHANCE
     learned, asked = _rows(table, split.learned), _rows(table, split.judged)
     parts = blocks(table.rows.take(split.learned), learned.value, target.outcome)
     found = {name: search(task, RECIPES[name], learned, parts, plan.budget, told) for name in plan.models}
-    fitted = {
-        name: task.fit(RECIPES[name], learned.columns, learned.value, learned.customer, each.settings)
-        for name, each in found.items()
-    }
+    fitted = {name: _fitted(task, name, learned, each.settings, told) for name, each in found.items()}
     said = {name: task.says(model, asked.columns) for name, model in fitted.items()}
     metrics = Metrics(
         outcome=target.outcome.name,
@@ -170,13 +168,19 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         judged=_side(table, split.judged),
         blocks=[day_text(block.day * DAY_MS) for block in parts],
         chosen=_chosen(found),
-        models=_judged(found, fitted, said, task, asked, plan.exponent),
+        models=_judged(found, fitted, said, task, asked, plan.exponent, told),
         floors=_floors(target, learned, asked),
         constant_columns=_still(table, split),
         notes=_notes(table, target, split, parts),
     )
     documents = {name: _document(name, target, split, table, model) for name, model in fitted.items()}
     return Training(metrics, documents, said, asked.value)
+
+
+def _fitted(task: Task, name: str, learned: Learned, settings: Settings, told: Callable[[], None]) -> Model | TwoStage:
+    fitted: Model | TwoStage = task.fit(RECIPES[name], learned.columns, learned.value, learned.customer, settings)
+    told()
+    return fitted
 
 
 def _rows(table: Table, which: BoolArray) -> Learned:
@@ -195,10 +199,14 @@ def _judged(
     task: Task,
     asked: Learned,
     exponent: int,
+    told: Callable[[], None],
 ) -> dict[str, Judged]:
     """What is known of each model, on the rows asked; curves are of the features that matter to the chosen one."""
     says = {name: _saying(task, model) for name, model in fitted.items()}
-    importance = {name: influence(says[name], task.loss, asked.columns, asked.value) for name in fitted}
+    importance = {}
+    for name in fitted:
+        importance[name] = influence(says[name], task.loss, asked.columns, asked.value)
+        told()
     features = features_that_matter(importance[_chosen(found)].by_column)
     return {
         name: Judged(

@@ -178,7 +178,7 @@ def test_what_is_missing_is_said_with_what_to_do(change: dict[str, float], day: 
 def test_a_history_too_short_for_an_outcome_ends_with_a_sentence_and_no_folder(weeks: Path, tmp_path: Path) -> None:
     finished = run(weeks, tmp_path / "run", "--outcome", "churn_90d")
     assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
-    assert "Nothing is known of churn_90d in this history" in finished.output
+    assert "No row has a known churn_90d: what becomes of a day is known 91 days later" in finished.output
     assert "Give a longer history" in finished.output
     assert not list(tmp_path.iterdir())
     with pytest.raises(SettingError, match="spend_44d"):
