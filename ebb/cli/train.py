@@ -21,13 +21,14 @@ from offline.report.plots import require_matplotlib
 from offline.sources.columns import parse_mapping
 from offline.training.chances import Chances
 from offline.training.folder import refuse_taken, write_run
+from offline.training.metrics import Metrics
 from offline.training.recipes import RECIPES
 from offline.training.report import html
 from offline.training.search import SEED, Budget
 from offline.training.splits import split_at, split_day
 from offline.training.table import ROWS_AT_MOST, Asking, Table, instants_ms, table_of
 from offline.training.target import Target, target_of
-from offline.training.train import Metrics, Plan, Training
+from offline.training.train import Plan, Training
 from offline.training.train import train as fit_and_judge
 from schemas.money import exponent_of
 from schemas.units import DAY_MS

@@ -105,9 +105,9 @@ def refuse(table: Table, target: Target, split: Split) -> None:
             )
     if len(learned) < LEARNED_AT_LEAST or min(_classes(learned)) < OF_EACH_CLASS:
         raise OfflineError(
-            f"{len(learned):,} rows are known before {day}, {min(_classes(learned)):,} of the rarer kind: a model takes "
-            f"{LEARNED_AT_LEAST} rows and {OF_EACH_CLASS} of each kind. Give more customers, a longer history, or a "
-            "later --from."
+            f"{len(learned):,} rows are known before {day}, {min(_classes(learned)):,} of the rarer kind: a model "
+            f"takes {LEARNED_AT_LEAST} rows and {OF_EACH_CLASS} of each kind. Give more customers, a longer history, "
+            "or a later --from."
         )
     if not len(moving(table.rows.columns[split.learned])):
         raise OfflineError(
