@@ -180,4 +180,4 @@ def _amounts(metrics: Metrics) -> Iterator[str]:
     models = {judged.title: judged.judgement.figures for judged in metrics.models.values()}
     for title, figures in {**models, **{f"rule: {k.replace('_', ' ')}": v for k, v in metrics.floors.items()}}.items():
         f: Any = figures
-        yield f"{title:<32}{f.mae:>10,.2f}{f.rmse:>12,.2f}{f.gini:>7.3f}{f.bias:>+8.1%}{f.decile_error:>14.1%}"
+        yield f"{title:<32}{f.mae:>10,.2f}{f.rmse:>12,.2f}{f.gini:>z7.3f}{f.bias:>+8.1%}{f.decile_error:>14.1%}"

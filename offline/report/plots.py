@@ -14,6 +14,7 @@ from stream.errors import OfflineError
 try:
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 except ModuleNotFoundError:  # it comes with the extra `offline`
     Figure = None  # type: ignore[assignment,misc]
 
@@ -131,7 +132,8 @@ def bars(figures: Mapping[str, float], *, title: str, x: str, most: int = 15) ->
     """Horizontal bars, in the order given, the first on top; those below zero in another colour."""
     shown = dict(list(figures.items())[:most])
     with _drawing(4.8, 0.9 + 0.24 * max(len(shown), 2)) as drawing:
-        axes = drawing.axes(title)
+        drawing.figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        axes = drawing.axes()
         values = list(shown.values())
         axes.barh(range(len(shown)), values, color=[COLOURS[0] if v >= 0 else COLOURS[1] for v in values], height=0.66)
         axes.set_yticks(range(len(shown)), labels=list(shown))
@@ -162,6 +164,7 @@ def small_curves(
                 axes.plot(along, up, color=colour, label=name, linewidth=1.4)
             if _is_wide(curves.values()):
                 axes.set_xscale("symlog", linthresh=1)
+                axes.xaxis.set_major_formatter("{x:g}")
             axes.set_xlabel(x, fontsize=8)
             if (place - 1) % columns == 0:
                 axes.set_ylabel(y)
@@ -179,22 +182,28 @@ def pairs(figures: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, tit
         axes.plot([low, high], [low, high], color=PALE, linestyle="--", linewidth=1.2)
         for (name, (along, up)), colour in zip(figures.items(), _colours(), strict=False):
             axes.plot(along, up, color=colour, label=name, linewidth=1.4, marker="o", markersize=3.5)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+            _plain_ticks(axis)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.legend(loc="best")
     return drawing.svg
 
 
-def scatter(groups: Mapping[str, tuple[FloatArray, FloatArray]], *, title: str, x: str, y: str) -> str:
-    """Points of groups, both axes logarithmic from 1 on."""
+def scatter(
+    groups: Mapping[str, tuple[FloatArray, FloatArray]], *, title: str, x: str, y: str, wide: bool = True
+) -> str:
+    """Points of groups; the y axis is logarithmic from 1 on, and so is the x axis if it is `wide`."""
     with _drawing(4.6, 4.4) as drawing:
         axes = drawing.axes(title)
         for (name, (along, up)), colour in zip(groups.items(), _colours(), strict=False):
             axes.scatter(along, up, s=5, color=colour, alpha=0.6, linewidths=0, label=name)
-        axes.set_xscale("symlog", linthresh=1)
+        if wide:
+            axes.set_xscale("symlog", linthresh=1)
+            axes.xaxis.set_major_formatter("{x:g}")
         axes.set_yscale("symlog", linthresh=1)
+        axes.yaxis.set_major_formatter("{x:,g}")
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         drawing.figure.legend(loc="outside lower center", ncols=2, fontsize=7.5, markerscale=2)
@@ -222,6 +231,13 @@ def thinned(along: FloatArray, up: FloatArray) -> tuple[list[float], list[float]
     """
     at = np.unique(np.linspace(0, len(along) - 1, _POINTS).astype(np.int64))
     return along[at].tolist(), up[at].tolist()
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Numbers at 1, 2 and 5 of a logarithmic axis, and no powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _is_wide(curves: Any) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from offline.backtest.report import day_text
-from offline.backtest.rows import FloatArray
+from offline.backtest.rows import FloatArray, IntArray
 from offline.features.at_instants import Folding, fold_all
 from offline.features.histories import Batch
 from offline.segments.choosing import Measures, Votes, hierarchy, k_means, measure, votes
@@ -92,17 +92,19 @@ class Segments(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, the centres as data, and each customer's place and cluster for plots."""
+    """What was found, the centres as data, and for plots each customer's place and cluster, and the currency's
+    decimal places."""
 
     found: Segments
     document: SegmentDocument
     places: FloatArray
-    cluster: np.ndarray
+    cluster: IntArray
+    exponent: int
 
 
 def customers_of(
     batches: Iterable[Batch],
-    instants_ms: np.ndarray,
+    instants_ms: IntArray,
     rules: Rules,
     folder: Path,
     memory_bytes: int,
@@ -198,7 +200,7 @@ def find(customers: Customers, clusters: int | None, exponent: int, told: Told |
         ward_customers=tree.customers,
         stability=next(each.stability for each in measured if each.clusters == chosen),
     )
-    return Finding(found, document, places, cluster)
+    return Finding(found, document, places, cluster, exponent)
 
 
 def _step(told: Told | None, done: int, of: int) -> Callable[[], None]:
@@ -212,7 +214,7 @@ def _standards(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     return matrix.mean(axis=0), scales
 
 
-def _clusters(document: SegmentDocument, cluster: np.ndarray, exponent: int) -> list[Cluster]:
+def _clusters(document: SegmentDocument, cluster: IntArray, exponent: int) -> list[Cluster]:
     rows = np.expm1(np.array(document.centres) * document.scales + document.means)
     counts = np.bincount(cluster, minlength=len(rows)).tolist()
     found = [

@@ -10,6 +10,7 @@ from offline.report.page import heading, page, table, text
 from offline.report.page import plots as side_by_side
 from offline.segments.choosing import MEASURED, Measures
 from offline.segments.find import Finding, Segments
+from stream.features.model_columns import MAJOR
 
 POINTS = 1_500  # of the scatter plot
 
@@ -46,23 +47,24 @@ def _parts(finding: Finding) -> Iterator[str]:
         [[name, f"{count:,}\n{100 * count / found.customers:.0f} %"] for name, count in found.sizes.items()],
     )
     yield side_by_side(
-        _scatter(finding, 0, "days since the last purchase"), _scatter(finding, 3, "days since the first purchase")
+        _scatter(finding, 0, "days since the last purchase", wide=True),
+        _scatter(finding, 3, "days since the first purchase", wide=False),
     )
     yield from _choice(found)
     yield from _trust(found)
 
 
-def _scatter(finding: Finding, column: int, x: str) -> str:
+def _scatter(finding: Finding, column: int, x: str, *, wide: bool) -> str:
     """Customers by a column and spend, coloured by cluster."""
     document, names = finding.document, finding.document.names
     rows = np.expm1(finding.places * document.scales + document.means)
     some = np.random.default_rng(0).permutation(len(rows))[:POINTS]
     groups = {
-        f"{number}: {name}": (rows[at, column], rows[at, 2])
+        f"{number}: {name}": (rows[at, column], rows[at, 2] * MAJOR / 10.0**finding.exponent)
         for number, name in enumerate(names, start=1)
         if len(at := some[finding.cluster[some] == number - 1])
     }
-    return plots.scatter(groups, title="", x=x, y="spend of a year, hundreds of minor units")
+    return plots.scatter(groups, title="", x=x, y="spend of a year", wide=wide)
 
 
 def _choice(found: Segments) -> Iterator[str]:

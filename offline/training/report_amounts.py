@@ -36,7 +36,7 @@ def figures(metrics: Metrics) -> str:
 
 def _spend_cells(figures: SpendFigures, intervals: Mapping[str, Bounds]) -> Iterator[str]:
     for name in SpendFigures.__struct_fields__:
-        show = "{:,.2f}" if name in ("mae", "rmse", "deviance") else "{:.3f}"
+        show = "{:,.2f}" if name in ("mae", "rmse", "deviance") else "{:z.3f}"
         bounds = intervals.get(name)
         below = f"{show.format(bounds.low)} to {show.format(bounds.high)}" if bounds else " "
         yield f"{show.format(getattr(figures, name))}\n{below}"

@@ -82,7 +82,7 @@ def test_models_are_judged_on_what_came_after_what_they_have_learned(trained: tu
         assert judgement["figures"]["log_loss"] < floor
         for name, bounds in judgement["intervals"].items():
             figure = {**judgement["figures"], **judgement["decided"]}[name]
-            assert bounds["low"] < figure < bounds["high"]
+            assert bounds["low"] <= figure <= bounds["high"]
         assert judgement["gain"][0]["lift"] > 1.2
         assert judgement["gain"][-1]["gain"] == 1.0
         assert max(model["importance"]["by_concept"].values()) > 0.002
@@ -100,7 +100,7 @@ def test_the_same_rows_and_tries_give_the_same_run_and_none_is_written_over(week
     assert (again.exit_code, "never written over" in again.output) == (1, True)
     (judged,) = json.loads(one["metrics.json"])["models"].values()
     figures, floor = judged["judgement"]["figures"], json.loads(one["metrics.json"])["floors"]["mean"]
-    assert figures["deviance"] < floor["deviance"]
+    assert figures["rmse"] < floor["rmse"]
     assert figures["gini"] > 0.3 > abs(floor["gini"])
 
 
@@ -112,7 +112,7 @@ def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks
 
     asked = ["--at", "2010-01-15", "--out", str(tmp_path / "f.parquet"), "--source", "online_retail"]
     assert CliRunner().invoke(features, [str(weeks), *asked]).exit_code == 0
-    matrix = pd.read_parquet(tmp_path / "f.parquet")[list(MODEL_COLUMNS)].to_numpy(np.float64)
+    matrix = pd.read_parquet(tmp_path / "f.parquet")[list(MODEL_COLUMNS)].to_numpy(np.float64).copy()
     drawn = np.random.default_rng(1)
     value = (matrix[:, 0] + drawn.normal(size=len(matrix)) > matrix[:, 0].mean()).astype(np.float64)
     asked_of = matrix + drawn.normal(0, 0.1, matrix.shape)  # not only values that were learned
@@ -188,12 +188,13 @@ def test_a_history_too_short_for_an_outcome_ends_with_a_sentence_and_no_folder(w
 
 
 def test_the_two_stages_come_to_what_customers_spend_on_average() -> None:
-    drawn, rows = np.random.default_rng(3), 4_000
+    drawn, rows = np.random.default_rng(3), 2_000
     columns = drawn.normal(size=(rows, len(MODEL_COLUMNS))).astype(np.float32)
     some = drawn.random(rows) < 1 / (1 + np.exp(-columns[:, 0]))
     amounts = np.where(some, np.exp(3 + 0.5 * columns[:, 1] + drawn.normal(0, 1, rows)), 0.0)
     for recipe in (RECIPES["logistic"], RECIPES["boosting"]):
-        model = spend.fit(recipe, columns, amounts, np.arange(rows), recipe.usual)
+        few = {"max_iter": 40} if "max_iter" in recipe.usual else {}
+        model = spend.fit(recipe, columns, amounts, np.arange(rows), {**recipe.usual, **few})
         assert 1.4 < model.smearing < 2.0  # exp(1 / 2) = 1.65 for errors of standard deviation 1
         judged = spend.judged(spend.says(model, columns), amounts, np.arange(rows)).figures
         assert abs(judged.bias) < 0.1
