@@ -21,6 +21,7 @@ from stream.errors import OfflineError
 from stream.features.columns import SEGMENT_COLUMNS, natural, segments_of
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MAJOR
+from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS
 from stream.scoring.clusters import assign
 from stream.scoring.documents import SegmentDocument
 
@@ -127,7 +128,9 @@ def customers_of(
     folding = Folding(instants_ms, folder, rules.vocabulary, rules.exponent, memory_bytes, hears=heard.add)
     fold_all(batches, folding, told)
     if not folding.events:
-        raise OfflineError("The history holds no event of a customer. Look at it with `ebb offline features`.")
+        raise OfflineError(
+            "The history holds no event of a customer. Check the files, and --columns if they are files."
+        )
     before = instants_ms[instants_ms <= heard.last_ms]
     at_ms = int(before[-1]) if len(before) else int(instants_ms[0])
     standings = [each for each in folding.standings(since_ms=at_ms) if each.at_ms == at_ms]
@@ -143,8 +146,8 @@ def _refuse(customers: Customers) -> None:
     day, count = day_text(customers.day * DAY_MS), len(customers.matrix)
     if count < CUSTOMERS_AT_LEAST:
         raise OfflineError(
-            f"{count} customers had bought within 180 days before {day}: segments take {CUSTOMERS_AT_LEAST}. Choose "
-            "another --at, or give a longer history."
+            f"Only {count} had bought within {ACTIVE_WITHIN_DAYS} days before {day}: segments take {CUSTOMERS_AT_LEAST} "
+            "customers. Choose another --at, or give a longer history."
         )
     if not (customers.matrix.std(axis=0) > 0).any():
         raise OfflineError(

@@ -1,5 +1,6 @@
 """A run as a folder: configuration, metrics and models as JSON, and a page. It is there whole, or not at all."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +18,13 @@ def refuse_taken(folder: Path) -> None:
     """See that a run may be written there.
 
     Raises:
-        OfflineError: something is there already.
+        OfflineError: something is there already, or nothing can be written there.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OfflineError(f"{folder} is there already. Choose another --out: a run is never written over.")
+    there = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not os.access(there, os.W_OK):
+        raise OfflineError(f"{folder} cannot be written: {there} is not writable. Choose another --out.")
 
 
 def write_run(

@@ -107,7 +107,9 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
     folding = Folding(asking.instants_ms, folder, rules.vocabulary, rules.exponent, asking.memory_bytes, hears=hear)
     fold_all(batches, folding, told)
     if not folding.events:
-        raise OfflineError("The history holds no event of a customer. Look at it with `ebb offline features`.")
+        raise OfflineError(
+            "The history holds no event of a customer. Check the files, and --columns if they are files."
+        )
     making = _Making(folding.names, rules.outcomes, heard.last_ms, asking.rows_at_most)
     for standing in folding.standings():
         if standing.at_ms > heard.last_ms:

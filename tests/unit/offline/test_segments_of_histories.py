@@ -60,7 +60,7 @@ def test_customers_of_three_kinds_come_to_three_named_clusters_that_would_come_a
 def test_too_few_customers_or_all_alike_end_with_a_sentence(tmp_path: Path) -> None:
     finished = run(shop(tmp_path / "orders.csv"), tmp_path / "run", "--at", "2010-01-05")
     assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
-    assert "customers had bought within 180 days before 2010-01-05: segments take 100" in finished.output
+    assert "had bought within 180 days before 2010-01-05: segments take 100 customers" in finished.output
     assert not (tmp_path / "run").exists()
     matrix = np.repeat(np.eye(4), 50, axis=0)
     few = Customers(14_600, [str(number) for number in range(200)], matrix)
