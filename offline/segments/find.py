@@ -146,8 +146,8 @@ def _refuse(customers: Customers) -> None:
     day, count = day_text(customers.day * DAY_MS), len(customers.matrix)
     if count < CUSTOMERS_AT_LEAST:
         raise OfflineError(
-            f"Only {count} had bought within {ACTIVE_WITHIN_DAYS} days before {day}: segments take {CUSTOMERS_AT_LEAST} "
-            "customers. Choose another --at, or give a longer history."
+            f"Only {count} had bought within {ACTIVE_WITHIN_DAYS} days before {day}: segments take "
+            f"{CUSTOMERS_AT_LEAST} customers. Choose another --at, or give a longer history."
         )
     if not (customers.matrix.std(axis=0) > 0).any():
         raise OfflineError(
