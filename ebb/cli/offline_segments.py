@@ -105,7 +105,6 @@ def _screen(found: Segments, out: Path) -> Iterator[str]:
         votes = found.votes
         yield (
             f"for their number: silhouette {votes.silhouette}, Davies-Bouldin {votes.davies_bouldin}, gap "
-            f"{votes.gap}; the "
-            f"middle is {votes.chosen}"
+            f"{votes.gap}; the middle is {votes.chosen}"
         )
     yield f"next: open {out / 'report.html'}"

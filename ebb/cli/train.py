@@ -57,6 +57,7 @@ TRIES, TRIES_IN_TIME = 6, 1_000
 @click.option("--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]")
 @click.option("--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind.")
 @click.option("--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Kept at most.")
+@click.option("--refit", is_flag=True, help="Once judged, fit the models that are written on all that is known.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="A new folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
 @told
@@ -79,7 +80,7 @@ def train(*, out: Path, as_json: bool, **options: Any) -> None:
     day = split_day(table.rows, target.outcome) if asked_day is None else asked_day
     split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day)
     names = list(RECIPES) if options["model"] == "all" else [options["model"]]
-    plan = Plan(names, _budget(options), exponent_of(settings.currency))
+    plan = Plan(names, _budget(options), exponent_of(settings.currency), options["refit"])
     with counting_bar("steps") as show:
         counted = _Counted(show)
         trained = fit_and_judge(table, target, split, plan, counted)
@@ -133,6 +134,7 @@ def _configuration(options: Mapping[str, Any], target: Target, table: Table, tra
         "search_tries": {name: max(len(judged.search.tries), 1) for name, judged in metrics.models.items()},
         "search_seconds": options["search_seconds"],
         "rows": options["rows"],
+        "refit": options["refit"],
         "one_customer_in": table.one_in,
         "seed": SEED,
         "chosen": metrics.chosen,
@@ -149,8 +151,7 @@ def _screen(metrics: Metrics, out: Path) -> Iterator[str]:
     mean = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     yield (
         f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} "
-        "on, "
-        f"{mean} · learned from {learned.rows:,} known before"
+        f"on, {mean} · learned from {learned.rows:,} known before"
     )
     yield ""
     yield from _amounts(metrics) if metrics.is_amount else _chances(metrics)

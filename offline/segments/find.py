@@ -152,8 +152,7 @@ def _refuse(customers: Customers) -> None:
     if not (customers.matrix.std(axis=0) > 0).any():
         raise OfflineError(
             f"All {count} customers of {day} are alike in silence, frequency, spend and tenure: there is nothing to "
-            "tell "
-            "apart. Check that times and amounts of the events are read (--columns)."
+            "tell apart. Check that times and amounts of the events are read (--columns)."
         )
 
 

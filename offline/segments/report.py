@@ -39,8 +39,8 @@ def _parts(finding: Finding) -> Iterator[str]:
     )  # fmt: skip
     yield text(
         "Centres are customers in the middle of their cluster; spend is net of refunds and decays with a half-life "
-        "of a "
-        "year. Clusters may share a name. Who comes into which segment, when only names count that fit the customer:"
+        "of a year. Clusters may share a name. Who comes into which segment, when only names count that fit the "
+        "customer:"
     )
     yield table(
         ["segment", "customers"],
@@ -75,9 +75,8 @@ def _choice(found: Segments) -> Iterator[str]:
     votes = found.votes
     yield text(
         f"The silhouette is for {votes.silhouette}, the Davies-Bouldin index for {votes.davies_bouldin}, the gap "
-        "statistic "
-        f"for {votes.gap}; the middle of the three is {votes.chosen}. They are measured on at most {MEASURED:,} "
-        "customers."
+        f"statistic for {votes.gap}; the middle of the three is {votes.chosen}. They are measured on at most "
+        f"{MEASURED:,} customers."
     )
     yield table(
         ["clusters", "silhouette", "Davies-Bouldin", "gap", "stability"],
@@ -104,8 +103,7 @@ def _trust(found: Segments) -> Iterator[str]:
     yield heading("Would they come again?")
     yield text(
         "In shops with as many customers, drawn with repetition, customers come together again to "
-        f"{found.stability:.2f} "
-        "(adjusted Rand index: 1 is all, 0 as by chance). Ward's hierarchical clusters of "
+        f"{found.stability:.2f} (adjusted Rand index: 1 is all, 0 as by chance). Ward's hierarchical clusters of "
         f"{found.ward_customers:,} customers agree with k-means to {found.ward_agreement:.2f}."
     )
     heights = {f"{number + 1} from {number + 2}": height for number, height in enumerate(found.ward_heights)}

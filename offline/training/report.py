@@ -33,9 +33,8 @@ def _parts(training: Training) -> Iterator[str]:
     yield text(
         f"Models learned from {learned.rows:,} rows of {learned.customers:,} customers, {learned.first} to "
         f"{learned.last}, whose outcome was known on {metrics.split}; a row is known {gap} days after its day, and "
-        "rows "
-        "of that gap are left out. Everything below is about the rows that came later. Intervals are those of 95 % of "
-        "200 shops with as many customers, drawn with repetition."
+        "rows of that gap are left out. Everything below is about the rows that came later. Intervals are those of "
+        "95 % of 200 shops with as many customers, drawn with repetition."
     )
     yield from map(note, metrics.notes)
     yield heading("How good")
@@ -54,8 +53,7 @@ def _influences(metrics: Metrics) -> Iterator[str]:
     yield heading("What the models go by")
     yield text(
         f"How much the {loss} grows when the rows exchange a concept, or a column, at random. Columns share what "
-        "they know: "
-        "one that another can stand in for looks small. What a model goes by is no cause."
+        "they know: one that another can stand in for looks small. What a model goes by is no cause."
     )
     for judged in metrics.models.values():
         title = f"{judged.title}: "
@@ -99,8 +97,7 @@ def _searches(metrics: Metrics) -> Iterator[str]:
         return
     yield text(
         f"Cross-validation by {len(metrics.blocks)} blocks of time, which begin on {', '.join(metrics.blocks)}: each "
-        "is "
-        "judged by a model of what was known when it began. The loss is the mean over their rows."
+        "is judged by a model of what was known when it began. The loss is the mean over their rows."
     )
     for judged in metrics.models.values():
         tries = sorted(judged.search.tries, key=lambda each: each.loss)

@@ -26,10 +26,8 @@ def figures(metrics: Metrics) -> str:
             rows.append([RULES[name], *(cell.split("\n")[0] for cell in _spend_cells(floor, {}))])
     said = text(
         "MAE and RMSE are in units of the currency; Gini is 1 where the order of predictions is that of amounts; "
-        "bias is "
-        "by how much the sum of predictions is too high; the decile error is the distance of tenths of the rows from "
-        "what "
-        "they spent, as a share of it. Deviance is Tweedie's, of power 1.5."
+        "bias is by how much the sum of predictions is too high; the decile error is the distance of tenths of the "
+        "rows from what they spent, as a share of it. Deviance is Tweedie's, of power 1.5."
     )
     return table(head, rows, chosen_of(metrics).title) + said
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from offline.backtest.batch import Columns
 from offline.backtest.rows import FloatArray, IntArray
+from offline.training.chances import Chances
 from offline.training.recipes import Recipe, Settings
+from offline.training.spend import Spending
 from offline.training.splits import Split
 
 SEED = 20
@@ -18,11 +20,12 @@ SEED = 20
 
 @dataclass(frozen=True)
 class Task:
-    """What models are fitted for: how they are, what they say, and how wrong that is (less is better)."""
+    """What models are fitted for: how they are, what they say, how wrong that is (less is better), and all figures."""
 
     fit: Callable[[Recipe, Columns, FloatArray, IntArray, Settings], Any]
     says: Callable[[Any, Columns], FloatArray]
     loss: Callable[[FloatArray, FloatArray], float]
+    judged: Callable[[FloatArray, FloatArray, IntArray], Chances | Spending]
 
 
 @dataclass(frozen=True)

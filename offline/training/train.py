@@ -25,8 +25,8 @@ from stream.scoring.linear import LinearModel
 from stream.scoring.trained import SpendLinear, SpendTrees, TrainedDocument, TrainedLinear, TrainedTrees
 from stream.scoring.trees import TreeModel
 
-CHANCE = Task(chances.fit, chances.says, chances.loss)
-AMOUNT = Task(spend.fit, spend.says, spend.loss)
+CHANCE = Task(chances.fit, chances.says, chances.loss, chances.judged)
+AMOUNT = Task(spend.fit, spend.says, spend.loss, spend.judged)
 CHANGED = 1.25  # times what it was before: worth a note
 
 
@@ -38,11 +38,13 @@ class Plan:
         models: names in `RECIPES`.
         budget: for each of them.
         exponent: decimal places of the currency.
+        refit: whether the documents are of models fitted again, once judged, on all that is known by the end.
     """
 
     models: Sequence[str]
     budget: Budget
     exponent: int
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,12 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         constant_columns=_still(table, split),
         notes=_notes(table, target, split, parts),
     )
-    documents = {name: _document(name, target, split, table, model) for name, model in fitted.items()}
+    until_ms, rows = split.day * DAY_MS, len(learned.value)
+    if plan.refit:
+        whole = Learned(table.rows.columns, table.value, table.rows.customer)
+        fitted = {name: _fitted(task, name, whole, each.settings, told) for name, each in found.items()}
+        until_ms, rows = table.last_ms, len(table.value)
+    documents = {name: _document(name, target, table, model, until_ms, rows) for name, model in fitted.items()}
     return Training(metrics, documents, said, asked.value)
 
 
@@ -138,9 +145,7 @@ def _judged(
         name: Judged(
             title=RECIPES[name].title,
             search=found[name],
-            judgement=(spend.judged if isinstance(model, TwoStage) else chances.judged)(
-                said[name], asked.value, asked.customer
-            ),
+            judgement=task.judged(said[name], asked.value, asked.customer),
             importance=importance[name],
             curves=curves(says[name], asked.columns, features, exponent),
             coefficients=_coefficients(model.log_amount if isinstance(model, TwoStage) else model),
@@ -192,8 +197,7 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
     if not parts:
         notes.append(
             "The time before the split is too short for cross-validation: usual settings were taken, and the first "
-            "model "
-            "is the chosen one. An earlier --from makes it shorter still; give a longer history."
+            "model is the chosen one. Choose a later --from, or give a longer history."
         )
     if table.one_in > 1:
         notes.append(f"One customer in {table.one_in} was kept, as --rows asks; --rows takes more.")
@@ -215,13 +219,15 @@ def _still(table: Table, split: Split) -> list[str]:
     return [name for place, name in enumerate(MODEL_COLUMNS) if place not in places]
 
 
-def _document(name: str, target: Target, split: Split, table: Table, model: Model | TwoStage) -> TrainedDocument:
+def _document(
+    name: str, target: Target, table: Table, model: Model | TwoStage, until_ms: int, rows: int
+) -> TrainedDocument:
     known: dict[str, Any] = {
         "name": target.outcome.name,
-        "version": f"{name}-{day_text(split.day * DAY_MS)}-{table.data_hash[:8]}",
+        "version": f"{name}-{day_text(until_ms)}-{table.data_hash[:8]}",
         "layout": LAYOUT,
-        "trained_until_ms": split.day * DAY_MS,
-        "rows": int(split.learned.sum()),
+        "trained_until_ms": until_ms,
+        "rows": rows,
         "data_hash": table.data_hash,
     }
     match model:

@@ -76,10 +76,10 @@ def test_models_are_judged_on_what_came_after_what_they_have_learned(trained: tu
     assert pd.Timestamp(metrics["learned"]["last"]) + pd.Timedelta(days=8) <= pd.Timestamp(metrics["split"])
     assert metrics["judged"]["first"] >= metrics["split"]
     assert metrics["chosen"] == min(metrics["models"], key=lambda name: metrics["models"][name]["search"]["loss"])
-    floor = metrics["floors"]["base_rate"]["log_loss"]
+    floor = metrics["floors"]["base_rate"]["auc"]
     for model in metrics["models"].values():
         judgement = model["judgement"]
-        assert judgement["figures"]["log_loss"] < floor
+        assert judgement["figures"]["auc"] > floor + 0.1
         for name, bounds in judgement["intervals"].items():
             figure = {**judgement["figures"], **judgement["decided"]}[name]
             assert bounds["low"] <= figure <= bounds["high"]
@@ -98,6 +98,11 @@ def test_the_same_rows_and_tries_give_the_same_run_and_none_is_written_over(week
     assert one == two
     again = run(weeks, tmp_path / "one", *options)
     assert (again.exit_code, "never written over" in again.output) == (1, True)
+    whole = run(weeks, tmp_path / "three", *options, "--refit")
+    assert (tmp_path / "three" / "metrics.json").read_bytes() == one["metrics.json"], whole.output
+    refitted = decode_trained((tmp_path / "three" / "models" / "logistic.json").read_bytes(), LAYOUT)
+    first = decode_trained(one["logistic.json"], LAYOUT)
+    assert (refitted.rows > first.rows, refitted.trained_until_ms > first.trained_until_ms) == (True, True)
     (judged,) = json.loads(one["metrics.json"])["models"].values()
     figures, floor = judged["judgement"]["figures"], json.loads(one["metrics.json"])["floors"]["mean"]
     assert figures["rmse"] < floor["rmse"]
