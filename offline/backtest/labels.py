@@ -48,8 +48,7 @@ class Happened:
         return last - first, amounts_minor[last] - amounts_minor[first]
 
     def values(self, rows: Rows) -> FloatArray:
-        """1 where the outcome came true after the row's midnight, else 0; only for `known` rows does it mean "
-        "anything."""
+        """1 where the outcome came true after the row's midnight, else 0. It means something for `known` rows alone."""
         hits, spent_minor = self.counted(rows)
         reached = (hits > 0) & (spent_minor >= self._rules.outcomes.minimum_minor[self._asked])
         values: FloatArray = (reached == (self._outcome.true_when == "any")).astype(np.float64)
