@@ -18,14 +18,14 @@ from ebb.cli.histories import DAY, any_history_options, read_any
 from ebb.compose.worker import decoding_of, rules_of
 from offline.backtest.batch import require_scikit_learn
 from offline.backtest.report import midnight_ms
+from offline.features.at_instants import midnights_ms
 from offline.features.histories import Reading
+from offline.report.folder import refuse_taken, write_run
 from offline.report.plots import require_matplotlib
 from offline.segments.choosing import SEED
 from offline.segments.find import FEWEST, MOST, Customers, Segments, customers_of, find
 from offline.segments.report import html
 from offline.sources.columns import parse_mapping
-from offline.training.folder import refuse_taken, write_run
-from offline.training.table import instants_ms
 from schemas.money import exponent_of
 from stream.features.columns import SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
@@ -63,7 +63,7 @@ def _read(settings: WorkerSettings, at: datetime | None, options: Mapping[str, A
     reading = Reading(decoding_of(settings), settings.partitions, received_ms)
     mapping = parse_mapping(options["columns"])
     total, batches = read_any(options["history"], options["source"], mapping, settings.currency, reading)
-    midnights = instants_ms(settings.earliest_event_ms, received_ms, 1, 0)
+    midnights = midnights_ms(settings.earliest_event_ms, received_ms, 1, 0)
     instants = midnights if at is None else np.array([midnight_ms(at.date())], np.int64)
     with TemporaryDirectory(prefix="ebb-segments-") as folder, counting_bar("events") as show:
         told = (lambda events: show(events, total)) if show else None

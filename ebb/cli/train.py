@@ -16,17 +16,18 @@ from ebb.cli.histories import DAY, any_history_options, days_in, read_any
 from ebb.compose.worker import decoding_of, rules_of
 from offline.backtest.batch import require_scikit_learn
 from offline.backtest.report import midnight_ms, short
+from offline.features.at_instants import midnights_ms
 from offline.features.histories import Reading
+from offline.report.folder import refuse_taken, write_run
 from offline.report.plots import require_matplotlib
 from offline.sources.columns import parse_mapping
 from offline.training.chances import Chances
-from offline.training.folder import refuse_taken, write_run
 from offline.training.metrics import Metrics
 from offline.training.recipes import RECIPES
 from offline.training.report import html
 from offline.training.search import SEED, Budget
 from offline.training.splits import split_at, split_day
-from offline.training.table import ROWS_AT_MOST, Asking, Table, instants_ms, table_of
+from offline.training.table import ROWS_AT_MOST, Asking, Table, table_of
 from offline.training.target import Target, target_of
 from offline.training.train import Plan, Training
 from offline.training.train import train as fit_and_judge
@@ -112,7 +113,7 @@ def _read(settings: WorkerSettings, target: Target, every_days: int, day: int, o
     reading = Reading(decoding_of(settings), settings.partitions, received_ms)
     mapping = parse_mapping(options["columns"])
     total, batches = read_any(options["history"], options["source"], mapping, settings.currency, reading)
-    instants = instants_ms(settings.earliest_event_ms, received_ms, every_days, day)
+    instants = midnights_ms(settings.earliest_event_ms, received_ms, every_days, day)
     asking = Asking(target, rules_of(settings), instants, options["memory_mb"] * 1_000_000, options["rows"])
     with TemporaryDirectory(prefix="ebb-train-") as folder, counting_bar("events") as show:
         return table_of(batches, asking, Path(folder), (lambda events: show(events, total)) if show else None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from offline.backtest.rows import active
 from offline.features.histories import Batch
 from offline.features.intervals import Intervals
+from schemas.units import DAY_MS
 from stream.features.columns import model_matrix
 from stream.features.facts import EventFacts, facts_of
 from stream.features.fold import fold
@@ -71,6 +72,7 @@ class Folding:
     Attributes:
         events: how many have been added.
         late_events: how many of them came after one with which an instant had been passed that they are before.
+        first_ms, last_ms: between when events were, ms since 1970.
     """
 
     instants_ms: IntArray
@@ -81,6 +83,8 @@ class Folding:
     hears: Callable[[EventFacts], None] | None = None
     events: int = 0
     late_events: int = 0
+    first_ms: int = np.iinfo(np.int64).max
+    last_ms: int = 0
     _places: dict[str, int] = field(default_factory=dict)
     _reached_ms: dict[str, int] = field(default_factory=dict)
     _late: list[IntArray] = field(default_factory=list)
@@ -106,6 +110,8 @@ class Folding:
         rows = [self._places.setdefault(customer, len(self._places)) for _, customer in batch.counted]
         facts = facts_of([event for event, _ in batch.counted], rows, self.vocabulary, self.exponent)
         self.events += len(facts)
+        self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
+        self.last_ms = max(self.last_ms, int(facts.time_ms.max()))
         self._note_late(batch.log, facts)
         if self.hears:
             self.hears(facts)
@@ -146,6 +152,17 @@ class Folding:
         for some in self.standings(rows_at_once):
             columns = model_matrix(some.states, some.at_ms).astype(np.float32)
             yield Part(some.at_ms, customers[some.place].tolist(), columns, some.late)
+
+
+def midnights_ms(since_ms: int, until_ms: int, every_days: int, day: int) -> IntArray:
+    """Midnights, one every so many days, so that `day` (days since 1970) would be among them.
+
+    >>> (midnights_ms(0, 20 * DAY_MS, 7, 17) // DAY_MS).tolist()
+    [3, 10, 17]
+    """
+    first = -(-since_ms // DAY_MS)
+    first += (day - first) % every_days
+    return np.array(range(first * DAY_MS, until_ms + 1, every_days * DAY_MS), np.int64)
 
 
 def fold_all(batches: Iterable[Batch], folding: Folding, told: Callable[[int], None] | None = None) -> Folding:

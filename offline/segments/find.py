@@ -13,7 +13,6 @@ from offline.backtest.rows import FloatArray, IntArray
 from offline.features.at_instants import Folding, fold_all
 from offline.features.histories import Batch
 from offline.segments.choosing import Measures, Votes, hierarchy, k_means, measure, votes
-from offline.training.table import Heard, Told
 from schemas.units import DAY_MS
 from stream.chunk import Rules
 from stream.customers.segments import COLUMN_WEIGHTS, SEGMENTS, UNSEGMENTED, name_centres
@@ -24,6 +23,9 @@ from stream.features.model_columns import MAJOR
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS
 from stream.scoring.clusters import assign
 from stream.scoring.documents import SegmentDocument
+
+Told = Callable[[int, int], None]
+"""Is told how much is done, of how much."""
 
 CUSTOMERS_AT_LEAST = 100
 FEWEST, MOST = 3, 12  # clusters
@@ -124,14 +126,13 @@ def customers_of(
     Raises:
         OfflineError: there are too few of them.
     """
-    heard = Heard()
-    folding = Folding(instants_ms, folder, rules.vocabulary, rules.exponent, memory_bytes, hears=heard.add)
+    folding = Folding(instants_ms, folder, rules.vocabulary, rules.exponent, memory_bytes)
     fold_all(batches, folding, told)
     if not folding.events:
         raise OfflineError(
             "The history holds no event of a customer. Check the files, and --columns if they are files."
         )
-    before = instants_ms[instants_ms <= heard.last_ms]
+    before = instants_ms[instants_ms <= folding.last_ms]
     at_ms = int(before[-1]) if len(before) else int(instants_ms[0])
     standings = [each for each in folding.standings(since_ms=at_ms) if each.at_ms == at_ms]
     parts = [segments_of(natural(each.states, at_ms)) for each in standings]

@@ -17,12 +17,10 @@ from schemas.units import DAY_MS
 from stream.chunk import Rules
 from stream.errors import OfflineError
 from stream.features.columns import MODEL_COLUMNS, matrix_of, natural
-from stream.features.facts import EventFacts
 from stream.features.layout import LAYOUT
 from stream.outcomes.declared import DeclaredOutcomes
 
 ROWS_AT_MOST = 1_000_000  # 170 MB, and some copies while models are fitted
-Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -73,17 +71,6 @@ class Asking:
     rows_at_most: int = ROWS_AT_MOST
 
 
-def instants_ms(since_ms: int, until_ms: int, every_days: int, day: int) -> IntArray:
-    """Midnights, one every so many days, `day` (days since 1970) among them.
-
-    >>> (instants_ms(0, 20 * DAY_MS, 7, 17) // DAY_MS).tolist()
-    [3, 10, 17]
-    """
-    first = -(-since_ms // DAY_MS)
-    first += (day - first) % every_days
-    return np.array(range(first * DAY_MS, until_ms + 1, every_days * DAY_MS), np.int64)
-
-
 def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Callable[[int], None] | None) -> Table:
     """Fold a history, and keep what is known of it at every instant.
 
@@ -98,45 +85,28 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
     """
     outcome = asking.target.outcome
     rules = replace(asking.rules, outcomes=DeclaredOutcomes([outcome]), alert_outcome=outcome.name)
-    happened, heard = Happened(outcome, rules), Heard()
-
-    def hear(facts: EventFacts) -> None:
-        heard.add(facts)
-        happened.add(facts)
-
-    folding = Folding(asking.instants_ms, folder, rules.vocabulary, rules.exponent, asking.memory_bytes, hears=hear)
+    happened = Happened(outcome, rules)
+    folding = Folding(
+        asking.instants_ms, folder, rules.vocabulary, rules.exponent, asking.memory_bytes, hears=happened.add
+    )
     fold_all(batches, folding, told)
     if not folding.events:
         raise OfflineError(
             "The history holds no event of a customer. Check the files, and --columns if they are files."
         )
-    making = _Making(folding.names, rules.outcomes, heard.last_ms, asking.rows_at_most)
+    making = _Making(folding.names, rules.outcomes, folding.last_ms, asking.rows_at_most)
     for standing in folding.standings():
-        if standing.at_ms > heard.last_ms:
+        if standing.at_ms > folding.last_ms:
             break
         making.add(standing)
     rows = making.rows()
     value = _amounts(happened, rows, rules.exponent) if asking.target.is_amount else happened.values(rows)
-    return Table(rows, value, heard.first_ms, heard.last_ms, making.one_in, making.late_rows)
+    return Table(rows, value, folding.first_ms, folding.last_ms, making.one_in, making.late_rows)
 
 
 def _amounts(happened: Happened, rows: Rows, exponent: int) -> FloatArray:
     amounts: FloatArray = happened.counted(rows)[1] / 10.0**exponent
     return amounts
-
-
-@dataclass
-class Heard:
-    """When events were, in ms since 1970."""
-
-    first_ms: int = np.iinfo(np.int64).max
-    last_ms: int = 0
-
-    def add(self, facts: EventFacts) -> None:
-        """Take in events."""
-        if len(facts):
-            self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
-            self.last_ms = max(self.last_ms, int(facts.time_ms.max()))
 
 
 @dataclass
