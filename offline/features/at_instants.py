@@ -129,11 +129,15 @@ class Folding:
             instants = np.arange(first[event], passed[event])
             self._late.append(np.column_stack([instants, np.full(len(instants), facts.row[event])]))
 
-    def standings(self, rows_at_once: int = ROWS_AT_ONCE, since_ms: int = 0) -> Iterator[Standing]:
-        """The active customers of each instant from `since_ms` on, once everything has been added."""
+    def standings(
+        self, rows_at_once: int = ROWS_AT_ONCE, since_ms: int = 0, until_ms: int | None = None
+    ) -> Iterator[Standing]:
+        """The active customers of each instant from `since_ms` on, up to `until_ms`, once everything has been added."""
         states, begun = empty(len(self._places)), False
         late = np.concatenate([*self._late, np.zeros((0, 2), np.int64)])
         for interval, at_ms in enumerate(self.instants_ms.tolist()):
+            if until_ms is not None and at_ms > until_ms:
+                return
             for facts in self._intervals.until(interval):
                 fold(states, facts)
                 begun = True

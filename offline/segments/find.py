@@ -134,7 +134,7 @@ def customers_of(
         )
     before = instants_ms[instants_ms <= folding.last_ms]
     at_ms = int(before[-1]) if len(before) else int(instants_ms[0])
-    standings = [each for each in folding.standings(since_ms=at_ms) if each.at_ms == at_ms]
+    standings = list(folding.standings(since_ms=at_ms, until_ms=at_ms))
     parts = [segments_of(natural(each.states, at_ms)) for each in standings]
     matrix = np.concatenate([np.zeros((0, len(SEGMENT_COLUMNS))), *parts])
     names = folding.names

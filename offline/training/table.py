@@ -95,9 +95,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
             "The history holds no event of a customer. Check the files, and --columns if they are files."
         )
     making = _Making(folding.names, rules.outcomes, folding.last_ms, asking.rows_at_most)
-    for standing in folding.standings():
-        if standing.at_ms > folding.last_ms:
-            break
+    for standing in folding.standings(until_ms=folding.last_ms):
         making.add(standing)
     rows = making.rows()
     value = _amounts(happened, rows, rules.exponent) if asking.target.is_amount else happened.values(rows)
