@@ -81,7 +81,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
         told: hears how many events have been read.
 
     Raises:
-        OfflineError: there is no event, or nothing of the outcome is known by the end.
+        OfflineError: there is no event.
     """
     outcome = asking.target.outcome
     rules = replace(asking.rules, outcomes=DeclaredOutcomes([outcome]), alert_outcome=outcome.name)
