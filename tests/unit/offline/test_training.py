@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from ebb.cli.features import features
 from ebb.cli.train import train
+from offline.backtest import batch
 from offline.backtest.rows import Rows
 from offline.training import chances, spend
 from offline.training.as_data import boosted, forest, linear
@@ -28,7 +30,7 @@ from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
 from stream.scoring.trees import answers
 from tests.integration.retail import EXAMPLE
 
-pytest.importorskip("sklearn")
+ensemble = pytest.importorskip("sklearn.ensemble")
 DAY = 14_600
 TARGET = Target(PURCHASE_7D)
 
@@ -110,11 +112,6 @@ def test_the_same_rows_and_tries_give_the_same_run_and_none_is_written_over(week
 
 
 def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks: Path, tmp_path: Path) -> None:
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # noqa: PLC0415
-
-    from ebb.cli.features import features  # noqa: PLC0415
-    from offline.backtest import batch  # noqa: PLC0415
-
     asked = ["--at", "2010-01-15", "--out", str(tmp_path / "f.parquet"), "--source", "online_retail"]
     assert CliRunner().invoke(features, [str(weeks), *asked]).exit_code == 0
     matrix = pd.read_parquet(tmp_path / "f.parquet")[list(MODEL_COLUMNS)].to_numpy(np.float64).copy()
@@ -129,10 +126,10 @@ def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks
     boosting = batch.gradient_boosting(matrix, value, max_iter=30)
     found = answers(boosted(boosting, MODEL_COLUMNS), asked_of)
     assert found == pytest.approx(boosting.predict_proba(asked_of)[:, 1], abs=1e-9)
-    voting = RandomForestClassifier(20, min_samples_leaf=5, random_state=0).fit(matrix, value)
+    voting = ensemble.RandomForestClassifier(20, min_samples_leaf=5, random_state=0).fit(matrix, value)
     found = answers(forest(voting, MODEL_COLUMNS), asked_of)
     assert found == pytest.approx(voting.predict_proba(asked_of)[:, 1], abs=1e-9)
-    numbers = RandomForestRegressor(10, min_samples_leaf=5, random_state=0).fit(matrix, 100 * value)
+    numbers = ensemble.RandomForestRegressor(10, min_samples_leaf=5, random_state=0).fit(matrix, 100 * value)
     assert answers(forest(numbers, MODEL_COLUMNS), asked_of) == pytest.approx(numbers.predict(asked_of), abs=1e-9)
 
 
