@@ -7,9 +7,11 @@ from ebb.cli import Commands
 OFFLINE = {
     "backtest": "ebb.cli.backtest",
     "features": "ebb.cli.features",
+    "train": "ebb.cli.train",
+    "segments": "ebb.cli.offline_segments",
 }
 
 
 @click.group(cls=Commands, modules=OFFLINE)
 def offline() -> None:
-    """Judge models and compute features over a history, without Kafka and Redis."""
+    """Judge and train models, find segments and compute features over a history, without Kafka and Redis."""

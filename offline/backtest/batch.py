@@ -1,6 +1,6 @@
 """The models that a nightly job would fit, on the same columns and rows: what online learning is measured against."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,18 +36,30 @@ def require_scikit_learn() -> None:
         raise OfflineError("Batch models need scikit-learn, which is not installed. Run `pip install 'ebb[offline]'`.")
 
 
-def logistic(columns: Columns, value: FloatArray) -> Any:
+BOOSTING: Mapping[str, float] = {
+    "learning_rate": 0.05,
+    "max_iter": 150,
+    "max_leaf_nodes": 15,
+    "min_samples_leaf": 100,
+    "l2_regularization": 1.0,
+}
+"""Held back because the weeks of one customer are alike: small trees, small steps."""
+
+
+def logistic(columns: Columns, value: FloatArray, **settings: float) -> Any:
     """A logistic regression on standardised columns, clipped as online, with scikit-learn's own weak L2 penalty."""
+    return standardised(LogisticRegression(max_iter=1_000, **settings)).fit(columns, value)
+
+
+def standardised(regression: Any) -> Any:
+    """A regression that is given columns standardised, and clipped as online."""
     clipped = FunctionTransformer(np.clip, kw_args={"a_min": -CLIP, "a_max": CLIP})
-    return make_pipeline(StandardScaler(), clipped, LogisticRegression(max_iter=1_000)).fit(columns, value)
+    return make_pipeline(StandardScaler(), clipped, regression)
 
 
-def gradient_boosting(columns: Columns, value: FloatArray) -> Any:
-    """Histogram gradient boosting, held back because the weeks of one customer are alike: small trees, small steps."""
-    boosted = HistGradientBoostingClassifier(
-        learning_rate=0.05, max_iter=150, max_leaf_nodes=15, min_samples_leaf=100, l2_regularization=1.0,
-        early_stopping=False, random_state=0,
-    )  # fmt: skip
+def gradient_boosting(columns: Columns, value: FloatArray, **settings: float) -> Any:
+    """Histogram gradient boosting, with `BOOSTING` where `settings` say nothing else."""
+    boosted = HistGradientBoostingClassifier(**{**BOOSTING, **settings}, early_stopping=False, random_state=0)
     return boosted.fit(columns, value)
 
 

@@ -1,5 +1,6 @@
 """How good probabilities were, and how sure a difference between two of them is."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -61,7 +62,7 @@ def judge(probability: FloatArray, value: FloatArray) -> Figures:
     (0.75, 0.8333, 0.4845, 0.165)
     """
     return Figures(
-        auc=_Ranked.of(probability, value).auc(np.ones(len(value))),
+        auc=Ranked.of(probability, value).auc(np.ones(len(value))),
         pr_auc=average_precision(probability, value),
         log_loss=float(losses(probability, value).mean()),
         brier=float(((probability - value) ** 2).mean()),
@@ -82,10 +83,7 @@ def average_precision(probability: FloatArray, value: FloatArray) -> float:
     >>> average_precision(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
     0.5
     """
-    levels, place = np.unique(-probability, return_inverse=True)
-    hits = np.bincount(place, value, len(levels))
-    precision = np.cumsum(hits) / np.cumsum(np.bincount(place, minlength=len(levels)))
-    return float((precision * hits).sum() / hits.sum())
+    return Ranked.of(probability, value).average_precision(np.ones(len(value)))
 
 
 def calibration_error(probability: FloatArray, value: FloatArray) -> float:
@@ -94,14 +92,22 @@ def calibration_error(probability: FloatArray, value: FloatArray) -> float:
     >>> round(calibration_error(np.array([0.2] * 5 + [0.9] * 5), np.array([0, 0, 0, 0, 1.0] + [1.0] * 5)), 3)
     0.05
     """
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1]))
-    place = np.searchsorted(edges, probability, "left")
-    gaps = np.bincount(place, probability - value, BINS)
+    gaps = np.bincount(bins_of(probability), probability - value)
     return float(np.abs(gaps).sum() / len(value))
 
 
+def bins_of(figure: FloatArray) -> IntArray:
+    """The bin of each row, from the lowest on: as many rows in each, equal figures in one.
+
+    >>> bins_of(np.array([0.2, 0.2, 0.9])).tolist()
+    [0, 0, 1]
+    """
+    edges = np.unique(np.quantile(figure, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.unique(np.searchsorted(edges, figure, "left"), return_inverse=True)[1]
+
+
 @dataclass(frozen=True)
-class _Ranked:
+class Ranked:
     """Rows by the level of their probability; weights may change, the order does not."""
 
     place: IntArray
@@ -109,7 +115,8 @@ class _Ranked:
     value: FloatArray
 
     @classmethod
-    def of(cls, probability: FloatArray, value: FloatArray) -> "_Ranked":
+    def of(cls, probability: FloatArray, value: FloatArray) -> "Ranked":
+        """Rows with these probabilities and values."""
         levels, place = np.unique(probability, return_inverse=True)
         return cls(place, len(levels), value)
 
@@ -119,6 +126,13 @@ class _Ranked:
         zeros = np.bincount(self.place, weight * (1 - self.value), self.levels)
         below = np.cumsum(zeros) - zeros / 2
         return float((ones * below).sum() / (ones.sum() * zeros.sum()))
+
+    def average_precision(self, weight: FloatArray) -> float:
+        """The average precision when each row counts as many times as its weight says."""
+        hits = np.bincount(self.place, weight * self.value, self.levels)[::-1]
+        taken = np.cumsum(np.bincount(self.place, weight, self.levels)[::-1])
+        precision = np.divide(np.cumsum(hits), taken, out=np.zeros(self.levels), where=taken > 0)
+        return float((precision * hits).sum() / hits.sum())
 
 
 def compare(one: FloatArray, other: FloatArray, value: FloatArray, customer: IntArray) -> Differences:
@@ -135,21 +149,37 @@ def compare(one: FloatArray, other: FloatArray, value: FloatArray, customer: Int
     """
     loss = losses(one, value) - losses(other, value)
     squared = (one - value) ** 2 - (other - value) ** 2
-    ranked = _Ranked.of(one, value), _Ranked.of(other, value)
-    codes = np.unique(customer, return_inverse=True)[1]
-    count, drawn = int(codes.max()) + 1, np.random.default_rng(SEED)
-    weights = (np.bincount(drawn.integers(count, size=count), minlength=count)[codes] for _ in range(REPLICATES))
-    found = [_differences(weight.astype(np.float64), loss, squared, ranked) for weight in weights]
-    whole = _differences(np.ones(len(value)), loss, squared, ranked)
-    low, high = np.nanquantile(found, (0.025, 0.975), axis=0)
+    ranked = Ranked.of(one, value), Ranked.of(other, value)
+    whole, low, high = resampled(lambda weight: _differences(weight, loss, squared, ranked), customer)
     intervals = [
         Interval(difference=float(d), low=float(a), high=float(b)) for d, a, b in zip(whole, low, high, strict=True)
     ]
     return Differences(auc=intervals[0], log_loss=intervals[1], brier=intervals[2])
 
 
+def resampled(
+    figures: Callable[[FloatArray], Sequence[float]], customer: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Figures of all rows, and between what bounds they lie in 95 % of resampled shops.
+
+    Args:
+        figures: of rows that count as many times as these weights say, shape (rows,).
+        customer: shape (rows,), numbers from 0 on.
+
+    Returns:
+        Three arrays of shape (figures,): of all rows, the lower and the upper bounds.
+    """
+    codes = np.unique(customer, return_inverse=True)[1]
+    count, drawn = int(codes.max()) + 1, np.random.default_rng(SEED)
+    weights = (np.bincount(drawn.integers(count, size=count), minlength=count)[codes] for _ in range(REPLICATES))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a shop of one class has no AUC, and is passed over
+        found = np.array([figures(weight.astype(np.float64)) for weight in weights])
+    low, high = np.nanquantile(found, (0.025, 0.975), axis=0)
+    return np.array(figures(np.ones(len(customer)))), low, high
+
+
 def _differences(
-    weight: FloatArray, loss: FloatArray, squared: FloatArray, ranked: tuple[_Ranked, _Ranked]
+    weight: FloatArray, loss: FloatArray, squared: FloatArray, ranked: tuple[Ranked, Ranked]
 ) -> tuple[float, float, float]:
     auc = ranked[0].auc(weight) - ranked[1].auc(weight)
     return auc, float(np.average(loss, weights=weight)), float(np.average(squared, weights=weight))

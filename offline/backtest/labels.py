@@ -4,18 +4,59 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from offline.backtest.rows import BoolArray, FloatArray, Rows
+from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
 from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.chunk import Rules
-from stream.features.facts import facts_of
+from stream.features.facts import EventFacts, facts_of
 from stream.outcomes.declaration import GRACE_MS, Outcome
 
 _TIME_BITS = 44  # ms since 1970 until the year 2527
 
 
+class Happened:
+    """What has happened of such events as an outcome counts, in any order.
+
+    Args:
+        outcome: what is asked, one of those of `rules`.
+        rules: what is declared.
+    """
+
+    def __init__(self, outcome: Outcome, rules: Rules) -> None:
+        self._outcome, self._rules = outcome, rules
+        self._asked = rules.outcomes.names.index(outcome.name)
+        self._keys: list[IntArray] = [np.zeros(0, np.int64)]
+        self._amounts_minor: list[IntArray] = [np.zeros(0, np.int64)]
+
+    def add(self, facts: EventFacts) -> None:
+        """Take in events; their `row` is the customer's place."""
+        everything = np.arange(len(facts))
+        matched = self._rules.outcomes.matches(np.full(len(facts), self._asked), facts, everything)
+        self._keys.append(facts.row[matched].astype(np.int64) << _TIME_BITS | facts.time_ms[matched])
+        self._amounts_minor.append(facts.amount_minor[matched])
+
+    def counted(self, rows: Rows) -> tuple[IntArray, IntArray]:
+        """How many events came within the window of each row, and their amount in minor units, shape (rows,) each."""
+        keys = np.concatenate(self._keys)
+        order = np.argsort(keys)
+        amounts_minor = np.concatenate([[0], np.cumsum(np.concatenate(self._amounts_minor)[order])])
+        begin = (rows.customer << _TIME_BITS) + rows.day * DAY_MS
+        first, last = (
+            np.searchsorted(keys[order], at, "right")
+            for at in (begin, begin + rows.windows_days[self._outcome.name] * DAY_MS)
+        )
+        return last - first, amounts_minor[last] - amounts_minor[first]
+
+    def values(self, rows: Rows) -> FloatArray:
+        """1 where the outcome came true after the row's midnight, else 0. It means something for `known` rows alone."""
+        hits, spent_minor = self.counted(rows)
+        reached = (hits > 0) & (spent_minor >= self._rules.outcomes.minimum_minor[self._asked])
+        values: FloatArray = (reached == (self._outcome.true_when == "any")).astype(np.float64)
+        return values
+
+
 def values_of(rows: Rows, outcome: Outcome, events: Iterable[Event], rules: Rules) -> FloatArray:
-    """1 where the outcome came true after the row's midnight, else 0; only for `known` rows does it mean anything.
+    """What `Happened.values` says of rows after these events.
 
     Args:
         rows: customer-weeks.
@@ -25,20 +66,10 @@ def values_of(rows: Rows, outcome: Outcome, events: Iterable[Event], rules: Rule
     """
     places = {customer: place for place, customer in enumerate(rows.customers)}
     ours = [event for event in events if event.customer_id in places]
-    facts = facts_of(ours, [places[event.customer_id or ""] for event in ours], rules.vocabulary, rules.exponent)
-    asked, everything = rules.outcomes.names.index(outcome.name), np.arange(len(facts))
-    facts = facts.take(np.flatnonzero(rules.outcomes.matches(np.full(len(facts), asked), facts, everything)))
-    keys = facts.row.astype(np.int64) << _TIME_BITS | facts.time_ms
-    order = np.argsort(keys)
-    amounts_minor = np.concatenate([[0], np.cumsum(facts.amount_minor[order])])
-    begin = (rows.customer << _TIME_BITS) + rows.day * DAY_MS
-    first, last = (
-        np.searchsorted(keys[order], at, "right") for at in (begin, begin + rows.windows_days[outcome.name] * DAY_MS)
-    )
-    spent_minor = amounts_minor[last] - amounts_minor[first]
-    reached = (last > first) & (spent_minor >= rules.outcomes.minimum_minor[asked])
-    values: FloatArray = (reached == (outcome.true_when == "any")).astype(np.float64)
-    return values
+    happened = Happened(outcome, rules)
+    who = [places[event.customer_id or ""] for event in ours]
+    happened.add(facts_of(ours, who, rules.vocabulary, rules.exponent))
+    return happened.values(rows)
 
 
 def known(rows: Rows, outcome: Outcome, time_ms: int) -> BoolArray:

@@ -249,7 +249,7 @@ def _wait_ms(outcome: Outcome) -> int:
 def _nothing_learned(outcome: Outcome, span: Span) -> OfflineError:
     enough_ms = span.first_ms + _wait_ms(outcome) + 2 * WEEK_DAYS * DAY_MS
     return OfflineError(
-        f"No customer-week before --from {day_text(span.split_ms)} has a known {outcome.name}: {_waits(outcome)}, and "
+        f"No customer-week before --from {day_text(span.split_ms)} has a known {outcome.name}: {waits(outcome)}, and "
         f"the history begins on {day_text(span.first_ms)}. Choose {day_text(enough_ms)} or later."
     )
 
@@ -257,12 +257,13 @@ def _nothing_learned(outcome: Outcome, span: Span) -> OfflineError:
 def _nothing_judged(outcome: Outcome, span: Span) -> OfflineError:
     latest_ms = span.last_ms - _wait_ms(outcome)
     return OfflineError(
-        f"No customer-week from --from {day_text(span.split_ms)} on has a known {outcome.name}: {_waits(outcome)}, and "
+        f"No customer-week from --from {day_text(span.split_ms)} on has a known {outcome.name}: {waits(outcome)}, and "
         f"the history ends on {day_text(span.last_ms)}. Choose {day_text(latest_ms)} or earlier."
     )
 
 
-def _waits(outcome: Outcome) -> str:
+def waits(outcome: Outcome) -> str:
+    """When an outcome is known, as a part of a sentence."""
     return f"what becomes of a day is known {_wait_ms(outcome) // DAY_MS} days later"
 
 

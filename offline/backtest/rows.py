@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
 from stream.chunk import Models
-from stream.features.columns import MODEL_COLUMNS, matrix_of, natural
+from stream.features.columns import MODEL_COLUMNS, Natural, matrix_of, natural
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS
 from stream.outcomes.declared import Asked, DeclaredOutcomes
@@ -39,7 +39,8 @@ class Rows:
         columns: f4, shape (n, len(MODEL_COLUMNS)).
         windows_days: outcome -> how long each row is waited for, shape (n,); 0 where the customer is not asked.
         online: outcome -> the probability that served at that moment, shape (n,); nan where none did.
-        frozen: outcome -> what the models in force at the split say, shape (n,); nan before the split.
+        frozen: outcome -> what the models in force at the split say, shape (n,); nan before the split. Both are empty
+            where no online model was asked.
     """
 
     customers: Sequence[str]
@@ -47,12 +48,24 @@ class Rows:
     day: IntArray
     columns: NDArray[np.float32]
     windows_days: Mapping[str, IntArray]
-    online: Mapping[str, FloatArray]
-    frozen: Mapping[str, FloatArray]
+    online: Mapping[str, FloatArray] = field(default_factory=dict)
+    frozen: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many rows."""
         return len(self.day)
+
+    def take(self, which: BoolArray) -> "Rows":
+        """Some of the rows, in their order."""
+        return Rows(
+            self.customers,
+            self.customer[which],
+            self.day[which],
+            self.columns[which],
+            {name: windows_days[which] for name, windows_days in self.windows_days.items()},
+            {name: scores[which] for name, scores in self.online.items()},
+            {name: scores[which] for name, scores in self.frozen.items()},
+        )
 
 
 @dataclass
@@ -98,10 +111,9 @@ class RowsInTheMaking:
         day, chosen = time_ms // DAY_MS, np.flatnonzero(active(states, time_ms))
         if day == self.split_day:
             self._frozen = models
-        features = natural(states.take(chosen), time_ms)
-        matrix = matrix_of(features)
-        since_purchase_ms = time_ms - states["features"]["last_purchase_ms"][chosen]
-        asked = Asked(since_purchase_ms, features["purchase_days"], features["mean_gap_days"])
+        states_then = states.take(chosen)
+        features = natural(states_then, time_ms)
+        matrix, asked = matrix_of(features), asked_of(states_then, features)
         who = [self._places.setdefault(customers[at], len(self._places)) for at in chosen.tolist()]
         self._weeks.append(
             _Week(
@@ -137,6 +149,12 @@ def active(states: StateArray, now_ms: int) -> BoolArray:
     bought_ms, last_ms = features["last_purchase_ms"], features["last_event_ms"]
     found: BoolArray = (bought_ms > 0) & (now_ms - bought_ms <= ACTIVE_WITHIN_DAYS * DAY_MS) & (last_ms <= now_ms)
     return found
+
+
+def asked_of(states: StateArray, features: Natural) -> Asked:
+    """What decides which outcomes active customers are asked about."""
+    since_purchase_ms = features.now_ms - states["features"]["last_purchase_ms"]
+    return Asked(since_purchase_ms, features["purchase_days"], features["mean_gap_days"])
 
 
 def _joined(parts: Sequence[NDArray[Kind]], kind: type[Kind]) -> NDArray[Kind]:

@@ -10,16 +10,34 @@ from numpy.typing import NDArray
 from offline.backtest.rows import active
 from offline.features.histories import Batch
 from offline.features.intervals import Intervals
+from schemas.units import DAY_MS
 from stream.features.columns import model_matrix
 from stream.features.facts import EventFacts, facts_of
 from stream.features.fold import fold
-from stream.features.layout import empty
+from stream.features.layout import StateArray, empty
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 
 IntArray = NDArray[np.int64]
 
 ROWS_AT_ONCE = 50_000  # 14 MB of columns
 MEMORY_BYTES = 512_000_000  # some three million events
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Some of the active customers of one instant, as they stand then.
+
+    Attributes:
+        at_ms: the instant, ms since 1970.
+        place: shape (rows,), of each customer among all of a folding.
+        states: shape (rows,).
+        late: as of `Part`.
+    """
+
+    at_ms: int
+    place: IntArray
+    states: StateArray
+    late: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -49,10 +67,12 @@ class Folding:
         vocabulary: the names the deployment declares.
         exponent: decimal places of its currency.
         memory_bytes: for events that wait.
+        hears: is told of the facts of each batch; their `row` is the customer's place.
 
     Attributes:
         events: how many have been added.
         late_events: how many of them came after one with which an instant had been passed that they are before.
+        first_ms, last_ms: between when events were, ms since 1970.
     """
 
     instants_ms: IntArray
@@ -60,8 +80,11 @@ class Folding:
     vocabulary: Vocabulary = NOTHING_DECLARED
     exponent: int = 2
     memory_bytes: int = MEMORY_BYTES
+    hears: Callable[[EventFacts], None] | None = None
     events: int = 0
     late_events: int = 0
+    first_ms: int = np.iinfo(np.int64).max
+    last_ms: int = 0
     _places: dict[str, int] = field(default_factory=dict)
     _reached_ms: dict[str, int] = field(default_factory=dict)
     _late: list[IntArray] = field(default_factory=list)
@@ -75,6 +98,11 @@ class Folding:
         """How many have an event."""
         return len(self._places)
 
+    @property
+    def names(self) -> list[str]:
+        """Their ids, in the order of their places."""
+        return list(self._places)
+
     def add(self, batch: Batch) -> None:
         """Take in the next events of a log."""
         if not batch.counted:
@@ -82,7 +110,11 @@ class Folding:
         rows = [self._places.setdefault(customer, len(self._places)) for _, customer in batch.counted]
         facts = facts_of([event for event, _ in batch.counted], rows, self.vocabulary, self.exponent)
         self.events += len(facts)
+        self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
+        self.last_ms = max(self.last_ms, int(facts.time_ms.max()))
         self._note_late(batch.log, facts)
+        if self.hears:
+            self.hears(facts)
         self._intervals.add(facts)
 
     def _note_late(self, log: str, facts: EventFacts) -> None:
@@ -97,20 +129,44 @@ class Folding:
             instants = np.arange(first[event], passed[event])
             self._late.append(np.column_stack([instants, np.full(len(instants), facts.row[event])]))
 
-    def parts(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Part]:
-        """The rows of each instant, once everything has been added."""
-        states, customers = empty(len(self._places)), np.array(list(self._places), object)
+    def standings(
+        self, rows_at_once: int = ROWS_AT_ONCE, since_ms: int = 0, until_ms: int | None = None
+    ) -> Iterator[Standing]:
+        """The active customers of each instant from `since_ms` on, up to `until_ms`, once everything has been added."""
+        states, begun = empty(len(self._places)), False
         late = np.concatenate([*self._late, np.zeros((0, 2), np.int64)])
         for interval, at_ms in enumerate(self.instants_ms.tolist()):
+            if until_ms is not None and at_ms > until_ms:
+                return
             for facts in self._intervals.until(interval):
                 fold(states, facts)
+                begun = True
+            if not begun or at_ms < since_ms:
+                continue
             is_late = np.zeros(len(states), np.bool_)
             is_late[late[late[:, 0] == interval, 1]] = True
             rows = np.flatnonzero(active(states, at_ms))
             for begin in range(0, len(rows), rows_at_once):
                 some = rows[begin : begin + rows_at_once]
-                columns = model_matrix(states.take(some), at_ms).astype(np.float32)
-                yield Part(at_ms, customers[some].tolist(), columns, is_late[some])
+                yield Standing(at_ms, some, states.take(some), is_late[some])
+
+    def parts(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Part]:
+        """The rows of each instant, once everything has been added."""
+        customers = np.array(self.names, object)
+        for some in self.standings(rows_at_once):
+            columns = model_matrix(some.states, some.at_ms).astype(np.float32)
+            yield Part(some.at_ms, customers[some.place].tolist(), columns, some.late)
+
+
+def midnights_ms(since_ms: int, until_ms: int, every_days: int, day: int) -> IntArray:
+    """Midnights, one every so many days, so that `day` (days since 1970) would be among them.
+
+    >>> (midnights_ms(0, 20 * DAY_MS, 7, 17) // DAY_MS).tolist()
+    [3, 10, 17]
+    """
+    first = -(-since_ms // DAY_MS)
+    first += (day - first) % every_days
+    return np.array(range(first * DAY_MS, until_ms + 1, every_days * DAY_MS), np.int64)
 
 
 def fold_all(batches: Iterable[Batch], folding: Folding, told: Callable[[int], None] | None = None) -> Folding:

@@ -26,6 +26,12 @@ SEGMENTS = (
 UNSEGMENTED = 0
 CODE_OF = {name: code for code, name in enumerate(SEGMENTS)}
 
+SILENCE_WEIGHT = 0.6
+"""Every purchase sets silence to zero. At full weight that alone would decide, and each purchase change the segment."""
+
+COLUMN_WEIGHTS = (SILENCE_WEIGHT, 1.0, 1.0, 1.0)
+"""What a standard deviation of silence, frequency, spend and tenure counts in a distance."""
+
 SILENT_TIMES_TYPICAL = 1.25
 NEW_WITHIN_DAYS = 60.0
 NEW_TIMES_TYPICAL = (

@@ -7,7 +7,7 @@ import msgspec
 from river import cluster
 
 from schemas.messages import Label
-from stream.customers.segments import name_centres
+from stream.customers.segments import COLUMN_WEIGHTS, name_centres
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.recent_ids import RecentIds
@@ -20,13 +20,9 @@ STEP = 0.005  # of the way to each new member: a centre remembers some 200 membe
 FIRST_STEP = 0.1
 SPREAD = 0.5  # standard deviations between the first centres and the average customer
 SEED = 7
-SILENCE_WEIGHT = 0.6
-"""Every purchase sets silence to zero. At full weight that alone would decide, and each purchase change the segment."""
-
 SAMPLES_BEFORE_FIRST = 500
 REFRESH_DAYS = 28  # each new document moves customers who did nothing; four weeks measured as current enough
 
-_WEIGHTS = (SILENCE_WEIGHT, 1.0, 1.0, 1.0)
 _PLACES = range(len(SEGMENT_COLUMNS))
 
 Reader = Callable[[Sequence[float]], tuple[float, float, float, float]]
@@ -93,7 +89,7 @@ class SegmentLearner:
             return None
         self._published_day = epoch_day
         means, deviations = self._standardiser.moments(SEGMENT_COLUMNS)
-        scales = tuple(d / weight if d else 1.0 for d, weight in zip(deviations, _WEIGHTS, strict=True))
+        scales = tuple(d / weight if d else 1.0 for d, weight in zip(deviations, COLUMN_WEIGHTS, strict=True))
         centres = tuple(tuple(centre) for centre in self._centres())
         return SegmentDocument(
             version=version,
@@ -140,7 +136,7 @@ class SegmentLearner:
         self._standardiser.learn(row)
         standardised = self._standardiser.transform(row)
         weighted = [
-            standardised.get(name, 0.0) * weight for name, weight in zip(SEGMENT_COLUMNS, _WEIGHTS, strict=True)
+            standardised.get(name, 0.0) * weight for name, weight in zip(SEGMENT_COLUMNS, COLUMN_WEIGHTS, strict=True)
         ]
         self._samples += 1
         self._clusters.halflife = max(STEP, min(FIRST_STEP, CLUSTERS / self._samples))

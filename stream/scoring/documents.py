@@ -5,6 +5,7 @@ other columns with it would be silently wrong, so a document of another layout i
 """
 
 import math
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -80,7 +81,29 @@ class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True
 Document = OutcomeDocument | SegmentDocument
 
 
-def encode(document: Document) -> bytes:
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Document)
+
+
+class OfLayout(Protocol):
+    """A document of some columns."""
+
+    @property
+    def name(self) -> str:
+        """What it is a model of."""
+
+    @property
+    def version(self) -> str:
+        """Which of them."""
+
+    @property
+    def layout(self) -> str:
+        """The layout of its columns."""
+
+
+Kind = TypeVar("Kind", bound=OfLayout)
+
+
+def encode(document: msgspec.Struct) -> bytes:
     """The document as JSON bytes, equal for equal documents: floats in their shortest exact spelling, keys in order.
 
     Raises:
@@ -101,8 +124,14 @@ def decode(payload: bytes, layout: str) -> Document:
     Raises:
         ModelRefusedError: not a model document, or of another layout.
     """
+    document: Document = decode_as(_decoder, payload, layout)
+    return document
+
+
+def decode_as(decoder: msgspec.json.Decoder[Kind], payload: bytes, layout: str) -> Kind:
+    """The document in `payload`, of a kind that `decoder` knows; else as `decode`."""
     try:
-        document: Document = msgspec.json.decode(payload, type=Document)
+        document = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelRefusedError(f"not a model document: {error}. Publish the model again.") from error
     if document.layout != layout:

@@ -94,6 +94,16 @@ def probability(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...]
     return _probabilities(np.ascontiguousarray(matrix, np.float64), weighing(model, columns))
 
 
+def logits(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
+    """What the columns of each row add up to, with the bias; arguments as of `probability`.
+
+    >>> model = LinearModel(("silence",), means=(2.0,), scales=(1.0,), weights=(0.5,), bias=0.25)
+    >>> logits(model, np.array([[2.0], [4.0]]), ("silence",))
+    array([0.25, 1.25])
+    """
+    return _logits(np.ascontiguousarray(matrix, np.float64), weighing(model, columns))
+
+
 @lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out
 def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> Weighing:
     """The model for rows with these columns; None is no model.
@@ -168,6 +178,14 @@ def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
     for i in range(len(matrix)):
         probabilities[i] = probability_of(model, matrix[i])
     return probabilities
+
+
+@compiled
+def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
+    found = np.empty(len(matrix))
+    for i in range(len(matrix)):
+        found[i] = moving_logit(model, matrix[i]) + standing_logit(model, matrix[i])
+    return found
 
 
 def constant(rate: float) -> LinearModel:

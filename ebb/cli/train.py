@@ -1,0 +1,185 @@
+"""`ebb offline train`: batch models of an outcome or an amount, judged on what came later; a run is a folder."""
+
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+import msgspec
+
+from ebb.cli.bar import counting_bar
+from ebb.cli.errors import told
+from ebb.cli.histories import DAY, any_history_options, days_in, read_any
+from ebb.compose.worker import decoding_of, rules_of
+from offline.backtest.batch import require_scikit_learn
+from offline.backtest.report import midnight_ms, short
+from offline.features.at_instants import midnights_ms
+from offline.features.histories import Reading
+from offline.report.folder import refuse_taken, write_run
+from offline.report.plots import require_matplotlib
+from offline.sources.columns import parse_mapping
+from offline.training.chances import Chances
+from offline.training.metrics import Metrics
+from offline.training.recipes import RECIPES
+from offline.training.report import html
+from offline.training.search import SEED, Budget
+from offline.training.splits import split_at, split_day
+from offline.training.table import ROWS_AT_MOST, Asking, Table, table_of
+from offline.training.target import Target, target_of
+from offline.training.train import Plan, Training
+from offline.training.train import train as fit_and_judge
+from schemas.money import exponent_of
+from schemas.units import DAY_MS
+from stream.features.columns import MODEL_COLUMNS
+from stream.features.layout import LAYOUT
+from stream.settings.load import load_offline_settings
+from stream.settings.worker import WorkerSettings
+
+TRIES, TRIES_IN_TIME = 6, 1_000
+
+
+@click.command()
+@any_history_options
+@click.option("--outcome", required=True, help="What is predicted: one of EBB_OUTCOMES, or an amount, spend_<days>d.")
+@click.option(
+    "--model", type=click.Choice([*RECIPES, "all"]), default="all", show_default=True, help="The kind of model."
+)
+@click.option(
+    "--from",
+    "split",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+    help="Models are judged from here on, and learn what was known then. By default about a third is judged.",
+)
+@click.option("--every", default="7d", show_default=True, help="A row of each customer every so many days.")
+@click.option("--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]")
+@click.option("--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind.")
+@click.option("--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Kept at most.")
+@click.option("--refit", is_flag=True, help="Once judged, fit the models that are written on all that is known.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="A new folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
+@told
+def train(*, out: Path, as_json: bool, **options: Any) -> None:
+    """Train logistic regression, random forest and gradient boosting, and write a run with a report page.
+
+    HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn
+    and matplotlib: pip install 'ebb[offline]'.
+    """
+    require_scikit_learn()
+    require_matplotlib()
+    refuse_taken(out)
+    settings = load_offline_settings()
+    target = target_of(options["outcome"], settings.predicted.outcomes)
+    every_days = days_in(options["every"])
+    if every_days is None:
+        raise click.UsageError(f"--every {options['every']}: write a number of days such as 7d.")
+    asked_day = midnight_ms(options["split"].date()) // DAY_MS if options["split"] else None
+    table = _read(settings, target, every_days, asked_day or 0, options)
+    day = split_day(table.rows, target.outcome) if asked_day is None else asked_day
+    split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day)
+    names = list(RECIPES) if options["model"] == "all" else [options["model"]]
+    plan = Plan(names, _budget(options), exponent_of(settings.currency), options["refit"])
+    with counting_bar("steps") as show:
+        counted = _Counted(show)
+        trained = fit_and_judge(table, target, split, plan, counted)
+    write_run(out, _configuration(options, target, table, trained), trained.metrics, trained.documents, html(trained))
+    click.echo(msgspec.json.encode(trained.metrics) if as_json else "\n".join(_screen(trained.metrics, out)))
+
+
+class _Counted:
+    """Counts the steps of a training for a bar; how many there will be depends on the rows."""
+
+    def __init__(self, show: Any) -> None:
+        self._show, self._steps = show, 0
+
+    def __call__(self) -> None:
+        """One more."""
+        self._steps += 1
+        if self._show:
+            self._show(self._steps, None)
+
+
+def _budget(options: Mapping[str, Any]) -> Budget:
+    seconds, tries = options["search_seconds"], options["search_tries"]
+    return Budget(tries or (TRIES if seconds is None else TRIES_IN_TIME), seconds)
+
+
+def _read(settings: WorkerSettings, target: Target, every_days: int, day: int, options: Mapping[str, Any]) -> Table:
+    """The rows of a history."""
+    received_ms = time.time_ns() // 1_000_000
+    reading = Reading(decoding_of(settings), settings.partitions, received_ms)
+    mapping = parse_mapping(options["columns"])
+    total, batches = read_any(options["history"], options["source"], mapping, settings.currency, reading)
+    instants = midnights_ms(settings.earliest_event_ms, received_ms, every_days, day)
+    asking = Asking(target, rules_of(settings), instants, options["memory_mb"] * 1_000_000, options["rows"])
+    with TemporaryDirectory(prefix="ebb-train-") as folder, counting_bar("events") as show:
+        return table_of(batches, asking, Path(folder), (lambda events: show(events, total)) if show else None)
+
+
+def _configuration(options: Mapping[str, Any], target: Target, table: Table, trained: Training) -> dict[str, Any]:
+    """How a run came about: enough to repeat it."""
+    metrics = trained.metrics
+    libraries = ("ebb", "numpy", "scikit-learn")
+    return {
+        "history": [str(path) for path in options["history"]],
+        "source": options["source"],
+        "columns": options["columns"],
+        "outcome": msgspec.to_builtins(target.outcome),
+        "is_amount": target.is_amount,
+        "model": options["model"],
+        "from": metrics.split,
+        "every": options["every"],
+        "search_tries": {name: max(len(judged.search.tries), 1) for name, judged in metrics.models.items()},
+        "search_seconds": options["search_seconds"],
+        "rows": options["rows"],
+        "refit": options["refit"],
+        "one_customer_in": table.one_in,
+        "seed": SEED,
+        "chosen": metrics.chosen,
+        "data_hash": table.data_hash,
+        "layout": LAYOUT,
+        "model_columns": MODEL_COLUMNS,
+        "versions": {name: version(name) for name in libraries},
+    }
+
+
+def _screen(metrics: Metrics, out: Path) -> Iterator[str]:
+    """What was found, for a reader."""
+    judged, learned = metrics.judged, metrics.learned
+    mean = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
+    yield (
+        f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} "
+        f"on, {mean} · learned from {learned.rows:,} known before"
+    )
+    yield ""
+    yield from _amounts(metrics) if metrics.is_amount else _chances(metrics)
+    yield ""
+    yield f"chosen by cross-validation: {metrics.models[metrics.chosen].title}"
+    yield from (f"note: {sentence}" for sentence in metrics.notes)
+    yield f"next: open {out / 'report.html'}"
+
+
+def _chances(metrics: Metrics) -> Iterator[str]:
+    yield f"{'':<32}{'AUC':>7}{'PR AUC':>9}{'log loss':>10}{'Brier':>8}{'ECE':>7}{'lift 10 %':>11}"
+    for judged in metrics.models.values():
+        if isinstance(judged.judgement, Chances):
+            figures, lift = judged.judgement.figures, judged.judgement.gain[0].lift
+            yield f"{judged.title:<32}{_cells(figures)}{lift:>11.2f}"
+    for name, floor in metrics.floors.items():
+        yield f"{'rule: ' + name.replace('_', ' '):<32}{_cells(floor)}"
+
+
+def _cells(figures: Any) -> str:
+    widths = {"auc": 7, "pr_auc": 9, "log_loss": 10, "brier": 8, "ece": 7}
+    return "".join(f"{short(getattr(figures, name)):>{width}}" for name, width in widths.items())
+
+
+def _amounts(metrics: Metrics) -> Iterator[str]:
+    yield f"{'':<32}{'MAE':>10}{'RMSE':>12}{'Gini':>7}{'bias':>8}{'decile error':>14}"
+    models = {judged.title: judged.judgement.figures for judged in metrics.models.values()}
+    for title, figures in {**models, **{f"rule: {k.replace('_', ' ')}": v for k, v in metrics.floors.items()}}.items():
+        f: Any = figures
+        yield f"{title:<32}{f.mae:>10,.2f}{f.rmse:>12,.2f}{f.gini:>z7.3f}{f.bias:>+8.1%}{f.decile_error:>14.1%}"

@@ -1,0 +1,1 @@
+"""Pages with plots: one file each, to be sent and kept."""

@@ -1,0 +1,1 @@
+"""Segments found in a history."""

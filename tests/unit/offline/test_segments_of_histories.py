@@ -1,0 +1,68 @@
+"""`ebb offline segments` on a shop of three kinds of customers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from ebb.cli.offline_segments import segments
+from offline.segments.find import Customers, find
+from stream.customers.segments import SEGMENTS
+from stream.errors import OfflineError
+from stream.features.columns import SEGMENT_COLUMNS
+from stream.features.layout import LAYOUT
+from stream.scoring.documents import SegmentDocument, decode
+
+pytest.importorskip("sklearn")
+BEGIN = datetime(2010, 1, 1, 12, tzinfo=UTC)
+KINDS = {"great": (range(0, 360, 12), 90.0), "gone": (range(10, 230, 40), 40.0), "new": (range(345, 358, 12), 15.0)}
+"""Kind -> the days it buys on, and for how much."""
+
+
+def shop(path: Path) -> Path:
+    drawn, lines = np.random.default_rng(2), ["order_id,customer_id,event_time,product_id,quantity,unit_price"]
+    for kind, (days, price) in KINDS.items():
+        for customer in range(60):
+            for order, day in enumerate(days):
+                time = BEGIN + timedelta(days=day + int(drawn.integers(0, 6)))
+                paid = price * drawn.uniform(0.8, 1.25)
+                lines.append(f"{kind}-{customer}-{order},{kind}-{customer},{time:%Y-%m-%d %H:%M:%S},p,1,{paid:.2f}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(path: Path, out: Path, *options: str) -> Result:
+    return CliRunner().invoke(segments, [str(path), "--source", "generic", "--out", str(out), "--json", *options])
+
+
+def test_customers_of_three_kinds_come_to_three_named_clusters_that_would_come_again(tmp_path: Path) -> None:
+    finished = run(shop(tmp_path / "orders.csv"), tmp_path / "run")
+    assert finished.exit_code == 0, finished.output
+    found = json.loads(finished.stdout)
+    assert found["votes"]["silhouette"] == found["votes"]["davies_bouldin"] == 3
+    assert [cluster["customers"] for cluster in found["clusters"]] == [60, 60, 60]
+    named = {cluster["name"]: cluster for cluster in found["clusters"]}
+    assert set(named) <= set(SEGMENTS[1:])
+    assert named["New Customers"]["tenure_days"] < 30
+    assert named["Champions"]["purchase_days"] > 25
+    assert found["stability"] > 0.95
+    assert found["ward_agreement"] > 0.95
+    document = decode((tmp_path / "run" / "models" / "segments.json").read_bytes(), LAYOUT)
+    assert isinstance(document, SegmentDocument)
+    assert (len(document.centres), document.columns, document.samples) == (3, SEGMENT_COLUMNS, 180)
+    assert json.loads((tmp_path / "run" / "run.json").read_bytes())["data_hash"][:8] in document.version
+    assert "<svg" in (tmp_path / "run" / "report.html").read_text("utf-8")
+
+
+def test_too_few_customers_or_all_alike_end_with_a_sentence(tmp_path: Path) -> None:
+    finished = run(shop(tmp_path / "orders.csv"), tmp_path / "run", "--at", "2010-01-05")
+    assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
+    assert "had bought within 180 days before 2010-01-05: segments take 100 customers" in finished.output
+    assert not (tmp_path / "run").exists()
+    matrix = np.repeat(np.eye(4), 50, axis=0)
+    few = Customers(14_600, [str(number) for number in range(200)], matrix)
+    with pytest.raises(OfflineError, match="4 different customers make no 6 clusters"):
+        find(few, 6, 2, None)
