@@ -68,7 +68,7 @@ def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
     rows = [*_score_rows(view, outcomes), *_history_rows(view)]
     return [
         f"{printable(view.customer_id)} · {view.segment}{since} · {_as_of(view.as_of)}",
-        *_aligned(rows, "<><", indent="  "),
+        *aligned(rows, "<><", indent="  "),
         f"  why: {' · '.join(view.reasons) or 'no model yet, it needs 200 labels'}",
         f"  next: ebb lookup {_typed(view.customer_id)} --json",
     ]
@@ -108,7 +108,7 @@ def segments_screen(sizes: Page[SegmentSize], currency: str) -> list[str]:
     rows = [("segment", "customers", "share", "mean value at risk")]
     rows += [(size.name, f"{size.customers:,}", percent(size.share), _mean(size, currency)) for size in sizes]
     rows.append(("everybody", f"{customers:,}", "", ""))
-    return [*_aligned(rows, "<>>>"), f"{_as_of(sizes.as_of)} · next: ebb at-risk"]
+    return [*aligned(rows, "<>>>"), f"{_as_of(sizes.as_of)} · next: ebb at-risk"]
 
 
 def _mean(size: SegmentSize, currency: str) -> str:
@@ -133,7 +133,7 @@ def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
         )
         for view in page
     ]
-    return [*_aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: ebb lookup {_typed(page[0].customer_id)}"]
+    return [*aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: ebb lookup {_typed(page[0].customer_id)}"]
 
 
 def percent(share: float | None) -> str:
@@ -175,7 +175,7 @@ def _typed(customer_id: str) -> str:
     return quoted if customer_id.isprintable() else printable(f"${quoted}")
 
 
-def _aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "") -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "") -> list[str]:
     """Rows as lines with columns of equal width, each to the left (<) or to the right (>)."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
     lines = (
