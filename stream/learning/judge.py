@@ -40,7 +40,7 @@ class Grid(NamedTuple):
 
 
 FINE = Grid(32, 12.0)  # for all labels together; 12 is a probability of 6e-6
-COARSE = Grid(4, 8.0)  # for the labels of some weeks: a hundredth of the bytes, and their AUC moves by .001
+COARSE = Grid(4, 8.0)  # for the labels of some weeks, at a tenth of the bytes: AUC moves by .001, PR AUC by up to .02
 
 
 class JudgeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,8 @@ class Judge:
 
     The area under the ROC curve is the chance that a label of 1 had a higher probability than a label of 0.
     Probabilities in one bin count as equal there: with bins 1/32 of a logit wide that moved the AUC of a model by .0001
-    in a year of Online Retail II, and that of the base rate, whose probabilities hardly differ, by .002.
+    in a year of Online Retail II, and that of the base rate, whose probabilities hardly differ, by .002. Average
+    precision moves by up to .003 (5,000 labels). Losses and calibration error are exact.
     """
 
     def __init__(self, state: JudgeState | None = None, grid: Grid = FINE) -> None:
@@ -105,8 +106,7 @@ class Judge:
         """
         if not len(probabilities):
             return
-        bounded = np.clip(probabilities, SURE, 1.0 - SURE)
-        _tally(self._sums, self._bins, bounded, happened, self._grid.per_logit, self._grid.largest_logit)
+        _tally(self._sums, self._bins, probabilities, happened, self._grid.per_logit, self._grid.largest_logit)
         self._state = None
 
     def judged(self) -> Judged | None:
@@ -120,31 +120,16 @@ class Judge:
         """
         if not self.rows:
             return None
+        auc, precision, ece = _ranks(self._bins)
+        ones = self._bins[1].sum()
         return Judged(
             rows=self.rows,
             log_loss=self.loss / self.rows,
-            auc=self._auc(),
+            auc=auc if 0 < ones < self.rows else None,
             brier=float(self._sums[2]) / self.rows,
-            pr_auc=self._average_precision(),
-            ece=calibration_error(self.reliability()),
+            pr_auc=precision if ones else None,
+            ece=ece,
         )
-
-    def _auc(self) -> float | None:
-        zeros, ones, _ = self._bins
-        pairs = zeros.sum() * ones.sum()
-        if not pairs:
-            return None
-        zeros_below = np.cumsum(zeros) - zeros
-        return float((ones * (zeros_below + zeros / 2)).sum() / pairs)
-
-    def _average_precision(self) -> float | None:
-        """Mean precision over the labels of 1, each taken with all of at least its probability."""
-        zeros, ones = self._bins[:2, ::-1]
-        if not ones.sum():
-            return None
-        found = np.cumsum(ones)
-        precision = found / np.maximum(found + np.cumsum(zeros), 1.0)
-        return float((precision * ones).sum() / ones.sum())
 
     def reliability(self) -> "list[Reliability]":
         """What was said and what came true, by groups of about as many labels, the lowest probabilities first.
@@ -154,10 +139,8 @@ class Judge:
         >>> [(group.labels, round(group.said, 3), group.happened) for group in judge.reliability()]
         [(5, 0.2, 0.2), (5, 0.9, 1.0)]
         """
-        labels = self._bins[0] + self._bins[1]
-        middle = (np.cumsum(labels) - labels / 2) / max(labels.sum(), 1.0)
-        group = np.minimum((middle * GROUPS).astype(np.int64), GROUPS - 1)
-        sums = [np.bincount(group, weights, GROUPS) for weights in (labels, self._bins[2], self._bins[1])]
+        sums = np.zeros((3, GROUPS))
+        _group(self._bins, sums)
         return [
             Reliability(labels=int(n), said=float(p / n), happened=float(ones / n))
             for n, p, ones in zip(*sums, strict=True)
@@ -187,15 +170,40 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     happened: float
 
 
-def calibration_error(groups: "list[Reliability]") -> float:
-    """Mean over labels of how far what was said is from what came true in their group.
+@compiled
+def _group(bins: FloatArray, sums: FloatArray) -> None:
+    """Share bins out to groups of about as many labels: `sums`, shape (3, GROUPS), of labels, probabilities, ones."""
+    whole = bins[:2].sum()
+    before = 0.0
+    for place in range(bins.shape[1]):
+        labels = bins[0, place] + bins[1, place]
+        if labels > 0.0:
+            group = min(int((before + labels / 2.0) / whole * GROUPS), GROUPS - 1)
+            sums[0, group] += labels
+            sums[1, group] += bins[2, place]
+            sums[2, group] += bins[1, place]
+            before += labels
 
-    >>> shy, sure = Reliability(labels=30, said=0.25, happened=0.5), Reliability(labels=10, said=0.5, happened=0)
-    >>> calibration_error([shy, sure])
-    0.3125
+
+@compiled
+def _ranks(bins: FloatArray) -> tuple[float, float, float]:
+    """ROC AUC, average precision and calibration error; the first two are 0 where they mean nothing.
+
+    Average precision: mean over the labels of 1 of the share of ones among all of at least their probability.
+    Calibration error: mean over labels of how far what was said is from what came true in their group.
     """
-    labels = sum(group.labels for group in groups)
-    return sum(group.labels * abs(group.said - group.happened) for group in groups) / labels
+    zeros, ones = bins[0].sum(), bins[1].sum()
+    zeros_above = ones_above = won = precision = 0.0
+    for place in range(bins.shape[1] - 1, -1, -1):
+        zeros_above += bins[0, place]
+        if bins[1, place] > 0.0:
+            ones_above += bins[1, place]
+            won += bins[1, place] * (zeros - zeros_above + bins[0, place] / 2.0)
+            precision += bins[1, place] * ones_above / (ones_above + zeros_above)
+    sums = np.zeros((3, GROUPS))
+    _group(bins, sums)
+    ece = np.abs(sums[1] - sums[2]).sum() / max(zeros + ones, 1.0)
+    return won / max(zeros * ones, 1.0), precision / max(ones, 1.0), ece
 
 
 @compiled
@@ -210,7 +218,7 @@ def _tally(
     """Add labels one after another: it must not depend on how many come at once."""
     last = bins.shape[1] - 1
     for i in range(len(probabilities)):
-        p = probabilities[i]
+        p = min(max(probabilities[i], SURE), 1.0 - SURE)
         logit = min(max(math.log(p) - math.log1p(-p), -largest), largest)
         place = min(int((logit + largest) * per_logit), last)
         sums[0] += 1.0
@@ -228,5 +236,6 @@ def add_losses(total: float, probabilities: FloatArray, happened: NDArray[np.boo
     1.9808
     """
     for i in range(len(probabilities)):
-        total -= math.log(probabilities[i] if happened[i] else 1.0 - probabilities[i])
+        p = min(max(probabilities[i], SURE), 1.0 - SURE)
+        total -= math.log(p if happened[i] else 1.0 - p)
     return total

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.messages import Label
 from schemas.units import DAY_MS
-from stream.learning.judge import COARSE, FINE, SURE, Judge, JudgeState, add_losses
+from stream.learning.judge import COARSE, FINE, Judge, JudgeState, add_losses
 from stream.outcomes.declaration import GRACE_MS
 from stream.scoring.documents import FLOORS
 
@@ -23,6 +23,11 @@ _CLOSES_LATE_MS = (
 
 Spans = dict[int, dict[str, Judge]]
 """Number of a span of snapshot time, counted from 1970 -> candidate -> its judge."""
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+SharedOut = tuple[Spans, list[int], NDArray[np.int64]]
+"""Spans, the numbers of those that labels fall into, and for each label the place of its number among them."""
 
 
 class JudgementState(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,25 +102,30 @@ class Judgement:
 
     def add(self, labels: Scored) -> None:
         """Count labels, in their order."""
+        days = labels.snapshot_ms // DAY_MS
+        spans: list[SharedOut] = [
+            (self.blocks, *_shared_out(days // self.block_days)),
+            (self.periods, *_shared_out(days // PERIOD_DAYS)),
+        ]
         for name, said in labels.said.items():
             given = ~np.isnan(said)
             if given.any():
-                self._add(name, said[given], labels, given)
+                self._add(name, said, labels, given, spans)
+        _drop_oldest(self.blocks, BLOCKS_KEPT)
+        _drop_oldest(self.periods, PERIODS_KEPT)
 
-    def _add(self, name: str, said: NDArray[np.float64], labels: Scored, given: NDArray[np.bool_]) -> None:
-        happened, days = labels.happened[given], labels.snapshot_ms[given] // DAY_MS
-        self.pooled.setdefault(name, Judge(grid=FINE)).add(said, happened)
+    def _add(self, name: str, said: FloatArray, labels: Scored, given: BoolArray, spans: list[SharedOut]) -> None:
+        self.pooled.setdefault(name, Judge(grid=FINE)).add(said[given], labels.happened[given])
         if name not in self._own:
             beside = self.beside.setdefault(name, dict.fromkeys(FLOORS, 0.0))
             for floor in FLOORS:
-                beside[floor] = _with_losses(beside[floor], labels.said[floor][given], happened)
-        for spans, span_days, kept in (
-            (self.blocks, self.block_days, BLOCKS_KEPT),
-            (self.periods, PERIOD_DAYS, PERIODS_KEPT),
-        ):
-            _add_to_spans(spans, name, days // span_days, said, happened)
-            for old in sorted(spans)[:-kept]:
-                del spans[old]
+                beside[floor] = add_losses(beside[floor], labels.said[floor][given], labels.happened[given])
+        for judges, numbers, place in spans:
+            for at, number in enumerate(numbers):
+                inside = given & (place == at)
+                if inside.any():
+                    judge = judges.setdefault(number, {}).setdefault(name, Judge(grid=COARSE))
+                    judge.add(said[inside], labels.happened[inside])
 
     def losses_of_floors(self, candidate: str) -> dict[str, float]:
         """Floor -> its mean log loss over the labels that the candidate is judged on."""
@@ -142,17 +152,15 @@ class Judgement:
         )
 
 
-def _add_to_spans(
-    spans: Spans, name: str, numbers: NDArray[np.int64], said: NDArray[np.float64], happened: NDArray[np.bool_]
-) -> None:
-    for number in np.unique(numbers).tolist():
-        inside = numbers == number
-        spans.setdefault(number, {}).setdefault(name, Judge(grid=COARSE)).add(said[inside], happened[inside])
+def _shared_out(numbers: NDArray[np.int64]) -> tuple[list[int], NDArray[np.int64]]:
+    """The spans that labels fall into, and which of these each falls into."""
+    distinct, place = np.unique(numbers, return_inverse=True)
+    return distinct.tolist(), place
 
 
-def _with_losses(total: float, said: NDArray[np.float64], happened: NDArray[np.bool_]) -> float:
-    bounded = np.clip(said, SURE, 1.0 - SURE)
-    return add_losses(total, bounded, happened)
+def _drop_oldest(spans: Spans, kept: int) -> None:
+    for old in sorted(spans)[:-kept]:
+        del spans[old]
 
 
 def _states(spans: Spans) -> dict[int, dict[str, JudgeState]]:
