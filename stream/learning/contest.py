@@ -14,7 +14,7 @@ from stream.learning.judgement import Judgement, JudgementState, scored
 from stream.learning.recipes import RECIPES
 from stream.ports import CHALLENGERS_AT_MOST
 from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.documents import CALIBRATED, CANDIDATES, INITIAL_CHAMPION, Judged, Lineage
+from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, INITIAL_CHAMPION, Judged, Lineage
 from stream.scoring.linear import LinearModel
 
 
@@ -56,7 +56,7 @@ class Contest:
     ) -> None:
         self._horizon_days, self._own, self._initial = horizon_days, tuple(own), initial
         self.newest_ms = state.newest_ms if state else 0
-        self.judgement = Judgement(horizon_days, self._own, state.judgement if state else None)
+        self.judgement = Judgement(horizon_days, state.judgement if state else None)
         self.championship = Championship(initial, state.championship if state else None)
         if state is not None and state.judgement.block_days != self.judgement.block_days:
             self.championship.count_anew()
@@ -75,7 +75,10 @@ class Contest:
         state = msgspec.structs.replace(self.state(), newest_ms=newest_ms)
         pooled = {name: judges[name] for name in self._own if name in judges and judges[name].rows}
         if len(pooled) == len(self._own):
-            state = msgspec.structs.replace(state, judgement=msgspec.structs.replace(state.judgement, pooled=pooled))
+            floors = {floor: pooled[floor].loss for floor in FLOORS}
+            beside = {name: floors for name in self._own if name not in FLOORS}
+            judgement = msgspec.structs.replace(state.judgement, pooled=pooled, beside=beside)
+            state = msgspec.structs.replace(state, judgement=judgement)
         return self.restored(state)
 
     @property

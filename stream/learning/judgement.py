@@ -80,12 +80,11 @@ class Judgement:
 
     Args:
         horizon_days: of the outcome; a block is a week longer.
-        own: the learner's candidates, which score the same labels.
         state: to go on from; one with blocks of another length is not taken up.
     """
 
-    def __init__(self, horizon_days: int, own: Sequence[str], state: JudgementState | None = None) -> None:
-        self._horizon_ms, self._own = horizon_days * DAY_MS, own
+    def __init__(self, horizon_days: int, state: JudgementState | None = None) -> None:
+        self._horizon_ms = horizon_days * DAY_MS
         self.block_days = horizon_days + BLOCK_BEYOND_HORIZON_DAYS
         self.pooled: dict[str, Judge] = {}
         self.beside: dict[str, dict[str, float]] = {}
@@ -116,7 +115,7 @@ class Judgement:
 
     def _add(self, name: str, said: FloatArray, labels: Scored, given: BoolArray, spans: list[SharedOut]) -> None:
         self.pooled.setdefault(name, Judge(grid=FINE)).add(said[given], labels.happened[given])
-        if name not in self._own:
+        if name not in FLOORS:
             beside = self.beside.setdefault(name, dict.fromkeys(FLOORS, 0.0))
             for floor in FLOORS:
                 beside[floor] = add_losses(beside[floor], labels.said[floor][given], labels.happened[given])
@@ -128,12 +127,9 @@ class Judgement:
                     judge.add(said[inside], labels.happened[inside])
 
     def losses_of_floors(self, candidate: str) -> dict[str, float]:
-        """Floor -> its mean log loss over the labels that the candidate is judged on."""
-        if candidate not in self.pooled:
-            return {}
-        if candidate not in self.beside:
-            return {floor: self.pooled[floor].loss / self.pooled[floor].rows for floor in FLOORS}
-        return {floor: loss / self.pooled[candidate].rows for floor, loss in self.beside[candidate].items()}
+        """Floor -> its mean log loss over the labels that the candidate is judged on; empty of a floor itself."""
+        beside = self.beside.get(candidate, {})
+        return {floor: loss / self.pooled[candidate].rows for floor, loss in beside.items()}
 
     def forget(self, candidate: str) -> None:
         """Drop what is known of a candidate that is one no more: another may come under its name."""

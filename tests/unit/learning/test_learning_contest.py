@@ -223,3 +223,14 @@ def test_an_outcome_of_another_horizon_keeps_its_champion_and_is_judged_anew():
     assert after.championship.champion == "newton_logistic"
     after.judge(history[8 * 44 * PER_DAY :])
     assert after.championship.champion == "mean_logit"
+
+
+def test_a_candidate_of_a_newer_release_stands_beside_the_floors_on_the_labels_it_has_scored():
+    state = shown(
+        labels_of(300, {"count_90d": 0.99}),
+    ).state()
+    newer = Contest(HORIZON_DAYS, (*CANDIDATES, "newest"), "newest", state)
+    newer.judge(list(labels_of(100, {"newest": 0.7, "count_90d": WORSE}, seed=1, first_day=300)))
+    floors = newer.judgement.losses_of_floors("newest")
+    assert newer.metrics()["newest"].rows == 100 * PER_DAY
+    assert floors["count_90d"] == floors["base_rate"] > newer.metrics()["count_90d"].log_loss
