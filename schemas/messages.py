@@ -94,7 +94,24 @@ class DriftNoticed(Message, frozen=True, kw_only=True, tag="drift"):
     noticed_ms: int
 
 
-LabelRecord = Label | EpochPassed
+class ModelDecision(Struct, frozen=True, kw_only=True, tag_field="type", tag="model-decision"):
+    """What a person has decided about the models of `outcome`; written by `ebb models`, with no place in an outbox.
+
+    `message_id` is the decision's own: it is taken once. `candidate` is whom it is about, "" for unpin and rollback;
+    `digest` the SHA-256 of the sealed challenger that is admitted, in hexadecimal.
+    """
+
+    message_id: str
+    outcome: str
+    action: Literal["promote", "pin", "unpin", "rollback", "admit", "withdraw"]
+    candidate: str = ""
+    digest: str = ""
+    decided_ms: int
+    decided_by: str = ""
+    schema_version: int = 1
+
+
+LabelRecord = Label | EpochPassed | ModelDecision
 """What the topic `labels` carries."""
 
-AnyMessage = ChurnAlertOpened | ChurnAlertClosed | SegmentChanged | Label | EpochPassed | DriftNoticed
+AnyMessage = ChurnAlertOpened | ChurnAlertClosed | SegmentChanged | Label | EpochPassed | DriftNoticed | ModelDecision

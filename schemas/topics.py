@@ -9,7 +9,15 @@ from msgspec import Struct
 from schemas.clock import ClockRecord
 from schemas.events import Engagement, Event, Purchase, Refund
 from schemas.identities import Erasure, IdentityRecord, Merge
-from schemas.messages import ChurnAlertClosed, ChurnAlertOpened, DriftNoticed, EpochPassed, Label, SegmentChanged
+from schemas.messages import (
+    ChurnAlertClosed,
+    ChurnAlertOpened,
+    DriftNoticed,
+    EpochPassed,
+    Label,
+    ModelDecision,
+    SegmentChanged,
+)
 from schemas.profiles import Profile
 from schemas.units import DAY_MS
 
@@ -44,7 +52,7 @@ KINDS_OF: Mapping[str, tuple[type[Struct], ...]] = {
 MESSAGES_OF: Mapping[str, tuple[type[Struct], ...]] = {
     CHURN_ALERTS: (ChurnAlertOpened, ChurnAlertClosed),
     SEGMENT_CHANGES: (SegmentChanged,),
-    LABELS: (Label, EpochPassed),
+    LABELS: (Label, EpochPassed, ModelDecision),
     DRIFT: (DriftNoticed,),
 }
 """The messages Ebb sends on each topic. `events.invalid` carries whatever bytes could not be applied."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from stream.errors import ModelRefusedError
-from stream.ports import Commit, Head, Page, SeenBlock
+from stream.ports import CHALLENGERS_AT_MOST, Commit, Head, Page, SeenBlock
 
 VERSIONS_KEPT = 50  # as many as on Redis
 
@@ -218,6 +218,8 @@ class MemoryModelStore:
     champion: dict[str, tuple[str, int]] = field(default_factory=dict)
     learners: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
     """name -> (next offset, state, metrics)."""
+    challengers: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """outcome -> name -> sealed document."""
 
     async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
         """The versions in force."""
@@ -240,6 +242,23 @@ class MemoryModelStore:
             del self.documents[name, old]
         self.versions[name] = kept[-VERSIONS_KEPT:]
         self.champion[name] = version, epoch_day
+
+    async def fetch_challenger(self, outcome: str, name: str) -> bytes:
+        """A challenger's document."""
+        if name not in self.challengers.get(outcome, {}):
+            raise ModelRefusedError(f"There is no challenger {name!r} of {outcome!r}.")
+        return self.challengers[outcome][name]
+
+    async def publish_challenger(self, outcome: str, name: str, sealed: bytes) -> None:
+        """Store a challenger's document."""
+        stored = self.challengers.setdefault(outcome, {})
+        if name not in stored and len(stored) >= CHALLENGERS_AT_MOST:
+            raise ModelRefusedError(f"There are {CHALLENGERS_AT_MOST} challengers of {outcome!r} already.")
+        stored[name] = sealed
+
+    async def withdraw_challenger(self, outcome: str, name: str) -> None:
+        """Drop a challenger's document."""
+        self.challengers.get(outcome, {}).pop(name, None)
 
     async def load_learner(self, name: str) -> tuple[int, bytes] | None:
         """Offset and state as saved together."""

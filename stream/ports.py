@@ -213,8 +213,11 @@ class Figures(Protocol):
         ...
 
 
+CHALLENGERS_AT_MOST = 4  # from outside, of an outcome; each is scored at every snapshot and stored with it
+
+
 class ModelStore(Protocol):
-    """Signed model documents by name and version, and which version is champion."""
+    """Signed model documents by name and version, which version is in force, and challengers from outside."""
 
     async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
         """name -> (version, epoch day of its publication). Names never published are absent."""
@@ -230,6 +233,26 @@ class ModelStore(Protocol):
 
     async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
         """Store the document (None: it is there already), make it champion of `epoch_day`, drop old versions."""
+        ...
+
+    async def fetch_challenger(self, outcome: str, name: str) -> bytes:
+        """The sealed document of a challenger.
+
+        Raises:
+            ModelRefusedError: there is none of this name.
+        """
+        ...
+
+    async def publish_challenger(self, outcome: str, name: str, sealed: bytes) -> None:
+        """Store a challenger's document in place of one of its name.
+
+        Raises:
+            ModelRefusedError: the outcome has as many as may be.
+        """
+        ...
+
+    async def withdraw_challenger(self, outcome: str, name: str) -> None:
+        """Drop a challenger's document; that of a name which has none is none."""
         ...
 
     async def load_learner(self, name: str) -> tuple[int, bytes] | None:

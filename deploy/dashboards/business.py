@@ -105,17 +105,28 @@ MODELS = Row(
     (
         graph(
             "Log loss beside the floors",
-            "On the scores that decisions had, stored a horizon earlier. Lower is better; mean_logit above a floor "
+            "On the scores that decisions had, stored a horizon earlier. Lower is better; a champion above a floor "
             "serves no longer.",
             ("ebb_model_log_loss", "{{outcome}} {{candidate}}"),
         ),
         graph(
             "AUC beside the floors", "Higher is better; .5 is chance.", ("ebb_model_auc", "{{outcome}} {{candidate}}")
         ),
+        graph(
+            "Calibration error",
+            "How far what a candidate said is from what came true, in the mean. 0 is best.",
+            ("ebb_model_calibration_error", "{{outcome}} {{candidate}}"),
+        ),
         names(
             "Candidate that serves",
-            "The one whose probability is in views and alerts: mean_logit, or a floor that is better.",
+            "The one whose probability is in views and alerts: the champion, or a floor that is better.",
             ("ebb_model_serving == 1", "{{outcome}}: {{candidate}}"),
+        ),
+        graph(
+            "Champions for a person to look at",
+            "1 while blocks propose another champion (ebb models show), or a person has pinned the one that serves.",
+            ("sum by (outcome) (ebb_model_proposed)", "{{outcome}} has a proposal"),
+            ("ebb_model_pinned", "{{outcome}} is pinned"),
         ),
         graph(
             "Labels open and matured",

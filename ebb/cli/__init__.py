@@ -27,6 +27,7 @@ COMMANDS = {
     "segments": "ebb.cli.lookup",
     "at-risk": "ebb.cli.lookup",
     "alerts": "ebb.cli.alerts",
+    "models": "ebb.cli.models",
     "erase": "ebb.cli.identities",
     "merge-customers": "ebb.cli.identities",
 }

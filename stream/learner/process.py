@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from schemas.messages import Label, LabelRecord
+from schemas.messages import Label, LabelRecord, ModelDecision
 from schemas.topics import LABELS
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
@@ -70,6 +71,7 @@ class LearnerProcess:
         self._arrived: asyncio.Queue[Sequence[Any]] = asyncio.Queue()
         self._queued, self._held = 0, False
         self._waiting: list[Label] = []
+        self._decided: list[ModelDecision] = []
 
     async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Restore the learners and go on at the earliest offset one of them needs."""
@@ -113,9 +115,10 @@ class LearnerProcess:
         for offset, record in _readable(records):
             if not self._plan.lockstep:
                 self._waiting.extend([record] if isinstance(record, Label) else [])
+                self._decided.extend([record] if isinstance(record, ModelDecision) else [])
                 continue
             for epoch in self._epochs.add(offset, record):
-                await self._teach(epoch.labels, epoch.day, epoch.resume_offset)
+                await self._teach(epoch.labels, epoch.day, epoch.resume_offset, epoch.decisions)
         self._next_offset = records[-1].offset + 1
         self._queued -= len(records)
         if self._held and self._queued < QUEUED_AT_MOST // 2:
@@ -124,15 +127,20 @@ class LearnerProcess:
 
     async def _teach_now_and_then(self) -> None:
         """Live: what has come is learned and published at most every so often."""
-        if self._waiting and (time.monotonic() - self._published_s) * 1000 >= self._plan.publish_every_ms:
+        is_due = (time.monotonic() - self._published_s) * 1000 >= self._plan.publish_every_ms
+        if is_due and (self._waiting or self._decided):
             labels, self._waiting = self._waiting, []
+            decisions, self._decided = self._decided, []
             labels.sort(key=lambda label: (label.matured_ms, label.customer_id, label.outcome))
-            await self._teach(labels, None, self._next_offset)
+            await self._teach(labels, None, self._next_offset, decisions)
             self._published_s = time.monotonic()
 
-    async def _teach(self, labels: Sequence[Label], day: int | None, resume_offset: int) -> None:
+    async def _teach(
+        self, labels: Sequence[Label], day: int | None, resume_offset: int, decisions: Sequence[ModelDecision]
+    ) -> None:
+        rulings = [await retrying(partial(self._teacher.ruling, each), metrics.STORE_RETRIES) for each in decisions]
         with metrics.TRAIN_SECONDS.time():
-            self._teacher.learn(labels, day)
+            self._teacher.learn(labels, day, rulings)
         await retrying(lambda: self._teacher.publish(resume_offset), metrics.STORE_RETRIES)
         self._learned = resume_offset
         metrics.OFFSET.set(resume_offset)
@@ -140,7 +148,7 @@ class LearnerProcess:
     async def _watch(self) -> None:
         """Show every few seconds how far the log is learned."""
         while True:
-            if not self._waiting and not self._plan.lockstep:
+            if not self._waiting and not self._decided and not self._plan.lockstep:
                 self._learned = self._next_offset  # what was read since was nothing to learn
             metrics.OFFSET.set(self._learned)
             try:

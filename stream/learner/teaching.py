@@ -1,41 +1,46 @@
 """All learners of a deployment together: taught from the same labels, saved and published one after another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
+import structlog
 
-from schemas.messages import Label
+from schemas.messages import Label, ModelDecision
 from schemas.units import DAY_MS
-from stream.errors import LayoutError
+from stream.errors import LayoutError, ModelRefusedError
+from stream.features.layout import LAYOUT
+from stream.learner.saved import SEGMENTS_NAME, Saved
+from stream.learner.showing import show_contest
 from stream.learning.outcome import OutcomeLearner
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
+from stream.scoring.challengers import ChallengerDocument, decode_challenger
 from stream.scoring.documents import OutcomeDocument, encode
-from stream.signing import Keyring, seal
+from stream.signing import Keyring, open_sealed, seal
 
-SEGMENTS_NAME = "segments"
 NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
 
+log = structlog.get_logger()
 
-class Saved(msgspec.Struct, frozen=True):
-    """A learner as saved, with the document it published last: a crash between saving and publishing loses nothing."""
 
-    epoch_day: int
-    labels: int
-    version: str
-    sealed: bytes
-    learner: bytes
+class Ruling(NamedTuple):
+    """A decision of a person, with the challenger it admits; None if it admits none, or that was refused."""
+
+    decision: ModelDecision
+    challenger: ChallengerDocument | None
 
 
 @dataclass
 class Pupil:
     """One learner, how many labels it has learned, and the document it gave out last.
 
-    Versions are numbers of labels: the same log gives the same names.
+    Versions are numbers of labels, and of a person's decisions where there are any: the same log gives the same names.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Pupil:
     sealed: bytes = b""
     metrics: bytes = b"{}"
     epoch_day: int = 0
+    shown: set[str] = field(default_factory=set)
+    """Candidates that the metrics show."""
 
 
 class Teacher:
@@ -56,7 +63,9 @@ class Teacher:
 
     def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
         self._store, self._keyring = store, keyring
-        self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in outcomes]
+        self._pupils = [
+            Pupil(outcome.name, OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days)) for outcome in outcomes
+        ]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
 
@@ -90,29 +99,67 @@ class Teacher:
                 f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}."
             ) from error
         pupil.learner = pupil.learner.restored(saved.learner)
-        pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, saved.sealed
+        pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, self._signed_anew(saved.sealed)
         pupil.epoch_day = saved.epoch_day
         document = pupil.learner.document(saved.version, saved.epoch_day)
         if isinstance(document, OutcomeDocument):
             _judged(pupil, document)
 
-    def learn(self, labels: Sequence[Label], day: int | None) -> None:
-        """Learn labels, sorted as they should be learned; `day` is the epoch they complete, None on the live clock."""
+    def _signed_anew(self, sealed: bytes) -> bytes:
+        """What was published last, signed with the key that signs now: the one before may be taken away next."""
+        if not sealed:
+            return sealed
+        try:
+            return seal(open_sealed(sealed, self._keyring), self._keyring)
+        except ModelRefusedError as error:
+            log.warning("what was published last stays as it is; workers refuse it until the next", error=str(error))
+            return sealed
+
+    async def ruling(self, decision: ModelDecision) -> Ruling:
+        """A decision with what it is about: of the challenger that it admits the document, verified.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        if decision.outcome not in {pupil.name for pupil in self._pupils}:
+            log.warning("a decision is about no outcome of this deployment", outcome=decision.outcome)
+        if decision.action != "admit":
+            return Ruling(decision, None)
+        try:
+            sealed = await self._store.fetch_challenger(decision.outcome, decision.candidate)
+            return Ruling(decision, _admitted(decision, sealed, self._keyring))
+        except ModelRefusedError as error:
+            metrics.CHALLENGERS_REFUSED.inc()
+            log.warning("a challenger was refused", outcome=decision.outcome, error=str(error))
+            return Ruling(decision, None)
+
+    def learn(self, labels: Sequence[Label], day: int | None, rulings: Sequence[Ruling] = ()) -> None:
+        """Learn labels, then do what was decided.
+
+        Args:
+            labels: sorted as they should be learned.
+            day: the epoch they complete; None on the live clock.
+            rulings: a person's decisions.
+        """
         newest_ms = max((label.matured_ms for label in labels), default=0)
         for pupil in self._pupils:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
-                self._teach(pupil, labels)
+                self._teach(pupil, labels, [each for each in rulings if each.decision.outcome == pupil.name])
 
-    def _teach(self, pupil: Pupil, labels: Sequence[Label]) -> None:
+    def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> None:
         new = pupil.learner.learn(labels)
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
-        if new or not pupil.sealed:
+        for ruling in rulings:
+            _do(ruling, pupil.learner)
+        if new or rulings or not pupil.sealed:
             self._write(pupil)
 
     def _write(self, pupil: Pupil) -> None:
-        document = pupil.learner.document(str(pupil.labels), pupil.epoch_day)
+        decisions = pupil.learner.contest.decisions if isinstance(pupil.learner, OutcomeLearner) else 0
+        version = f"{pupil.labels}.{decisions}" if decisions else str(pupil.labels)
+        document = pupil.learner.document(version, pupil.epoch_day)
         if document is None:
             return
         pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
@@ -144,13 +191,37 @@ def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
     return min(everybody or outcomes, key=lambda each: each.horizon_days).name
 
 
+def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> ChallengerDocument:
+    """The challenger that is meant.
+
+    Raises:
+        ModelRefusedError: it is another one, or signed wrongly, or of another layout.
+    """
+    if sha256(sealed).hexdigest() != decision.digest:
+        raise ModelRefusedError(
+            f"Challenger {decision.candidate} of {decision.outcome} is not the one that was meant. Publish it again."
+        )
+    return decode_challenger(open_sealed(sealed, keyring), decision.outcome, decision.candidate, LAYOUT)
+
+
+def _do(ruling: Ruling, learner: OutcomeLearner | SegmentLearner) -> None:
+    """Tell a learner what was decided about it."""
+    if not isinstance(learner, OutcomeLearner):
+        return
+    decision = ruling.decision
+    refused = learner.decide(decision, ruling.challenger)
+    metrics.DECISIONS.labels(decision.outcome, "refused" if refused else "taken").inc()
+    log.info(
+        "a person has decided about a model",
+        outcome=decision.outcome,
+        action=decision.action,
+        candidate=decision.candidate,
+        refused=refused,
+    )
+
+
 def _judged(pupil: Pupil, document: OutcomeDocument) -> None:
     """How the candidates do, for who asks Redis and for the metrics."""
     pupil.metrics = msgspec.json.encode(document.metrics)
-    for candidate in document.candidates:
-        metrics.SERVING.labels(document.name, candidate).set(candidate == document.serving)
-    for candidate, judged in document.metrics.items():
-        metrics.JUDGED.labels(document.name, candidate).set(judged.rows)
-        metrics.LOG_LOSS.labels(document.name, candidate).set(judged.log_loss)
-        if judged.auc is not None:
-            metrics.AUC.labels(document.name, candidate).set(judged.auc)
+    if isinstance(pupil.learner, OutcomeLearner):
+        show_contest(document, pupil.learner.contest, pupil.shown)

@@ -122,7 +122,7 @@ def learn_rows(learned: Regressions, matrix: FloatArray, happened: NDArray[np.bo
         _standardise(learned, matrix[i], z)
         for m in range(len(learned.intercepts)):
             _descend(learned, m, z, happened[i])
-        _step(learned.newton, learned.covariance, z, happened[i])
+        newton_step(learned.newton, learned.covariance, z, happened[i])
 
 
 @compiled
@@ -170,8 +170,8 @@ def _descend(learned: Any, m: int, z: Any, happened: bool) -> None:
 
 
 @compiled
-def _step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
-    """A recursive Newton step: an extended Kalman filter whose observation is the label.
+def newton_step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
+    """A recursive Newton step, in place: an extended Kalman filter whose observation is the label.
 
     Fahrmeir and Kaufmann, Metrika 38, 1991; with information p (1 - p) the covariance is the inverse Hessian so far.
     """

@@ -6,7 +6,7 @@ labels are then in one fixed order. What a fast partition wrote of later days wa
 
 from dataclasses import dataclass, field
 
-from schemas.messages import EpochPassed, Label, LabelRecord
+from schemas.messages import EpochPassed, Label, LabelRecord, ModelDecision
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,13 @@ class Epoch:
         day: days since 1970, UTC.
         labels: sorted by (matured_ms, customer_id, outcome); repeats of the log are still among them.
         resume_offset: where reading must start again once this epoch is saved; labels of later days may wait.
+        decisions: of a person, that came into the log before the record which completed this day; in their order.
     """
 
     day: int
     labels: tuple[Label, ...]
     resume_offset: int
+    decisions: tuple[ModelDecision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ class Lockstep:
     >>> log.add(7, EpochPassed(message_id="a", partition=0, sequence=1, day=14610))
     []
     >>> log.add(8, EpochPassed(message_id="b", partition=1, sequence=1, day=14610))
-    [Epoch(day=14610, labels=(), resume_offset=9)]
+    [Epoch(day=14610, labels=(), resume_offset=9, decisions=())]
     """
 
     def __init__(self, partitions: int, trained_day: int = 0) -> None:
         self._partitions = {number: _Partition(trained_day) for number in range(partitions)}
+        self._decisions: list[ModelDecision] = []
 
     def add(self, offset: int, record: LabelRecord) -> list[Epoch]:
         """Take the log's next record.
@@ -84,6 +87,9 @@ class Lockstep:
         Raises:
             KeyError: a record of a partition beyond the number of partitions.
         """
+        if isinstance(record, ModelDecision):
+            self._decisions.append(record)
+            return []
         partition = self._partitions[record.partition]
         if isinstance(record, Label):
             partition.open.append((offset, record))
@@ -100,4 +106,5 @@ class Lockstep:
         labels = [label for part in closed for label in part.labels]
         labels.sort(key=lambda label: (label.matured_ms, label.customer_id, label.outcome))
         waiting = [offset for partition in self._partitions.values() for offset in partition.waiting_offsets()]
-        return Epoch(day, tuple(labels), min([next_offset, *waiting]))
+        decisions, self._decisions = tuple(self._decisions), []
+        return Epoch(day, tuple(labels), min([next_offset, *waiting]), decisions)

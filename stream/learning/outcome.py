@@ -1,17 +1,18 @@
 """Learns one outcome from the labels log: the models, and the floors they have to beat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.messages import Label
+from schemas.messages import Label, ModelDecision
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.champion import serving
-from stream.learning.judge import Judge, JudgeState, add_losses
+from stream.learning.contest import Contest, ContestState
+from stream.learning.judge import JudgeState, add_losses
 from stream.learning.linear import (
     RegressionsState,
     exported,
@@ -24,7 +25,8 @@ from stream.learning.linear import (
 )
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.scoring.documents import CANDIDATES, FLOORS, MIX, NEWTON, RIVER_LOGISTIC, Judged, OutcomeDocument
+from stream.scoring.challengers import ChallengerDocument
+from stream.scoring.documents import CANDIDATES, FLOORS, MIX, NEWTON, RIVER_LOGISTIC, OutcomeDocument, schema_of
 from stream.scoring.linear import LinearModel, constant
 
 SILENCE_COLUMN = "log_since_last_purchase_days"
@@ -34,7 +36,10 @@ DESCENDING = (RIVER_LOGISTIC, "since_last_purchase", "count_90d")
 
 
 class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
-    """A learner as numbers and names: what is in Redis beside the offset of the labels log."""
+    """A learner as numbers and names: what is in Redis beside the offset of the labels log.
+
+    One that was saved before there was a `contest` has `judges`, and is taken up.
+    """
 
     name: str
     layout: str
@@ -44,8 +49,9 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
     trained_until_ms: int
     progressive_loss: dict[str, float]
     regressions: RegressionsState
-    judges: dict[str, JudgeState]
     recent: bytes
+    contest: ContestState | None = None
+    judges: dict[str, JudgeState] = {}
 
 
 class OutcomeLearner:
@@ -59,14 +65,20 @@ class OutcomeLearner:
         name: the outcome, such as "churn_30d".
         columns: the columns that labels carry, in their order.
         layout: the layout that labels must have.
+        horizon_days: of the outcome.
+
+    Attributes:
+        contest: the candidates against each other.
     """
 
-    def __init__(self, name: str, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT) -> None:
-        self.name, self._columns, self._layout = name, columns, layout
+    def __init__(
+        self, name: str, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT, horizon_days: int = 30
+    ) -> None:
+        self.name, self._columns, self._layout, self._horizon_days = name, columns, layout, horizon_days
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(FLOORS, 0.0)
         self._learned = fresh(_reads(columns))
-        self._judges = {name: Judge() for name in CANDIDATES}
+        self.contest = Contest(horizon_days)
         self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
@@ -84,10 +96,14 @@ class OutcomeLearner:
         ]
         if new:
             happened = np.array([label.value >= 0.5 for label in new])
-            self._judge([label.scores for label in new], happened)
+            self.contest.judge(new)
             self._learn(np.array([label.columns for label in new]), happened)
             self._trained_until_ms = max(self._trained_until_ms, *(label.matured_ms for label in new))
         return len(new)
+
+    def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
+        """Do what a person has decided; why it was not done, "" if it was (`Contest.decide`)."""
+        return self.contest.decide(decision, challenger)
 
     def document(self, version: str, epoch_day: int) -> OutcomeDocument:
         """The model as data: what workers score with from this epoch on.
@@ -96,8 +112,9 @@ class OutcomeLearner:
             version: names the document; chosen by the caller.
             epoch_day: days since 1970, UTC.
         """
-        metrics = self._metrics()
-        serves = serving(self._labels, self._positives, self._progressive_means(), metrics)
+        metrics = self.contest.metrics()
+        standing = self.contest.standing(metrics)
+        serves = serving(self._labels, self._positives, self._progressive_means(), standing)
         return OutcomeDocument(
             name=self.name,
             version=version,
@@ -106,9 +123,11 @@ class OutcomeLearner:
             trained_until_ms=self._trained_until_ms,
             labels=self._labels,
             positives=self._positives,
-            candidates={} if serves is None else self._candidates(),
+            candidates={} if serves is None else self.contest.joined(self._candidates()),
             serving=serves,
             metrics=metrics,
+            schema=schema_of(self._columns),
+            lineage=self.contest.lineage(),
         )
 
     def to_bytes(self) -> bytes:
@@ -122,8 +141,8 @@ class OutcomeLearner:
             trained_until_ms=self._trained_until_ms,
             progressive_loss=self._progressive_loss,
             regressions=state_of(self._learned),
-            judges={name: judge.state() for name, judge in self._judges.items()},
             recent=self._recent.to_bytes(),
+            contest=self.contest.state(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -135,20 +154,18 @@ class OutcomeLearner:
         """
         state = decode_state(packed, OutcomeState)
         refuse_other_layout(state.name, (state.layout, state.columns), (self._layout, self._columns))
-        learner = OutcomeLearner(state.name, self._columns, self._layout)
+        learner = OutcomeLearner(state.name, self._columns, self._layout, self._horizon_days)
         learner._labels, learner._positives = state.labels, state.positives
         learner._trained_until_ms = state.trained_until_ms
         learner._progressive_loss = dict(state.progressive_loss)
         learner._learned = restored(state.regressions, _reads(self._columns))
-        learner._judges = {name: Judge(state.judges.get(name)) for name in CANDIDATES}
+        learner.contest = (
+            self.contest.of_judges(state.judges, state.trained_until_ms)
+            if state.contest is None
+            else self.contest.restored(state.contest)
+        )
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
-
-    def _judge(self, scores: Sequence[Mapping[str, float]], happened: NDArray[np.bool_]) -> None:
-        """Judge stored scores, never scored again; all candidates on the same labels, those the models have scored."""
-        scored = [place for place, each in enumerate(scores) if each.keys() >= self._judges.keys()]
-        for name, judge in self._judges.items():
-            judge.add(np.array([scores[place][name] for place in scored]), happened[scored])
 
     def _learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_]) -> None:
         before = np.empty((len(matrix), len(DESCENDING)))
@@ -173,10 +190,6 @@ class OutcomeLearner:
 
     def _progressive_means(self) -> dict[str, float]:
         return {floor: loss / max(self._labels, 1) for floor, loss in self._progressive_loss.items()}
-
-    def _metrics(self) -> dict[str, Judged]:
-        judged = {name: judge.judged() for name, judge in self._judges.items()}
-        return {name: judgement for name, judgement in judged.items() if judgement is not None}
 
 
 def _base_rate(positives: Any, labels: Any) -> Any:

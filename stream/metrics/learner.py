@@ -41,6 +41,51 @@ AUC = Gauge(
     ["outcome", "candidate"],
     registry=REGISTRY,
 )
+PR_AUC = Gauge(
+    "ebb_model_pr_auc",
+    "Average precision of a candidate on the scores stored with snapshots.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
+BRIER = Gauge(
+    "ebb_model_brier",
+    "Brier score (mean squared error) of a candidate on the scores stored with snapshots.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
+CALIBRATION_ERROR = Gauge(
+    "ebb_model_calibration_error",
+    "Mean distance of what a candidate said and what came true, in ten groups of labels.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
+CHAMPION = Gauge(
+    "ebb_model_champion",
+    "1 for the champion, which serves unless it is below a floor; 0 for the others.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
+CHAMPION_SINCE = Gauge(
+    "ebb_model_champion_since_seconds",
+    "When the champion became it, as the time of the label that decided; 0 for the initial one.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+PROPOSED = Gauge(
+    "ebb_model_proposed",
+    "1 for the candidate that the blocks so far propose as champion (ebb models show), 0 for the others.",
+    ["outcome", "candidate"],
+    registry=REGISTRY,
+)
+PINNED = Gauge("ebb_model_pinned", "1 while a person has pinned the champion.", ["outcome"], registry=REGISTRY)
+DECISIONS = Counter(
+    "ebb_model_decisions", "Decisions of a person, by result: taken, refused.", ["outcome", "result"], registry=REGISTRY
+)
+CHALLENGERS_REFUSED = Counter(
+    "ebb_challengers_refused",
+    "Published challengers that were missing, or refused for signature, layout or form.",
+    registry=REGISTRY,
+)
 JUDGED = Gauge(
     "ebb_model_judged_labels", "Labels a candidate is judged on.", ["outcome", "candidate"], registry=REGISTRY
 )

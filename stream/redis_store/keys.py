@@ -104,6 +104,11 @@ def model_versions(name: str) -> bytes:
     return model(name, "versions")
 
 
+def challengers(outcome: str) -> bytes:
+    """Hash: name -> sealed document of a challenger from outside. Writer: who publishes it (`ebb models`)."""
+    return b"challengers:%b" % outcome.encode()
+
+
 def learner(name: str) -> bytes:
     """Hash of a learner's state, metrics and next offset of the labels log. Writer: the learner."""
     return b"learner:%b" % name.encode()

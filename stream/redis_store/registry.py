@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream.errors import ModelRefusedError
+from stream.ports import CHALLENGERS_AT_MOST
 from stream.redis_store import keys
 from stream.redis_store.asking import Command
 from stream.redis_store.client import async_client, explaining, is_cluster
@@ -85,11 +86,36 @@ class RedisModelStore:
                 pipeline.execute_command(*command)
             await pipeline.execute()
 
+    async def fetch_challenger(self, outcome: str, name: str) -> bytes:
+        """A challenger's document."""
+        with explaining(self._url):
+            (sealed,) = await self._redis.hmget(keys.challengers(outcome), [name])
+        if sealed is None:
+            raise ModelRefusedError(f"There is no challenger {name!r} of {outcome!r} in Redis. Publish it again.")
+        return bytes(sealed)
+
+    async def publish_challenger(self, outcome: str, name: str, sealed: bytes) -> None:
+        """Store a challenger's document; two who publish at once may exceed the bound by one."""
+        with explaining(self._url):
+            stored: list[Any] = await self._redis.hkeys(keys.challengers(outcome))
+            if name.encode() not in stored and len(stored) >= CHALLENGERS_AT_MOST:
+                there = ", ".join(sorted(each.decode() for each in stored))
+                raise ModelRefusedError(
+                    f"There are {CHALLENGERS_AT_MOST} challengers of {outcome!r} already: {there}. Withdraw one first."
+                )
+            await self._redis.hset(keys.challengers(outcome), name, sealed)
+
+    async def withdraw_challenger(self, outcome: str, name: str) -> None:
+        """Drop a challenger's document."""
+        with explaining(self._url):
+            await self._redis.hdel(keys.challengers(outcome), name)
+
     async def forget(self, name: str) -> None:
         """Drop all versions of a model, which of them is in force, and its learner."""
         versions = await self.versions(name)
         with explaining(self._url):
-            for key in (keys.learner(name), keys.model_champion(name), *(keys.model(name, each) for each in versions)):
+            named = keys.learner(name), keys.challengers(name), keys.model_champion(name)
+            for key in (*named, *(keys.model(name, each) for each in versions)):
                 await self._redis.delete(key)
             await self._redis.delete(keys.model_versions(name))  # last: it names what is left after an interruption
 

@@ -5,35 +5,82 @@ other columns with it would be silently wrong, so a document of another layout i
 """
 
 import math
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 from stream.errors import ModelRefusedError
-from stream.features.model_columns import SEGMENT_COLUMNS
+from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.scoring.linear import LinearModel
 
 MIX, RIVER_LOGISTIC, NEWTON = "mean_logit", "river_logistic", "newton_logistic"
 FLOORS = ("base_rate", "since_last_purchase", "count_90d")
 CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
+INITIAL_CHAMPION = MIX
+CALIBRATED = "calibrated"
+"""The initial champion with its logit moved and stretched; a challenger like those published from outside."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """How a candidate did, on the probabilities it had stored with the snapshots (never scored again at maturity).
 
-    `log_loss` is the mean per label in nats; `auc` is None while all labels are of one class.
+    Attributes:
+        rows: labels.
+        log_loss: mean per label, in nats.
+        auc: area under the ROC curve; None while all labels are of one class.
+        brier: mean squared error; None where an older learner has judged, as for those below.
+        pr_auc: average precision; None without a label of value 1.
+        ece: expected calibration error: mean distance of what was said and what came true, in ten groups.
     """
 
     rows: int
     log_loss: float
     auc: float | None
+    brier: float | None = None
+    pr_auc: float | None = None
+    ece: float | None = None
+
+
+class Reign(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate's time as champion.
+
+    Attributes:
+        candidate: who.
+        since_ms: maturity of the label with which it began; 0 before the first.
+        by: "start" for the initial champion, "rule" for the block rule, "person".
+        who: the person.
+        why: the evidence, or what the person asked for.
+    """
+
+    candidate: str
+    since_ms: int = 0
+    by: Literal["start", "rule", "person"]
+    who: str = ""
+    why: str = ""
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a document comes from.
+
+    Attributes:
+        champion: the candidate that serves, unless it is below a floor, and how it became champion.
+        is_pinned: whether a person has said that nobody else shall be.
+        recipes: candidate -> how it was made, in words.
+    """
+
+    champion: Reign
+    is_pinned: bool
+    recipes: dict[str, str]
 
 
 class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     """Everything to score one outcome: the candidates, and which of them serves.
 
     `candidates` is empty and `serving` None before 200 labels with both classes. `metrics` are over labels that carry
-    the scores of the model itself; before the first of them it is empty.
+    the scores of the model itself; before the first of them it is empty. `schema` is that of the columns (`schema_of`);
+    it and `lineage` are missing in documents of older learners.
     """
 
     name: str
@@ -46,6 +93,8 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     candidates: dict[str, LinearModel]
     serving: str | None
     metrics: dict[str, Judged]
+    schema: str = ""
+    lineage: Lineage | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not belong together."""
@@ -103,6 +152,15 @@ class OfLayout(Protocol):
 Kind = TypeVar("Kind", bound=OfLayout)
 
 
+def schema_of(columns: Sequence[str]) -> str:
+    """What names a list of columns in its order.
+
+    >>> schema_of(("silence", "spend")) == schema_of(("spend", "silence"))
+    False
+    """
+    return blake2b("\n".join(columns).encode(), digest_size=8).hexdigest()
+
+
 def encode(document: msgspec.Struct) -> bytes:
     """The document as JSON bytes, equal for equal documents: floats in their shortest exact spelling, keys in order.
 
@@ -138,6 +196,11 @@ def decode_as(decoder: msgspec.json.Decoder[Kind], payload: bytes, layout: str) 
         raise ModelRefusedError(
             f"model {document.name} {document.version} was trained on layout {document.layout!r}, this worker has "
             f"{layout!r}. Let the learner of this release publish a new one."
+        )
+    if isinstance(document, OutcomeDocument) and document.schema not in ("", schema_of(MODEL_COLUMNS)):
+        raise ModelRefusedError(
+            f"model {document.name} {document.version} has other columns than this worker, in spite of its layout "
+            f"{document.layout!r}. Let the learner of this release publish a new one."
         )
     return document
 

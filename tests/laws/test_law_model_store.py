@@ -53,6 +53,22 @@ async def test_the_fifty_versions_in_force_last_are_kept(models):
     assert await models.fetch("segments", "v0") == b"other"
 
 
+async def test_challengers_are_kept_by_outcome_and_name_and_no_more_than_four(models):
+    for number in range(4):
+        await models.publish_challenger(NAME, f"c{number}", b"%d" % number)
+    await models.publish_challenger("purchase_7d", "c0", b"other")
+    with pytest.raises(ModelRefusedError):
+        await models.publish_challenger(NAME, "c4", b"4")
+    await models.publish_challenger(NAME, "c0", b"anew")
+    assert [await models.fetch_challenger(NAME, f"c{number}") for number in (0, 3)] == [b"anew", b"3"]
+    assert await models.fetch_challenger("purchase_7d", "c0") == b"other"
+    await models.withdraw_challenger(NAME, "c0")
+    await models.withdraw_challenger(NAME, "c0")
+    with pytest.raises(ModelRefusedError, match=r"'c0'.*'churn_30d'"):
+        await models.fetch_challenger(NAME, "c0")
+    await models.publish_challenger(NAME, "c4", b"4")
+
+
 async def test_a_learner_s_state_and_offset_are_saved_together(models):
     await models.save_learner(NAME, 12, b"state", b"{}")
     assert await models.load_learner(NAME) == (12, b"state")

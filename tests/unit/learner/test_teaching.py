@@ -1,17 +1,23 @@
 """Learners are saved one after another: a crash between two of them must not make one skip a day."""
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 import pytest
 
-from schemas.messages import Label
-from stream.errors import LayoutError, StoreUnavailableError
+from schemas.messages import EpochPassed, Label, LabelRecord, ModelDecision
+from stream.errors import LayoutError, ModelRefusedError, StoreUnavailableError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher
+from stream.learning.lockstep import Lockstep
 from stream.memory_store import MemoryModelStore
-from stream.signing import Keyring
+from stream.metrics.learner import REGISTRY
+from stream.scoring.challengers import ChallengerDocument, LinearChallenger, encode_challenger
+from stream.scoring.documents import OutcomeDocument, decode, schema_of
+from stream.scoring.linear import LinearModel
+from stream.signing import Keyring, open_sealed, seal
 from stream.worker.model_watch import model_names
 
 KEYS = Keyring.from_text("k:" + "5e" * 32)
@@ -109,3 +115,186 @@ async def test_what_is_no_learner_is_refused() -> None:
     await store.save_learner("churn_30d", 5, b"\x00", b"{}")
     with pytest.raises(LayoutError, match="Delete learner:churn_30d"):
         await Teacher(store, KEYS).restore()
+
+
+def decision(action: str, candidate: str = "", digest: str = "") -> ModelDecision:
+    return ModelDecision(
+        message_id=f"{action} {candidate}",
+        outcome="churn_30d",
+        action=action,  # type: ignore[arg-type]
+        candidate=candidate,
+        digest=digest,
+        decided_ms=0,
+        decided_by="ada",
+    )
+
+
+def log_of(days: range) -> list[LabelRecord]:
+    """A labels log of two partitions, one of them a day ahead, in which a person speaks twice."""
+    records: list[LabelRecord] = []
+    for at, day in enumerate(days):
+        if at == 2:
+            records.append(decision("pin", "newton_logistic"))
+        for partition in (0, 1):
+            sequence = 2 * at
+            records += [
+                msgspec.structs.replace(each, partition=partition, sequence=sequence)
+                for each in labels(day + 1 - partition, count=12)
+            ]
+            passed = EpochPassed(
+                message_id=f"{partition}-{day}", partition=partition, sequence=sequence + 1, day=day + 1 - partition
+            )
+            records.append(passed)
+            if at == 4 and partition == 0:
+                records.append(decision("rollback"))
+    return records
+
+
+async def read(store: Store, log: list[LabelRecord]) -> None:
+    """A learner process in lockstep from its start to the end of the log, as far as the store lets it."""
+    teacher = Teacher(store, KEYS)
+    begin = await teacher.restore()
+    epochs = Lockstep(2, teacher.epoch_day)
+    for offset, record in enumerate(log[begin:], start=begin):
+        for epoch in epochs.add(offset, record):
+            teacher.learn(epoch.labels, epoch.day, [await teacher.ruling(each) for each in epoch.decisions])
+            await teacher.publish(epoch.resume_offset)
+
+
+@pytest.mark.parametrize("saves", [1, 6, 7, 8, 14, 15, 20, 21, 28, 30, 34, 35, 36, 41])  # seven are saved a day
+async def test_wherever_it_crashes_a_person_s_decisions_count_once_and_on_their_day(saves: int) -> None:
+    log = log_of(DAYS)
+    undisturbed, disturbed = Store(), Store()
+    await read(undisturbed, log)
+    disturbed.saves_left = saves
+    with pytest.raises(StoreUnavailableError):
+        await read(disturbed, log)
+    disturbed.saves_left = 10**9
+    await read(disturbed, log)
+    assert outcome(disturbed) == outcome(undisturbed)
+    lineage = in_force(undisturbed).lineage
+    assert lineage is not None
+    assert (lineage.champion.candidate, lineage.champion.why, lineage.is_pinned) == ("mean_logit", "rollback", False)
+
+
+def in_force(store: Store, keys: Keyring = KEYS) -> OutcomeDocument:
+    version, _ = store.champion["churn_30d"]
+    document = decode(open_sealed(store.documents["churn_30d", version], keys), LAYOUT)
+    assert isinstance(document, OutcomeDocument)
+    return document
+
+
+async def test_a_decision_is_published_without_a_new_label_and_outlives_the_learner() -> None:
+    store = Store()
+    teacher = await taught(store, DAYS)
+    before = in_force(store)
+    pinned = decision("pin", "newton_logistic")
+    teacher.learn([], DAYS[-1] + 1, [await teacher.ruling(pinned)])
+    await teacher.publish(next_offset=99)
+    after = in_force(store)
+    assert (before.lineage.champion.candidate, after.lineage.champion.candidate) == ("mean_logit", "newton_logistic")
+    assert (after.version, after.lineage.champion.who, after.lineage.is_pinned) == (f"{before.version}.1", "ada", True)
+    again = Teacher(store, KEYS)
+    await again.restore()
+    again.learn(labels(DAYS[-1] + 2), DAYS[-1] + 2, [await again.ruling(pinned)])
+    await again.publish(next_offset=100)
+    assert in_force(store).lineage.champion == after.lineage.champion
+
+
+async def test_a_serving_document_says_where_it_comes_from() -> None:
+    store = Store()
+    await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
+    document = in_force(store)
+    assert (document.layout, document.schema) == (LAYOUT, schema_of(MODEL_COLUMNS))
+    assert document.trained_until_ms == (FIRST_DAY + 19) * 86_400_000 + 11
+    assert set(document.lineage.recipes) == set(document.candidates) != set()
+
+
+def challenger(keys: Keyring = KEYS, **changes: Any) -> tuple[bytes, ModelDecision]:
+    """A sealed challenger, and the decision that admits it."""
+    document = ChallengerDocument(
+        outcome="churn_30d",
+        name="outsider",
+        layout=LAYOUT,
+        schema=schema_of(MODEL_COLUMNS),
+        model=LinearChallenger(LinearModel((MODEL_COLUMNS[0],), (0.0,), (1.0,), (0.5,), bias=0.25)),
+        trained_until_ms=0,
+        published_ms=0,
+    )
+    sealed = seal(encode_challenger(msgspec.structs.replace(document, **changes)), keys)
+    return sealed, decision("admit", "outsider", sha256(sealed).hexdigest())
+
+
+async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> None:
+    store = Store()
+    teacher = await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
+    sealed, admitted = challenger()
+    await store.publish_challenger("churn_30d", "outsider", sealed)
+    teacher.learn([], FIRST_DAY + 20, [await teacher.ruling(admitted)])
+    await teacher.publish(next_offset=99)
+    assert in_force(store).candidates["outsider"].bias == 0.25
+    await store.withdraw_challenger("churn_30d", "outsider")
+    again = Teacher(store, KEYS)
+    await again.restore()
+    again.learn(labels(FIRST_DAY + 21), FIRST_DAY + 21)
+    await again.publish(next_offset=100)
+    assert "outsider" in in_force(store).candidates, "the learner has to keep what it was given"
+    series = {"outcome": "churn_30d", "candidate": "outsider"}
+    assert REGISTRY.get_sample_value("ebb_model_champion", series) == 0.0
+    again.learn([], FIRST_DAY + 22, [await again.ruling(decision("withdraw", "outsider"))])
+    assert REGISTRY.get_sample_value("ebb_model_champion", series) is None
+
+
+BAD = {
+    "signature": challenger(keys=Keyring.from_text("k:" + "0f" * 32)),
+    "unknown key": challenger(keys=Keyring.from_text("other:" + "5e" * 32)),
+    "layout": challenger(layout="older"),
+    "schema": challenger(schema="other columns"),
+    "outcome": challenger(outcome="purchase_7d"),
+    "name": challenger(name="mean_logit"),
+    "unknown column": challenger(model=LinearChallenger(LinearModel(("shoe_size",), (0.0,), (1.0,), (1.0,), bias=0.0))),
+}
+
+
+@pytest.mark.parametrize("sealed", [*BAD.values(), (BAD["layout"][0][:-3], BAD["layout"][1])], ids=[*BAD, "truncated"])
+async def test_a_challenger_that_is_not_what_it_should_be_is_refused_and_counted(
+    sealed: tuple[bytes, ModelDecision],
+) -> None:
+    store = Store()
+    document, admitted = sealed
+    await store.publish_challenger("churn_30d", "outsider", document)
+    teacher = await taught(store, DAYS[:1])
+    before = REGISTRY.get_sample_value("ebb_challengers_refused_total") or 0
+    ruling = await teacher.ruling(admitted)
+    assert ruling.challenger is None
+    assert REGISTRY.get_sample_value("ebb_challengers_refused_total") == before + 1
+    teacher.learn([], DAYS[1], [ruling])
+    refused = REGISTRY.get_sample_value("ebb_model_decisions_total", {"outcome": "churn_30d", "result": "refused"})
+    assert refused
+
+
+async def test_a_challenger_that_was_exchanged_after_its_admission_is_refused() -> None:
+    store = Store()
+    _, admitted = challenger()
+    await store.publish_challenger("churn_30d", "outsider", challenger(published_ms=1)[0])
+    assert (await Teacher(store, KEYS).ruling(admitted)).challenger is None
+
+
+async def test_a_key_is_changed_by_letting_the_new_one_sign_before_the_old_one_goes() -> None:
+    new = "new:" + "0f" * 32
+    store = Store()
+    await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
+    await Teacher(store, Keyring.from_text(f"{new}, k:{'5e' * 32}")).restore()
+    with pytest.raises(ModelRefusedError, match="signed with key 'new'; known are k"):
+        in_force(store)
+    assert in_force(store, Keyring.from_text(new)).serving is not None
+
+
+async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_label() -> None:
+    store, other = Store(), Keyring.from_text("other:" + "0f" * 32)
+    await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
+    teacher = Teacher(store, other)
+    await teacher.restore()
+    teacher.learn(labels(FIRST_DAY + 20), FIRST_DAY + 20)
+    await teacher.publish(99)
+    assert in_force(store, other).serving is not None

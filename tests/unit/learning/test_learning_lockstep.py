@@ -3,7 +3,7 @@ import random
 import msgspec
 import pytest
 
-from schemas.messages import EpochPassed, Label
+from schemas.messages import EpochPassed, Label, ModelDecision
 from stream.learning.lockstep import Lockstep
 
 
@@ -129,3 +129,20 @@ def read_with_restarts(records, chance):
 
 def content(epochs):
     return [(epoch.day, [msgspec.structs.asdict(found) for found in epoch.labels]) for epoch in epochs]
+
+
+def decision(name):
+    return ModelDecision(message_id=name, outcome="churn_30d", action="unpin", decided_ms=0)
+
+
+def test_a_decision_counts_with_the_day_that_is_completed_next_in_the_log():
+    records = [passed(0, 1, 5), decision("first"), label(1, 1, 5), passed(1, 2, 5), decision("second"), passed(0, 2, 6)]
+    log = Lockstep(2)
+    (epoch,) = read(log, records)
+    assert [each.message_id for each in epoch.decisions] == ["first"]
+    (undisturbed,) = read(log, [passed(1, 3, 6)], offset=len(records))
+    assert [each.message_id for each in undisturbed.decisions] == ["second"]
+    assert epoch.resume_offset <= 4, "the second waits, and has to be read again"
+    log = Lockstep(2, trained_day=5)
+    (after,) = read(log, [*records[epoch.resume_offset :], passed(1, 3, 6)], offset=epoch.resume_offset)
+    assert after == undisturbed

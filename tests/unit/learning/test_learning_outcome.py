@@ -5,7 +5,7 @@ import pytest
 from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS
 from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN, OutcomeLearner
-from stream.scoring.documents import CANDIDATES
+from stream.scoring.documents import CALIBRATED, CANDIDATES
 from stream.scoring.linear import probability
 from tests.unit.learning.label_history import labels
 
@@ -28,7 +28,7 @@ def test_there_is_no_model_before_200_labels_with_both_classes():
     assert (before.serving, before.candidates, before.labels) == (None, {}, 199)
     after = taught(history).document("1", DAY)
     assert after.serving is not None
-    assert set(after.candidates) == set(CANDIDATES)
+    assert set(after.candidates) == {*CANDIDATES, CALIBRATED}
 
 
 def test_labels_of_one_class_are_not_enough():

@@ -8,6 +8,7 @@ import pytest
 
 from stream.errors import ModelRefusedError, StoreUnavailableError
 from stream.memory_store import MemoryModelStore
+from stream.metrics.worker import REGISTRY
 from stream.scoring.documents import encode
 from stream.signing import Keyring, seal
 from stream.worker.model_watch import ModelWatch, model_names
@@ -41,6 +42,10 @@ async def registry() -> Registry:
     return made
 
 
+def refused() -> float:
+    return REGISTRY.get_sample_value("ebb_models_refused_total", {"name": "churn_30d"}) or 0
+
+
 async def in_force(watch: ModelWatch) -> dict[str, str]:
     await watch.refresh()
     return watch.models.versions
@@ -67,18 +72,21 @@ async def test_a_learner_without_a_document_yet_is_no_refusal(registry: Registry
     [
         ("churn_30d", silence_document(version="bad"), OTHER_KEYS),
         ("churn_30d", msgspec.structs.replace(silence_document(version="bad"), layout="another"), KEYS),
+        ("churn_30d", msgspec.structs.replace(silence_document(version="bad"), schema="of other columns"), KEYS),
         ("churn_30d", silence_document(name="purchase_7d", version="bad"), KEYS),
         ("churn_30d", msgspec.structs.replace(CENTRES, version="bad"), KEYS),
     ],
-    ids=["signature", "layout", "name", "kind"],
+    ids=["signature", "layout", "schema", "name", "kind"],
 )
 async def test_a_model_that_is_not_what_it_says_leaves_the_old_one(
     registry: Registry, name: str, document: object, keys: Keyring
 ) -> None:
     watch = ModelWatch(registry, KEYS)
     assert await in_force(watch) == {"churn_30d": "good"}
+    before = refused()
     await registry.publish_document(document, name, keys)
     assert await in_force(watch) == {"churn_30d": "good"}
+    assert refused() == before + 1
     await registry.publish_document(silence_document(version="mended"))
     assert await in_force(watch) == {"churn_30d": "mended"}
 
@@ -87,8 +95,10 @@ async def test_a_model_that_is_not_what_it_says_leaves_the_old_one(
 async def test_a_truncated_document_leaves_the_old_one(registry: Registry, damage: bytes) -> None:
     watch = ModelWatch(registry, KEYS)
     await in_force(watch)
+    before = refused()
     await registry.publish("churn_30d", "bad", damage or seal(encode(silence_document()), KEYS)[:-1], 0)
     assert await in_force(watch) == {"churn_30d": "good"}
+    assert refused() == before + 1
 
 
 async def test_a_version_that_could_not_be_fetched_is_fetched_when_redis_answers(registry: Registry) -> None:

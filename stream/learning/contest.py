@@ -1,0 +1,209 @@
+"""The candidates of an outcome against each other: who takes part, how each does, and who is champion."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from schemas.messages import Label, ModelDecision
+from stream.learning.calibration import Calibration, CalibrationState
+from stream.learning.champion import Standing
+from stream.learning.championship import Championship, ChampionshipState
+from stream.learning.evidence import Evidence
+from stream.learning.judge import JudgeState
+from stream.learning.judgement import Judgement, JudgementState, scored
+from stream.learning.recipes import RECIPES
+from stream.ports import CHALLENGERS_AT_MOST
+from stream.scoring.challengers import ChallengerDocument
+from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, INITIAL_CHAMPION, Judged, Lineage
+from stream.scoring.linear import LinearModel
+
+
+class ContestState(msgspec.Struct, frozen=True, kw_only=True):
+    """A contest as numbers and names."""
+
+    newest_ms: int
+    judgement: JudgementState
+    championship: ChampionshipState
+    calibration: CalibrationState
+    challengers: dict[str, ChallengerDocument]
+
+
+class Contest:
+    """A function of the labels and decisions it is shown, in their order, however many come at once.
+
+    Beside the candidates that the learner makes there is `calibrated`, the initial champion recalibrated, and what
+    others have published. They are judged where they had given a score, and never serve by default.
+
+    Args:
+        horizon_days: of the outcome.
+        own: the candidates that the learner makes.
+        initial: which of them is the first champion.
+        state: to go on from.
+
+    Attributes:
+        judgement: how each candidate does.
+        championship: who is champion.
+        challengers: name -> what was published.
+        newest_ms: the latest maturity of a label so far.
+    """
+
+    def __init__(
+        self,
+        horizon_days: int,
+        own: Sequence[str] = CANDIDATES,
+        initial: str = INITIAL_CHAMPION,
+        state: ContestState | None = None,
+    ) -> None:
+        self._horizon_days, self._own, self._initial = horizon_days, tuple(own), initial
+        self.newest_ms = state.newest_ms if state else 0
+        self.judgement = Judgement(horizon_days, state.judgement if state else None)
+        self.championship = Championship(initial, state.championship if state else None)
+        if state is not None and state.judgement.block_days != self.judgement.block_days:
+            self.championship.count_anew()
+        self._calibration = Calibration(state.calibration if state else None)
+        self.challengers = dict(state.challengers) if state else {}
+        if self.championship.champion not in self.candidates:
+            why = f"{self.championship.champion} is no candidate any more"
+            self.championship.withdrawn(self.championship.champion, self.newest_ms, why)
+
+    def restored(self, state: ContestState) -> "Contest":
+        """One of the same kind that goes on where another was."""
+        return Contest(self._horizon_days, self._own, self._initial, state)
+
+    def of_judges(self, judges: Mapping[str, JudgeState], newest_ms: int) -> "Contest":
+        """One of the same kind that knows what a learner knew that was saved before there were blocks."""
+        state = msgspec.structs.replace(self.state(), newest_ms=newest_ms)
+        pooled = {name: judges[name] for name in self._own if name in judges and judges[name].rows}
+        if len(pooled) == len(self._own):
+            floors = {floor: pooled[floor].loss for floor in FLOORS}
+            beside = {name: floors for name in self._own if name not in FLOORS}
+            judgement = msgspec.structs.replace(state.judgement, pooled=pooled, beside=beside)
+            state = msgspec.structs.replace(state, judgement=judgement)
+        return self.restored(state)
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Everybody who takes part."""
+        return (*self._own, CALIBRATED, *self.challengers)
+
+    def judge(self, labels: Sequence[Label]) -> None:
+        """Count labels; whenever one shows that blocks are over, the rule looks at them before it is counted."""
+        begin = 0
+        for at, label in enumerate(labels):
+            self.newest_ms = max(self.newest_ms, label.matured_ms)
+            closed = self.judgement.closed_before(self.newest_ms)
+            if self.championship.closes(closed):
+                self._count(labels[begin:at])
+                begin = at
+                self.championship.look(self.judgement, closed, self.newest_ms)
+        self._count(labels[begin:])
+
+    def _count(self, labels: Sequence[Label]) -> None:
+        others = {CALIBRATED: -1} | {name: each.trained_until_ms for name, each in self.challengers.items()}
+        counted = scored(labels, self._own, others)
+        if len(counted.happened):
+            self.judgement.add(counted)
+            self._calibration.learn(counted.said[self._initial], counted.happened)
+
+    def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
+        """Do what a person has decided; what was decided already is passed over.
+
+        Args:
+            decision: about this outcome.
+            challenger: what is admitted, verified.
+
+        Returns:
+            Why it was not done; "" if it was.
+        """
+        if not self.championship.is_new(decision):
+            return ""
+        if decision.action == "admit":
+            self._admit(decision, challenger)
+        elif decision.action == "withdraw":
+            self._withdraw(decision)
+        else:
+            self.championship.decide(decision, self.candidates, self.newest_ms)
+        return self.championship.refused.get(decision.message_id, "")
+
+    def _admit(self, decision: ModelDecision, challenger: ChallengerDocument | None) -> None:
+        name = decision.candidate
+        if challenger is None:
+            self.championship.refuse(decision, f"challenger {name!r} is not there, or was refused")
+        elif name == self.championship.champion:
+            self.championship.refuse(decision, f"{name!r} is champion: publish under another name")
+        elif name not in self.challengers and len(self.challengers) >= CHALLENGERS_AT_MOST:
+            there = ", ".join(sorted(self.challengers))
+            self.championship.refuse(decision, f"there are {CHALLENGERS_AT_MOST} already: withdraw one of {there}")
+        else:
+            self._forget(name)
+            self.challengers[name] = challenger
+
+    def _withdraw(self, decision: ModelDecision) -> None:
+        name = decision.candidate
+        if name not in self.challengers:
+            known = ", ".join(sorted(self.challengers)) or "none"
+            self.championship.refuse(decision, f"{name!r} is no challenger from outside; there are: {known}")
+            return
+        self._forget(name)
+        self.championship.withdrawn(name, self.newest_ms, f"{name} was withdrawn")
+
+    def _forget(self, name: str) -> None:
+        self.challengers.pop(name, None)
+        self.judgement.forget(name)
+
+    def joined(self, models: Mapping[str, LinearModel]) -> dict[str, LinearModel]:
+        """All candidates: those that the learner made, and those that take part besides."""
+        besides = {name: each.model.model for name, each in self.challengers.items()}
+        return {**models, CALIBRATED: self._calibration.applied(models[self._initial]), **besides}
+
+    def metrics(self) -> dict[str, Judged]:
+        """Candidate -> its judgement over all labels."""
+        judged = {name: judge.judged() for name, judge in self.judgement.pooled.items()}
+        return {name: judgement for name, judgement in judged.items() if judgement is not None}
+
+    def evidence(self) -> dict[str, Evidence]:
+        """Candidate -> what the blocks say of it beside the champion."""
+        return self.championship.evidence(self.judgement)
+
+    def proposed(self) -> str | None:
+        """The candidate that the blocks so far propose as champion."""
+        return self.championship.proposed(self.judgement)
+
+    def is_open(self, block: int) -> bool:
+        """Whether a block may still get labels."""
+        return block >= self.judgement.closed_before(self.newest_ms)
+
+    @property
+    def decisions(self) -> int:
+        """How many decisions of a person it has been shown."""
+        return self.championship.decisions
+
+    def standing(self, metrics: Mapping[str, Judged]) -> Standing:
+        """How the champion stands beside the floors."""
+        champion = self.championship.champion
+        return Standing(
+            champion=champion,
+            is_chosen=self.championship.reigns[-1].by != "start",
+            is_pinned=self.championship.is_pinned,
+            judged=metrics.get(champion),
+            floors=self.judgement.losses_of_floors(champion),
+        )
+
+    def lineage(self) -> Lineage:
+        """Where the models come from."""
+        published = {name: each.recipe or "published" for name, each in self.challengers.items()}
+        return Lineage(
+            champion=self.championship.reigns[-1],
+            is_pinned=self.championship.is_pinned,
+            recipes={name: RECIPES[name] for name in (*self._own, CALIBRATED)} | published,
+        )
+
+    def state(self) -> ContestState:
+        """Everything to go on from."""
+        return ContestState(
+            newest_ms=self.newest_ms,
+            judgement=self.judgement.state(),
+            championship=self.championship.state(),
+            calibration=self._calibration.state(),
+            challengers=dict(self.challengers),
+        )

@@ -1,0 +1,117 @@
+"""Challengers published from outside: a model of one outcome, made by somebody else, that has to prove itself here.
+
+A publisher seals a document, puts it into Redis under the outcome and the challenger's name, and writes on the labels
+log that it is there (`schemas.messages.ModelDecision`, "admit"). The learner takes it up with the next epoch; from then
+on it is among the candidates of the outcome's document, workers store its score with every snapshot, and it is judged
+on snapshots taken after its training had seen its last event.
+"""
+
+import re
+
+import msgspec
+import numpy as np
+
+from stream.errors import ModelRefusedError
+from stream.features.model_columns import MODEL_COLUMNS
+from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
+from stream.scoring.linear import LinearModel
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class LinearChallenger(msgspec.Struct, frozen=True, tag_field="kind", tag="linear"):
+    """A logistic regression."""
+
+    model: LinearModel
+
+
+ChallengerModel = LinearChallenger
+"""The kinds that can be published; another one joins by its tag (`LinearChallenger | BoostedTrees`)."""
+
+
+class ChallengerDocument(msgspec.Struct, frozen=True, kw_only=True, tag="challenger"):
+    """A challenger as it is published.
+
+    Attributes:
+        outcome: what it predicts.
+        name: what it is called among the candidates.
+        layout: of the columns it was trained on.
+        schema: their names (`stream.scoring.documents.schema_of`).
+        model: what it says.
+        trained_until_ms: its training has seen what happened up to here; it is judged on later snapshots alone.
+        published_ms: wall-clock time.
+        recipe: how it was made, in words.
+    """
+
+    outcome: str
+    name: str
+    layout: str
+    schema: str
+    model: ChallengerModel
+    trained_until_ms: int
+    published_ms: int
+    recipe: str = ""
+
+
+def check_challenger_name(name: str) -> None:
+    """Refuse a name that is none, or that Ebb's own candidates have.
+
+    Raises:
+        ModelRefusedError: so it is.
+
+    >>> check_challenger_name("newton_logistic")
+    Traceback (most recent call last):
+    stream.errors.ModelRefusedError: A challenger cannot be called 'newton_logistic': Ebb's own candidate is. ...
+    """
+    if name in (*CANDIDATES, CALIBRATED):
+        raise ModelRefusedError(f"A challenger cannot be called {name!r}: Ebb's own candidate is. Choose another name.")
+    if not _NAME.fullmatch(name):
+        raise ModelRefusedError(
+            f"A challenger cannot be called {name!a}: a name has lower-case letters, digits and _, at most 40 of them."
+        )
+
+
+def encode_challenger(document: ChallengerDocument) -> bytes:
+    """The document as JSON, to be sealed."""
+    return msgspec.json.encode(document, order="sorted")
+
+
+def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> ChallengerDocument:
+    """A published challenger.
+
+    Args:
+        payload: as `encode_challenger` wrote it.
+        outcome: whose challenger it should be.
+        name: what it should be called.
+        layout: of the columns that it will score.
+
+    Raises:
+        ModelRefusedError: it is something else, or cannot score these columns.
+    """
+    try:
+        document = msgspec.json.decode(payload, type=ChallengerDocument)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelRefusedError(f"not a challenger: {error}. Publish it again.") from error
+    check_challenger_name(document.name)
+    if (document.outcome, document.name) != (outcome, name):
+        raise ModelRefusedError(
+            f"Challenger {name} of {outcome} holds {document.name} of {document.outcome}. Publish it again."
+        )
+    if (document.layout, document.schema) != (layout, schema_of(MODEL_COLUMNS)):
+        raise ModelRefusedError(
+            f"Challenger {name} of {outcome} was trained on other columns: layout {document.layout!r} and schema "
+            f"{document.schema!r}, here {layout!r} and {schema_of(MODEL_COLUMNS)!r}. Train it on those of this release."
+        )
+    _check_numbers(document.model.model, f"Challenger {name} of {outcome}")
+    return document
+
+
+def _check_numbers(model: LinearModel, what: str) -> None:
+    unknown = sorted(set(model.columns) - set(MODEL_COLUMNS))
+    if unknown:
+        raise ModelRefusedError(f"{what} reads the column {unknown[0]!a}, which does not exist.")
+    if len(set(model.columns)) != len(model.columns):
+        raise ModelRefusedError(f"{what} reads a column twice.")
+    numbers = [model.bias, model.clip, *model.means, *model.scales, *model.weights]
+    if not np.isfinite(numbers).all() or model.clip <= 0 or min(model.scales, default=0.0) < 0:
+        raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a negative scale or clip.")

@@ -1,0 +1,145 @@
+"""`ebb models` beside a running learner: what it shows, and decisions that count without a restart and after a kill."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from click.testing import CliRunner
+
+from ebb.cli import main
+from ebb.models.publishing import publish
+from schemas.topics import LABELS
+from schemas.units import DAY_MS
+from stream.features.layout import LAYOUT
+from stream.features.model_columns import MODEL_COLUMNS
+from stream.redis_store import keys
+from stream.scoring.challengers import ChallengerDocument, LinearChallenger
+from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, schema_of
+from stream.scoring.linear import LinearModel
+from stream.settings.load import load_worker_settings
+from tests.integration.processes import Deployment, deployed, eventually, send
+from tests.unit.learning.label_history import labels
+
+OUTCOME = "churn_30d"
+LABELS_SENT = 37 * 4 * 6  # four snapshots a day for six blocks of 37 days
+
+
+def scored_labels() -> Iterator[bytes]:
+    """Labels of six blocks, in which the recursive Newton regression was right more often than the champion."""
+    for row, label in enumerate(labels(LABELS_SENT, outcome=OUTCOME)):
+        snapshot_ms = row // 4 * DAY_MS
+        shares = dict.fromkeys((*CANDIDATES, CALIBRATED), 0.8) | dict.fromkeys(FLOORS, 0.6) | {"newton_logistic": 0.9}
+        right = (label.value == 1.0) == (row % 10 != 0)
+        scores = {name: share if right else 1 - share for name, share in shares.items()}
+        yield msgspec.json.encode(
+            msgspec.structs.replace(
+                label, snapshot_ms=snapshot_ms, matured_ms=snapshot_ms + 31 * DAY_MS, scores=scores, partition=0
+            )
+        )
+
+
+class Commands:
+    """`ebb models` with the settings of a deployment."""
+
+    def __init__(self, shop: Deployment) -> None:
+        self._environ = shop.environ()
+
+    def run(self, *arguments: str) -> Any:
+        return CliRunner().invoke(main, ["models", *arguments], env=self._environ)
+
+    def told(self, *arguments: str) -> Any:
+        """What a command says as JSON."""
+        done = self.run(*arguments, "--json")
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    def refused(self, *arguments: str) -> str:
+        """What a command says that fails."""
+        done = self.run(*arguments)
+        assert done.exit_code == 1, done.output
+        return str(done.stderr)
+
+
+def challenger() -> ChallengerDocument:
+    """A model of somebody else."""
+    return ChallengerDocument(
+        outcome=OUTCOME,
+        name="outsider",
+        layout=LAYOUT,
+        schema=schema_of(MODEL_COLUMNS),
+        model=LinearChallenger(LinearModel((), (), (), (), bias=0.5)),
+        trained_until_ms=DAY_MS,
+        published_ms=DAY_MS,
+        recipe="always the same",
+    )
+
+
+def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
+    embedded_kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded") as shop:
+        models = Commands(shop)
+        learner = shop.start("learner")
+        send(shop.servers, [(LABELS, packed, 0, None, []) for packed in scored_labels()])
+        eventually(lambda: _labels(models) == LABELS_SENT, what="all labels are learned")
+
+        shown = models.told("show", OUTCOME)
+        assert (shown["serving"], shown["proposed"]) == ("mean_logit", "newton_logistic")
+        assert shown["evidence"]["newton_logistic"]["blocks"] == 5
+        assert len(shown["reliability_by_28_days"]) == 8
+        assert "To promote it now: ebb models promote churn_30d newton_logistic" in models.run("show", OUTCOME).stdout
+        compared = models.told("compare", OUTCOME, "newton_logistic", "mean_logit")
+        assert [block["is_open"] for block in compared["blocks"]] == [False] * 5 + [True]
+        assert compared["evidence"]["is_better"]
+        assert "newton_logistic is better than mean_logit" in (
+            models.run("compare", OUTCOME, "newton_logistic", "mean_logit").stdout
+        )
+
+        assert "'nobody' is no candidate" in models.refused("promote", OUTCOME, "nobody")
+        assert "none to go back to" in models.refused("rollback", OUTCOME)
+        before = shown["version"]
+        done = models.told("promote", OUTCOME, "newton_logistic", "--by", "ada")
+        assert (done["serving"], done["is_pinned"]) == ("newton_logistic", False)
+
+        shop.kill(learner)
+        late = models.refused("pin", OUTCOME, "mean_logit", "--timeout", "0.1")
+        assert "no learner has taken it" in late
+        shop.start("learner")
+        eventually(lambda: _summary(models)["is_pinned"], what="the decision is taken")
+        reigns = models.told("show", OUTCOME)["reigns"]
+        assert [(reign["candidate"], reign["by"]) for reign in reigns] == [
+            ("mean_logit", "start"), ("newton_logistic", "person"), ("mean_logit", "person"),
+        ]  # fmt: skip
+        assert reigns[1]["who"] == "ada"
+        assert not models.told("unpin", OUTCOME)["is_pinned"]
+        assert models.told("rollback", OUTCOME)["champion"] == "newton_logistic"
+        assert models.told("rollback", OUTCOME, "--to", before)["serving"] == f"version_{before.replace('.', '_')}"
+        for name, value in shop.environ().items():
+            monkeypatch.setenv(name, value)
+        publish(load_worker_settings(), challenger(), by="ada")
+        eventually(lambda: "outsider" in models.told("show", OUTCOME)["recipes"], what="the challenger takes part")
+
+        assert "no challenger from outside" in models.refused("withdraw", OUTCOME, "newton_logistic")
+
+        file = tmp_path / "churn.json"
+        models.told("export", OUTCOME, str(file))
+        exported = json.loads(file.read_text())
+        assert {*CANDIDATES, CALIBRATED, "outsider"} < exported["candidates"].keys()
+        assert exported["lineage"]["champion"]["by"] == "person"
+        with redis.Redis.from_url(redis_url) as client:
+            version = exported["version"]
+            sealed = client.get(keys.model(OUTCOME, version))
+            client.set(keys.model(OUTCOME, version), sealed[:-1] + b" ")
+        assert "signature does not match" in models.refused("export", OUTCOME, "-")
+
+
+def _summary(models: Commands) -> Any:
+    return models.told("list")["models"][0]
+
+
+def _labels(models: Commands) -> int:
+    return int(_summary(models)["labels"])
