@@ -81,17 +81,20 @@ class EpochPassed(Message, frozen=True, kw_only=True, tag="epoch-passed"):
     day: int
 
 
-class DriftNoticed(Message, frozen=True, kw_only=True, tag="drift"):
-    """A distribution has moved: `measure` of `subject` is `value`, above `limit`.
+class DriftNoticed(Struct, frozen=True, kw_only=True, tag_field="type", tag="drift"):
+    """A distribution has moved: `measure` of `subject` is `value`, above `limit`, when a week ended at `noticed_ms`.
 
-    A schema only: nothing sends it yet.
+    `subject` is an outcome or a column. The learner says it, which has no place in an outbox; `message_id` is the same
+    whenever the same is said again.
     """
 
+    message_id: str
     subject: str
-    measure: str
+    measure: Literal["column_stability", "score_stability", "loss_rise", "calibration_shift"]
     value: float
     limit: float
     noticed_ms: int
+    schema_version: int = 1
 
 
 class ModelDecision(Struct, frozen=True, kw_only=True, tag_field="type", tag="model-decision"):

@@ -25,6 +25,10 @@ class StoreUnavailableError(EbbError):
     """Redis cannot be reached or refuses to work."""
 
 
+class BrokerUnavailableError(EbbError):
+    """Kafka cannot be reached or does not take a message."""
+
+
 class UnknownCustomerError(EbbError):
     """No event of this customer has been applied."""
 

@@ -129,6 +129,11 @@ MODELS = Row(
             ("ebb_model_pinned", "{{outcome}} is pinned"),
         ),
         graph(
+            "Drift beside its limit",
+            "How far columns, scores, losses and calibration have moved when the last week ended; from 1 on it is drift.",
+            ("ebb_drift / ebb_drift_limit", "{{measure}} {{subject}}"),
+        ),
+        graph(
             "Labels open and matured",
             "Open: snapshots whose outcome is not known yet. Matured: since the workers started.",
             ("sum(ebb_labels_open)", "open"),

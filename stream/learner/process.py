@@ -14,6 +14,7 @@ from faust.types import TP
 
 from schemas.messages import Label, LabelRecord, ModelDecision
 from schemas.topics import LABELS
+from stream.learner.drift import say
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.metrics import learner as metrics
@@ -141,6 +142,8 @@ class LearnerProcess:
         rulings = [await retrying(partial(self._teacher.ruling, each), metrics.STORE_RETRIES) for each in decisions]
         with metrics.TRAIN_SECONDS.time():
             self._teacher.learn(labels, day, rulings)
+        if moved := self._teacher.drift.take():
+            await retrying(lambda: say(self._plan.membership.servers, moved), metrics.BROKER_RETRIES, "kafka")
         await retrying(lambda: self._teacher.publish(resume_offset), metrics.STORE_RETRIES)
         self._learned = resume_offset
         metrics.OFFSET.set(resume_offset)

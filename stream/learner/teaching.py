@@ -12,6 +12,7 @@ from schemas.messages import Label, ModelDecision
 from schemas.units import DAY_MS
 from stream.errors import LayoutError, ModelRefusedError
 from stream.features.layout import LAYOUT
+from stream.learner.drift import Drift
 from stream.learner.saved import SEGMENTS_NAME, Saved
 from stream.learner.showing import show_contest
 from stream.learning.outcome import OutcomeLearner
@@ -68,6 +69,7 @@ class Teacher:
         ]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
+        self.drift = Drift(outcomes, sampled_outcome(outcomes))
 
     @property
     def epoch_day(self) -> int:
@@ -81,7 +83,7 @@ class Teacher:
             StoreUnavailableError: Redis does not answer.
             LayoutError: saved by another layout.
         """
-        offsets = []
+        offsets = [watched] if (watched := await self.drift.restore(self._store)) is not None else []
         for pupil in self._pupils:
             saved = await self._store.load_learner(pupil.name)
             offsets.append(saved[0] if saved else 0)
@@ -146,6 +148,7 @@ class Teacher:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
                 self._teach(pupil, labels, [each for each in rulings if each.decision.outcome == pupil.name])
+        self.drift.learn(labels)
 
     def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> None:
         new = pupil.learner.learn(labels)
@@ -178,6 +181,7 @@ class Teacher:
             saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
             await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)
             await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
+        await self.drift.save(self._store, next_offset)
         metrics.EPOCH_DAY.set(self.epoch_day)
         metrics.PUBLISHED.set_to_current_time()
         self._show_versions()

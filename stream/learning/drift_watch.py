@@ -7,7 +7,7 @@ snapshots come over half a year, those of short windows first.
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,8 +32,11 @@ RISE_AT_LEAST = 0.02  # nats a label, or probability; less is not worth a person
 ROWS_AT_LEAST = 200  # of four weeks; fewer move by chance alone
 LARGEST_LOGGED, LARGEST_LOGIT = 12.0, 6.0  # more counts in the last bin
 
-COLUMN_STABILITY, SCORE_STABILITY = "column_stability", "score_stability"
-LOSS_RISE, CALIBRATION_SHIFT = "loss_rise", "calibration_shift"
+Measure = Literal["column_stability", "score_stability", "loss_rise", "calibration_shift"]
+COLUMN_STABILITY: Final = "column_stability"
+SCORE_STABILITY: Final = "score_stability"
+LOSS_RISE: Final = "loss_rise"
+CALIBRATION_SHIFT: Final = "calibration_shift"
 
 
 class Measured(NamedTuple):
@@ -48,7 +51,7 @@ class Measured(NamedTuple):
         limit: above it, something has moved.
     """
 
-    measure: str
+    measure: Measure
     subject: str
     week: int
     value: float
@@ -124,14 +127,15 @@ class DriftWatch:
     def _measure(self, outcome: str, counts: WeeklyCounts) -> list[Measured]:
         found = []
         if stability := counts.stability(ROWS_AT_LEAST):
-            names = [(SCORE_STABILITY, outcome), *((COLUMN_STABILITY, column) for column in STEADY_COLUMNS)]
-            values, chance = stability
-            found += [
-                Measured(*name, counts.week - 1, value, STABILITY_LIMIT + chance)
-                for name, value in zip(names, values, strict=False)
-            ]
-        risen = zip((LOSS_RISE, CALIBRATION_SHIFT), counts.rises(ROWS_AT_LEAST), strict=False)
-        found += [_risen(measure, outcome, counts.week - 1, *by) for measure, by in risen]
+            (of_scores, *of_columns), chance = stability
+            week, limit = counts.week - 1, STABILITY_LIMIT + chance
+            found.append(Measured(SCORE_STABILITY, outcome, week, of_scores, limit))
+            moved = zip(STEADY_COLUMNS, of_columns, strict=False)
+            found += [Measured(COLUMN_STABILITY, column, week, value, limit) for column, value in moved]
+        if rises := counts.rises(ROWS_AT_LEAST):
+            of_losses, of_surprises = rises
+            found.append(_risen(LOSS_RISE, outcome, counts.week - 1, *of_losses))
+            found.append(_risen(CALIBRATION_SHIFT, outcome, counts.week - 1, *of_surprises))
         return [each for each in found if self._is_new(each)]
 
     def _is_new(self, found: Measured) -> bool:
@@ -171,7 +175,7 @@ class DriftWatch:
         return watch
 
 
-def _risen(measure: str, outcome: str, week: int, by: float, errors: float) -> Measured:
+def _risen(measure: Measure, outcome: str, week: int, by: float, errors: float) -> Measured:
     """A rise of weekly means; calibration may move either way."""
     if measure == CALIBRATION_SHIFT:
         by, errors = abs(by), abs(errors)

@@ -89,6 +89,19 @@ CHALLENGERS_REFUSED = Counter(
 JUDGED = Gauge(
     "ebb_model_judged_labels", "Labels a candidate is judged on.", ["outcome", "candidate"], registry=REGISTRY
 )
+DRIFT = Gauge(
+    "ebb_drift",
+    "How far a column, the scores, the losses or the calibration of an outcome have moved when the last week ended.",
+    ["measure", "subject"],
+    registry=REGISTRY,
+)
+DRIFT_LIMIT = Gauge(
+    "ebb_drift_limit", "Above this it is drift, and said on `ebb.drift`.", ["measure", "subject"], registry=REGISTRY
+)
+DRIFT_NOTICED = Counter("ebb_drift_noticed", "Messages on `ebb.drift`.", ["measure"], registry=REGISTRY)
+BROKER_RETRIES = Counter(
+    "ebb_learner_broker_retries", "Attempts repeated because Kafka did not take a message.", registry=REGISTRY
+)
 STORE_RETRIES = Counter(
     "ebb_learner_store_retries", "Attempts repeated because Redis did not answer.", registry=REGISTRY
 )

@@ -1,4 +1,4 @@
-"""Redis is away: wait and ask again, ever more slowly. Both processes count every attempt."""
+"""Redis or Kafka is away: wait and ask again, ever more slowly. Every attempt is counted."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 from prometheus_client import Counter
 
-from stream.errors import StoreUnavailableError
+from stream.errors import BrokerUnavailableError, StoreUnavailableError
 from stream.metrics import worker as metrics
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.05, 2.0
@@ -18,8 +18,10 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 
-async def retrying(attempt: Callable[[], Awaitable[Result]], counted: Counter = metrics.STORE_RETRIES) -> Result:
-    """Repeat `attempt` while Redis is away, until it answers or the caller is cancelled.
+async def retrying(
+    attempt: Callable[[], Awaitable[Result]], counted: Counter = metrics.STORE_RETRIES, whom: str = "redis"
+) -> Result:
+    """Repeat `attempt` while whom it asks is away, until there is an answer or the caller is cancelled.
 
     Only the caller waits: fetching is held by full queues, and no partition is given up. One line is logged when it
     begins and one when it is over.
@@ -28,14 +30,14 @@ async def retrying(attempt: Callable[[], Awaitable[Result]], counted: Counter = 
     while True:
         try:
             result = await attempt()
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, BrokerUnavailableError) as error:
             counted.inc()
             if not began_s:
                 began_s = time.monotonic()
-                log.warning("redis does not answer, trying until it does", error=str(error))
+                log.warning(f"{whom} does not answer, trying until it does", error=str(error))
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, LONGEST_DELAY_S)
             continue
         if began_s:
-            log.info("redis answers again", after_s=round(time.monotonic() - began_s, 1))
+            log.info(f"{whom} answers again", after_s=round(time.monotonic() - began_s, 1))
         return result

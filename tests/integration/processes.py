@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from ebb.services.ebb_process import EbbProcess
@@ -26,6 +27,7 @@ from schemas.decode import DecodeRules
 from schemas.partition import partition_of
 from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS
 from stream.errors import SettingError, StoreUnavailableError
+from stream.redis_store import keys
 from stream.redis_store.inspection import applied_positions, scan_states
 
 MODEL_KEYS = "test:" + "5e" * 32
@@ -219,6 +221,11 @@ class Deployment:
     def messages(self, topic: str) -> list[Any]:
         """The records of a topic, in the order of their partitions."""
         return read_all(self.servers, topic)
+
+    def learned_offset(self, learner: str) -> int:
+        """How far a learner that is saved has read the labels log."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            return int(client.hget(keys.learner(learner), "next_offset") or 0)
 
     def labels(self) -> list[dict[str, Any]]:
         """The labels log without repeats, in an order of its own."""

@@ -4,10 +4,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from schemas.messages import Label
-from schemas.units import DAY_MS
-from stream.features.columns import MODEL_COLUMNS
-from stream.features.layout import LAYOUT
 from stream.learning.drift import population_stability
 from stream.learning.drift_watch import (
     CALIBRATION_SHIFT,
@@ -17,43 +13,12 @@ from stream.learning.drift_watch import (
     WEEK_MS,
     DriftWatch,
 )
-
-FIRST_WEEK, CHANGE_WEEK, LAST_WEEK = 2_000, 2_040, 2_060
-LABELS_A_WEEK = 150
-MOVED_COLUMN = "log_decayed_count_30d"
-
-
-def labels_of(week, random, *, column=0.5, logit=0.0, truth=0.0):
-    """A week of labels: `column` and `logit` move a column and what the champion says, `truth` what happens."""
-    for at in range(LABELS_A_WEEK):
-        said = random.normal()
-        columns = np.abs(random.normal(size=len(MODEL_COLUMNS))) * 0.3
-        columns[MODEL_COLUMNS.index(MOVED_COLUMN)] = abs(random.normal()) * column
-        happened = random.random() < 1 / (1 + np.exp(-said - truth))
-        yield Label(
-            message_id=f"{week}:{at}",
-            partition=0,
-            sequence=0,
-            customer_id=f"c{at}",
-            outcome="purchase_7d",
-            snapshot_ms=0,
-            matured_ms=week * WEEK_MS + at * (7 * DAY_MS // LABELS_A_WEEK),
-            value=float(happened),
-            columns=columns.tolist(),
-            scores={"mix": float(1 / (1 + np.exp(-said - logit)))},
-            layout=LAYOUT,
-        )
-
-
-def history(seed=1, **changed):
-    """Forty weeks without a change, then twenty with one."""
-    random = np.random.default_rng(seed)
-    weeks = range(FIRST_WEEK, LAST_WEEK)
-    return [label for week in weeks for label in labels_of(week, random, **(changed if week >= CHANGE_WEEK else {}))]
+from stream.scoring.documents import INITIAL_CHAMPION
+from tests.unit.learning.drifting_labels import CHANGE_WEEK, FIRST_WEEK, LAST_WEEK, MOVED_COLUMN, history, labels_of
 
 
 def watch(labels, at_once=10_000):
-    watching = DriftWatch(["purchase_7d"], "purchase_7d", "mix")
+    watching = DriftWatch(["purchase_7d"], "purchase_7d", INITIAL_CHAMPION)
     return [each for at in range(0, len(labels), at_once) for each in watching.learn(labels[at : at + at_once])]
 
 
@@ -88,11 +53,11 @@ def test_batches_and_restarts_show_nowhere():
     labels = history(column=2.0, truth=2.5)
     expected = watch(labels)
     assert expected
-    assert watch(labels, at_once=1) == expected
+    assert watch(labels, at_once=7) == expected
     half = len(labels) * 2 // 3
-    before = DriftWatch(["purchase_7d"], "purchase_7d", "mix")
+    before = DriftWatch(["purchase_7d"], "purchase_7d", INITIAL_CHAMPION)
     found = before.learn(labels[:half])
-    after = DriftWatch(["purchase_7d"], "purchase_7d", "mix").restored(before.to_bytes())
+    after = DriftWatch(["purchase_7d"], "purchase_7d", INITIAL_CHAMPION).restored(before.to_bytes())
     assert found + after.learn(labels[half:]) == expected
 
 
