@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+from prometheus_client import Gauge
+
 from stream.learning.contest import Contest
 from stream.metrics import learner as metrics
 from stream.scoring.documents import FLOORS, Judged, OutcomeDocument
@@ -48,7 +50,11 @@ def show_contest(document: OutcomeDocument, contest: Contest, shown: set[str]) -
 
 def _show_figures(outcome: str, candidate: str, judged: Judged) -> None:
     """Of a floor only what it is compared by: series are few."""
-    figures = [(metrics.JUDGED, judged.rows), (metrics.LOG_LOSS, judged.log_loss), (metrics.AUC, judged.auc)]
+    figures: list[tuple[Gauge, float | None]] = [
+        (metrics.JUDGED, judged.rows),
+        (metrics.LOG_LOSS, judged.log_loss),
+        (metrics.AUC, judged.auc),
+    ]
     if candidate not in FLOORS:
         figures += [
             (metrics.PR_AUC, judged.pr_auc),
