@@ -125,7 +125,7 @@ MODELS = Row(
         graph(
             "Champions for a person to look at",
             "1 while blocks propose another champion (ebb models show), or a person has pinned the one that serves.",
-            ("sum by (outcome) (ebb_model_proposed)", "{{outcome}} has a proposal"),
+            ("ebb_model_proposed", "{{outcome}} has a proposal"),
             ("ebb_model_pinned", "{{outcome}} is pinned"),
         ),
         graph(

@@ -2,14 +2,15 @@
 
 from contextlib import suppress
 
+from prometheus_client import Gauge
+
 from stream.learning.contest import Contest
 from stream.metrics import learner as metrics
-from stream.scoring.documents import OutcomeDocument
+from stream.scoring.documents import FLOORS, Judged, OutcomeDocument
 
 _OF_A_CANDIDATE = (
     metrics.SERVING,
     metrics.CHAMPION,
-    metrics.PROPOSED,
     metrics.JUDGED,
     metrics.LOG_LOSS,
     metrics.AUC,
@@ -27,32 +28,39 @@ def show_contest(document: OutcomeDocument, contest: Contest, shown: set[str]) -
         contest: of its candidates.
         shown: the candidates that have series; those of who takes part no more go.
     """
-    outcome, proposed = document.name, contest.proposed()
-    for gone in shown - set(contest.candidates):
+    outcome, champion = document.name, contest.championship.champion
+    for candidate in shown - set(contest.candidates):
         for gauge in _OF_A_CANDIDATE:
-            with suppress(KeyError):  # it was never judged
-                gauge.remove(outcome, gone)
+            with suppress(KeyError):  # it has no series there
+                gauge.remove(outcome, candidate)
     shown.clear()
     shown.update(contest.candidates)
+    for candidate in contest.candidates:
+        with suppress(KeyError):  # it was not champion
+            metrics.CHAMPION.remove(outcome, candidate)
+    metrics.CHAMPION.labels(outcome, champion).set(1)
+    metrics.CHAMPION_SINCE.labels(outcome).set(contest.championship.reigns[-1].since_ms / 1000)
+    metrics.PROPOSED.labels(outcome).set(contest.proposed() is not None)
+    metrics.PINNED.labels(outcome).set(contest.championship.is_pinned)
     for candidate in document.candidates:
         metrics.SERVING.labels(outcome, candidate).set(candidate == document.serving)
-    for candidate in contest.candidates:
-        metrics.CHAMPION.labels(outcome, candidate).set(candidate == contest.championship.champion)
-        metrics.PROPOSED.labels(outcome, candidate).set(candidate == proposed)
-    metrics.PINNED.labels(outcome).set(contest.championship.is_pinned)
-    metrics.CHAMPION_SINCE.labels(outcome).set(contest.championship.reigns[-1].since_ms / 1000)
-    _show_figures(document)
-
-
-def _show_figures(document: OutcomeDocument) -> None:
     for candidate, judged in document.metrics.items():
-        for gauge, value in (
-            (metrics.JUDGED, judged.rows),
-            (metrics.LOG_LOSS, judged.log_loss),
-            (metrics.AUC, judged.auc),
+        _show_figures(outcome, candidate, judged)
+
+
+def _show_figures(outcome: str, candidate: str, judged: Judged) -> None:
+    """Of a floor only what it is compared by: series are few."""
+    figures: list[tuple[Gauge, float | None]] = [
+        (metrics.JUDGED, judged.rows),
+        (metrics.LOG_LOSS, judged.log_loss),
+        (metrics.AUC, judged.auc),
+    ]
+    if candidate not in FLOORS:
+        figures += [
             (metrics.PR_AUC, judged.pr_auc),
             (metrics.BRIER, judged.brier),
             (metrics.CALIBRATION_ERROR, judged.ece),
-        ):
-            if value is not None:
-                gauge.labels(document.name, candidate).set(value)
+        ]
+    for gauge, value in figures:
+        if value is not None:
+            gauge.labels(outcome, candidate).set(value)

@@ -102,10 +102,7 @@ class Judgement:
     def add(self, labels: Scored) -> None:
         """Count labels, in their order."""
         days = labels.snapshot_ms // DAY_MS
-        spans: list[SharedOut] = [
-            (self.blocks, *_shared_out(days // self.block_days)),
-            (self.periods, *_shared_out(days // PERIOD_DAYS)),
-        ]
+        spans = [_shared_out(self.blocks, days // self.block_days), _shared_out(self.periods, days // PERIOD_DAYS)]
         for name, said in labels.said.items():
             given = ~np.isnan(said)
             if given.any():
@@ -148,10 +145,10 @@ class Judgement:
         )
 
 
-def _shared_out(numbers: NDArray[np.int64]) -> tuple[list[int], NDArray[np.int64]]:
-    """The spans that labels fall into, and which of these each falls into."""
+def _shared_out(spans: Spans, numbers: NDArray[np.int64]) -> SharedOut:
+    """Which of the spans labels fall into, by the number of each label's."""
     distinct, place = np.unique(numbers, return_inverse=True)
-    return distinct.tolist(), place
+    return spans, distinct.tolist(), place
 
 
 def _drop_oldest(spans: Spans, kept: int) -> None:

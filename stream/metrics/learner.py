@@ -43,25 +43,25 @@ AUC = Gauge(
 )
 PR_AUC = Gauge(
     "ebb_model_pr_auc",
-    "Average precision of a candidate on the scores stored with snapshots.",
+    "Average precision of a candidate, other than a floor, on the scores stored with snapshots.",
     ["outcome", "candidate"],
     registry=REGISTRY,
 )
 BRIER = Gauge(
     "ebb_model_brier",
-    "Brier score (mean squared error) of a candidate on the scores stored with snapshots.",
+    "Brier score (mean squared error) of a candidate, other than a floor, on the scores stored with snapshots.",
     ["outcome", "candidate"],
     registry=REGISTRY,
 )
 CALIBRATION_ERROR = Gauge(
     "ebb_model_calibration_error",
-    "Mean distance of what a candidate said and what came true, in ten groups of labels.",
+    "Mean distance of what a candidate, other than a floor, said and what came true, in ten groups of labels.",
     ["outcome", "candidate"],
     registry=REGISTRY,
 )
 CHAMPION = Gauge(
     "ebb_model_champion",
-    "1 for the champion, which serves unless it is below a floor; 0 for the others.",
+    "1 for the champion, which serves unless it is below a floor.",
     ["outcome", "candidate"],
     registry=REGISTRY,
 )
@@ -73,8 +73,8 @@ CHAMPION_SINCE = Gauge(
 )
 PROPOSED = Gauge(
     "ebb_model_proposed",
-    "1 for the candidate that the blocks so far propose as champion (ebb models show), 0 for the others.",
-    ["outcome", "candidate"],
+    "1 while the blocks propose another champion; ebb models show says which.",
+    ["outcome"],
     registry=REGISTRY,
 )
 PINNED = Gauge("ebb_model_pinned", "1 while a person has pinned the champion.", ["outcome"], registry=REGISTRY)

@@ -81,7 +81,8 @@ def challenger() -> ChallengerDocument:
 def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
     embedded_kafka: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded") as shop:
+    settings = {"EBB_PUBLISH_EVERY_MS": "100"}
+    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded", settings=settings) as shop:
         models = Commands(shop)
         learner = shop.start("learner")
         send(shop.servers, [(LABELS, packed, 0, None, []) for packed in scored_labels()])

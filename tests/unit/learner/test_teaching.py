@@ -194,6 +194,11 @@ async def test_a_decision_is_published_without_a_new_label_and_outlives_the_lear
     after = in_force(store)
     assert (before.lineage.champion.candidate, after.lineage.champion.candidate) == ("mean_logit", "newton_logistic")
     assert (after.version, after.lineage.champion.who, after.lineage.is_pinned) == (f"{before.version}.1", "ada", True)
+    champions = [
+        REGISTRY.get_sample_value("ebb_model_champion", {"outcome": "churn_30d", "candidate": candidate})
+        for candidate in ("mean_logit", "newton_logistic")
+    ]
+    assert champions == [None, 1.0]
     again = Teacher(store, KEYS)
     await again.restore()
     again.learn(labels(DAYS[-1] + 2), DAYS[-1] + 2, [await again.ruling(pinned)])
@@ -240,9 +245,9 @@ async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> N
     await again.publish(next_offset=100)
     assert "outsider" in in_force(store).candidates, "the learner has to keep what it was given"
     series = {"outcome": "churn_30d", "candidate": "outsider"}
-    assert REGISTRY.get_sample_value("ebb_model_champion", series) == 0.0
+    assert REGISTRY.get_sample_value("ebb_model_serving", series) == 0.0
     again.learn([], FIRST_DAY + 22, [await again.ruling(decision("withdraw", "outsider"))])
-    assert REGISTRY.get_sample_value("ebb_model_champion", series) is None
+    assert REGISTRY.get_sample_value("ebb_model_serving", series) is None
 
 
 BAD = {
