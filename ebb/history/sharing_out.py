@@ -155,8 +155,8 @@ class SharingOut:
             some = ready[begin:end]
             last, versions = int(some[-1]), self._versions[int(under[some[0]])]
             part, last_ms = parts[part_of[last]], int(times[last])
-            if part.postponed:  # deadlines up to then came before
-                yield Stretch(NO_RECORDS, times[:0], last_ms, versions)
+            if part.postponed:  # the deadlines before then came first, one at that time may be what failed
+                yield Stretch(NO_RECORDS, times[:0], last_ms - 1, versions)
             if part.is_alone:
                 yield Stretch(NO_RECORDS, times[:0], last_ms, versions, part.renewed, postponed=part.postponed)
             else:

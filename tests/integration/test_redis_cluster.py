@@ -3,10 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from ebb import AsyncLookup, Lookup
+from ebb.cli import main
 from ebb.cli.verify import wait_for_lag_zero
+from offline.sources import read_history
 from schemas.partition import partition_of
 from schemas.topics import PURCHASES
 from stream.errors import SettingError, StoreUnavailableError
@@ -15,17 +19,20 @@ from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store import keys
 from stream.redis_store.client import sync_client
 from stream.redis_store.deployment import check_deployment
-from stream.redis_store.inspection import applied_positions, outbox_depths
+from stream.redis_store.inspection import applied_positions, outbox_depths, scan_states
 from stream.redis_store.partition import RedisPartitionStore
 from stream.views import View
 from tests.integration.feed import Feed
 from tests.integration.live_events import customers_of, publish_silence_model
 from tests.integration.processes import PARTITIONS, deployed, eventually
+from tests.integration.processes import Deployment as ShopDeployment
 from tests.integration.recomputation import counted, equals_recomputation
+from tests.integration.retail import EXAMPLE
 from tests.redis_cluster import RedisCluster
 from tests.world import World
 
 AWAY = "redis does not answer, trying until it does"
+LINES = 3_000  # of orders
 MOVED = 1  # the partition whose slot moves
 HEAD = keys.partition_head(MOVED)
 COMMIT = Commit({PURCHASES: LogPosition(9)}, stream_time_ms=1, sequence=1, states={"ada": b"zombie", "new": b"zombie"})
@@ -66,6 +73,39 @@ def test_a_worker_under_load_goes_on_where_a_partition_s_slot_moves_to_and_loses
         with Lookup(cluster.url) as lookup:
             customers = [customer for page in lookup.members("New Customers") for customer in page.items]
             assert lookup.get_many(customers).keys() == set(customers)
+
+
+def test_what_all_nodes_have_lost_is_rebuilt_from_the_archive_and_is_what_the_history_says(
+    empty_apache_kafka: str, empty_redis_cluster: RedisCluster, tmp_path: Path
+) -> None:
+    cluster, folder, table = empty_redis_cluster, str(tmp_path / "archive"), tmp_path / "lines.parquet"
+    pd.read_parquet(EXAMPLE).head(LINES).to_parquet(table)
+    history = [str(table), "--source", "online_retail"]
+    with deployed(empty_apache_kafka, cluster.url, tmp_path) as shop:
+        worker = shop.start("worker")
+        eventually(lambda: worker.said("lane started"))
+        shop.publish(read_history([table], "online_retail", "GBP"))
+        assert "Redis holds the same" in ebb(shop, "verify", *history)
+        eventually(lambda: not any(outbox_depths(cluster.url).values()), what="everything is sent")
+        worker.stop()
+        shop.processes.clear()
+        ebb(shop, "archive", "--to", folder)
+        positions, states = applied_positions(cluster.url), asyncio.run(stored_states(cluster.url))
+        cluster.empty()
+        ebb(shop, "recover", "--from", folder)
+        assert (applied_positions(cluster.url), asyncio.run(stored_states(cluster.url))) == (positions, states)
+        assert "Redis holds the same" in ebb(shop, "verify", *history)
+
+
+async def stored_states(url: str) -> dict[str, bytes]:
+    return {customer: packed async for customer, packed in scan_states(url)}
+
+
+def ebb(shop: ShopDeployment, *arguments: str) -> str:
+    """Run a command to its end, in this process; what it said."""
+    done = CliRunner().invoke(main, arguments, env=shop.environ())
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 async def test_a_chunk_that_was_begun_before_its_slot_moved_is_not_committed(empty_redis_cluster: RedisCluster) -> None:
