@@ -62,6 +62,7 @@ class WorkerProcess:
 
     async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Claim the partitions, start their lanes, and say where each topic goes on."""
+        log.info("partitions assigned", partitions=sorted({tp.partition for tp in assigned}))
         await self._stop_lanes(set(self._lanes))  # of an assignment that this one has overtaken
         return await self._start_lanes(assigned)
 
@@ -80,15 +81,19 @@ class WorkerProcess:
         positions: dict[TP, int] = {}
         for each in claimed:
             starts = {tp: first for tp, first in log_starts.items() if tp.partition == each.partition}
-            running = self._lanes[each.partition] = partition_lane(shared, each, starts)
-            await running.load()
+            self._lanes[each.partition] = partition_lane(shared, each, starts)
+        starting = [self._lanes[each.partition] for each in claimed]
+        await asyncio.gather(*(running.load() for running in starting))
+        for running in starting:
+            if self._lanes.get(running.claimed.partition) is not running:
+                continue  # another assignment has overtaken this one
             running.start(self._spawn, self._run_lane)
             positions |= running.positions
             log.info(
                 "lane started",
-                partition=each.partition,
-                stream_time_ms=each.head.stream_time_ms,
-                version=each.head.version,
+                partition=running.claimed.partition,
+                stream_time_ms=running.claimed.head.stream_time_ms,
+                version=running.claimed.head.version,
             )
         return positions
 

@@ -33,7 +33,7 @@ class SeenWindow:
         self._last_block = np.frombuffer(blocks[-1], "<u8") if blocks else np.zeros(0, np.uint64)
         hashes: HashArray = np.frombuffer(b"".join(blocks), "<u8").astype(np.uint64)
         self._next = len(hashes)  # number of the next record
-        self._numbers: NDArray[np.intp] = np.argsort(hashes, kind="stable")
+        self._numbers = _in_order(hashes)
         self._sorted: HashArray = hashes[self._numbers]
         self._recent: dict[int, int] = {}
         self._pending: list[HashArray] = []
@@ -106,3 +106,19 @@ class SeenWindow:
         merged_numbers[is_older], merged_numbers[places] = self._numbers[kept], numbers[order]
         self._sorted, self._numbers = merged, merged_numbers
         self._recent, self._pending = {}, []
+
+
+def _in_order(hashes: HashArray) -> NDArray[np.intp]:
+    """Their places sorted by hash, those of equal hashes by place: half the time of a stable sort, since few are equal.
+
+    >>> _in_order(np.array([7, 5, 7, 5], np.uint64))
+    array([1, 3, 0, 2])
+    """
+    order = np.argsort(hashes)
+    in_order = hashes[order]
+    equal = np.flatnonzero(in_order[1:] == in_order[:-1])
+    if len(equal):
+        places = np.union1d(equal, equal + 1)
+        of_equal = order[places]
+        order[places] = of_equal[np.lexsort((of_equal, in_order[places]))]
+    return order
