@@ -29,9 +29,8 @@ test-long: $(READY) ## the outages of `make test` once more, half a minute long 
 bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)
 
-DELIVERY := $(if $(BENCH),$(BENCH),--output benchmarks/results/delivery.json)
-bench-delivery: $(VENV)/.bench ## takeover, restarts, a start with a million customers, cost of safety, a second worker: half an hour; BENCH="--rounds 1" passes through
-	$(RUN)/python -m benchmarks.delivery $(DELIVERY)
+bench-delivery: $(VENV)/.bench ## takeover, restarts, starts, cost of safety, a second worker: half an hour; BENCH="--rounds 1" passes through
+	$(RUN)/python -m benchmarks.delivery $(or $(BENCH),--output benchmarks/results/delivery.json)
 
 soak: $(VENV)/.bench ## ten million events through two workers: what grows? Ten minutes or so; SOAK="--events 2000000" passes through
 	$(RUN)/python -m benchmarks.soak $(SOAK)
