@@ -11,7 +11,7 @@ LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --pyt
 	--no-emit-index-url --no-emit-find-links --no-header --no-cache --fork-strategy fewest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long chaos bench soak lint format lock schemas settings-page dashboards clean
+.PHONY: help demo test test-long chaos bench bench-delivery soak lint format lock schemas settings-page dashboards clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-long: $(READY) ## the outages of `make test` once more, half a minute long 
 
 bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)
+
+bench-delivery: $(VENV)/.bench ## takeover, restarts, starts, cost of safety, a second worker: half an hour; BENCH="--rounds 1" passes through
+	$(RUN)/python -m benchmarks.delivery $(or $(BENCH),--output benchmarks/results/delivery.json)
 
 soak: $(VENV)/.bench ## ten million events through two workers: what grows? Ten minutes or so; SOAK="--events 2000000" passes through
 	$(RUN)/python -m benchmarks.soak $(SOAK)
@@ -80,6 +83,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN)/python -c '$(CAN_DO)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(RUN)/python -m compileall -q schemas stream offline ebb
 	$(RUN)/python -m stream.warming
 	@touch $@
 

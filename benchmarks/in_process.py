@@ -1,7 +1,7 @@
 """One partition of a worker in this process, over memory: inbox, clock and commits, no Kafka, no Redis."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
@@ -102,14 +102,15 @@ class InProcess:
     due_at_once: int = 250
     wall_ms: int = 0
     ends: dict[str, int] = field(default_factory=dict)
+    store_of: Callable[[StoredPartition], MemoryPartitionStore] = HeapPartitionStore
 
     def __post_init__(self) -> None:
         limits = LaneLimits(self.chunk_records, chunk_bytes=4_000_000, queue_bytes=16_000_000, tick_ms=250)
         self.stored, self.outbox = HeapPartition(), Acknowledged()
-        self._store = HeapPartitionStore(self.stored)
+        self.store = self.store_of(self.stored)
         assembly = Assembly(0, 1, self.rules, lockstep=False)
         outbox: Any = self.outbox
-        self._applying = Applying(0, "benchmark", self._store, outbox, assembly, self.due_at_once, {}, may_lag=True)
+        self._applying = Applying(0, "benchmark", self.store, outbox, assembly, self.due_at_once, {}, may_lag=True)
         self.inbox = Inbox(
             dict.fromkeys(INPUT_TOPICS, 0),
             lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, DECODING),
@@ -119,7 +120,7 @@ class InProcess:
 
     async def claim(self) -> None:
         """Before the first records."""
-        await self._applying.load(await self._store.claim("benchmark"))
+        await self._applying.load(await self.store.claim("benchmark"))
 
     def fetched(self, records: Sequence[Record]) -> list[Fetched]:
         """Records as the consumer hands them over, topic by topic."""

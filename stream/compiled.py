@@ -5,6 +5,7 @@ result beside the source. Floats are not reordered, so a customer's numbers have
 """
 
 import fcntl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -15,6 +16,23 @@ import numba
 import numpy as np
 from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Let an import of a module that nobody has imported yet fail, as if it were not installed."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # that is how Python takes it
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+with _hidden("scipy.linalg"):  # a fifth of a start, for matrix products, which no compiled loop has
+    import numba.np.arraymath as _  # noqa: F401
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _stamps: dict[Callable[..., Any], tuple[Any, ...]] = {}

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
+import structlog
+
 from ebb.compose.starting import agree, prepare, serve_metrics
 from schemas.decode import DecodeRules
 from schemas.money import exponent_of
@@ -30,6 +32,8 @@ from stream.worker.timing import LaneLimits
 STALE_AFTER_DAYS = 7  # in a replay nothing renews decisions but their deadlines
 STALE_AFTER_DAYS_SWEPT = 28  # on the live clock a sweep does (stream/worker/sweeping.py)
 
+log = structlog.get_logger()
+
 
 def run_worker(settings: WorkerSettings, wall_ms: Callable[[], int] = wall_ms) -> None:
     """Run a worker until it is stopped, by a wall clock.
@@ -39,8 +43,10 @@ def run_worker(settings: WorkerSettings, wall_ms: Callable[[], int] = wall_ms) -
     """
     prepare(settings)
     serve_metrics(settings, settings.metrics_port, REGISTRY)
+    log.info("checked Redis and Kafka")
     plan = replace(worker_plan(settings), wall_ms=wall_ms)
     warm_up(plan.rules)  # before the consumer group counts on us
+    log.info("warmed up")
     if settings.worker_instance_id:
         take_instance(settings.redis_url, settings.worker_instance_id, plan.owner)
     run_until_stopped(lambda loop: WorkerProcess(plan, loop))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import faust
 from faust.serializers import codecs
+from faust.tables.manager import TableManager
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
@@ -33,6 +34,17 @@ class _Identity(codecs.Codec):  # type: ignore[misc]  # Faust has no types for u
 
 
 codecs.register("ebb-identity", _Identity())
+
+
+class NoTables(TableManager):  # type: ignore[misc]  # Faust has no types for us
+    """What Faust starts for tables, which also seeks after each assignment. There are none to wait a second for."""
+
+    logger = FAUST_LOGGER
+
+    async def on_start(self) -> None:
+        """As Faust does after that second."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class ChunkApp(faust.App):  # type: ignore[misc]  # Faust has no types for us
@@ -115,6 +127,7 @@ def _app(membership: Membership, loop: asyncio.AbstractEventLoop) -> ChunkApp:
         topic_disable_leader=True,
         topic_allow_declare=False,
         agent_supervisor=CrashingSupervisor,
+        TableManager=NoTables,
         broker_session_timeout=session_timeout_s,
         broker_heartbeat_interval=min(session_timeout_s / 5, HEARTBEAT_AT_LEAST_EVERY_S),
         consumer_group_instance_id=membership.instance_id or None,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import structlog
@@ -63,6 +64,7 @@ class WorkerProcess:
 
     async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Claim the partitions, start their lanes, and say where each topic goes on."""
+        log.info("partitions assigned", partitions=sorted({tp.partition for tp in assigned}))
         await self._lanes.stop(set(self._lanes))  # of an assignment that this one has overtaken
         return await self._start_lanes(assigned)
 
@@ -80,18 +82,16 @@ class WorkerProcess:
             tp: heads[tp.partition].positions[tp.topic] for tp in tps if tp.topic in heads[tp.partition].positions
         }
         await check_logs(self._plan.membership.servers, applied, log_starts)
+        lanes = [partition_lane(shared, each, _of(log_starts, each.partition)) for each in claimed]
+        started = await asyncio.gather(*(self._lanes.start(lane.claimed.partition, lane) for lane in lanes))
         positions: dict[TP, int] = {}
-        for each in claimed:
-            starts = {tp: first for tp, first in log_starts.items() if tp.partition == each.partition}
-            running = partition_lane(shared, each, starts)
-            if not await self._lanes.start(each.partition, running):
-                continue
-            positions |= running.positions
+        for lane in compress(lanes, started):
+            positions |= lane.positions
             log.info(
                 "lane started",
-                partition=each.partition,
-                stream_time_ms=each.head.stream_time_ms,
-                version=each.head.version,
+                partition=lane.claimed.partition,
+                stream_time_ms=lane.claimed.head.stream_time_ms,
+                version=lane.claimed.head.version,
             )
         return positions
 
@@ -201,3 +201,7 @@ class WorkerProcess:
                 if not failing:
                     log.info("positions are not reported to the group", error=type(error).__name__)
                 failing = True
+
+
+def _of(offsets: Mapping[TP, int], partition: int) -> dict[TP, int]:
+    return {tp: offset for tp, offset in offsets.items() if tp.partition == partition}

@@ -9,7 +9,9 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, errors
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, collect_hosts, create_conn
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -93,12 +95,20 @@ def test_aiokafka_knows_every_argument_we_give_it(module: Any, name: str, of: ty
         (AIOKafkaConsumer.stop, set()),
         (AIOKafkaProducer.start, set()),
         (AIOKafkaProducer.stop, set()),
+        (collect_hosts, {"hosts", "randomize"}),
+        (ClusterMetadata.update_metadata, {"metadata"}),
+        (ClusterMetadata.partitions_for_topic, {"topic"}),
+        (AIOKafkaConnection.send, {"request", "expect_response"}),
     ],
 )
 def test_what_we_call_has_this_signature(method: Any, expected: set[str]) -> None:
     assert parameters(method) - {"self"} == expected
     if method in (AIOKafkaConsumer.commit, AIOKafkaConsumer.getmany, AIOKafkaConsumer.end_offsets):
         assert inspect.iscoroutinefunction(method)
+
+
+def test_a_connection_alone_is_made_so() -> None:
+    assert {"host", "port", "request_timeout_ms"} <= parameters(create_conn)
 
 
 def test_send_takes_what_the_publisher_gives_it() -> None:

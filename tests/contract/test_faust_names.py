@@ -8,6 +8,7 @@ import faust
 import pytest
 from faust.app.base import App
 from faust.serializers import codecs
+from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
@@ -19,7 +20,7 @@ from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from yarl import URL
 
-from stream.worker.chunk_app import ChunkApp, _Identity
+from stream.worker.chunk_app import ChunkApp, NoTables, _Identity
 from stream.worker.consumer_thread import ChunkConsumerThread, DaemonThread
 from stream.worker.transport import ChunkConsumer, ChunkTransport
 
@@ -46,6 +47,7 @@ def overridden(ours: type, base: type) -> set[str]:
         ),
         (ChunkTransport, FaustTransport, {"Consumer"}),
         (ChunkApp, faust.App, {"on_stop", "_create_directories"}),
+        (NoTables, TableManager, {"on_start"}),
         (DaemonThread, WorkerThread, {"run"}),
         (_Identity, codecs.Codec, {"_loads", "_dumps"}),
     ],
@@ -132,6 +134,10 @@ def test_a_message_takes_its_parts_in_this_order() -> None:
         (BaseConsumer._drain_messages, "ait = cast(AsyncIterator, getmany(timeout=1.0))"),
         # A seek follows each assignment, and may take as long as a request.
         (Recovery._resume_streams, "consumer.perform_seek(), timeout=self.app.conf.broker_request_timeout"),
+        # Of what starts the tables, `NoTables` leaves out the first of these lines.
+        (TableManager.on_start, "await self.sleep(1.0)"),
+        (TableManager.on_start, "await self._update_channels()"),
+        (TableManager.on_start, "await self.recovery.start()"),
         # The consumer asks its own thread, and the thread's class is ours to choose.
         (ThreadDelegateConsumer.__init__, "self._thread = self._new_consumer_thread()"),
         (ServiceThread.start, "self._thread = self.Worker(self)"),

@@ -32,12 +32,17 @@ def test_more_customers_are_no_growth():
     assert growth(marks(keys={**FLAT.keys, "state": 200_000, "customer": 200_000}), QUEUE_BYTES_MAX) == []
 
 
+def test_a_key_of_each_partition_that_comes_late_is_no_growth():
+    assert growth(marks(keys={**FLAT.keys, "labels": 4}), QUEUE_BYTES_MAX) == []
+
+
 @pytest.mark.parametrize(
     ("of_the_last", "said"),
     [
         ({"resident_mb": [350.0, 400.0]}, "worker 1: 340 MB after 6,000,000 events, 400 MB at the end"),
         ({"descriptors": [60, 17]}, "worker 0: 17 descriptors after 1,000,000 events, 60 at the end"),
         ({"keys": {**FLAT.keys, "due": 9}}, "4 keys due:… after 6,000,000 events, 9 at the end"),
+        ({"keys": {**FLAT.keys, "labels": 5}}, "0 keys labels:… after 6,000,000 events, 5 at the end"),
         ({"keys": {**FLAT.keys, "new": 1}}, "0 keys new:… after 6,000,000 events, 1 at the end"),
         ({"queued_bytes": QUEUE_BYTES_MAX + 1}, "100,000,001 bytes were queued, 100,000,000 may be"),
         ({"outbox": OUTBOX_MAX + 1}, "20,001 messages waited to be published, 20,000 may"),

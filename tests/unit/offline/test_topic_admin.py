@@ -1,10 +1,14 @@
+import asyncio
+
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from ebb.services.ports import free_port
 from ebb.topic_admin import create_topics
 from offline.broker import BrokerError, end_offsets
 from schemas.topics import CLOCK, INPUT_TOPICS, LABELS, TOPICS
 from stream.errors import SettingError
+from stream.worker.topic_look import topics_are_right
 
 
 @pytest.fixture(params=["embedded_kafka", "empty_apache_kafka"])
@@ -21,6 +25,14 @@ def test_topics_are_created_once_and_with_their_partitions(servers):
     assert found == {topic.name: topic.partitions or 3 for topic in TOPICS}
     assert found[LABELS] == 1
     assert set(end_offsets(servers, INPUT_TOPICS).values()) == {0}
+    nobody = f"127.0.0.1:{free_port()}"
+    assert [asyncio.run(topics_are_right([nobody, *servers], count)) for count in (3, 2)] == [True, False]
+    assert not asyncio.run(topics_are_right([nobody], 3))
+
+
+def test_a_missing_topic_is_seen_at_a_start(servers):
+    create_topics(servers, 3, TOPICS[1:])
+    assert not asyncio.run(topics_are_right(servers, 3))
 
 
 def test_another_partition_count_is_an_error_that_names_both(servers):
