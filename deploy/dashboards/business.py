@@ -130,7 +130,7 @@ MODELS = Row(
         ),
         graph(
             "Drift beside its limit",
-            "How far columns, scores, losses and calibration have moved when the last week ended; from 1 on it is drift.",
+            "How far columns, scores, losses and calibration had moved when the last week ended; above 1 it is drift.",
             ("ebb_drift / ebb_drift_limit", "{{measure}} {{subject}}"),
         ),
         graph(
