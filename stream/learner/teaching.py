@@ -14,7 +14,8 @@ from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
-from stream.scoring.documents import OutcomeDocument, encode
+from stream.scoring.documents import OutcomeDocument, SegmentDocument, encode
+from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, seal
 
 SEGMENTS_NAME = "segments"
@@ -56,7 +57,12 @@ class Teacher:
 
     def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
         self._store, self._keyring = store, keyring
-        self._pupils = [Pupil(outcome.name, OutcomeLearner(outcome.name)) for outcome in outcomes]
+        weekly = {outcome: outcome.weekly(outcomes) for outcome in outcomes}
+        self._weekly = {outcome.name: of.name for outcome, of in weekly.items() if of}
+        self._pupils = [
+            Pupil(outcome.name, OutcomeLearner(outcome.name, rolled=outcome if weekly[outcome] else None))
+            for outcome in outcomes
+        ]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
 
@@ -79,6 +85,10 @@ class Teacher:
             if saved:
                 self._take_up(pupil, saved[1])
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
+        for pupil in self._pupils:
+            document = self._document(pupil) if isinstance(pupil.learner, OutcomeLearner) and pupil.sealed else None
+            if isinstance(document, OutcomeDocument):
+                _judged(pupil, document)
         self._show_versions()
         return min(offsets)
 
@@ -92,27 +102,38 @@ class Teacher:
         pupil.learner = pupil.learner.restored(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, saved.sealed
         pupil.epoch_day = saved.epoch_day
-        document = pupil.learner.document(saved.version, saved.epoch_day)
-        if isinstance(document, OutcomeDocument):
-            _judged(pupil, document)
 
     def learn(self, labels: Sequence[Label], day: int | None) -> None:
         """Learn labels, sorted as they should be learned; `day` is the epoch they complete, None on the live clock."""
         newest_ms = max((label.matured_ms for label in labels), default=0)
+        taught = []
         for pupil in self._pupils:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
-                self._teach(pupil, labels)
+                if self._teach(pupil, labels) or not pupil.sealed:
+                    taught.append(pupil)
+        for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
+            self._write(pupil)
 
-    def _teach(self, pupil: Pupil, labels: Sequence[Label]) -> None:
+    def _teach(self, pupil: Pupil, labels: Sequence[Label]) -> int:
         new = pupil.learner.learn(labels)
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
-        if new or not pupil.sealed:
-            self._write(pupil)
+        return new
+
+    def _document(self, pupil: Pupil) -> OutcomeDocument | SegmentDocument | None:
+        version = str(pupil.labels)
+        if isinstance(pupil.learner, SegmentLearner):
+            return pupil.learner.document(version, pupil.epoch_day)
+        return pupil.learner.document(version, pupil.epoch_day, self._weekly_model(pupil.name))
+
+    def _weekly_model(self, name: str) -> LinearModel | None:
+        """The regression that an outcome is rolled forward with."""
+        weekly = next((pupil.learner for pupil in self._pupils if pupil.name == self._weekly.get(name)), None)
+        return weekly.newton if isinstance(weekly, OutcomeLearner) else None
 
     def _write(self, pupil: Pupil) -> None:
-        document = pupil.learner.document(str(pupil.labels), pupil.epoch_day)
+        document = self._document(pupil)
         if document is None:
             return
         pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)

@@ -10,11 +10,16 @@ import msgspec
 
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import SEGMENT_COLUMNS
-from stream.scoring.linear import LinearModel
+from stream.scoring.kinds import Model
 
+HAZARD_MIX, HAZARD = "mean_logit_hazard", "hazard"
 MIX, RIVER_LOGISTIC, NEWTON = "mean_logit", "river_logistic", "newton_logistic"
 FLOORS = ("base_rate", "since_last_purchase", "count_90d")
 CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
+"""Of every outcome."""
+
+ROLLED = (HAZARD_MIX, HAZARD)
+"""Besides of those that can be rolled forward week by week."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +47,7 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     trained_until_ms: int
     labels: int
     positives: int
-    candidates: dict[str, LinearModel]
+    candidates: dict[str, Model]
     serving: str | None
     metrics: dict[str, Judged]
 

@@ -26,7 +26,7 @@ LARGEST_LOGIT = (
 )
 
 
-class LinearModel(msgspec.Struct, frozen=True, cache_hash=True):
+class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
     """Standardise, clip, weigh, add: everything a logistic regression needs to score a row.
 
     Args:
