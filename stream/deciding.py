@@ -16,9 +16,7 @@ from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
 from stream.scoring.clusters import Centres, assigned, stays
 from stream.scoring.deadlines import HALVINGS, POINTS
-from stream.scoring.hazard import none_logit, roll, window_of
-from stream.scoring.kinds import ONLY_HAZARD, ONLY_LINEAR, Scorer, joined, probability_of
-from stream.scoring.linear import moving_logit, sigmoid, standing_logit
+from stream.scoring.kinds import Scorers, alone, roll_each, said
 from stream.scoring.validity import holds_until_ms
 
 FloatArray = NDArray[np.float64]
@@ -33,7 +31,6 @@ class InForce(NamedTuple):
 
     Attributes:
         models: one for each outcome; where none serves, one whose probabilities are nan.
-        rolled_by: shape (outcomes,), the first outcome that rolls the same weekly model forward.
         purchase_days: shape (outcomes,), on how many days a customer must have bought: of others nothing is known.
         churn: the place of the one that alerts go by.
         centres: of segments, none before the first document.
@@ -41,8 +38,7 @@ class InForce(NamedTuple):
         plan: of the model columns.
     """
 
-    models: tuple[Scorer, ...]
-    rolled_by: IntArray
+    models: Scorers
     purchase_days: IntArray
     churn: int
     centres: Centres
@@ -109,10 +105,10 @@ def decide_each(
         last_purchase_ms, block = given.states[i].features.last_purchase_ms, given.states[i].decision
         bought, is_open = last_purchase_ms > 0, block.alert == 1
         if bought:
-            _roll_each(given.matrix[i], in_force, scratch)
-        for outcome in range(len(in_force.models)):
+            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
+        for outcome in range(len(probabilities)):
             asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
-            probabilities[outcome, i] = _said(outcome, given.matrix[i], in_force, scratch) if asked else math.nan
+            probabilities[outcome, i] = said(in_force.models[outcome], given.matrix[i], scratch.hazards) if asked else math.nan
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         churn, row = probabilities[in_force.churn, i], given.rows[i]
         purchased = last_purchase_ms > block.episode_ms
@@ -120,32 +116,6 @@ def decide_each(
         alerts[0, i] = not is_open and purchased and silent
         alerts[1, i] = is_open and (purchased or closes(in_force.rule, churn))
         alerts[2, i] = purchased
-
-
-@compiled
-def _roll_each(row: FloatArray, in_force: InForce, scratch: Scratch) -> None:
-    """Roll each weekly model forward once, as far as any of the outcomes goes that it is part of."""
-    for first in range(len(in_force.models)):
-        days = 0.0
-        for outcome in range(first, len(in_force.models)):
-            model = in_force.models[outcome]
-            if in_force.rolled_by[outcome] == first and model.kind != ONLY_LINEAR:
-                own_days = window_of(row, model.rolling.gap, model.horizon_days, model.within_own_gap)
-                days = max(days, own_days)
-        if days > 0.0:
-            roll(scratch.hazards[first], in_force.models[first].rolling, row, days, scratch.amounts)
-
-
-@compiled
-def _said(outcome: int, row: FloatArray, in_force: InForce, scratch: Scratch) -> float:
-    """An outcome's probability, after `_roll_each`."""
-    model, linear, none = in_force.models[outcome], 0.0, 0.0
-    if model.kind != ONLY_HAZARD:
-        linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
-    if model.kind != ONLY_LINEAR:
-        days = window_of(row, model.rolling.gap, model.horizon_days, model.within_own_gap)
-        none = none_logit(scratch.hazards[in_force.rolled_by[outcome]], model.rolling.widths_days, days)
-    return sigmoid(joined(model, linear, none))
 
 
 @compiled
@@ -230,8 +200,7 @@ def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch:
     _move(at_ms, state, in_force.plan, scratch)
     if row.purchase_days < in_force.purchase_days[in_force.churn]:
         return False
-    model = in_force.models[in_force.churn]
-    churn = probability_of(model, scratch.columns, scratch.hazards[in_force.churn], scratch.amounts)
+    churn = alone(in_force.models[in_force.churn], scratch.columns, scratch.hazards, scratch.amounts)
     return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
 
 
@@ -258,7 +227,7 @@ def hold_each(
         in_force: models and rules.
         scratch: is overwritten.
     """
-    outcomes = len(in_force.models)
+    outcomes = len(probabilities)
     times_ms, ahead = np.empty(3, np.int64), np.empty((outcomes, 3))
     for k in range(len(chosen)):
         i = chosen[k]
@@ -272,9 +241,9 @@ def hold_each(
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
-            _roll_each(scratch.columns, in_force, scratch)
+            roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
             for outcome in range(outcomes):
-                ahead[outcome, later] = _said(outcome, scratch.columns, in_force, scratch)
+                ahead[outcome, later] = said(in_force.models[outcome], scratch.columns, scratch.hazards)
         for outcome in range(outcomes):
             if not math.isnan(ahead[outcome, 0]):
                 until_ms[k] = min(until_ms[k], holds_until_ms(times_ms, ahead[outcome]))

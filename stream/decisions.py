@@ -17,8 +17,7 @@ from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
 from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.documents import OutcomeDocument
-from stream.scoring.hazard import STEPS_DAYS
-from stream.scoring.kinds import Model, parts, scorer
+from stream.scoring.kinds import Model, scorers, workspace
 from stream.scoring.serving import NO_MODEL, serving_model
 
 FloatArray = NDArray[np.float64]
@@ -224,11 +223,8 @@ def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntA
 
 def _in_force(models: Models, rules: Rules) -> InForce:
     """Models and rules as compiled code takes them."""
-    serving = [serving_model(models.outcomes.get(name)) for name in rules.outcomes.names]
-    weekly = [hazard.weekly if (hazard := parts(model)[1]) else None for model in serving]
     return InForce(
-        models=tuple(scorer(model) for model in serving),
-        rolled_by=np.array([weekly.index(model) for model in weekly]),
+        models=scorers(tuple(serving_model(models.outcomes.get(name)) for name in rules.outcomes.names)),
         purchase_days=np.array([outcome.purchase_days_at_least for outcome in rules.outcomes.outcomes]),
         churn=rules.outcomes.names.index(rules.alert_outcome),
         centres=centres_of(models.segments),
@@ -248,5 +244,4 @@ def _scratch(outcomes: int) -> Scratch:
     rows = np.zeros(1, SCORED_ROW)
     figures = rows.view(np.float64).reshape(1, SCORED_ROW.itemsize // 8)
     columns, place = np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS))
-    hazards, amounts = np.empty((outcomes, len(STEPS_DAYS))), np.empty((2, len(MODEL_COLUMNS)))
-    return Scratch(rows, figures, columns, place, hazards, amounts)
+    return Scratch(rows, figures, columns, place, *workspace(outcomes))

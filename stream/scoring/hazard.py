@@ -8,8 +8,7 @@ ahead resemble each other, so a step there stands for several: asked once, in it
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,7 +18,14 @@ from stream.compiled import compiled
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 from stream.features.ahead import GAP_COLUMN, Movement, movements
 from stream.features.columns import MODEL_COLUMNS
-from stream.scoring.linear import LinearModel, Weighing, moving_logit, standing_logit, weighing
+from stream.scoring.linear import (
+    WEIGHING,
+    LinearModel,
+    moving_logit,
+    standing_logit,
+    weighing,
+    weighing_record,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +33,10 @@ WEEK_DAYS = 7.0
 STEPS_DAYS = (7, 7, 7, 7, 14, 14, 28, 28, 56, 84, 119)
 """How many days each step stands for; together more than the longest horizon. Over a year of Online Retail, 90 days in
 eight steps instead of thirteen weeks moved a probability by at most .0007."""
+
+WIDTHS_DAYS: FloatArray = np.array(STEPS_DAYS, np.float64)
+AHEAD_DAYS: FloatArray = np.cumsum(WIDTHS_DAYS) - (WIDTHS_DAYS + WEEK_DAYS) / 2
+"""When each step is asked about: the week in its middle begins so many days ahead."""
 
 LEAST_HAZARD = 1e-13  # of a whole horizon: a logarithm of less would not be finite
 _WHOLE = 1e-6  # days; a gap that went through a logarithm and back is not exactly what it was
@@ -59,65 +69,51 @@ class HazardModel(msgspec.Struct, frozen=True, cache_hash=True, tag="hazard"):
             raise ValueError(f"true_when {self.true_when!r} is neither 'none' nor 'any'")
 
 
-class Rolling(NamedTuple):
-    """A weekly model for compiled code: the columns that move, what bends after what it follows.
+_MOVING = len(movements())
+ROLLING = np.dtype(
+    [
+        ("weekly", WEIGHING),
+        ("gap", "<i8"),
+        ("moving", "<i8"),
+        *((name, "<i8", (_MOVING,)) for name in ("courses", "places", "sources")),
+        *((name, "<f8", (_MOVING,)) for name in ("knots", "means", "rates", "weights")),
+        ("factors", "<f8", (len(STEPS_DAYS), _MOVING)),
+    ]
+)
+"""A weekly model for compiled code: the columns that move, what bends after what it follows.
 
-    Attributes:
-        weekly: the model, as it scores a row.
-        gap: the place of the mean gap's column in a row.
-        courses, places: shape (moving,), how each column moves and its place in a row.
-        sources: shape (moving,), of what bends the number of the column it follows.
-        knots: shape (moving,), the logarithm of one and the knot.
-        means, rates, weights: shape (moving,), as in `Weighing`; 0 of a column that others follow but the model ignores.
-        factors: shape (steps, moving), what is left of an amount that decays.
-        ahead_days, widths_days: shape (steps,), when a step is asked about and for how many days it stands.
-    """
-
-    weekly: Weighing
-    gap: int
-    courses: NDArray[np.int64]
-    places: NDArray[np.int64]
-    sources: NDArray[np.int64]
-    knots: FloatArray
-    means: FloatArray
-    rates: FloatArray
-    weights: FloatArray
-    factors: FloatArray
-    ahead_days: FloatArray
-    widths_days: FloatArray
-
+`weekly` is the model as it scores a row, `gap` the place of the mean gap's column in a row, -1 where there is none, and
+`moving` how many columns move. Of each of these: `courses` how, `places` where in a row, `sources` the number of the
+column that one that bends follows, `knots` the logarithm of one and the knot, `means`, `rates` and `weights` as in
+`Weighing` (0 of a column that others follow but the model ignores), `factors` what is left in each step of an amount
+that decays.
+"""
 
 NO_WEEKLY = LinearModel((), (), (), (), bias=0.0)
 
 
 @lru_cache(maxsize=128)  # as many as there are models in force, and some that were
-def rolling(weekly: LinearModel, columns: Sequence[str] = MODEL_COLUMNS) -> Rolling:
-    """A weekly model for rows with these columns.
+def rolling(weekly: LinearModel, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
+    """A record of `ROLLING`: a weekly model for rows with these columns.
 
     Raises:
         ValueError: it reads a column that the rows do not have.
     """
-    known = weighing(weekly, columns)
-    moving = _rolled(weekly, columns)
-    names, by_name = list(moving), {columns[place]: at for at, place in enumerate(known.places.tolist())}
-    ahead_days = [end - width / 2 - WEEK_DAYS / 2 for end, width in zip(accumulate(STEPS_DAYS), STEPS_DAYS, strict=True)]
-    own = [by_name.get(name) for name in names]
-    return Rolling(
-        weekly=known,
-        gap=columns.index(GAP_COLUMN) if GAP_COLUMN in columns else -1,
-        courses=np.array([_COURSES.index(each.course) for each in moving.values()], np.int64),
-        places=np.array([columns.index(name) for name in names], np.int64),
-        sources=np.array([names.index(each.source) if each.source else 0 for each in moving.values()], np.int64),
-        knots=np.array([math.log1p(each.knot) for each in moving.values()], np.float64),
-        means=np.array([0.0 if at is None else known.means[at] for at in own], np.float64),
-        rates=np.array([0.0 if at is None else known.rates[at] for at in own], np.float64),
-        weights=np.array([0.0 if at is None else known.weights[at] for at in own], np.float64),
-        factors=np.array(
-            [[2.0 ** (-days / each.half_life_days) for each in moving.values()] for days in ahead_days], np.float64
-        ).reshape(len(ahead_days), len(names)),
-        ahead_days=np.array(ahead_days),
-        widths_days=np.array(STEPS_DAYS, np.float64),
-    )
+    record, known, moving = np.zeros((), ROLLING), weighing(weekly, columns), _rolled(weekly, columns)
+    record["weekly"] = weighing_record(weekly, columns)
+    record["gap"] = columns.index(GAP_COLUMN) if GAP_COLUMN in columns else -1
+    record["moving"], names = len(moving), list(moving)
+    own = {place: at for at, place in enumerate(known.places.tolist())}
+    for n, (name, each) in enumerate(moving.items()):
+        place = columns.index(name)
+        record["courses"][n], record["places"][n] = _COURSES.index(each.course), place
+        record["sources"][n] = names.index(each.source) if each.source else 0
+        record["knots"][n] = math.log1p(each.knot)
+        record["factors"][:, n] = 2.0 ** (-AHEAD_DAYS / each.half_life_days)
+        if place in own:
+            for field in ("means", "rates", "weights"):
+                record[field][n] = getattr(known, field)[own[place]]
+    return record
 
 
 def _rolled(weekly: LinearModel, columns: Sequence[str]) -> dict[str, Movement]:
@@ -138,12 +134,12 @@ def window_of(row: FloatArray, gap: int, horizon_days: float, within_own_gap: bo
 
 
 @compiled
-def roll(hazards: FloatArray, model: Rolling, row: FloatArray, until_days: float, scratch: FloatArray) -> None:
+def roll(hazards: FloatArray, model: Any, row: FloatArray, until_days: float, scratch: FloatArray) -> None:
     """Add up the hazard step by step: minus the logarithm of the chance that nothing happens.
 
     Args:
         hazards: shape (steps,), to be filled up to the step that reaches `until_days`: up to the end of each.
-        model: of the next seven days.
+        model: a record of `ROLLING`.
         row: the columns of now.
         until_days: how far to go.
         scratch: shape (2, at least the columns that move), overwritten.
@@ -156,25 +152,24 @@ def roll(hazards: FloatArray, model: Rolling, row: FloatArray, until_days: float
             logit = moving_logit(model.weekly, row)
         else:
             if step == 1:
-                _take_amounts(scratch[0], model, row)
+                _take_amounts(scratch, model, row)
             logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch)
-        weeks = model.widths_days[step] / WEEK_DAYS
-        total += weeks * _softplus(logit + standing)
+        total += WIDTHS_DAYS[step] / WEEK_DAYS * _softplus(logit + standing)
         hazards[step] = total
-        reached += model.widths_days[step]
+        reached += WIDTHS_DAYS[step]
         if reached >= until_days:
             break
 
 
 @compiled
-def none_logit(hazards: FloatArray, widths_days: FloatArray, days: float) -> float:
+def none_logit(hazards: FloatArray, days: float) -> float:
     """The logit of the chance that nothing happens in so many days, after `roll` as far."""
     before, left = 0.0, days
     for step in range(len(hazards)):
-        if left <= widths_days[step]:
-            before += (hazards[step] - before) * left / widths_days[step]
+        if left <= WIDTHS_DAYS[step]:
+            before += (hazards[step] - before) * left / WIDTHS_DAYS[step]
             break
-        left -= widths_days[step]
+        left -= WIDTHS_DAYS[step]
         before = hazards[step]
     hazard = max(before, LEAST_HAZARD)
     return -hazard - math.log(-math.expm1(-hazard))
@@ -187,21 +182,21 @@ def _softplus(logit: float) -> float:
 
 
 @compiled
-def _take_amounts(amounts: FloatArray, model: Rolling, row: FloatArray) -> None:
+def _take_amounts(scratch: FloatArray, model: Any, row: FloatArray) -> None:
     """What columns are logarithms of, and of those that fade the days since."""
-    for n in range(len(model.places)):
+    for n in range(model.moving):
         column, course = row[model.places[n]], model.courses[n]
         if course == _FADES:
-            amounts[n] = WEEK_DAYS / column - WEEK_DAYS if column > 0.0 else math.inf
+            scratch[0, n] = WEEK_DAYS / column - WEEK_DAYS if column > 0.0 else math.inf
         elif course != _BENDS:
-            amounts[n] = math.expm1(column) if column != 0.0 else 0.0
+            scratch[0, n] = math.expm1(column) if column != 0.0 else 0.0
 
 
 @compiled
-def _ahead(model: Rolling, step: int, gaps_a_day: float, scratch: FloatArray) -> float:
+def _ahead(model: Any, step: int, gaps_a_day: float, scratch: FloatArray) -> float:
     """What the columns that move add to the logit of a step."""
-    logit, days = 0.0, model.ahead_days[step]
-    for n in range(len(model.places)):
+    logit, days, clip = 0.0, AHEAD_DAYS[step], model.weekly.clip
+    for n in range(model.moving):
         course, amount = model.courses[n], scratch[0, n]
         if course == _DECAYS:
             column = math.log(1.0 + amount * model.factors[step, n]) if amount != 0.0 else 0.0
@@ -215,5 +210,5 @@ def _ahead(model: Rolling, step: int, gaps_a_day: float, scratch: FloatArray) ->
             column = max(scratch[1, model.sources[n]] - model.knots[n], 0.0)
         scratch[1, n] = column
         deviations = (column - model.means[n]) * model.rates[n]
-        logit += min(max(deviations, -model.weekly.clip), model.weekly.clip) * model.weights[n]
+        logit += min(max(deviations, -clip), clip) * model.weights[n]
     return logit

@@ -3,25 +3,26 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.hazard import (
     NO_WEEKLY,
+    ROLLING,
     STEPS_DAYS,
     FloatArray,
     HazardModel,
-    Rolling,
     none_logit,
     roll,
     rolling,
     window_of,
 )
-from stream.scoring.linear import LinearModel, Weighing, moving_logit, sigmoid, standing_logit, weighing
+from stream.scoring.linear import WEIGHING, LinearModel, moving_logit, sigmoid, standing_logit, weighing_record
 
 ONLY_LINEAR, MEAN, ONLY_HAZARD = range(3)
 
@@ -36,42 +37,50 @@ class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
 Model = LinearModel | HazardModel | MeanLogit
 
 
-class Scorer(NamedTuple):
-    """A model of any kind for compiled code; what it has not got says nothing.
+SCORER = np.dtype(
+    [
+        ("kind", "<i8"),
+        ("linear", WEIGHING),
+        ("rolling", ROLLING),
+        ("rolled_by", "<i8"),
+        ("horizon_days", "<f8"),
+        ("within_own_gap", "<i8"),
+        ("sign", "<f8"),
+    ]
+)
+"""A model of any kind for compiled code; a part that it has not got says nothing.
 
-    Attributes:
-        kind: `ONLY_LINEAR`, `MEAN` or `ONLY_HAZARD`.
-        linear: the linear model.
-        rolling: the hazard's weekly model.
-        horizon_days, within_own_gap: how far the hazard is rolled forward.
-        sign: 1 where the outcome is that nothing happens, else -1.
-    """
+`kind` is `ONLY_LINEAR`, `MEAN` or `ONLY_HAZARD`, `rolling` the hazard's weekly model and `rolled_by` the first of the
+models side by side that rolls the same one forward, `sign` is 1 where the outcome is that nothing happens, else -1.
+"""
 
-    kind: int
-    linear: Weighing
-    rolling: Rolling
-    horizon_days: float
-    within_own_gap: bool
-    sign: float
+Scorers = NDArray[np.void]
+"""Shape (models,), dtype `SCORER`."""
 
 
 @lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out
-def scorer(model: Model | None, columns: Sequence[str] = MODEL_COLUMNS) -> Scorer:
-    """The model for rows with these columns; None is no model, whose probability is nan.
+def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COLUMNS) -> Scorers:
+    """The models for rows with these columns; None is no model, whose probability is nan.
 
     Raises:
-        ValueError: the model reads a column that the rows do not have.
+        ValueError: a model reads a column that the rows do not have.
     """
-    linear, hazard = parts(model)
-    weekly = hazard.weekly if hazard else NO_WEEKLY
-    return Scorer(
-        kind=ONLY_LINEAR if hazard is None else ONLY_HAZARD if linear is None else MEAN,
-        linear=weighing(linear, columns),
-        rolling=rolling(weekly, columns),
-        horizon_days=float(hazard.horizon_days) if hazard else 0.0,
-        within_own_gap=hazard.within_own_gap if hazard else False,
-        sign=-1.0 if hazard and hazard.true_when == "any" else 1.0,
-    )
+    records = np.zeros(len(models), SCORER)
+    weekly = [hazard.weekly if hazard else NO_WEEKLY for _, hazard in map(parts, models)]
+    for record, (linear, hazard), by in zip(records, map(parts, models), weekly, strict=True):
+        record["kind"] = _kind(linear, hazard)
+        record["linear"], record["rolling"] = weighing_record(linear, columns), rolling(by, columns)
+        record["rolled_by"] = weekly.index(by)
+        if hazard:
+            record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
+        record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
+    return records
+
+
+def _kind(linear: LinearModel | None, hazard: HazardModel | None) -> int:
+    if hazard is None:
+        return ONLY_LINEAR
+    return ONLY_HAZARD if linear is None else MEAN
 
 
 def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
@@ -119,41 +128,67 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     array([0.5625, 0.5625])
     """
     probabilities = np.empty(len(matrix))
-    _score_each(probabilities, np.ascontiguousarray(matrix, np.float64), scorer(model, columns), *workspace(columns))
+    _score_each(probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns))
     return probabilities
 
 
-def workspace(columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
-    """Hazards and scratch for `probability_of`."""
-    return np.zeros(len(STEPS_DAYS)), np.zeros((2, len(columns)))
+def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
+    """Hazards and scratch for `roll_each` and `said`."""
+    return np.zeros((models, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
 
 
 @compiled
-def probability_of(model: Scorer, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
-    """Probability of the outcome for one row; hazards and scratch are overwritten."""
+def roll_each(models: Scorers, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
+    """Roll each weekly model forward once, as far as any of the models goes that it is part of.
+
+    Args:
+        models: some.
+        row: the columns of now.
+        hazards: shape (models, steps), to be filled.
+        scratch: shape (2, columns), overwritten.
+    """
+    for first in range(len(models)):
+        days = 0.0
+        for m in range(first, len(models)):
+            if models[m].rolled_by == first:
+                days = max(days, _days(models[m], row))
+        if days > 0.0:
+            roll(hazards[first], models[first].rolling, row, days, scratch)
+
+
+@compiled
+def _days(model: Any, row: FloatArray) -> float:
+    return float(window_of(row, model.rolling.gap, model.horizon_days, model.within_own_gap))
+
+
+@compiled
+def said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
+    """A model's probability for one row, after `roll_each`.
+
+    Args:
+        model: one of `Scorers`.
+        row: the columns of now.
+        hazards: as `roll_each` filled them.
+    """
     linear = none = 0.0
     if model.kind != ONLY_HAZARD:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
     if model.kind != ONLY_LINEAR:
-        days = window_of(row, model.rolling.gap, model.horizon_days, model.within_own_gap)
-        roll(hazards, model.rolling, row, days, scratch)
-        none = none_logit(hazards, model.rolling.widths_days, days)
-    return sigmoid(joined(model, linear, none))
+        none = model.sign * none_logit(hazards[model.rolled_by], _days(model, row))
+    return sigmoid((linear + none) / 2.0 if model.kind == MEAN else linear + none)
 
 
 @compiled
-def joined(model: Scorer, linear: float, none: float) -> float:
-    """The logit of a model whose parts say so: the linear one's logit, and that of nothing happening."""
-    if model.kind == ONLY_LINEAR:
-        return linear
-    if model.kind == ONLY_HAZARD:
-        return model.sign * none
-    return (linear + model.sign * none) / 2
+def alone(model: Any, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
+    """A model's probability for one row, as `said` gives it; only what it needs is rolled forward."""
+    if model.kind != ONLY_LINEAR:
+        roll(hazards[model.rolled_by], model.rolling, row, _days(model, row), scratch)
+    return said(model, row, hazards)
 
 
 @compiled
 def _score_each(
-    probabilities: FloatArray, matrix: FloatArray, model: Any, hazards: FloatArray, scratch: FloatArray
+    probabilities: FloatArray, matrix: FloatArray, models: Scorers, hazards: FloatArray, scratch: FloatArray
 ) -> None:
     for i in range(len(matrix)):
-        probabilities[i] = probability_of(model, matrix[i], hazards, scratch)
+        probabilities[i] = alone(models[0], matrix[i], hazards, scratch)

@@ -55,11 +55,13 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
 class Weighing(NamedTuple):
     """A model for compiled code: shape (columns,) arrays, what moves with time first.
 
+    Compiled functions take one, or a record of `WEIGHING`, which has the same fields.
+
     Attributes:
         places: each column's place in a row.
         means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
             column without spread has rate 0.
-        moving: how many of them move with time.
+        columns, moving: how many there are, and how many of them move with time.
         bias: nan where no model serves: its probability is nan.
         clip: of a standardised value.
     """
@@ -68,9 +70,23 @@ class Weighing(NamedTuple):
     means: FloatArray
     rates: FloatArray
     weights: FloatArray
+    columns: int
     moving: int
     bias: float
     clip: float
+
+
+WEIGHING = np.dtype(
+    [
+        ("places", "<i8", (len(MODEL_COLUMNS),)),
+        *((name, "<f8", (len(MODEL_COLUMNS),)) for name in ("means", "rates", "weights")),
+        ("columns", "<i8"),
+        ("moving", "<i8"),
+        ("bias", "<f8"),
+        ("clip", "<f8"),
+    ]
+)
+"""A `Weighing` in one piece of memory: for several models side by side, since tuples of tuples are copied."""
 
 
 def probability(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
@@ -113,10 +129,20 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
         means=np.array(model.means, np.float64)[order],
         rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
         weights=np.array(model.weights, np.float64)[order],
+        columns=len(model.columns),
         moving=sum(name in MOVING_COLUMNS for name in model.columns),
         bias=float(model.bias),
         clip=float(model.clip),
     )
+
+
+def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
+    """`weighing` as a record of `WEIGHING`; the model has at most as many columns as there are."""
+    record = np.zeros((), WEIGHING)
+    for name, value in weighing(model, columns)._asdict().items():
+        where = slice(len(value)) if isinstance(value, np.ndarray) else ()
+        record[name][where] = value
+    return record
 
 
 @compiled
@@ -139,7 +165,7 @@ def moving_logit(model: Weighing, row: FloatArray) -> float:
 def standing_logit(model: Weighing, row: FloatArray) -> float:
     """What the columns add that stand still."""
     logit = 0.0
-    for column in range(model.moving, len(model.places)):
+    for column in range(model.moving, model.columns):
         logit += contribution(model, column, row)
     return logit
 
