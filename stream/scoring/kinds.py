@@ -22,7 +22,7 @@ from stream.scoring.hazard import (
     rolling,
     window_of,
 )
-from stream.scoring.linear import WEIGHING, LinearModel, moving_logit, sigmoid, standing_logit, weighing_record
+from stream.scoring.linear import WEIGHING, LinearModel, bounded, moving_logit, sigmoid, standing_logit, weighing_record
 
 ONLY_LINEAR, MEAN, ONLY_HAZARD = range(3)
 
@@ -175,7 +175,7 @@ def said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
     if model.kind != ONLY_LINEAR:
         none = model.sign * none_logit(hazards[model.rolled_by], _days(model, row))
-    return sigmoid((linear + none) / 2.0 if model.kind == MEAN else linear + none)
+    return sigmoid((bounded(linear) + bounded(none)) / 2.0 if model.kind == MEAN else linear + none)
 
 
 @compiled

@@ -179,7 +179,13 @@ def sigmoid(logit: float) -> float:
     """
     if math.isnan(logit):
         return logit
-    return 1.0 / (1.0 + math.exp(-min(max(logit, -LARGEST_LOGIT), LARGEST_LOGIT)))
+    return 1.0 / (1.0 + math.exp(-bounded(logit)))
+
+
+@compiled
+def bounded(logit: float) -> float:
+    """The logit, as far as logits go."""
+    return float(min(max(logit, -LARGEST_LOGIT), LARGEST_LOGIT))
 
 
 @compiled

@@ -13,6 +13,13 @@ def test_few_judged_labels_do_not_decide():
     assert serving(1_000, 400, PROGRESSIVE, few) == "count_90d"
 
 
+def test_until_then_the_champion_serves_where_regressions_predicted_best():
+    few = judged(rows=199, base_rate=0.1, since_last_purchase=0.2, count_90d=0.3, mean_logit_hazard=0.9)
+    ahead, behind = PROGRESSIVE | {"mean_logit": 0.39}, PROGRESSIVE | {"mean_logit": 0.41}
+    assert serving(1_000, 400, ahead, few, "mean_logit_hazard") == "mean_logit_hazard"
+    assert serving(1_000, 400, behind, few, "mean_logit_hazard") == "count_90d"
+
+
 def test_with_enough_judged_labels_only_stored_scores_count():
     enough = judged(rows=200, base_rate=0.3, since_last_purchase=0.2, count_90d=0.4, mean_logit=0.25)
     assert serving(1_000, 400, PROGRESSIVE, enough) == "since_last_purchase"
