@@ -4,8 +4,8 @@
 
 The published set-up: everybody who first bought in the first quarter of 1997, what is known by 1997-12-31, and any
 purchase from 1998-01-01 to 1998-06-30. Fitted to the same year, Pareto/NBD reaches an AUROC of .7998 and a log loss of
-.4208, BG/NBD .7882 and .4244. Ebb lives through the year as the stream would have and learns from sampled customer-days;
-nobody is left out of what is judged, however long it has been silent.
+.4208, BG/NBD .7882 and .4244. Ebb lives through the year as the stream would have, and learns from sampled
+customer-days; nobody is left out of what is judged, however long it has been silent.
 """
 
 import argparse

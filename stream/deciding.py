@@ -87,7 +87,11 @@ class Silent(NamedTuple):
 
 @compiled
 def decide_each(
-    given: Scored, in_force: InForce, probabilities: FloatArray, segment: NDArray[np.uint8], alerts: BoolArray,
+    given: Scored,
+    in_force: InForce,
+    probabilities: FloatArray,
+    segment: NDArray[np.uint8],
+    alerts: BoolArray,
     scratch: Scratch,
 ) -> None:
     """Fill in what is decided now.
@@ -108,7 +112,9 @@ def decide_each(
             roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
         for outcome in range(len(probabilities)):
             asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
-            probabilities[outcome, i] = said(in_force.models[outcome], given.matrix[i], scratch.hazards) if asked else math.nan
+            probabilities[outcome, i] = (
+                said(in_force.models[outcome], given.matrix[i], scratch.hazards) if asked else math.nan
+            )
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         churn, row = probabilities[in_force.churn, i], given.rows[i]
         purchased = last_purchase_ms > block.episode_ms

@@ -105,7 +105,7 @@ MODELS = Row(
     (
         graph(
             "Log loss beside the floors",
-            "On the scores that decisions had, stored a horizon earlier. Lower is better; mean_logit above a floor "
+            "On the scores that decisions had, stored a horizon earlier. Lower is better; a model above a floor "
             "serves no longer.",
             ("ebb_model_log_loss", "{{outcome}} {{candidate}}"),
         ),
@@ -114,7 +114,8 @@ MODELS = Row(
         ),
         names(
             "Candidate that serves",
-            "The one whose probability is in views and alerts: mean_logit, or a floor that is better.",
+            "The one whose probability is in views and alerts: mean_logit_hazard or mean_logit, or a floor that is "
+            "better.",
             ("ebb_model_serving == 1", "{{outcome}}: {{candidate}}"),
         ),
         graph(

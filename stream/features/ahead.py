@@ -17,8 +17,8 @@ class Movement(NamedTuple):
 
     Attributes:
         course: "grows" is log1p(amount + days), "grows by gap" log1p(amount + days / gap), "decays"
-            log1p(amount / 2 ** (days / half-life)), "fades" 7 / (days since + 7), "bends" follows another column above a
-            knot.
+            log1p(amount / 2 ** (days / half-life)), "fades" 7 / (days since + 7), "bends" follows another column above
+            a knot.
         half_life_days: of one that decays.
         source, knot: of one that bends, the column it follows and from which value of the feature on.
     """

@@ -19,7 +19,6 @@ FloatArray = NDArray[np.float64]
 
 LEARNING_RATE = 0.03  # AdaGrad .03 measured best of the optimisers and rates tried (docs/architecture.md, "Learning")
 INTERCEPT_RATE = 0.01  # River's own
-INTERCEPT_VARIANCE = 3.0  # of the intercept: base rates from .1 % to 99 % are all to be expected
 EPSILON = 1e-8  # River's own
 PRIOR_VARIANCE = 0.1  # of a weight before the first label; of 1, .3 and .1 the best over six outcomes of two shops
 SURE_LOGIT = 18.0  # River's log loss is flat beyond it
@@ -78,7 +77,7 @@ def fresh(reads: NDArray[np.bool_]) -> Regressions:
         squared_gradients=np.zeros((m, k)),
         intercepts=np.zeros(m),
         newton=np.zeros(k + 1),
-        covariance=np.diag([*[PRIOR_VARIANCE] * k, INTERCEPT_VARIANCE]),
+        covariance=np.eye(k + 1) * PRIOR_VARIANCE,
     )
 
 

@@ -5,6 +5,8 @@ other columns with it would be silently wrong, so a document of another layout i
 """
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -124,6 +126,11 @@ def _refuse_unbounded(plain: object, path: str) -> None:
     if isinstance(plain, dict):
         for key, value in plain.items():
             _refuse_unbounded(value, f"{path}.{key}")
-    if isinstance(plain, list | tuple):
+    if isinstance(plain, list | tuple) and not _are_finite(plain):
         for index, value in enumerate(plain):
             _refuse_unbounded(value, f"{path}[{index}]")
+
+
+def _are_finite(plain: Sequence[object]) -> bool:
+    """Whether all of them are floats and finite, without a look at each: most of a document are rows of floats."""
+    return set(map(type, plain)) == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))

@@ -1,8 +1,8 @@
 """The chance of a purchase week by week, rolled forward in silence to a horizon.
 
-A model of the next seven days is asked again and again: now, and at the columns the customer will have in a week, in two
-weeks, if nothing arrives. That nothing arrives all the way is the product of the weeks in which nothing does. Weeks far
-ahead resemble each other, so a step there stands for several: asked once, in its middle.
+A model of the next seven days is asked again and again: now, and at the columns the customer will have in a week, in
+two weeks, if nothing arrives. That nothing arrives all the way is the product of the weeks in which nothing does. Weeks
+far ahead resemble each other, so a step there stands for several: asked once, in its middle.
 """
 
 import math

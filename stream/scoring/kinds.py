@@ -1,6 +1,5 @@
 """Every kind of model that may serve: how it is written down, and its probability of a row."""
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -97,7 +96,7 @@ def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
 def explained(model: Model) -> LinearModel:
     """The linear model by which a model's probability is explained.
 
-    Of a mean of two its linear half; of a hazard alone the next seven days, turned round where nothing happening counts.
+    Of a mean of two its linear half; of a hazard alone the next seven days, turned round where nothing counts.
     """
     linear, hazard = parts(model)
     if linear is not None or hazard is None:
@@ -128,7 +127,9 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     array([0.5625, 0.5625])
     """
     probabilities = np.empty(len(matrix))
-    _score_each(probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns))
+    _score_each(
+        probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns)
+    )
     return probabilities
 
 

@@ -119,21 +119,29 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     """
     if model is None:
         model = LinearModel((), (), (), (), bias=math.nan)
-    missing = [name for name in model.columns if name not in columns]
-    if missing:
-        raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
-    order = sorted(range(len(model.columns)), key=lambda place: model.columns[place] not in MOVING_COLUMNS)
+    order, places, moving = _order(model.columns, columns)
     scales = np.array(model.scales, np.float64)[order]
     return Weighing(
-        places=np.array([columns.index(model.columns[place]) for place in order], np.int64),
+        places=places,
         means=np.array(model.means, np.float64)[order],
         rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
         weights=np.array(model.weights, np.float64)[order],
         columns=len(model.columns),
-        moving=sum(name in MOVING_COLUMNS for name in model.columns),
+        moving=moving,
         bias=float(model.bias),
         clip=float(model.clip),
     )
+
+
+@lru_cache(maxsize=128)  # models come by the hundred a day in a backtest, but of few sets of columns
+def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64], int]:
+    """The order in which columns are added, their places in a row in this order, and how many of them move."""
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
+    order = sorted(range(len(names)), key=lambda place: names[place] not in MOVING_COLUMNS)
+    places = np.array([columns.index(names[place]) for place in order], np.int64)
+    return np.array(order, np.intp), places, sum(name in MOVING_COLUMNS for name in names)
 
 
 def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:

@@ -64,7 +64,7 @@ def test_what_a_type_of_an_earlier_release_was_kept_for_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules[__name__], "Gone", type("Gone", (), {"__module__": __name__}), raising=False)
-    KeptCode(tmp_path, "double", "stamp").save(getattr(sys.modules[__name__], "Gone"), "code")
+    KeptCode(tmp_path, "double", "stamp").save(sys.modules[__name__].Gone, "code")
     monkeypatch.delattr(sys.modules[__name__], "Gone")
     kept = KeptCode(tmp_path, "double", "stamp")
     assert kept.load("for floats") is None

@@ -1,4 +1,4 @@
-"""The hazard rolled forward at once beside the plain answer: ask the weekly model of what each step will find, multiply."""
+"""The hazard rolled forward at once, beside the plain answer: ask the weekly model at every step ahead, multiply."""
 
 import math
 from itertools import accumulate

@@ -7,7 +7,6 @@ from stream.chunk import Models, Rules
 from stream.scoring.linear import LinearModel
 from tests.world import World, silence_document
 
-
 FLAT = LinearModel((), (), (), (), 0.0)
 
 

@@ -11,7 +11,10 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
-from stream.signing import Keyring
+from stream.scoring.documents import OutcomeDocument, decode
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit
+from stream.signing import Keyring, open_sealed
 from stream.worker.model_watch import model_names
 
 KEYS = Keyring.from_text("k:" + "5e" * 32)
@@ -30,7 +33,7 @@ class Store(MemoryModelStore):
         await super().save_learner(name, next_offset, state, metrics)
 
 
-def labels(day: int, count: int = 12) -> list[Label]:
+def labels(day: int, count: int = 40) -> list[Label]:
     """Labels of both outcomes that matured on a day."""
     return [
         Label(
@@ -67,6 +70,13 @@ def outcome(store: Store) -> dict[str, Any]:
     return {"documents": store.documents, "champions": store.champion, "learners": store.learners}
 
 
+def published(store: Store, name: str) -> OutcomeDocument:
+    """The document in force."""
+    document = decode(open_sealed(store.documents[name, store.champion[name][0]], KEYS), LAYOUT)
+    assert isinstance(document, OutcomeDocument)
+    return document
+
+
 DAYS = range(FIRST_DAY, FIRST_DAY + 6)
 
 
@@ -101,7 +111,7 @@ async def test_a_repetition_teaches_nothing() -> None:
     before = msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"]
     teacher.learn(labels(DAYS[0]), DAYS[1])
     await teacher.publish(DAYS[1])
-    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == before == 12
+    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == before == 40
 
 
 async def test_what_is_no_learner_is_refused() -> None:
@@ -109,3 +119,13 @@ async def test_what_is_no_learner_is_refused() -> None:
     await store.save_learner("churn_30d", 5, b"\x00", b"{}")
     with pytest.raises(LayoutError, match="Delete learner:churn_30d"):
         await Teacher(store, KEYS).restore()
+
+
+async def test_outcomes_are_rolled_forward_by_what_is_learned_of_seven_days() -> None:
+    store = Store()
+    await taught(store, DAYS)
+    churn, weekly = (published(store, name) for name in ("churn_30d", "purchase_7d"))
+    hazard = HazardModel(weekly.candidates["newton_logistic"], 30, "none")
+    assert churn.candidates["hazard"] == hazard
+    assert churn.candidates["mean_logit_hazard"] == MeanLogit(churn.candidates["mean_logit"], hazard)
+    assert "hazard" not in weekly.candidates
