@@ -203,9 +203,9 @@ def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch:
     silence_days, gap_days = row.since_last_purchase_days, row.mean_gap_days
     if not silent.is_open and not opens(rule, 1.0, silence_days, gap_days):
         return False
-    _move(at_ms, state, in_force.plan, scratch)
     if row.purchase_days < in_force.purchase_days[in_force.churn]:
         return False
+    _move(at_ms, state, in_force.plan, scratch)
     churn = alone(in_force.models[in_force.churn], scratch.columns, scratch.hazards, scratch.amounts)
     return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
 
