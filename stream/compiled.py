@@ -75,6 +75,13 @@ class KeptCode(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types 
         with self._locked(fcntl.LOCK_SH):
             return super().load(key)
 
+    def _load_index(self) -> Any:
+        """What is kept; nothing, if an earlier release kept it for a type that is not there any more."""
+        try:
+            return super()._load_index()
+        except (AttributeError, ModuleNotFoundError):
+            return {}
+
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
         folder = Path(self._cache_path)

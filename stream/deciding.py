@@ -16,7 +16,7 @@ from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
 from stream.scoring.clusters import Centres, assigned, stays
 from stream.scoring.deadlines import HALVINGS, POINTS
-from stream.scoring.linear import Weighing, moving_logit, probability_of, sigmoid, standing_logit
+from stream.scoring.kinds import Scorers, alone, roll_each, said
 from stream.scoring.validity import holds_until_ms
 
 FloatArray = NDArray[np.float64]
@@ -31,13 +31,15 @@ class InForce(NamedTuple):
 
     Attributes:
         models: one for each outcome; where none serves, one whose probabilities are nan.
+        purchase_days: shape (outcomes,), on how many days a customer must have bought: of others nothing is known.
         churn: the place of the one that alerts go by.
         centres: of segments, none before the first document.
         rule: when an alert opens and closes.
         plan: of the model columns.
     """
 
-    models: tuple[Weighing, ...]
+    models: Scorers
+    purchase_days: IntArray
     churn: int
     centres: Centres
     rule: ChurnRule
@@ -54,12 +56,17 @@ class Scored(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory)."""
+    """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory).
+
+    `hazards` has shape (outcomes, steps), `amounts` (2, columns): see `stream.scoring.hazard`.
+    """
 
     rows: Rows
     figures: FloatArray
     columns: FloatArray
     place: FloatArray
+    hazards: FloatArray
+    amounts: FloatArray
 
 
 class Silent(NamedTuple):
@@ -70,19 +77,22 @@ class Silent(NamedTuple):
         moves: whether another segment is possible.
         is_open: whether its alert is.
         alertable: whether its alert may open or close.
-        standing: what adds to the logit and stands still.
     """
 
     segment: int
     moves: bool
     is_open: bool
     alertable: bool
-    standing: float
 
 
 @compiled
 def decide_each(
-    given: Scored, in_force: InForce, probabilities: FloatArray, segment: NDArray[np.uint8], alerts: BoolArray
+    given: Scored,
+    in_force: InForce,
+    probabilities: FloatArray,
+    segment: NDArray[np.uint8],
+    alerts: BoolArray,
+    scratch: Scratch,
 ) -> None:
     """Fill in what is decided now.
 
@@ -93,13 +103,18 @@ def decide_each(
         segment: shape (customers,), to be filled with codes.
         alerts: shape (3, customers), to be filled: whether the alert opens, whether it closes, and whether the customer
             has bought since the alert's episode began.
+        scratch: is overwritten.
     """
     for i in range(len(given.states)):
         last_purchase_ms, block = given.states[i].features.last_purchase_ms, given.states[i].decision
         bought, is_open = last_purchase_ms > 0, block.alert == 1
-        for outcome in range(len(in_force.models)):
-            model = in_force.models[outcome]
-            probabilities[outcome, i] = probability_of(model, given.matrix[i]) if bought else math.nan
+        if bought:
+            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
+        for outcome in range(len(probabilities)):
+            asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
+            probabilities[outcome, i] = (
+                said(in_force.models[outcome], given.matrix[i], scratch.hazards) if asked else math.nan
+            )
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         churn, row = probabilities[in_force.churn, i], given.rows[i]
         purchased = last_purchase_ms > block.episode_ms
@@ -138,8 +153,8 @@ def ask_each(
         moves = _may_move(given.places[i], decided[i], in_force.centres, scratch)
         if not moves and not alertable:
             continue
-        standing = standing_logit(in_force.models[in_force.churn], given.matrix[i])
-        silent = Silent(decided[i], moves, is_open, alertable, standing)
+        scratch.columns[in_force.plan.moving :] = given.matrix[i, in_force.plan.moving :]
+        silent = Silent(decided[i], moves, is_open, alertable)
         until_ms[i] = _first_change_ms(now_ms[i], until_ms[i], state, silent, in_force, scratch)
 
 
@@ -188,8 +203,10 @@ def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch:
     silence_days, gap_days = row.since_last_purchase_days, row.mean_gap_days
     if not silent.is_open and not opens(rule, 1.0, silence_days, gap_days):
         return False
+    if row.purchase_days < in_force.purchase_days[in_force.churn]:
+        return False
     _move(at_ms, state, in_force.plan, scratch)
-    churn = sigmoid(moving_logit(in_force.models[in_force.churn], scratch.columns) + silent.standing)
+    churn = alone(in_force.models[in_force.churn], scratch.columns, scratch.hazards, scratch.amounts)
     return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
 
 
@@ -203,7 +220,7 @@ def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
 @compiled
 def hold_each(
     until_ms: IntArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored, probabilities: FloatArray,
-    models: tuple[Weighing, ...], plan: Plan, scratch: Scratch,
+    in_force: InForce, scratch: Scratch,
 ) -> None:  # fmt: skip
     """Move `until_ms` of the customers at `chosen` to where a probability has moved by as much as readers care about.
 
@@ -213,11 +230,11 @@ def hold_each(
         chosen: places among the customers.
         given: the customers.
         probabilities: shape (outcomes, customers), as decided; nan where there is none.
-        models: one for each outcome.
-        plan: of the model columns.
+        in_force: models and rules.
         scratch: is overwritten.
     """
-    times_ms, ahead = np.empty(3, np.int64), np.empty((len(models), 3))
+    outcomes = len(probabilities)
+    times_ms, ahead = np.empty(3, np.int64), np.empty((outcomes, 3))
     for k in range(len(chosen)):
         i = chosen[k]
         ahead[:, 0] = probabilities[:, i]
@@ -226,13 +243,13 @@ def hold_each(
         width_ms = max(until_ms[k] - now_ms[k], 0)
         times_ms[0], times_ms[1], times_ms[2] = now_ms[k], now_ms[k] + width_ms // 4, now_ms[k] + width_ms
         scratch.rows[0].mean_gap_days = given.rows[i].mean_gap_days
+        scratch.columns[in_force.plan.moving :] = given.matrix[i, in_force.plan.moving :]
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
-            _move(times_ms[later], given.states[i], plan, scratch)
-            for outcome in range(len(models)):
-                model = models[outcome]
-                logit = moving_logit(model, scratch.columns) + standing_logit(model, given.matrix[i])
-                ahead[outcome, later] = sigmoid(logit)
-        for outcome in range(len(models)):
+            _move(times_ms[later], given.states[i], in_force.plan, scratch)
+            roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
+            for outcome in range(outcomes):
+                ahead[outcome, later] = said(in_force.models[outcome], scratch.columns, scratch.hazards)
+        for outcome in range(outcomes):
             if not math.isnan(ahead[outcome, 0]):
                 until_ms[k] = min(until_ms[k], holds_until_ms(times_ms, ahead[outcome]))

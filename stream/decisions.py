@@ -17,7 +17,7 @@ from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
 from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.documents import OutcomeDocument
-from stream.scoring.linear import LinearModel, weighing
+from stream.scoring.kinds import Model, scorers, workspace
 from stream.scoring.serving import NO_MODEL, serving_model
 
 FloatArray = NDArray[np.float64]
@@ -88,7 +88,7 @@ class Scores:
     probability: FloatArray
     model: str
     version: str
-    serving: LinearModel | None
+    serving: Model | None
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Decisions:
     """What was decided about some customers, shape (customers,) each.
 
     Attributes:
+        in_force: the models and rules it was decided by.
         natural: their features at that time, in natural units.
         matrix: the model columns, places: the segment columns, shape (customers, columns).
         scored: outcome -> its scores.
@@ -107,6 +108,7 @@ class Decisions:
             silence does not open again.
     """
 
+    in_force: InForce
     natural: Natural
     matrix: FloatArray
     places: FloatArray
@@ -147,6 +149,7 @@ class Decisions:
         """Those at `chosen`, which are about `asked`."""
         scored = {name: replace(scores, probability=scores.probability[chosen]) for name, scores in self.scored.items()}
         return Decisions(
+            in_force=self.in_force,
             natural=Natural(asked.states, asked.now_ms, self.natural.scored[chosen]),
             matrix=self.matrix[chosen],
             places=self.places[chosen],
@@ -170,9 +173,11 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     names = rules.outcomes.names
     probabilities = np.empty((len(names), len(asked)))
     segment, alerts = np.empty(len(asked), np.uint8), np.empty((3, len(asked)), np.bool_)
-    decide_each(given, _in_force(models, rules), probabilities, segment, alerts)
+    in_force = _in_force(models, rules)
+    decide_each(given, in_force, probabilities, segment, alerts, _scratch(len(names)))
     churn = probabilities[names.index(rules.alert_outcome)]
     return Decisions(
+        in_force=in_force,
         natural=features,
         matrix=given.matrix,
         places=given.places,
@@ -197,7 +202,8 @@ def ask_again_ms(asked: Asked, decisions: Decisions, models: Models, rules: Rule
     """
     until_ms: IntArray = asked.now_ms + rules.stale_after_ms
     given = decisions.given(asked)
-    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, _in_force(models, rules), _scratch())
+    scratch = _scratch(len(rules.outcomes))
+    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, _in_force(models, rules), scratch)
     return until_ms
 
 
@@ -209,17 +215,17 @@ def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntA
     """
     now_ms = asked.now_ms[chosen]
     until_ms: IntArray = np.minimum(asked.block["decide_at_ms"][chosen], now_ms + SHOWN_AT_MOST_MS)
-    scored = decisions.scored.values()
-    probabilities = np.array([scores.probability for scores in scored])
-    weighings = tuple(weighing(scores.serving) for scores in scored)
-    hold_each(until_ms, now_ms, chosen, decisions.given(asked), probabilities, weighings, plan(), _scratch())
+    probabilities = np.array([scores.probability for scores in decisions.scored.values()])
+    scratch = _scratch(len(probabilities))
+    hold_each(until_ms, now_ms, chosen, decisions.given(asked), probabilities, decisions.in_force, scratch)
     return until_ms
 
 
 def _in_force(models: Models, rules: Rules) -> InForce:
     """Models and rules as compiled code takes them."""
     return InForce(
-        models=tuple(weighing(serving_model(models.outcomes.get(name))) for name in rules.outcomes.names),
+        models=scorers(tuple(serving_model(models.outcomes.get(name)) for name in rules.outcomes.names)),
+        purchase_days=np.array([outcome.purchase_days_at_least for outcome in rules.outcomes.outcomes]),
         churn=rules.outcomes.names.index(rules.alert_outcome),
         centres=centres_of(models.segments),
         rule=ChurnRule(*map(float, rules.churn)),
@@ -234,7 +240,8 @@ def _scored(document: OutcomeDocument | None, known: FloatArray) -> Scores:
     return Scores(known, document.serving, version, document.candidates[document.serving])
 
 
-def _scratch() -> Scratch:
+def _scratch(outcomes: int) -> Scratch:
     rows = np.zeros(1, SCORED_ROW)
     figures = rows.view(np.float64).reshape(1, SCORED_ROW.itemsize // 8)
-    return Scratch(rows, figures, np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS)))
+    columns, place = np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS))
+    return Scratch(rows, figures, columns, place, *workspace(outcomes))

@@ -21,6 +21,8 @@ from stream.features.layout import LAYOUT, empty
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import LinearModel
 
 _AT_MS = 14_600 * DAY_MS
@@ -53,7 +55,7 @@ def _models(names: Sequence[str]) -> Models:
     outcomes = {
         name: OutcomeDocument(
             name=name, version="", epoch_day=0, layout=LAYOUT, trained_until_ms=0, labels=0, positives=0,
-            candidates={"any": model}, serving="any", metrics={},
+            candidates={"any": MeanLogit(model, HazardModel(model, 30)), "other": model}, serving="any", metrics={},
         )
         for name in names
     }  # fmt: skip

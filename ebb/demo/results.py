@@ -17,7 +17,7 @@ from schemas.messages import ChurnAlertOpened, SegmentChanged
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.outcomes.declaration import CHURN_30D, Outcome
 from stream.redis_store.inspection import shop_totals
-from stream.scoring.documents import FLOORS, MIX, Judged, OutcomeDocument
+from stream.scoring.documents import FLOORS, HAZARD_MIX, MIX, Judged, OutcomeDocument
 from stream.settings.common import CommonSettings
 from stream.signing import Keyring
 
@@ -98,7 +98,7 @@ def as_json(results: Results, simulated: Mapping[str, Any] | None) -> bytes:
 def _model(document: OutcomeDocument | None) -> dict[str, Any]:
     """How the churn model has done on snapshots it scored itself, and its floors on the same ones."""
     metrics: Mapping[str, Judged] = document.metrics if document else {}
-    own = metrics.get(MIX)
+    own = metrics.get(HAZARD_MIX) or metrics.get(MIX)
     return {
         "version": document.version if document else "none",
         "serving": document.serving if document else None,

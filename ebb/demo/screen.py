@@ -13,10 +13,12 @@ from ebb.cli.lookup import at_risk_screen, segments_screen
 from ebb.demo.results import Results
 from ebb.demo.watching import Look
 from offline.history import History
-from stream.scoring.documents import MIX, NEWTON, RIVER_LOGISTIC
+from stream.scoring.documents import HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
 
 INDENT = "    "
 CANDIDATES_IN_WORDS = {
+    HAZARD_MIX: "mean with the hazard",
+    HAZARD: "7 days, rolled forward",
     MIX: "mean of the two",
     RIVER_LOGISTIC: "logistic, AdaGrad",
     NEWTON: "logistic, Newton",

@@ -10,7 +10,6 @@ from stream.features.model_columns import MODEL_COLUMNS
 from stream.ports import CHALLENGERS_AT_MOST
 from stream.scoring.challengers import (
     ChallengerDocument,
-    LinearChallenger,
     check_challenger_name,
     decode_challenger,
     encode_challenger,
@@ -60,7 +59,7 @@ def version_as_challenger(settings: WorkerSettings, outcome: str, version: str) 
         name=f"version_{version.replace('.', '_')}",
         layout=LAYOUT,
         schema=schema_of(MODEL_COLUMNS),
-        model=LinearChallenger(document.candidates[document.serving]),
+        model=document.candidates[document.serving],
         trained_until_ms=document.trained_until_ms,
         published_ms=time.time_ns() // 1_000_000,
         recipe=f"{document.serving} as it was in version {version}",

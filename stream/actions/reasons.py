@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stream.chunk import RowArray
 from stream.decisions import Decisions
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
+from stream.scoring.kinds import explained
 
 SENTENCES_KEPT = 65_536  # a sentence and what it is found by take 200 bytes
 
@@ -139,4 +140,4 @@ def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[li
     if serving is None or not len(chosen):
         return [[] for _ in chosen]
     features = {name: decisions.natural[name][chosen] for name, _ in _FIGURES}
-    return in_words(top_concepts(serving, decisions.matrix[chosen]), features, exponent)
+    return in_words(top_concepts(explained(serving), decisions.matrix[chosen]), features, exponent)

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ScoredFeature:
-    """A feature's unit, its meaning, whether it changes with time alone, and whether it is a whole number."""
+    """A feature's unit, its meaning, whether it changes with time alone, and whether it is a whole number.
+
+    One with a half-life halves in so many days of silence.
+    """
 
     unit: str
     doc: str
     moves: bool = False
     whole: bool = False
+    half_life_days: int | None = None
 
 
 def _moving(unit: str, doc: str) -> ScoredFeature:
@@ -21,7 +25,8 @@ def _moving(unit: str, doc: str) -> ScoredFeature:
 
 
 def _decayed(what: str, unit: str, days: int) -> ScoredFeature:
-    return _moving(unit, f"{what} decayed with a half-life of {days} days.")
+    doc = f"{what} decayed with a half-life of {days} days."
+    return ScoredFeature(unit, doc, moves=True, half_life_days=days)
 
 
 SCORED: dict[str, ScoredFeature] = {

@@ -13,7 +13,7 @@ from stream.learning.drift_watch import WEEK_MS, DriftWatch, Measured
 from stream.metrics import learner as metrics
 from stream.outcomes.declaration import Outcome
 from stream.ports import ModelStore
-from stream.scoring.documents import INITIAL_CHAMPION
+from stream.scoring.documents import MIX
 from stream.worker.producer import start_outbox_producer, stop_producer
 
 DRIFT_NAME = "drift"  # among the learners that are saved
@@ -28,7 +28,7 @@ class Drift:
     """
 
     def __init__(self, outcomes: Sequence[Outcome], sampled: str) -> None:
-        self._watch = DriftWatch([outcome.name for outcome in outcomes], sampled, INITIAL_CHAMPION)
+        self._watch = DriftWatch([outcome.name for outcome in outcomes], sampled, MIX)
         self._to_say: list[DriftNoticed] = []
 
     async def restore(self, store: ModelStore) -> int | None:

@@ -22,7 +22,8 @@ from stream.metrics.info import show_version
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
 from stream.scoring.challengers import ChallengerDocument, decode_challenger
-from stream.scoring.documents import OutcomeDocument, encode
+from stream.scoring.documents import OutcomeDocument, SegmentDocument, encode
+from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 
 NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
@@ -64,8 +65,10 @@ class Teacher:
 
     def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
         self._store, self._keyring = store, keyring
+        weekly = {outcome: outcome.weekly(outcomes) for outcome in outcomes}
+        self._weekly = {outcome.name: of.name for outcome, of in weekly.items() if of}
         self._pupils = [
-            Pupil(outcome.name, OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days)) for outcome in outcomes
+            Pupil(outcome.name, _learner(outcome, is_rolled=weekly[outcome] is not None)) for outcome in outcomes
         ]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
@@ -90,6 +93,10 @@ class Teacher:
             if saved:
                 self._take_up(pupil, saved[1])
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
+        for pupil in self._pupils:
+            document = self._document(pupil) if isinstance(pupil.learner, OutcomeLearner) and pupil.sealed else None
+            if isinstance(document, OutcomeDocument):
+                _judged(pupil, document)
         self._show_versions()
         return min(offsets)
 
@@ -103,9 +110,6 @@ class Teacher:
         pupil.learner = pupil.learner.restored(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, self._signed_anew(saved.sealed)
         pupil.epoch_day = saved.epoch_day
-        document = pupil.learner.document(saved.version, saved.epoch_day)
-        if isinstance(document, OutcomeDocument):
-            _judged(pupil, document)
 
     def _signed_anew(self, sealed: bytes) -> bytes:
         """What was published last, signed with the key that signs now: the one before may be taken away next."""
@@ -144,25 +148,39 @@ class Teacher:
             rulings: a person's decisions.
         """
         newest_ms = max((label.matured_ms for label in labels), default=0)
+        taught = []
         for pupil in self._pupils:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
-                self._teach(pupil, labels, [each for each in rulings if each.decision.outcome == pupil.name])
+                decided = [each for each in rulings if each.decision.outcome == pupil.name]
+                if self._teach(pupil, labels, decided) or decided or not pupil.sealed:
+                    taught.append(pupil)
+        for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
+            self._write(pupil)
         self.drift.learn(labels)
 
-    def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> None:
+    def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> int:
         new = pupil.learner.learn(labels)
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
         for ruling in rulings:
             _do(ruling, pupil.learner)
-        if new or rulings or not pupil.sealed:
-            self._write(pupil)
+        return new
+
+    def _document(self, pupil: Pupil) -> OutcomeDocument | SegmentDocument | None:
+        if isinstance(pupil.learner, SegmentLearner):
+            return pupil.learner.document(str(pupil.labels), pupil.epoch_day)
+        decisions = pupil.learner.contest.decisions
+        version = f"{pupil.labels}.{decisions}" if decisions else str(pupil.labels)
+        return pupil.learner.document(version, pupil.epoch_day, self._weekly_model(pupil.name))
+
+    def _weekly_model(self, name: str) -> LinearModel | None:
+        """The regression that an outcome is rolled forward with."""
+        weekly = next((pupil.learner for pupil in self._pupils if pupil.name == self._weekly.get(name)), None)
+        return weekly.newton if isinstance(weekly, OutcomeLearner) else None
 
     def _write(self, pupil: Pupil) -> None:
-        decisions = pupil.learner.contest.decisions if isinstance(pupil.learner, OutcomeLearner) else 0
-        version = f"{pupil.labels}.{decisions}" if decisions else str(pupil.labels)
-        document = pupil.learner.document(version, pupil.epoch_day)
+        document = self._document(pupil)
         if document is None:
             return
         pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
@@ -175,13 +193,17 @@ class Teacher:
                 show_version(metrics.MODEL_INFO, self._shown, pupil.name, pupil.version)
 
     async def publish(self, next_offset: int) -> None:
-        """Save each learner with its offset in one write, then put its document in force."""
+        """Save each learner with its offset in one write, then put its document in force.
+
+        The watch goes first: it knows the ids it has seen, so it may be ahead of the learners, which say what is read
+        again after a crash.
+        """
+        await self.drift.save(self._store, next_offset)
         for pupil in self._pupils:
             packed = pupil.learner.to_bytes()
             saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
             await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)
             await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
-        await self.drift.save(self._store, next_offset)
         metrics.EPOCH_DAY.set(self.epoch_day)
         metrics.PUBLISHED.set_to_current_time()
         self._show_versions()
@@ -193,6 +215,11 @@ def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
         each for each in outcomes if each.purchase_days_at_least == 1 and each.active_within_days == ACTIVE_WITHIN_DAYS
     ]
     return min(everybody or outcomes, key=lambda each: each.horizon_days).name
+
+
+def _learner(outcome: Outcome, *, is_rolled: bool) -> OutcomeLearner:
+    rolled = outcome if is_rolled else None
+    return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled)
 
 
 def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> ChallengerDocument:

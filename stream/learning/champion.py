@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from stream.scoring.documents import FLOORS, Judged
+from stream.scoring.documents import FLOORS, MIX, Judged
 
 LABELS_BEFORE_SERVING = 200
 """Fewer labels, or labels of one class, and there is no probability at all."""
@@ -33,14 +33,15 @@ class Standing(NamedTuple):
 def serving(labels: int, positives: int, progressive: Mapping[str, float], standing: Standing) -> str | None:
     """The candidate that serves, None while there are too few labels.
 
-    Between the first model and enough labels that carry its scores (at least a horizon later), the floor with the
-    lowest progressive log loss serves: each label predicted just before it is learned. From then on only stored scores
-    count: the floor with the lowest log loss serves until the champion's is lower. A floor that is champion serves.
+    Between the first model and enough labels that carry its scores (at least a horizon later), what has the lowest
+    progressive log loss serves, each label predicted just before it is learned: the champion, if that is the mean logit
+    of the regressions, or a floor. From then on only stored scores count: the floor with the lowest log loss serves
+    until the champion's is lower. A floor that is champion serves.
 
     Args:
         labels: labels learned so far.
         positives: how many of them were of value 1.
-        progressive: floor -> mean log loss of predicting each label just before learning it.
+        progressive: floor or "mean_logit" -> mean log loss of predicting each label just before learning it.
         standing: of the champion.
 
     >>> progressive = {"base_rate": 0.61, "since_last_purchase": 0.58, "count_90d": 0.55}
@@ -60,6 +61,7 @@ def serving(labels: int, positives: int, progressive: Mapping[str, float], stand
     if standing.is_pinned or champion in FLOORS:
         return champion
     if judged is None or judged.rows < JUDGED_BEFORE_COMPARING:
-        return champion if standing.is_chosen else min(FLOORS, key=lambda floor: progressive[floor])
+        best = min(progressive, key=lambda name: progressive[name])
+        return champion if standing.is_chosen or best == MIX else best
     floor = min(FLOORS, key=lambda name: standing.floors[name])
     return champion if judged.log_loss < standing.floors[floor] else floor

@@ -14,7 +14,8 @@ from stream.learning.judgement import Judgement, JudgementState, scored
 from stream.learning.recipes import RECIPES
 from stream.ports import CHALLENGERS_AT_MOST
 from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, INITIAL_CHAMPION, Judged, Lineage
+from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, MIX, Judged, Lineage
+from stream.scoring.kinds import Model
 from stream.scoring.linear import LinearModel
 
 
@@ -31,7 +32,7 @@ class ContestState(msgspec.Struct, frozen=True, kw_only=True):
 class Contest:
     """A function of the labels and decisions it is shown, in their order, however many come at once.
 
-    Beside the candidates that the learner makes there is `calibrated`, the initial champion recalibrated, and what
+    Beside the candidates that the learner makes there is `calibrated`, the mean logit recalibrated, and what
     others have published. They are judged where they had given a score, and never serve by default.
 
     Args:
@@ -51,7 +52,7 @@ class Contest:
         self,
         horizon_days: int,
         own: Sequence[str] = CANDIDATES,
-        initial: str = INITIAL_CHAMPION,
+        initial: str = MIX,
         state: ContestState | None = None,
     ) -> None:
         self._horizon_days, self._own, self._initial = horizon_days, tuple(own), initial
@@ -103,7 +104,7 @@ class Contest:
         counted = scored(labels, self._own, others)
         if len(counted.happened):
             self.judgement.add(counted)
-            self._calibration.learn(counted.said[self._initial], counted.happened)
+            self._calibration.learn(counted.said[MIX], counted.happened)
 
     def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
         """Do what a person has decided; what was decided already is passed over.
@@ -151,10 +152,12 @@ class Contest:
         self.challengers.pop(name, None)
         self.judgement.forget(name)
 
-    def joined(self, models: Mapping[str, LinearModel]) -> dict[str, LinearModel]:
+    def joined(self, models: Mapping[str, Model]) -> dict[str, Model]:
         """All candidates: those that the learner made, and those that take part besides."""
-        besides = {name: each.model.model for name, each in self.challengers.items()}
-        return {**models, CALIBRATED: self._calibration.applied(models[self._initial]), **besides}
+        besides = {name: each.model for name, each in self.challengers.items()}
+        mix = models[MIX]
+        calibrated = {CALIBRATED: self._calibration.applied(mix)} if isinstance(mix, LinearModel) else {}
+        return {**models, **calibrated, **besides}
 
     def metrics(self) -> dict[str, Judged]:
         """Candidate -> its judgement over all labels."""
@@ -178,9 +181,10 @@ class Contest:
         """How many decisions of a person it has been shown."""
         return self.championship.decisions
 
-    def standing(self, metrics: Mapping[str, Judged]) -> Standing:
-        """How the champion stands beside the floors."""
+    def standing(self, metrics: Mapping[str, Judged], models: Mapping[str, Model]) -> Standing:
+        """How the champion stands beside the floors; until the learner can make it, the mean logit stands in."""
         champion = self.championship.champion
+        champion = MIX if champion in self._own and champion not in models else champion
         return Standing(
             champion=champion,
             is_chosen=self.championship.reigns[-1].by != "start",

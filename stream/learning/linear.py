@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 LEARNING_RATE = 0.03  # AdaGrad .03 measured best of the optimisers and rates tried (docs/architecture.md, "Learning")
 INTERCEPT_RATE = 0.01  # River's own
 EPSILON = 1e-8  # River's own
-PRIOR_VARIANCE = 0.3  # of a weight before the first label; of 1, .3, .1 and .03 the best compromise of five outcomes
+PRIOR_VARIANCE = 0.1  # of a weight before the first label; of 1, .3 and .1 the best over six outcomes of two shops
 SURE_LOGIT = 18.0  # River's log loss is flat beyond it
 
 
@@ -111,13 +111,14 @@ def learn_rows(learned: Regressions, matrix: FloatArray, happened: NDArray[np.bo
         learned: is changed.
         matrix: shape (labels, k).
         happened: shape (labels,).
-        before: shape (labels, m), to be filled: what each regression by gradient descent said just before it learned.
+        before: shape (labels, m + 1), to be filled: what each regression said just before it learned, Newton's last.
     """
     z = np.empty(matrix.shape[1])
     for i in range(len(matrix)):
         _standardise(learned, matrix[i], z)
         for m in range(len(learned.intercepts)):
             before[i, m] = sigmoid(_logit(learned, m, z))
+        before[i, len(learned.intercepts)] = sigmoid(_newton_logit(learned.newton, z))
         _learn_moments(learned, matrix[i])
         _standardise(learned, matrix[i], z)
         for m in range(len(learned.intercepts)):
@@ -170,16 +171,21 @@ def _descend(learned: Any, m: int, z: Any, happened: bool) -> None:
 
 
 @compiled
+def _newton_logit(weights: Any, z: Any) -> Any:
+    logit = weights[len(z)]
+    for k in range(len(z)):
+        logit += weights[k] * z[k]
+    return logit
+
+
+@compiled
 def newton_step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
     """A recursive Newton step, in place: an extended Kalman filter whose observation is the label.
 
     Fahrmeir and Kaufmann, Metrika 38, 1991; with information p (1 - p) the covariance is the inverse Hessian so far.
     """
     size = len(weights)
-    logit = weights[size - 1]
-    for k in range(size - 1):
-        logit += weights[k] * z[k]
-    p = sigmoid(logit)
+    p = sigmoid(_newton_logit(weights, z))
     moved = np.empty(size)  # covariance times row
     for i in range(size):
         total = covariance[i, size - 1]

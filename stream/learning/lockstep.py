@@ -5,6 +5,7 @@ labels are then in one fixed order. What a fast partition wrote of later days wa
 """
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from schemas.messages import EpochPassed, Label, LabelRecord, ModelDecision
 
@@ -104,7 +105,7 @@ class Lockstep:
     def _epoch(self, day: int, next_offset: int) -> Epoch:
         closed = [p.closed.pop(day) for p in self._partitions.values() if day in p.closed]
         labels = [label for part in closed for label in part.labels]
-        labels.sort(key=lambda label: (label.matured_ms, label.customer_id, label.outcome))
+        labels.sort(key=attrgetter("matured_ms", "customer_id", "outcome"))
         waiting = [offset for partition in self._partitions.values() for offset in partition.waiting_offsets()]
         decisions, self._decisions = tuple(self._decisions), []
         return Epoch(day, tuple(labels), min([next_offset, *waiting]), decisions)

@@ -1,5 +1,6 @@
 """Learns one outcome from the labels log: the models, and the floors they have to beat."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from schemas.messages import Label, ModelDecision
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
-from stream.learning.champion import serving
+from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
 from stream.learning.judge import JudgeState, add_losses
 from stream.learning.linear import (
@@ -25,14 +26,31 @@ from stream.learning.linear import (
 )
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
+from stream.outcomes.declaration import Outcome
 from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.documents import CANDIDATES, FLOORS, MIX, NEWTON, RIVER_LOGISTIC, OutcomeDocument, schema_of
+from stream.scoring.documents import (
+    CANDIDATES,
+    FLOORS,
+    HAZARD,
+    HAZARD_MIX,
+    MIX,
+    NEWTON,
+    RIVER_LOGISTIC,
+    ROLLED,
+    OutcomeDocument,
+    schema_of,
+)
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit, Model
 from stream.scoring.linear import LinearModel, constant
 
 SILENCE_COLUMN = "log_since_last_purchase_days"
 COUNT_90D_COLUMN = "log_decayed_count_90d"
 DESCENDING = (RIVER_LOGISTIC, "since_last_purchase", "count_90d")
 """The regressions by gradient descent, in the order of `Regressions`."""
+
+PROGRESSIVE = (*FLOORS, MIX)
+"""What is also judged by predicting each label just before it is learned, until enough labels carry stored scores."""
 
 
 class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,26 +77,34 @@ class OutcomeLearner:
 
     Candidates: "river_logistic" by gradient descent and "newton_logistic" by recursive Newton steps, both on all
     columns; "mean_logit" of the two; the floors "base_rate" (the share of labels of value 1 so far),
-    "since_last_purchase" and "count_90d" (the first on one column).
+    "since_last_purchase" and "count_90d" (the first on one column). Of an outcome that is rolled forward week by week
+    also "hazard", and "mean_logit_hazard" of that and "mean_logit".
 
     Args:
         name: the outcome, such as "churn_30d".
         columns: the columns that labels carry, in their order.
         layout: the layout that labels must have.
         horizon_days: of the outcome.
+        rolled: the outcome's declaration, if it is rolled forward.
 
     Attributes:
         contest: the candidates against each other.
     """
 
     def __init__(
-        self, name: str, columns: tuple[str, ...] = MODEL_COLUMNS, layout: str = LAYOUT, horizon_days: int = 30
+        self,
+        name: str,
+        columns: tuple[str, ...] = MODEL_COLUMNS,
+        layout: str = LAYOUT,
+        horizon_days: int = 30,
+        rolled: Outcome | None = None,
     ) -> None:
-        self.name, self._columns, self._layout, self._horizon_days = name, columns, layout, horizon_days
+        self.name, self._columns, self._layout = name, columns, layout
+        self._horizon_days, self._rolled = horizon_days, rolled
         self._labels = self._positives = self._trained_until_ms = 0
-        self._progressive_loss = dict.fromkeys(FLOORS, 0.0)
+        self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
-        self.contest = Contest(horizon_days)
+        self.contest = Contest(horizon_days, self._names, HAZARD_MIX if rolled else MIX)
         self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
@@ -105,15 +131,27 @@ class OutcomeLearner:
         """Do what a person has decided; why it was not done, "" if it was (`Contest.decide`)."""
         return self.contest.decide(decision, challenger)
 
-    def document(self, version: str, epoch_day: int) -> OutcomeDocument:
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (*ROLLED, *CANDIDATES) if self._rolled else CANDIDATES
+
+    @property
+    def newton(self) -> LinearModel | None:
+        """The recursive Newton regression, which is what hazards are made of; None while there are too few labels."""
+        if self._labels < LABELS_BEFORE_SERVING or self._positives in (0, self._labels):
+            return None
+        return exported_newton(self._learned, self._columns)
+
+    def document(self, version: str, epoch_day: int, weekly: LinearModel | None = None) -> OutcomeDocument:
         """The model as data: what workers score with from this epoch on.
 
         Args:
             version: names the document; chosen by the caller.
             epoch_day: days since 1970, UTC.
+            weekly: the probability of a purchase within seven days, to be rolled forward.
         """
-        metrics = self.contest.metrics()
-        standing = self.contest.standing(metrics)
+        metrics, models = self.contest.metrics(), self._candidates(weekly)
+        standing = self.contest.standing(metrics, models)
         serves = serving(self._labels, self._positives, self._progressive_means(), standing)
         return OutcomeDocument(
             name=self.name,
@@ -123,7 +161,7 @@ class OutcomeLearner:
             trained_until_ms=self._trained_until_ms,
             labels=self._labels,
             positives=self._positives,
-            candidates={} if serves is None else self.contest.joined(self._candidates()),
+            candidates={} if serves is None else self.contest.joined(models),
             serving=serves,
             metrics=metrics,
             schema=schema_of(self._columns),
@@ -154,10 +192,10 @@ class OutcomeLearner:
         """
         state = decode_state(packed, OutcomeState)
         refuse_other_layout(state.name, (state.layout, state.columns), (self._layout, self._columns))
-        learner = OutcomeLearner(state.name, self._columns, self._layout, self._horizon_days)
+        learner = OutcomeLearner(state.name, self._columns, self._layout, self._horizon_days, self._rolled)
         learner._labels, learner._positives = state.labels, state.positives
         learner._trained_until_ms = state.trained_until_ms
-        learner._progressive_loss = dict(state.progressive_loss)
+        learner._progressive_loss = {name: state.progressive_loss.get(name, math.inf) for name in PROGRESSIVE}
         learner._learned = restored(state.regressions, _reads(self._columns))
         learner.contest = (
             self.contest.of_judges(state.judges, state.trained_until_ms)
@@ -168,11 +206,12 @@ class OutcomeLearner:
         return learner
 
     def _learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_]) -> None:
-        before = np.empty((len(matrix), len(DESCENDING)))
+        before = np.empty((len(matrix), len(DESCENDING) + 1))
         learn_rows(self._learned, matrix, happened, before)
-        said = dict(zip(DESCENDING, before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
-        for floor in FLOORS:
-            self._progressive_loss[floor] = add_losses(self._progressive_loss[floor], said[floor], happened)
+        said = dict(zip((*DESCENDING, NEWTON), before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
+        said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON])
+        for name, loss in self._progressive_loss.items():
+            self._progressive_loss[name] = add_losses(loss, said[name], happened)
         self._labels += len(happened)
         self._positives += int(happened.sum())
 
@@ -181,20 +220,30 @@ class OutcomeLearner:
         positives = self._positives + np.cumsum(happened) - happened
         return np.asarray(_base_rate(positives, self._labels + np.arange(len(happened))))
 
-    def _candidates(self) -> dict[str, LinearModel]:
-        models = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
-        models[NEWTON] = exported_newton(self._learned, self._columns)
-        models[MIX] = mean_logit(models[RIVER_LOGISTIC], models[NEWTON])
+    def _candidates(self, weekly: LinearModel | None) -> dict[str, Model]:
+        regressions = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
+        newton = exported_newton(self._learned, self._columns)
+        mix = mean_logit(regressions[RIVER_LOGISTIC], newton)
+        models: dict[str, Model] = {**regressions, NEWTON: newton, MIX: mix}
         models["base_rate"] = constant(_base_rate(self._positives, self._labels))
-        return {name: models[name] for name in CANDIDATES}
+        if self._rolled and weekly:
+            of = self._rolled
+            hazard = HazardModel(weekly, of.horizon_days, of.true_when, of.within_own_gap)
+            models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(mix, hazard)}
+        return {name: models[name] for name in self._names if name in models}
 
     def _progressive_means(self) -> dict[str, float]:
-        return {floor: loss / max(self._labels, 1) for floor, loss in self._progressive_loss.items()}
+        return {name: loss / max(self._labels, 1) for name, loss in self._progressive_loss.items()}
 
 
 def _base_rate(positives: Any, labels: Any) -> Any:
     """Share of labels of value 1, half a label of each class added (Krichevsky and Trofimov): never 0 or 1."""
     return (positives + 0.5) / (labels + 1.0)
+
+
+def _mean_logit_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    odds = np.sqrt(one / (1.0 - one) * (other / (1.0 - other)))
+    return np.asarray(odds / (1.0 + odds))
 
 
 def _reads(columns: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """The ids seen lately, to drop what the log repeats."""
 
+from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -17,7 +18,8 @@ class RecentIds:
 
     def __init__(self, limit: int = RECENT_IDS, hashes: Iterable[int] = ()) -> None:
         self._limit = limit
-        self._hashes = dict.fromkeys(hashes)
+        self._order, self._dropped = array("Q", hashes), 0
+        self._known = set(self._order)
 
     def add(self, message_id: str) -> bool:
         """Remember an id. False if it is among the last `limit`.
@@ -27,16 +29,21 @@ class RecentIds:
         [True, True, False, True, True]
         """
         hashed = int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "little")
-        if hashed in self._hashes:
+        if hashed in self._known:
             return False
-        self._hashes[hashed] = None
-        if len(self._hashes) > self._limit:
-            del self._hashes[next(iter(self._hashes))]
+        self._known.add(hashed)
+        self._order.append(hashed)
+        if len(self._known) > self._limit:
+            self._known.remove(self._order[self._dropped])
+            self._dropped += 1
+        if self._dropped > self._limit:
+            del self._order[: self._dropped]
+            self._dropped = 0
         return True
 
     def to_bytes(self) -> bytes:
         """The hashes, oldest first, as little-endian u8."""
-        return np.fromiter(self._hashes, "<u8", len(self._hashes)).tobytes()
+        return np.array(self._order[self._dropped :], "<u8").tobytes()
 
     @classmethod
     def from_bytes(cls, packed: bytes, limit: int = RECENT_IDS) -> "RecentIds":

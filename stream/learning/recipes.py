@@ -1,13 +1,15 @@
 """How each candidate is made, in words: for the lineage of a document, and for who reads it."""
 
 from stream.learning.linear import LEARNING_RATE, PRIOR_VARIANCE
-from stream.scoring.documents import CALIBRATED, INITIAL_CHAMPION, MIX, NEWTON, RIVER_LOGISTIC
+from stream.scoring.documents import CALIBRATED, HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
 
 RECIPES = {
+    HAZARD_MIX: f"mean logit of {MIX} and {HAZARD}",
+    HAZARD: "the chance of a purchase within seven days, rolled forward in silence to the horizon",
     MIX: f"mean logit of {RIVER_LOGISTIC} and {NEWTON}",
     RIVER_LOGISTIC: f"logistic regression on all columns, AdaGrad {LEARNING_RATE}",
     NEWTON: f"logistic regression on all columns, recursive Newton steps, prior variance {PRIOR_VARIANCE}",
-    CALIBRATED: f"{INITIAL_CHAMPION} with its logit stretched and moved (Platt)",
+    CALIBRATED: f"{MIX} with its logit stretched and moved (Platt)",
     "base_rate": "floor: the share of labels of value 1 so far",
     "since_last_purchase": "floor: logistic regression on days since the last purchase",
     "count_90d": "floor: logistic regression on the count of purchases decayed over 90 days",

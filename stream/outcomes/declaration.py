@@ -3,6 +3,7 @@
 import math
 import re
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +18,7 @@ ACTIVE_WITHIN_DAYS = 180  # who is silent for longer is no longer a customer who
 SAMPLE_ONE_IN_DAYS = 28  # one snapshot per customer and four weeks; matched full weekly sampling in measurement
 GRACE_MS = DAY_MS  # events may arrive this much later than their time and still count
 HORIZON_DAYS_MAX = 365  # a snapshot is kept as long
+WEEK_DAYS = 7
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -109,6 +111,29 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The label for `hits` counted events of this amount together."""
         reached = hits > 0 and amount_minor >= minimum_minor
         return float(reached == (self.true_when == "any"))
+
+    def weekly(self, outcomes: Sequence["Outcome"]) -> "Outcome | None":
+        """The outcome whose probability, week by week in silence, makes up this one's; None if there is none.
+
+        Silence is that no purchase comes at all, so both must count every purchase, whatever it came to.
+
+        >>> CHURN_90D.weekly(BUILT_IN).name, HIGH_VALUE_90D.weekly(BUILT_IN), PURCHASE_7D.weekly(BUILT_IN)
+        ('purchase_7d', None, None)
+        """
+        if not self._counts_every_purchase or self.horizon_days <= WEEK_DAYS:
+            return None
+        for other in outcomes:
+            asks_as_many = other.active_within_days >= self.active_within_days
+            asks_as_many = asks_as_many and other.purchase_days_at_least <= self.purchase_days_at_least
+            is_weekly = other.horizon_days == WEEK_DAYS and other.true_when == "any" and not other.within_own_gap
+            if is_weekly and other._counts_every_purchase and asks_as_many:
+                return other
+        return None
+
+    @property
+    def _counts_every_purchase(self) -> bool:
+        every = self.channel is None and self.category is None and not billionths(self.minimum_amount)
+        return every and self.event_kind == PURCHASE
 
     @property
     def in_words(self) -> str:

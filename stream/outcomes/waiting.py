@@ -27,7 +27,7 @@ from stream.outcomes.maturity import (
     pack_open,
 )
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
-from stream.outcomes.snapshot import decode_snapshot, encode_snapshot
+from stream.outcomes.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcome
 
@@ -57,12 +57,13 @@ class WaitingOutcomes:
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
         closed, self._open = in_order(self._open[over]), self._open[~over]
         matured_ms = time_ms[closed["row"]].tolist()
-        places = self._outcomes.places(closed["outcome"]).tolist()
-        for each, place, matured in zip(closed.tolist(), places, matured_ms, strict=True):
+        places = self._outcomes.places(closed["outcome"])
+        snapshots = {key: self._snapshot(*key) for key in _snapshots_of(closed[places != FORGOTTEN])}
+        for each, place, matured in zip(closed.tolist(), places.tolist(), matured_ms, strict=True):
             if place == FORGOTTEN:
                 self._changes.count("labels_dropped")
             else:
-                self._label(each, place, matured)
+                self._label(each, place, matured, snapshots[each[0], each[1]])
         still_open = self._open[time_ms[self._open["row"]] > 0]
         for row, day in sorted(_snapshots_of(closed) - _snapshots_of(still_open)):
             self._changes.snapshots.pop((self._ids[row], day), None)
@@ -70,11 +71,14 @@ class WaitingOutcomes:
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
 
-    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int) -> None:
+    def _snapshot(self, row: int, day: int) -> Snapshot:
+        key = self._ids[row], day
+        taken = self._changes.snapshots.get(key)
+        return decode_snapshot(self._given.snapshots[key] if taken is None else taken)
+
+    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, snapshot: Snapshot) -> None:
         row, day, _, window_days, hits, amount_minor = accumulator
         customer, outcome = self._ids[row], self._outcomes.outcomes[place]
-        taken = self._changes.snapshots.get((customer, day))
-        snapshot = decode_snapshot(self._given.snapshots[customer, day] if taken is None else taken)
         self._announcer.say(
             row, f"label:{day:012d}:{outcome.name}", LABELS, Label,
             message_id=message_id("label", customer, outcome.name, day),

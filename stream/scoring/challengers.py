@@ -14,19 +14,10 @@ import numpy as np
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
+from stream.scoring.kinds import Model, parts
 from stream.scoring.linear import LinearModel
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-class LinearChallenger(msgspec.Struct, frozen=True, tag_field="kind", tag="linear"):
-    """A logistic regression."""
-
-    model: LinearModel
-
-
-ChallengerModel = LinearChallenger
-"""The kinds that can be published; another one joins by its tag (`LinearChallenger | BoostedTrees`)."""
 
 
 class ChallengerDocument(msgspec.Struct, frozen=True, kw_only=True, tag="challenger"):
@@ -37,7 +28,7 @@ class ChallengerDocument(msgspec.Struct, frozen=True, kw_only=True, tag="challen
         name: what it is called among the candidates.
         layout: of the columns it was trained on.
         schema: their names (`stream.scoring.documents.schema_of`).
-        model: what it says.
+        model: what it says, of any kind that serves (`stream.scoring.kinds`).
         trained_until_ms: its training has seen what happened up to here; it is judged on later snapshots alone.
         published_ms: wall-clock time.
         recipe: how it was made, in words.
@@ -47,7 +38,7 @@ class ChallengerDocument(msgspec.Struct, frozen=True, kw_only=True, tag="challen
     name: str
     layout: str
     schema: str
-    model: ChallengerModel
+    model: Model
     trained_until_ms: int
     published_ms: int
     recipe: str = ""
@@ -102,7 +93,10 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> C
             f"Challenger {name} of {outcome} was trained on other columns: layout {document.layout!r} and schema "
             f"{document.schema!r}, here {layout!r} and {schema_of(MODEL_COLUMNS)!r}. Train it on those of this release."
         )
-    _check_numbers(document.model.model, f"Challenger {name} of {outcome}")
+    linear, hazard = parts(document.model)
+    for model in (linear, hazard and hazard.weekly):
+        if model:
+            _check_numbers(model, f"Challenger {name} of {outcome}")
     return document
 
 

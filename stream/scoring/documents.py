@@ -7,20 +7,25 @@ other columns with it would be silently wrong, so a document of another layout i
 import math
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
-from stream.scoring.linear import LinearModel
+from stream.scoring.kinds import Model
 
+HAZARD_MIX, HAZARD = "mean_logit_hazard", "hazard"
 MIX, RIVER_LOGISTIC, NEWTON = "mean_logit", "river_logistic", "newton_logistic"
 FLOORS = ("base_rate", "since_last_purchase", "count_90d")
 CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
-INITIAL_CHAMPION = MIX
+"""Of every outcome."""
+
+ROLLED = (HAZARD_MIX, HAZARD)
+"""Besides of those that can be rolled forward week by week."""
+
 CALIBRATED = "calibrated"
-"""The initial champion with its logit moved and stretched; a challenger like those published from outside."""
+"""The mean logit of the regressions, moved and stretched; a challenger like those published from outside."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +95,7 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     trained_until_ms: int
     labels: int
     positives: int
-    candidates: dict[str, LinearModel]
+    candidates: dict[str, Model]
     serving: str | None
     metrics: dict[str, Judged]
     schema: str = ""
@@ -211,6 +216,11 @@ def _refuse_unbounded(plain: object, path: str) -> None:
     if isinstance(plain, dict):
         for key, value in plain.items():
             _refuse_unbounded(value, f"{path}.{key}")
-    if isinstance(plain, list | tuple):
+    if isinstance(plain, list | tuple) and not _are_finite(plain):
         for index, value in enumerate(plain):
             _refuse_unbounded(value, f"{path}[{index}]")
+
+
+def _are_finite(plain: Sequence[object]) -> bool:
+    """Whether all of them are floats and finite, without a look at each: most of a document are rows of floats."""
+    return set(map(type, plain)) == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))

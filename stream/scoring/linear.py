@@ -26,7 +26,7 @@ LARGEST_LOGIT = (
 )
 
 
-class LinearModel(msgspec.Struct, frozen=True, cache_hash=True):
+class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
     """Standardise, clip, weigh, add: everything a logistic regression needs to score a row.
 
     Args:
@@ -55,11 +55,13 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True):
 class Weighing(NamedTuple):
     """A model for compiled code: shape (columns,) arrays, what moves with time first.
 
+    Compiled functions take one, or a record of `WEIGHING`, which has the same fields.
+
     Attributes:
         places: each column's place in a row.
         means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
             column without spread has rate 0.
-        moving: how many of them move with time.
+        columns, moving: how many there are, and how many of them move with time.
         bias: nan where no model serves: its probability is nan.
         clip: of a standardised value.
     """
@@ -68,9 +70,23 @@ class Weighing(NamedTuple):
     means: FloatArray
     rates: FloatArray
     weights: FloatArray
+    columns: int
     moving: int
     bias: float
     clip: float
+
+
+WEIGHING = np.dtype(
+    [
+        ("places", "<i8", (len(MODEL_COLUMNS),)),
+        *((name, "<f8", (len(MODEL_COLUMNS),)) for name in ("means", "rates", "weights")),
+        ("columns", "<i8"),
+        ("moving", "<i8"),
+        ("bias", "<f8"),
+        ("clip", "<f8"),
+    ]
+)
+"""A `Weighing` in one piece of memory: for several models side by side, since tuples of tuples are copied."""
 
 
 def probability(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
@@ -113,20 +129,38 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     """
     if model is None:
         model = LinearModel((), (), (), (), bias=math.nan)
-    missing = [name for name in model.columns if name not in columns]
-    if missing:
-        raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
-    order = sorted(range(len(model.columns)), key=lambda place: model.columns[place] not in MOVING_COLUMNS)
+    order, places, moving = _order(model.columns, columns)
     scales = np.array(model.scales, np.float64)[order]
     return Weighing(
-        places=np.array([columns.index(model.columns[place]) for place in order], np.int64),
+        places=places,
         means=np.array(model.means, np.float64)[order],
         rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
         weights=np.array(model.weights, np.float64)[order],
-        moving=sum(name in MOVING_COLUMNS for name in model.columns),
+        columns=len(model.columns),
+        moving=moving,
         bias=float(model.bias),
         clip=float(model.clip),
     )
+
+
+@lru_cache(maxsize=128)  # models come by the hundred a day in a backtest, but of few sets of columns
+def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64], int]:
+    """The order in which columns are added, their places in a row in this order, and how many of them move."""
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
+    order = sorted(range(len(names)), key=lambda place: names[place] not in MOVING_COLUMNS)
+    places = np.array([columns.index(names[place]) for place in order], np.int64)
+    return np.array(order, np.intp), places, sum(name in MOVING_COLUMNS for name in names)
+
+
+def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
+    """`weighing` as a record of `WEIGHING`; the model has at most as many columns as there are."""
+    record = np.zeros((), WEIGHING)
+    for name, value in weighing(model, columns)._asdict().items():
+        where = slice(len(value)) if isinstance(value, np.ndarray) else ()
+        record[name][where] = value
+    return record
 
 
 @compiled
@@ -149,7 +183,7 @@ def moving_logit(model: Weighing, row: FloatArray) -> float:
 def standing_logit(model: Weighing, row: FloatArray) -> float:
     """What the columns add that stand still."""
     logit = 0.0
-    for column in range(model.moving, len(model.places)):
+    for column in range(model.moving, model.columns):
         logit += contribution(model, column, row)
     return logit
 
@@ -163,7 +197,13 @@ def sigmoid(logit: float) -> float:
     """
     if math.isnan(logit):
         return logit
-    return 1.0 / (1.0 + math.exp(-min(max(logit, -LARGEST_LOGIT), LARGEST_LOGIT)))
+    return 1.0 / (1.0 + math.exp(-bounded(logit)))
+
+
+@compiled
+def bounded(logit: float) -> float:
+    """The logit, as far as logits go."""
+    return float(min(max(logit, -LARGEST_LOGIT), LARGEST_LOGIT))
 
 
 @compiled

@@ -6,7 +6,8 @@ import numpy as np
 
 from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.documents import OutcomeDocument
-from stream.scoring.linear import FloatArray, LinearModel, probability
+from stream.scoring.kinds import Model, probability
+from stream.scoring.linear import FloatArray
 
 NO_MODEL = "none"
 
@@ -46,7 +47,7 @@ def score_outcome(
     return OutcomeScores(candidates[document.serving], document.serving, candidates)
 
 
-def serving_model(document: OutcomeDocument | None) -> LinearModel | None:
+def serving_model(document: OutcomeDocument | None) -> Model | None:
     """The candidate that serves; for callers that need no other scores, such as the search for a deadline."""
     if document is None or document.serving is None:
         return None

@@ -60,6 +60,18 @@ def test_code_is_kept_between_processes(runs: list[list[str]]) -> None:
     assert [hits for _, hits in runs] == ["0", "1", "0", "0"]
 
 
+def test_what_a_type_of_an_earlier_release_was_kept_for_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "Gone", type("Gone", (), {"__module__": __name__}), raising=False)
+    KeptCode(tmp_path, "double", "stamp").save(sys.modules[__name__].Gone, "code")
+    monkeypatch.delattr(sys.modules[__name__], "Gone")
+    kept = KeptCode(tmp_path, "double", "stamp")
+    assert kept.load("for floats") is None
+    kept.save("for floats", "code")
+    assert kept.load("for floats") == "code"
+
+
 def test_two_that_keep_code_at_the_same_time_each_find_their_own_again(tmp_path: Path) -> None:
     both_have_looked = threading.Barrier(2)
 

@@ -18,7 +18,7 @@ from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.redis_store import keys
-from stream.scoring.documents import CANDIDATES
+from stream.scoring.documents import CANDIDATES, ROLLED
 from stream.worker.model_watch import model_names
 from tests.integration.live_events import now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, send
@@ -51,7 +51,8 @@ def published(redis_url: str) -> bool:
 
 def _scores(value: float, at: int) -> dict[str, float]:
     """What the candidates had said: the model is right more often than its floors are."""
-    shares = dict.fromkeys(CANDIDATES, 0.8) | {"count_90d": 0.7, "since_last_purchase": 0.6, "base_rate": 0.5}
+    shares = dict.fromkeys((*ROLLED, *CANDIDATES), 0.8)
+    shares |= {"count_90d": 0.7, "since_last_purchase": 0.6, "base_rate": 0.5}
     return {name: share if (value == 1.0) == (at % 10 != 0) else 1 - share for name, share in shares.items()}
 
 

@@ -17,7 +17,7 @@ from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.redis_store import keys
-from stream.scoring.challengers import ChallengerDocument, LinearChallenger
+from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, schema_of
 from stream.scoring.linear import LinearModel
 from stream.settings.load import load_worker_settings
@@ -71,7 +71,7 @@ def challenger() -> ChallengerDocument:
         name="outsider",
         layout=LAYOUT,
         schema=schema_of(MODEL_COLUMNS),
-        model=LinearChallenger(LinearModel((), (), (), (), bias=0.5)),
+        model=LinearModel((), (), (), (), bias=0.5),
         trained_until_ms=DAY_MS,
         published_ms=DAY_MS,
         recipe="always the same",

@@ -11,7 +11,9 @@ from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, ENGAGEMENT, LABELS, PROFILES, PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
-from tests.world import BEGIN_MS, CENTRES, PINNED, World, engagement, purchase, refund, silence_document
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit
+from tests.world import BEGIN_MS, CENTRES, PINNED, SILENCE_MODEL, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("hot", "hot", "hot", "ada", "bob", None)
 KINDS = ("purchase",) * 5 + (
@@ -31,8 +33,11 @@ PAUSES_DAYS = (0.0, 0.0, 0.000_005, 0.000_02, 0.5, 3.0, 31.0)
 LONG_ENOUGH_DAYS = 65  # two long silences: a label matures, alerts open and close; more only cost
 
 NOT_SERVING = msgspec.structs.replace(silence_document(), serving=None)
+ROLLED = msgspec.structs.replace(
+    silence_document(), candidates={"mean": MeanLogit(SILENCE_MODEL, HazardModel(SILENCE_MODEL, 30))}, serving="mean"
+)
 MODELS = {
-    "everything": Models(PINNED.outcomes | {"purchase_7d": silence_document("purchase_7d")}, CENTRES),
+    "everything": Models({"churn_30d": ROLLED, "purchase_7d": silence_document("purchase_7d")}, CENTRES),
     "pinned": PINNED,
     "no models": Models(),
     "segments alone": Models(segments=CENTRES),

@@ -17,7 +17,9 @@ from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segmen
 from stream.features.layout import StateArray
 from stream.scoring.clusters import assign
 from stream.scoring.deadlines import HALVINGS, POINTS, SHORTEST_SEARCH_MS
-from stream.scoring.linear import LinearModel, probability
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit, probability
+from stream.scoring.linear import LinearModel
 from tests.property.test_chunk_law import MODELS as FEW_COLUMNS
 from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
 from tests.world import CENTRES, TWO_OUTCOMES, silence_document
@@ -42,7 +44,21 @@ def every_column(seed: int) -> Models:
     return Models({"churn_30d": replaced(document, candidates={document.serving or "": churn})}, centres)
 
 
-MODELS = {**FEW_COLUMNS, "every column": every_column(1), "every column, otherwise": every_column(2)}
+def rolled(models: Models) -> Models:
+    """The same, its mean with a hazard."""
+    document = models.outcomes["churn_30d"]
+    linear = document.candidates[document.serving or ""]
+    weekly = replaced(linear, weights=tuple(-weight for weight in linear.weights), bias=-2.0)
+    mean = MeanLogit(linear, HazardModel(weekly, 180, within_own_gap=True))
+    return Models({"churn_30d": replaced(document, candidates={document.serving or "": mean})}, models.segments)
+
+
+MODELS = {
+    **FEW_COLUMNS,
+    "every column": every_column(1),
+    "every column, otherwise": every_column(2),
+    "rolled forward": rolled(every_column(1)),
+}
 
 
 @st.composite

@@ -10,6 +10,7 @@ from river import linear_model, optim, preprocessing
 
 from stream.learning.linear import (
     LEARNING_RATE,
+    PRIOR_VARIANCE,
     exported,
     exported_newton,
     fresh,
@@ -59,12 +60,12 @@ class River:
 def test_gradient_descent_is_that_of_river(seed: int, rows: int, cut: int) -> None:
     random = np.random.default_rng(seed)
     matrix, happened = wild(random, rows), random.random(rows) < 0.4
-    ours, before = fresh(READS), np.empty((rows, 2))
+    ours, before = fresh(READS), np.empty((rows, 3))
     learn_rows(ours, matrix[:cut], happened[:cut], before[:cut])
     learn_rows(ours, matrix[cut:], happened[cut:], before[cut:])
     others = [River(reads) for reads in READS]
     for row, came_true, said in zip(matrix, happened.tolist(), before, strict=True):
-        assert said == pytest.approx([river.probability(row) for river in others], abs=1e-9)
+        assert said[:2] == pytest.approx([river.probability(row) for river in others], abs=1e-9)
         for river in others:
             river.learn(row, came_true)
     asked = matrix * random.normal(1, 1, (rows, 1))
@@ -74,13 +75,13 @@ def test_gradient_descent_is_that_of_river(seed: int, rows: int, cut: int) -> No
 
 
 def fitted(matrix: np.ndarray, happened: np.ndarray) -> np.ndarray:
-    """Ridge logistic regression by Newton's method; the intercept last."""
+    """Ridge logistic regression by Newton's method, as sure of its weights beforehand; the intercept last."""
     rows = np.column_stack([matrix, np.ones(len(matrix))])
     weights = np.zeros(rows.shape[1])
     for _ in range(30):
         p = 1 / (1 + np.exp(-rows @ weights))
-        hessian = (rows * (p * (1 - p))[:, None]).T @ rows + np.eye(len(weights))
-        weights += np.linalg.solve(hessian, rows.T @ (happened - p) - weights)
+        hessian = (rows * (p * (1 - p))[:, None]).T @ rows + np.eye(len(weights)) / PRIOR_VARIANCE
+        weights += np.linalg.solve(hessian, rows.T @ (happened - p) - weights / PRIOR_VARIANCE)
     return weights
 
 
@@ -96,11 +97,14 @@ def test_recursive_newton_steps_predict_about_as_well_as_a_batch_fit(seed: int) 
     true = random.normal(0, 1, 6)
     happened = random.random(6_000) < 1 / (1 + np.exp(-(matrix @ true + 0.5)))
     learned, half = fresh(np.ones((1, 6), np.bool_)), 3_000
-    learn_rows(learned, matrix[:half], happened[:half], np.empty((half, 1)))
+    learn_rows(learned, matrix[:half], happened[:half], np.empty((half, 2)))
     recursive = probability(exported_newton(learned, COLUMNS), matrix[half:], COLUMNS)
+    before = np.empty((1, 2))
+    learn_rows(learned, matrix[half : half + 1], happened[half : half + 1], before)
+    assert before[0, 1] == pytest.approx(recursive[0], abs=1e-9)  # what it says just before it learns
     weights = fitted(matrix[:half], happened[:half])
     batch = 1 / (1 + np.exp(-(matrix[half:] @ weights[:-1] + weights[-1])))
-    assert log_loss(recursive, happened[half:]) < log_loss(batch, happened[half:]) + 0.003
+    assert log_loss(recursive, happened[half:]) < log_loss(batch, happened[half:]) + 0.004
     np.testing.assert_allclose(learned.covariance, learned.covariance.T, atol=1e-12)
     assert (np.linalg.eigvalsh(learned.covariance) > 0).all()
 
@@ -108,7 +112,7 @@ def test_recursive_newton_steps_predict_about_as_well_as_a_batch_fit(seed: int) 
 def test_the_mean_logit_is_that_of_both() -> None:
     random = np.random.default_rng(1)
     matrix, learned = wild(random, 200), fresh(READS)
-    learn_rows(learned, matrix, random.random(200) < 0.4, np.empty((200, 2)))
+    learn_rows(learned, matrix, random.random(200) < 0.4, np.empty((200, 3)))
     both = exported(learned, 0, COLUMNS), exported_newton(learned, COLUMNS)
     logits = [np.log(p / (1 - p)) for p in (probability(model, matrix, COLUMNS) for model in both)]
     mixed = probability(mean_logit(*both), matrix, COLUMNS)
@@ -118,7 +122,7 @@ def test_the_mean_logit_is_that_of_both() -> None:
 def test_what_is_restored_learns_on_bit_for_bit() -> None:
     random = np.random.default_rng(2)
     matrix, happened = wild(random, 100), random.random(100) < 0.4
-    whole, parted, before = fresh(READS), fresh(READS), np.empty((100, 2))
+    whole, parted, before = fresh(READS), fresh(READS), np.empty((100, 3))
     learn_rows(whole, matrix, happened, before)
     learn_rows(parted, matrix[:37], happened[:37], before[:37])
     parted = restored(state_of(parted), READS)

@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
-from stream.chunk import Models
+from stream.chunk import Models, Rules
 from stream.scoring.linear import LinearModel
 from tests.world import World, silence_document
+
+FLAT = LinearModel((), (), (), (), 0.0)
 
 
 def sure(probability_logit: float) -> Models:
@@ -45,6 +47,17 @@ def test_who_has_nothing_at_risk_leaves_the_index():
     assert "ada" in world.stored.risks
     world.refund("ada", day=0.001)
     assert world.stored.risks == {}
+
+
+def test_of_whom_the_outcome_is_not_asked_nothing_is_known():
+    model = msgspec.structs.replace(silence_document("lapsed"), candidates={"flat": FLAT}, serving="flat")
+    world = World(models=Models({"lapsed": model, **sure(0.0).outcomes}), rules=Rules()).purchase("ada", day=0)
+    view = world.view("ada")
+    assert (view.scores["lapsed"].probability, view.scores["churn_30d"].probability) == (None, 0.5)
+    assert (view.value_at_risk, world.stored.risks) == (None, {})
+    view = world.purchase("ada", day=3).view("ada")
+    assert view.scores["lapsed"].probability == 0.5
+    assert view.value_at_risk is not None
 
 
 def test_without_a_probability_there_is_no_value_at_risk():

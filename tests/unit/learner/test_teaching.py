@@ -14,8 +14,10 @@ from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.memory_store import MemoryModelStore
 from stream.metrics.learner import REGISTRY
-from stream.scoring.challengers import ChallengerDocument, LinearChallenger, encode_challenger
+from stream.scoring.challengers import ChallengerDocument, encode_challenger
 from stream.scoring.documents import OutcomeDocument, decode, schema_of
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 from stream.worker.model_watch import model_names
@@ -36,7 +38,7 @@ class Store(MemoryModelStore):
         await super().save_learner(name, next_offset, state, metrics)
 
 
-def labels(day: int, count: int = 12) -> list[Label]:
+def labels(day: int, count: int = 40) -> list[Label]:
     """Labels of both outcomes that matured on a day."""
     return [
         Label(
@@ -73,6 +75,13 @@ def outcome(store: Store) -> dict[str, Any]:
     return {"documents": store.documents, "champions": store.champion, "learners": store.learners}
 
 
+def published(store: Store, name: str) -> OutcomeDocument:
+    """The document in force."""
+    document = decode(open_sealed(store.documents[name, store.champion[name][0]], KEYS), LAYOUT)
+    assert isinstance(document, OutcomeDocument)
+    return document
+
+
 DAYS = range(FIRST_DAY, FIRST_DAY + 6)
 
 
@@ -91,7 +100,7 @@ async def test_wherever_it_crashes_between_two_saves_the_models_are_the_same(sav
 async def test_no_model_is_said_to_be_of_a_day_it_has_not_learned() -> None:
     store = Store()
     await taught(store, DAYS[:2])
-    store.saves_left = 1
+    store.saves_left = 2  # of the watch for drift, and of the first learner
     with pytest.raises(StoreUnavailableError):
         await taught(store, DAYS[:3])
     teacher = Teacher(store, KEYS)
@@ -107,7 +116,7 @@ async def test_a_repetition_teaches_nothing() -> None:
     before = msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"]
     teacher.learn(labels(DAYS[0]), DAYS[1])
     await teacher.publish(DAYS[1])
-    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == before == 12
+    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == before == 40
 
 
 async def test_what_is_no_learner_is_refused() -> None:
@@ -161,7 +170,7 @@ async def read(store: Store, log: list[LabelRecord]) -> None:
             await teacher.publish(epoch.resume_offset)
 
 
-@pytest.mark.parametrize("saves", [1, 6, 7, 8, 14, 15, 20, 21, 28, 30, 34, 35, 36, 41])  # seven are saved a day
+@pytest.mark.parametrize("saves", [1, 6, 7, 8, 9, 15, 16, 17, 24, 25, 32, 40, 41, 47])  # eight are saved a day
 async def test_wherever_it_crashes_a_person_s_decisions_count_once_and_on_their_day(saves: int) -> None:
     log = log_of(DAYS)
     undisturbed, disturbed = Store(), Store()
@@ -174,7 +183,11 @@ async def test_wherever_it_crashes_a_person_s_decisions_count_once_and_on_their_
     assert outcome(disturbed) == outcome(undisturbed)
     lineage = in_force(undisturbed).lineage
     assert lineage is not None
-    assert (lineage.champion.candidate, lineage.champion.why, lineage.is_pinned) == ("mean_logit", "rollback", False)
+    assert (lineage.champion.candidate, lineage.champion.why, lineage.is_pinned) == (
+        "mean_logit_hazard",
+        "rollback",
+        False,
+    )
 
 
 def in_force(store: Store, keys: Keyring = KEYS) -> OutcomeDocument:
@@ -192,11 +205,14 @@ async def test_a_decision_is_published_without_a_new_label_and_outlives_the_lear
     teacher.learn([], DAYS[-1] + 1, [await teacher.ruling(pinned)])
     await teacher.publish(next_offset=99)
     after = in_force(store)
-    assert (before.lineage.champion.candidate, after.lineage.champion.candidate) == ("mean_logit", "newton_logistic")
+    assert (before.lineage.champion.candidate, after.lineage.champion.candidate) == (
+        "mean_logit_hazard",
+        "newton_logistic",
+    )
     assert (after.version, after.lineage.champion.who, after.lineage.is_pinned) == (f"{before.version}.1", "ada", True)
     champions = [
         REGISTRY.get_sample_value("ebb_model_champion", {"outcome": "churn_30d", "candidate": candidate})
-        for candidate in ("mean_logit", "newton_logistic")
+        for candidate in ("mean_logit_hazard", "newton_logistic")
     ]
     assert champions == [None, 1.0]
     again = Teacher(store, KEYS)
@@ -211,7 +227,7 @@ async def test_a_serving_document_says_where_it_comes_from() -> None:
     await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
     document = in_force(store)
     assert (document.layout, document.schema) == (LAYOUT, schema_of(MODEL_COLUMNS))
-    assert document.trained_until_ms == (FIRST_DAY + 19) * 86_400_000 + 11
+    assert document.trained_until_ms == (FIRST_DAY + 19) * 86_400_000 + 39
     assert set(document.lineage.recipes) == set(document.candidates) != set()
 
 
@@ -222,7 +238,7 @@ def challenger(keys: Keyring = KEYS, **changes: Any) -> tuple[bytes, ModelDecisi
         name="outsider",
         layout=LAYOUT,
         schema=schema_of(MODEL_COLUMNS),
-        model=LinearChallenger(LinearModel((MODEL_COLUMNS[0],), (0.0,), (1.0,), (0.5,), bias=0.25)),
+        model=LinearModel((MODEL_COLUMNS[0],), (0.0,), (1.0,), (0.5,), bias=0.25),
         trained_until_ms=0,
         published_ms=0,
     )
@@ -257,7 +273,7 @@ BAD = {
     "schema": challenger(schema="other columns"),
     "outcome": challenger(outcome="purchase_7d"),
     "name": challenger(name="mean_logit"),
-    "unknown column": challenger(model=LinearChallenger(LinearModel(("shoe_size",), (0.0,), (1.0,), (1.0,), bias=0.0))),
+    "unknown column": challenger(model=LinearModel(("shoe_size",), (0.0,), (1.0,), (1.0,), bias=0.0)),
 }
 
 
@@ -303,3 +319,13 @@ async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_labe
     teacher.learn(labels(FIRST_DAY + 20), FIRST_DAY + 20)
     await teacher.publish(99)
     assert in_force(store, other).serving is not None
+
+
+async def test_outcomes_are_rolled_forward_by_what_is_learned_of_seven_days() -> None:
+    store = Store()
+    await taught(store, DAYS)
+    churn, weekly = (published(store, name) for name in ("churn_30d", "purchase_7d"))
+    hazard = HazardModel(weekly.candidates["newton_logistic"], 30, "none")
+    assert churn.candidates["hazard"] == hazard
+    assert churn.candidates["mean_logit_hazard"] == MeanLogit(churn.candidates["mean_logit"], hazard)
+    assert "hazard" not in weekly.candidates

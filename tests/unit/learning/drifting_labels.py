@@ -9,7 +9,7 @@ from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.drift_watch import WEEK_MS
-from stream.scoring.documents import INITIAL_CHAMPION
+from stream.scoring.documents import MIX
 
 FIRST_WEEK, CHANGE_WEEK, LAST_WEEK = 2_000, 2_040, 2_060
 LABELS_A_WEEK = 150
@@ -35,7 +35,7 @@ def labels_of(
             matured_ms=week * WEEK_MS + at * (7 * DAY_MS // LABELS_A_WEEK),
             value=float(happened),
             columns=columns.tolist(),
-            scores={INITIAL_CHAMPION: float(1 / (1 + np.exp(-said - logit)))},
+            scores={MIX: float(1 / (1 + np.exp(-said - logit)))},
             layout=LAYOUT,
         )
 

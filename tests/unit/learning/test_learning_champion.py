@@ -15,6 +15,13 @@ def test_few_judged_labels_do_not_decide():
     assert serving(1_000, 400, PROGRESSIVE, standing(0.05, rows=199)) == "count_90d"
 
 
+def test_until_then_the_champion_serves_where_regressions_predicted_best():
+    few = standing(0.9, rows=199, champion="mean_logit_hazard")
+    ahead, behind = PROGRESSIVE | {"mean_logit": 0.39}, PROGRESSIVE | {"mean_logit": 0.41}
+    assert serving(1_000, 400, ahead, few) == "mean_logit_hazard"
+    assert serving(1_000, 400, behind, few) == "count_90d"
+
+
 def test_with_enough_judged_labels_only_stored_scores_count():
     assert serving(1_000, 400, PROGRESSIVE, standing(0.25, rows=200)) == "since_last_purchase"
 

@@ -11,7 +11,7 @@ from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.contest import Contest, ContestState
 from stream.learning.evidence import weigh
 from stream.learning.judge import JudgeState
-from stream.scoring.challengers import ChallengerDocument, LinearChallenger
+from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
 from stream.scoring.linear import LinearModel
 from tests.unit.learning.label_history import labels
@@ -139,7 +139,7 @@ def published(trained_until_day=0, name="outsider"):
         name=name,
         layout=LAYOUT,
         schema=schema_of(MODEL_COLUMNS),
-        model=LinearChallenger(LinearModel((), (), (), (), bias=0.5)),
+        model=LinearModel((), (), (), (), bias=0.5),
         trained_until_ms=trained_until_day * DAY_MS,
         published_ms=0,
     )

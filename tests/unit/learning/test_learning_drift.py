@@ -13,12 +13,12 @@ from stream.learning.drift_watch import (
     WEEK_MS,
     DriftWatch,
 )
-from stream.scoring.documents import INITIAL_CHAMPION
+from stream.scoring.documents import MIX
 from tests.unit.learning.drifting_labels import CHANGE_WEEK, FIRST_WEEK, LAST_WEEK, MOVED_COLUMN, history, labels_of
 
 
 def watch(labels, at_once=10_000):
-    watching = DriftWatch(["purchase_7d"], "purchase_7d", INITIAL_CHAMPION)
+    watching = DriftWatch(["purchase_7d"], "purchase_7d", MIX)
     return [each for at in range(0, len(labels), at_once) for each in watching.learn(labels[at : at + at_once])]
 
 
@@ -55,9 +55,9 @@ def test_batches_and_restarts_show_nowhere():
     assert expected
     assert watch(labels, at_once=7) == expected
     half = len(labels) * 2 // 3
-    before = DriftWatch(["purchase_7d"], "purchase_7d", INITIAL_CHAMPION)
+    before = DriftWatch(["purchase_7d"], "purchase_7d", MIX)
     found = before.learn(labels[:half])
-    after = DriftWatch(["purchase_7d"], "purchase_7d", INITIAL_CHAMPION).restored(before.to_bytes())
+    after = DriftWatch(["purchase_7d"], "purchase_7d", MIX).restored(before.to_bytes())
     assert found + after.learn(labels[half:]) == expected
 
 

@@ -5,7 +5,10 @@ import pytest
 from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS
 from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN, OutcomeLearner
-from stream.scoring.documents import CALIBRATED, CANDIDATES
+from stream.outcomes.declaration import CHURN_90D
+from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED
+from stream.scoring.hazard import HazardModel
+from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import probability
 from tests.unit.learning.label_history import labels
 
@@ -36,10 +39,27 @@ def test_labels_of_one_class_are_not_enough():
     assert taught(one_class).document("1", DAY).serving is None
 
 
-def test_until_labels_carry_scores_the_best_floor_serves():
+def test_until_labels_carry_scores_what_predicted_each_label_best_before_learning_it_serves():
     document = taught(labels(1_000)).document("1", DAY)
-    assert document.serving in {"since_last_purchase", "count_90d"}
-    assert document.metrics == {}
+    assert (document.serving, document.metrics) == ("mean_logit", {})
+    random = np.random.default_rng(8)
+    by_chance = [msgspec.structs.replace(label, value=float(random.random() < 0.3)) for label in labels(300)]
+    assert taught(by_chance).document("1", DAY).serving == "base_rate"
+
+
+def test_an_outcome_that_is_rolled_forward_has_a_hazard_and_its_mean_with_the_regressions():
+    learner = OutcomeLearner("churn_90d", rolled=CHURN_90D)
+    learner.learn(labels(300, outcome="churn_90d"))
+    without = learner.document("1", DAY)
+    assert (set(without.candidates), without.serving) == (set(CANDIDATES), "mean_logit")
+    weekly = taught(labels(300, seed=9)).newton
+    document = learner.document("1", DAY, weekly)
+    assert set(document.candidates) == {*ROLLED, *CANDIDATES}
+    assert document.serving == "mean_logit_hazard"
+    assert document.candidates["hazard"] == HazardModel(weekly, 90, "none")
+    assert document.candidates["mean_logit_hazard"] == MeanLogit(
+        document.candidates["mean_logit"], document.candidates["hazard"]
+    )
 
 
 def test_the_model_serves_once_its_stored_scores_have_the_lower_log_loss():

@@ -1,0 +1,195 @@
+"""Every kind of model that may serve: how it is written down, and its probability of a row."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.compiled import compiled
+from stream.features.columns import MODEL_COLUMNS
+from stream.scoring.hazard import (
+    NO_WEEKLY,
+    ROLLING,
+    STEPS_DAYS,
+    FloatArray,
+    HazardModel,
+    none_logit,
+    roll,
+    rolling,
+    window_of,
+)
+from stream.scoring.linear import WEIGHING, LinearModel, bounded, moving_logit, sigmoid, standing_logit, weighing_record
+
+ONLY_LINEAR, MEAN, ONLY_HAZARD = range(3)
+
+
+class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
+    """The model whose logit is the mean of a linear one's and a hazard's."""
+
+    linear: LinearModel
+    hazard: HazardModel
+
+
+Model = LinearModel | HazardModel | MeanLogit
+
+
+SCORER = np.dtype(
+    [
+        ("kind", "<i8"),
+        ("linear", WEIGHING),
+        ("rolling", ROLLING),
+        ("rolled_by", "<i8"),
+        ("horizon_days", "<f8"),
+        ("within_own_gap", "<i8"),
+        ("sign", "<f8"),
+    ]
+)
+"""A model of any kind for compiled code; a part that it has not got says nothing.
+
+`kind` is `ONLY_LINEAR`, `MEAN` or `ONLY_HAZARD`, `rolling` the hazard's weekly model and `rolled_by` the first of the
+models side by side that rolls the same one forward, `sign` is 1 where the outcome is that nothing happens, else -1.
+"""
+
+Scorers = NDArray[np.void]
+"""Shape (models,), dtype `SCORER`."""
+
+
+@lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out
+def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COLUMNS) -> Scorers:
+    """The models for rows with these columns; None is no model, whose probability is nan.
+
+    Raises:
+        ValueError: a model reads a column that the rows do not have.
+    """
+    records = np.zeros(len(models), SCORER)
+    weekly = [hazard.weekly if hazard else NO_WEEKLY for _, hazard in map(parts, models)]
+    for record, (linear, hazard), by in zip(records, map(parts, models), weekly, strict=True):
+        record["kind"] = _kind(linear, hazard)
+        record["linear"], record["rolling"] = weighing_record(linear, columns), rolling(by, columns)
+        record["rolled_by"] = weekly.index(by)
+        if hazard:
+            record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
+        record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
+    return records
+
+
+def _kind(linear: LinearModel | None, hazard: HazardModel | None) -> int:
+    if hazard is None:
+        return ONLY_LINEAR
+    return ONLY_HAZARD if linear is None else MEAN
+
+
+def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
+    """The linear model and the hazard that a model is made of."""
+    match model:
+        case MeanLogit():
+            return model.linear, model.hazard
+        case HazardModel():
+            return None, model
+        case _:
+            return model, None
+
+
+def explained(model: Model) -> LinearModel:
+    """The linear model by which a model's probability is explained.
+
+    Of a mean of two its linear half; of a hazard alone the next seven days, turned round where nothing counts.
+    """
+    linear, hazard = parts(model)
+    if linear is not None or hazard is None:
+        return linear or NO_WEEKLY
+    if hazard.true_when == "any":
+        return hazard.weekly
+    weights = tuple(-weight for weight in hazard.weekly.weights)
+    return msgspec.structs.replace(hazard.weekly, weights=weights, bias=-hazard.weekly.bias)
+
+
+def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL_COLUMNS) -> FloatArray:
+    """Probability of the outcome for each row.
+
+    Args:
+        model: of any kind.
+        matrix: shape (rows, len(columns)), finite.
+        columns: the names of the matrix's columns.
+
+    Returns:
+        Shape (rows,), strictly between 0 and 1.
+
+    Raises:
+        ValueError: the model reads a column that the matrix does not have.
+
+    >>> weekly = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (0.0,), bias=float(np.log(0.25 / 0.75)))
+    >>> rows = np.array([[2.0], [4.0]])
+    >>> probability(HazardModel(weekly, horizon_days=14), rows, weekly.columns).round(4)  # .75 each week
+    array([0.5625, 0.5625])
+    """
+    probabilities = np.empty(len(matrix))
+    _score_each(
+        probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns)
+    )
+    return probabilities
+
+
+def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
+    """Hazards and scratch for `roll_each` and `said`."""
+    return np.zeros((models, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
+
+
+@compiled
+def roll_each(models: Scorers, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
+    """Roll each weekly model forward once, as far as any of the models goes that it is part of.
+
+    Args:
+        models: some.
+        row: the columns of now.
+        hazards: shape (models, steps), to be filled.
+        scratch: shape (2, columns), overwritten.
+    """
+    for first in range(len(models)):
+        days = 0.0
+        for m in range(first, len(models)):
+            if models[m].rolled_by == first:
+                days = max(days, _days(models[m], row))
+        if days > 0.0:
+            roll(hazards[first], models[first].rolling, row, days, scratch)
+
+
+@compiled
+def _days(model: Any, row: FloatArray) -> float:
+    return float(window_of(row, model.rolling.gap, model.horizon_days, model.within_own_gap))
+
+
+@compiled
+def said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
+    """A model's probability for one row, after `roll_each`.
+
+    Args:
+        model: one of `Scorers`.
+        row: the columns of now.
+        hazards: as `roll_each` filled them.
+    """
+    linear = none = 0.0
+    if model.kind != ONLY_HAZARD:
+        linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
+    if model.kind != ONLY_LINEAR:
+        none = model.sign * none_logit(hazards[model.rolled_by], _days(model, row))
+    return sigmoid((bounded(linear) + bounded(none)) / 2.0 if model.kind == MEAN else linear + none)
+
+
+@compiled
+def alone(model: Any, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
+    """A model's probability for one row, as `said` gives it; only what it needs is rolled forward."""
+    if model.kind != ONLY_LINEAR:
+        roll(hazards[model.rolled_by], model.rolling, row, _days(model, row), scratch)
+    return said(model, row, hazards)
+
+
+@compiled
+def _score_each(
+    probabilities: FloatArray, matrix: FloatArray, models: Scorers, hazards: FloatArray, scratch: FloatArray
+) -> None:
+    for i in range(len(matrix)):
+        probabilities[i] = alone(models[0], matrix[i], hazards, scratch)
