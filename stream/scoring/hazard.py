@@ -31,8 +31,8 @@ FloatArray = NDArray[np.float64]
 
 WEEK_DAYS = 7.0
 STEPS_DAYS = (7, 7, 7, 7, 14, 14, 28, 28, 56, 84, 119)
-"""How many days each step stands for; together more than the longest horizon. Against the product over every single week,
-180 days in ten steps moved a probability by at most .0036, 30 days by .001 (a year of Online Retail II)."""
+"""How many days each step stands for; together more than the longest horizon. Against the product over every week, 180
+days in ten steps moved a probability by at most .0036, 30 days by .001 (a year of Online Retail II)."""
 
 WIDTHS_DAYS: FloatArray = np.array(STEPS_DAYS, np.float64)
 AHEAD_DAYS: FloatArray = np.cumsum(WIDTHS_DAYS) - (WIDTHS_DAYS + WEEK_DAYS) / 2
