@@ -16,6 +16,7 @@ from ebb.models.deciding import Action, Written, check_candidate, taken, write_d
 from ebb.models.publishing import publish, version_as_challenger
 from ebb.models.reading import Known, asking, known_model, outcome_of
 from stream.settings.load import load_worker_settings
+from stream.settings.worker import WorkerSettings
 
 
 def deciding(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,7 +77,7 @@ def rollback(name: str, version: str | None, **how: Any) -> None:
     settings = load_worker_settings()
     quiet_kafka()
     challenger = version_as_challenger(settings, name, version)
-    publish(settings, challenger, by=_who(how["by"]))
+    publish(settings, challenger, by=who_decides(how["by"]))
     _decide(name, "pin", challenger.name, is_checked=True, **how)
 
 
@@ -120,7 +121,12 @@ def _decide(
     known = known_model(settings, name)
     if candidate and not is_checked:
         check_candidate(known, candidate)
-    written = write_decision(settings, name, action, candidate, by=_who(by))
+    written = write_decision(settings, name, action, candidate, by=who_decides(by))
+    conclude(settings, written, timeout, no_wait=no_wait, as_json=as_json)
+
+
+def conclude(settings: WorkerSettings, written: Written, timeout: float, *, no_wait: bool, as_json: bool) -> None:
+    """Wait until a decision counts, if asked, and say what has become of it."""
     if no_wait:
         click.echo(_place(written, as_json=as_json))
         return
@@ -162,7 +168,7 @@ def _result(known: Known, written: Written, *, as_json: bool) -> str:
     )
 
 
-def _who(by: str | None) -> str:
+def who_decides(by: str | None) -> str:
     """Who decides."""
     if by is not None:
         return by

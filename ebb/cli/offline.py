@@ -8,6 +8,7 @@ OFFLINE = {
     "backtest": "ebb.cli.backtest",
     "features": "ebb.cli.features",
     "train": "ebb.cli.train",
+    "publish": "ebb.cli.publish",
     "segments": "ebb.cli.offline_segments",
 }
 

@@ -11,7 +11,7 @@ from stream.errors import EbbError, ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.learner.saved import SEGMENTS_NAME, Saved
 from stream.learning.contest import Contest
-from stream.learning.outcome import OutcomeLearner
+from stream.learning.outcome import learner_of
 from stream.outcomes.declaration import Outcome
 from stream.redis_store.registry import RedisModelStore
 from stream.scoring.documents import Document, OutcomeDocument, decode
@@ -112,7 +112,7 @@ async def _all(store: RedisModelStore, settings: WorkerSettings) -> list[Known]:
 async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> Known:
     document = await _document(store, settings, outcome.name, None)
     saved = await store.load_learner(outcome.name)
-    learner = OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days)
+    learner = learner_of(outcome, settings.predicted.outcomes)
     if saved is not None:
         learner = learner.restored(_saved(outcome.name, saved[1]).learner)
     return Known(outcome, document if isinstance(document, OutcomeDocument) else None, learner.contest)

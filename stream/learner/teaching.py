@@ -15,7 +15,7 @@ from stream.features.layout import LAYOUT
 from stream.learner.drift import Drift
 from stream.learner.saved import SEGMENTS_NAME, Saved
 from stream.learner.showing import show_contest
-from stream.learning.outcome import OutcomeLearner
+from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
@@ -65,11 +65,8 @@ class Teacher:
 
     def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
         self._store, self._keyring = store, keyring
-        weekly = {outcome: outcome.weekly(outcomes) for outcome in outcomes}
-        self._weekly = {outcome.name: of.name for outcome, of in weekly.items() if of}
-        self._pupils = [
-            Pupil(outcome.name, _learner(outcome, is_rolled=weekly[outcome] is not None)) for outcome in outcomes
-        ]
+        self._weekly = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
+        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes)) for outcome in outcomes]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
         self.drift = Drift(outcomes, sampled_outcome(outcomes))
@@ -215,11 +212,6 @@ def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
         each for each in outcomes if each.purchase_days_at_least == 1 and each.active_within_days == ACTIVE_WITHIN_DAYS
     ]
     return min(everybody or outcomes, key=lambda each: each.horizon_days).name
-
-
-def _learner(outcome: Outcome, *, is_rolled: bool) -> OutcomeLearner:
-    rolled = outcome if is_rolled else None
-    return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled)
 
 
 def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> ChallengerDocument:

@@ -236,6 +236,12 @@ class OutcomeLearner:
         return {name: loss / max(self._labels, 1) for name, loss in self._progressive_loss.items()}
 
 
+def learner_of(outcome: Outcome, outcomes: Sequence[Outcome]) -> OutcomeLearner:
+    """The learner of an outcome among others; it is rolled forward where one of them asks about the next week."""
+    rolled = outcome if outcome.weekly(outcomes) else None
+    return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled)
+
+
 def _base_rate(positives: Any, labels: Any) -> Any:
     """Share of labels of value 1, half a label of each class added (Krichevsky and Trofimov): never 0 or 1."""
     return (positives + 0.5) / (labels + 1.0)

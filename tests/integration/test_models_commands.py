@@ -11,16 +11,15 @@ import redis
 from click.testing import CliRunner
 
 from ebb.cli import main
-from ebb.models.publishing import publish
+from offline.report.folder import write_run
 from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.redis_store import keys
-from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, schema_of
+from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, ROLLED
 from stream.scoring.linear import LinearModel
-from stream.settings.load import load_worker_settings
+from stream.scoring.trained import TrainedLinear
 from tests.integration.processes import Deployment, deployed, eventually, send
 from tests.unit.learning.label_history import labels
 
@@ -32,7 +31,11 @@ def scored_labels() -> Iterator[bytes]:
     """Labels of six blocks, in which the recursive Newton regression was right more often than the champion."""
     for row, label in enumerate(labels(LABELS_SENT, outcome=OUTCOME)):
         snapshot_ms = row // 4 * DAY_MS
-        shares = dict.fromkeys((*CANDIDATES, CALIBRATED), 0.8) | dict.fromkeys(FLOORS, 0.6) | {"newton_logistic": 0.9}
+        shares = (
+            dict.fromkeys((*ROLLED, *CANDIDATES, CALIBRATED), 0.8)
+            | dict.fromkeys(FLOORS, 0.6)
+            | {"newton_logistic": 0.9}
+        )
         right = (label.value == 1.0) == (row % 10 != 0)
         scores = {name: share if right else 1 - share for name, share in shares.items()}
         yield msgspec.json.encode(
@@ -64,17 +67,16 @@ class Commands:
         return str(done.stderr)
 
 
-def challenger() -> ChallengerDocument:
-    """A model of somebody else."""
-    return ChallengerDocument(
-        outcome=OUTCOME,
-        name="outsider",
+def trained() -> TrainedLinear:
+    """A model of a run."""
+    return TrainedLinear(
+        name=OUTCOME,
+        version="v-1",
         layout=LAYOUT,
-        schema=schema_of(MODEL_COLUMNS),
-        model=LinearModel((), (), (), (), bias=0.5),
         trained_until_ms=DAY_MS,
-        published_ms=DAY_MS,
-        recipe="always the same",
+        rows=900,
+        data_hash="ab",
+        model=LinearModel((), (), (), (), bias=0.5),
     )
 
 
@@ -113,7 +115,7 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         eventually(lambda: _summary(models)["is_pinned"], what="the decision is taken")
         reigns = models.told("show", OUTCOME)["reigns"]
         assert [(reign["candidate"], reign["by"]) for reign in reigns] == [
-            ("mean_logit", "start"), ("newton_logistic", "person"), ("mean_logit", "person"),
+            ("mean_logit_hazard", "start"), ("newton_logistic", "person"), ("mean_logit", "person"),
         ]  # fmt: skip
         assert reigns[1]["who"] == "ada"
         assert not models.told("unpin", OUTCOME)["is_pinned"]
@@ -121,7 +123,10 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         assert models.told("rollback", OUTCOME, "--to", before)["serving"] == f"version_{before.replace('.', '_')}"
         for name, value in shop.environ().items():
             monkeypatch.setenv(name, value)
-        publish(load_worker_settings(), challenger(), by="ada")
+        run = tmp_path / "run"
+        write_run(run, {"chosen": "logistic", "model_columns": MODEL_COLUMNS}, {}, {"logistic": trained()}, "")
+        published = CliRunner().invoke(main, ["offline", "publish", str(run), "--name", "outsider", "--by", "ada"])
+        assert published.exit_code == 0, published.output
         eventually(lambda: "outsider" in models.told("show", OUTCOME)["recipes"], what="the challenger takes part")
 
         assert "no challenger from outside" in models.refused("withdraw", OUTCOME, "newton_logistic")

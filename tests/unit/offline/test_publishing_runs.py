@@ -1,0 +1,54 @@
+"""`ebb offline publish` reads runs: what can be a challenger, and what is said of what cannot."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ebb.models.of_runs import challenger_of_run
+from ebb.models.reading import ModelError
+from offline.report.folder import write_run
+from stream.errors import ModelRefusedError
+from stream.features.layout import LAYOUT
+from stream.features.model_columns import MODEL_COLUMNS
+from stream.scoring.challengers import decode_challenger, encode_challenger
+from stream.scoring.linear import LinearModel
+from stream.scoring.trained import TrainedLinear, TrainedTrees
+from stream.scoring.trees import TreeModel
+
+KNOWN = {"name": "churn_30d", "version": "v-1", "layout": LAYOUT, "trained_until_ms": 7, "rows": 900, "data_hash": "ab"}
+LINEAR = TrainedLinear(**KNOWN, model=LinearModel((MODEL_COLUMNS[0],), (0.5,), (2.0,), (0.25,), bias=-1.0))
+STUMP = TreeModel((MODEL_COLUMNS[0],), (0,), (-1,), (0.0,), (0,), (0,), (0,), (0.5,))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    models = {"logistic": LINEAR, "boosting": TrainedTrees(**KNOWN, model=STUMP)}
+    write_run(tmp_path / "run", {"chosen": "logistic", "model_columns": MODEL_COLUMNS}, {}, models, "<html>")
+    return tmp_path / "run"
+
+
+def test_the_chosen_model_becomes_a_challenger_that_a_learner_takes(run: Path) -> None:
+    made = challenger_of_run(run, None, None)
+    assert (made.outcome, made.name, made.trained_until_ms) == ("churn_30d", "offline_logistic", 7)
+    taken = decode_challenger(encode_challenger(made), "churn_30d", "offline_logistic", LAYOUT)
+    assert taken.model == LINEAR.model
+    assert "900 rows" in taken.recipe
+    assert challenger_of_run(run, "logistic", "winter").name == "winter"
+
+
+def test_what_workers_cannot_score_is_named(run: Path) -> None:
+    with pytest.raises(ModelError, match="take --model logistic"):
+        challenger_of_run(run, "boosting", None)
+    with pytest.raises(ModelError, match="no model 'forest'; there are boosting, logistic"):
+        challenger_of_run(run, "forest", None)
+
+
+def test_a_folder_that_is_no_run_and_a_model_of_other_columns_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not that of a run"):
+        challenger_of_run(tmp_path, None, None)
+    configuration = {"chosen": "logistic", "model_columns": MODEL_COLUMNS[::-1]}
+    (run / "run.json").write_bytes(msgspec.json.encode(configuration))
+    made = challenger_of_run(run, None, None)
+    with pytest.raises(ModelRefusedError, match="other columns"):
+        decode_challenger(encode_challenger(made), made.outcome, made.name, LAYOUT)
