@@ -84,10 +84,13 @@ class Teacher:
             LayoutError: saved by another layout.
         """
         offsets = [watched] if (watched := await self.drift.restore(self._store)) is not None else []
+        have_all_been_saved = await self._store.load_learner(self._pupils[-1].name) is not None  # the last one is
         for pupil in self._pupils:
             saved = await self._store.load_learner(pupil.name)
-            offsets.append(saved[0] if saved else 0)
+            if saved is None and not have_all_been_saved:  # else it is of a new outcome, which has no older labels
+                offsets.append(0)
             if saved:
+                offsets.append(saved[0])
                 self._take_up(pupil, saved[1])
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         for pupil in self._pupils:

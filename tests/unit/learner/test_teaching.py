@@ -14,6 +14,7 @@ from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.memory_store import MemoryModelStore
 from stream.metrics.learner import REGISTRY
+from stream.outcomes.declaration import BUILT_IN
 from stream.scoring.challengers import ChallengerDocument, encode_challenger
 from stream.scoring.documents import OutcomeDocument, decode, schema_of
 from stream.scoring.hazard import HazardModel
@@ -108,6 +109,14 @@ async def test_no_model_is_said_to_be_of_a_day_it_has_not_learned() -> None:
     assert teacher.epoch_day == DAYS[1]
     ahead, *others = (store.champion[name][1] for name in model_names())
     assert (ahead, others) == (DAYS[2], [DAYS[1]] * len(others))
+
+
+async def test_a_new_outcome_does_not_take_the_others_back() -> None:
+    store = Store()
+    teacher = Teacher(store, KEYS, BUILT_IN[:2])
+    teacher.learn(labels(DAYS[0]), DAYS[0])
+    await teacher.publish(DAYS[0])
+    assert await Teacher(store, KEYS, BUILT_IN[:3]).restore() == DAYS[0]
 
 
 async def test_a_repetition_teaches_nothing() -> None:
