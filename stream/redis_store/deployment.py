@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from redis import exceptions
 
 from stream.errors import LayoutError, RebuildingError, ReplacedError, SettingError
 from stream.features.vocabulary import Vocabulary
@@ -210,6 +211,8 @@ def _check_policies(client: Any, url: str, require_append_only: bool) -> None:
 
 
 def _check_node(where: str, fields: Mapping[str, Any], require_append_only: bool) -> None:
+    if fields.get("loading"):  # it says then that it keeps no append-only file, whatever is configured
+        raise exceptions.BusyLoadingError("it is still loading its data")
     policy = fields.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise SettingError(

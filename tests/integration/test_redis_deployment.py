@@ -12,6 +12,7 @@ from stream.features.vocabulary import Vocabulary
 from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store import inspection
 from stream.redis_store.deployment import (
+    _check_node,
     check_deployment,
     check_instance,
     stored_deployment,
@@ -112,6 +113,12 @@ def test_a_redis_without_append_only_file_is_refused_unless_that_is_wanted(redis
             check_deployment(redis_url, OURS, require_append_only=False)
         finally:
             client.config_set("appendonly", "yes")
+
+
+def test_a_redis_that_still_loads_is_away_and_not_called_without_append_only_file():
+    starting = {"loading": 1, "aof_enabled": 0, "maxmemory_policy": "noeviction"}  # INFO of one that was killed
+    with pytest.raises(redis.exceptions.BusyLoadingError, match="still loading"):
+        _check_node("Redis", starting, require_append_only=True)
 
 
 def test_a_redis_that_is_away_is_named_without_its_password():
