@@ -131,7 +131,7 @@ MODELS = Row(
         graph(
             "Drift beside its limit",
             "How far columns, scores, losses and calibration had moved when the last week ended; above 1 it is drift.",
-            ("ebb_drift / ebb_drift_limit", "{{measure}} {{subject}}"),
+            ("ebb_drift / ebb_drift_limit or vector(0)", "{{measure}} {{subject}}"),
         ),
         graph(
             "Labels open and matured",

@@ -56,7 +56,7 @@ RECORDS = Row(
             "Set aside for a bug",
             "Times in the interval, with EBB_ON_BUG=quarantine: customers whose decision was put off by a day, and "
             "attempts at chunks that failed. The log names both; records are dead letters with the reason bug.",
-            (f"sum(increase(ebb_customers_set_aside_total{{{OURS}}}{RATE}))", "customers"),
+            (f"sum(increase(ebb_customers_set_aside_total{{{OURS}}}{RATE})) or vector(0)", "customers"),
             (f"sum(increase(ebb_chunk_failures_total{{{OURS}}}{RATE}))", "attempts"),
         ),
         graph(

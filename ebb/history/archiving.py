@@ -22,6 +22,7 @@ from offline.archive.standing import (
 )
 from offline.archive.writing import LogArchive
 from stream.errors import EbbError
+from stream.learner.drift import DRIFT_NAME
 from stream.ports import Deployment
 from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
@@ -86,12 +87,8 @@ async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Depl
     }
     entries = sum(archive_journal(reader, folder, partition) for partition in range(deployment.partitions))
     standing = Standing(deployment.clock, deployment.layout, eras, outboxes)
-    save_standing(
-        folder,
-        await _with_models(
-            RedisModelStore(redis_url), redis_url, folder, standing, model_names(deployment.outcome_names)
-        ),
-    )
+    names = (*model_names(deployment.outcome_names), DRIFT_NAME)
+    save_standing(folder, await _with_models(RedisModelStore(redis_url), redis_url, folder, standing, names))
     return entries
 
 

@@ -99,27 +99,10 @@ def _erase(record: Erasure, present: Present, origin: Origin, changes: Changes) 
 def _release(record: Release, present: Present, origin: Origin, changes: Changes) -> Changes:
     before = present.identity
     if not before.into or before.merged_ms != record.merged_ms:
-        return _release_further(record, present, origin, changes)
+        return changes  # it has been told by another before
     identity = Identity(max(before.erased_ms, record.erased_ms), topic=origin.topic, offset=origin.offset)
     changes.identities[name_of(present.customer)] = pack_identity(identity)
     changes.count("erasures")
-    return changes
-
-
-def _release_further(record: Release, present: Present, origin: Origin, changes: Changes) -> Changes:
-    """It has been told by another before, who may not have known how late the last event was that was erased with it.
-
-    What it has done since goes too if that may be among it, and is its own alone.
-    """
-    before, features = present.identity, present.state["features"]
-    if record.erased_ms <= before.erased_ms:
-        return changes
-    erased_ms, removed = record.erased_ms, before.removed
-    if present.known and not before.others and features["first_event_ms"][0] <= erased_ms:
-        erased_ms = max(erased_ms, int(features["last_event_ms"][0]))
-        removed = _remove(present, changes, "erased", record.event_time_ms)
-    told = {"erased_ms": erased_ms, "removed": removed, "topic": origin.topic, "offset": origin.offset}
-    changes.identities[name_of(present.customer)] = pack_identity(msgspec.structs.replace(before, **told))
     return changes
 
 

@@ -1,6 +1,6 @@
 """The candidates of an outcome against each other: who takes part, how each does, and who is champion."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -181,10 +181,10 @@ class Contest:
         """How many decisions of a person it has been shown."""
         return self.championship.decisions
 
-    def standing(self, metrics: Mapping[str, Judged], models: Mapping[str, Model]) -> Standing:
-        """How the champion stands beside the floors; until the learner can make it, the mean logit stands in."""
+    def standing(self, metrics: Mapping[str, Judged], made: Collection[str]) -> Standing:
+        """How the champion stands beside the floors; until it is among those `made`, the mean logit stands in."""
         champion = self.championship.champion
-        champion = MIX if champion in self._own and champion not in models else champion
+        champion = MIX if champion in self._own and champion not in made else champion
         return Standing(
             champion=champion,
             is_chosen=self.championship.reigns[-1].by != "start",

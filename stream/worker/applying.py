@@ -53,6 +53,10 @@ class Publishing(Protocol):
         """They were not forgotten."""
 
 
+def _new_timeline() -> str:
+    return secrets.token_hex(8)
+
+
 class Applying:
     """Keeps the partition's event-id windows and version, and turns batches into commits.
 
@@ -65,6 +69,7 @@ class Applying:
             rest has fired, so that a long silence delays no live event. The lane says so anew for each batch: in a
             replay, and while an old log is read, records wait.
         resident_bytes: what may be kept in memory of the partition's customers.
+        new_timeline: a name for what is sent from customer to customer after each reading of the store; never the same.
         due_at_once: most deadlines in one commit. Where time may lag, `beside_at_once` of the lane bounds them too.
     """
 
@@ -80,6 +85,7 @@ class Applying:
         *,
         may_lag: bool = False,
         resident_bytes: int = RESIDENT_BYTES,
+        new_timeline: Callable[[], str] = _new_timeline,
     ) -> None:
         self.may_lag, self.lags_at_ms = may_lag, cast(int | None, None)
         self.beside_at_once = due_at_once
@@ -88,6 +94,7 @@ class Applying:
         self._log_starts = log_starts  # what retention took before we applied it is not waited for
         self._publisher, self._assembly, self._due_at_once = publisher, assembly, due_at_once
         self._loading = Loading(partition, store, ResidentCustomers(resident_bytes))
+        self._new_timeline = new_timeline
         self._windows: dict[str, SeenWindow] = {}
         self._identities = KnownIdentities()
         self._version = -1
@@ -99,7 +106,7 @@ class Applying:
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
         self._version = -1  # until all is read
-        self._assembly.timeline = secrets.token_hex(8)
+        self._assembly.timeline = self._new_timeline()
         self._loading.restart(head)
         for topic in INPUT_TOPICS:
             if topic != CLOCK:

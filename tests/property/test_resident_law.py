@@ -73,7 +73,15 @@ class Shop:
         assembly = Assembly(0, 1, TWO_OUTCOMES, lockstep=False)
         outbox = Outbox()
         self._applying = Applying(
-            0, "us", self.store, outbox, assembly, 5_000, {}, resident_bytes=room * BYTES_A_CUSTOMER
+            0,
+            "us",
+            self.store,
+            outbox,
+            assembly,
+            5_000,
+            {},
+            resident_bytes=room * BYTES_A_CUSTOMER,
+            new_timeline=lambda: "the same in every run",
         )
 
     async def work_off(self, chunk: int) -> "Shop":

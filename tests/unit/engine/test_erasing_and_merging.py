@@ -206,25 +206,6 @@ def test_an_event_of_an_alias_that_comes_before_the_merge_is_no_less_erased_than
     assert list(shop.do(*orders(ADA, 7)).states) == [ADA]
 
 
-@pytest.mark.parametrize(("since", "left"), [(4, 1), (2.5, 0)])
-def test_who_was_told_of_its_release_is_told_again_how_late_an_event_was_erased_with_it(since, left):
-    shop = Shop(chunk=1).do(*orders(ADA, 0), *orders(BOB, 0), *orders(CY, 0))
-    for event in (erasure(CY, 2, event_id="e"), merge(BOB, CY, 1, event_id="m1"), *orders(ADA, 3)):
-        shop.write(event, at_ms(3))
-    shop.write(merge(ADA, BOB, 1.5, event_id="m2"), at_ms(3))
-    for number in (1, 0, 0, 1):  # ada's arrival goes on to cy behind bob's
-        shop.work(number)
-    for number in (2, 2, 1):  # cy is erased, and bob has been told
-        shop.work(number)
-    shop.write(orders(ADA, since)[0], at_ms(5))
-    for number in (0, 1, 0, 0):  # so does ada, by this event, which comes back to her
-        shop.work(number)
-    assert (shop.identities[name_of(ADA)].erased_ms, purchases(shop, ADA)) == (at_ms(2), 1)
-    shop.settle()
-    assert shop.identities[name_of(ADA)].erased_ms == at_ms(3)
-    assert [purchases(shop, customer) for customer in shop.states] == [1] * left
-
-
 @pytest.mark.parametrize("topics_first", [(PROFILES,), (PURCHASES,)])
 def test_after_a_loss_of_redis_an_event_counts_once_on_whichever_side_of_a_merge_it_comes_then(shop, topics_first):
     saved = shop.do(*orders(ADA, 0), *orders(BOB, 0)).saved()

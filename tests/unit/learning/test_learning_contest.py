@@ -94,7 +94,7 @@ def test_a_champion_that_a_floor_beats_over_eight_blocks_gives_way_to_the_best_f
     contest = shown(labels_of(until_closed(8), {"count_90d": BETTER, "base_rate": 0.7}))
     assert contest.championship.champion == "count_90d"
     metrics = contest.metrics()
-    assert contest.standing(metrics).champion == "count_90d"
+    assert contest.standing(metrics, CANDIDATES).champion == "count_90d"
 
 
 def test_a_block_that_a_candidate_has_not_scored_wholly_is_no_evidence():

@@ -51,10 +51,10 @@ def test_an_outcome_that_is_rolled_forward_has_a_hazard_and_its_mean_with_the_re
     learner = OutcomeLearner("churn_90d", rolled=CHURN_90D)
     learner.learn(labels(300, outcome="churn_90d"))
     without = learner.document("1", DAY)
-    assert (set(without.candidates), without.serving) == (set(CANDIDATES), "mean_logit")
+    assert (set(without.candidates), without.serving) == ({*CANDIDATES, CALIBRATED}, "mean_logit")
     weekly = taught(labels(300, seed=9)).newton
     document = learner.document("1", DAY, weekly)
-    assert set(document.candidates) == {*ROLLED, *CANDIDATES}
+    assert set(document.candidates) == {*ROLLED, *CANDIDATES, CALIBRATED}
     assert document.serving == "mean_logit_hazard"
     assert document.candidates["hazard"] == HazardModel(weekly, 90, "none")
     assert document.candidates["mean_logit_hazard"] == MeanLogit(
