@@ -100,6 +100,10 @@ CHURN = Row(
     ),
 )
 
+NO_DRIFT_YET = (
+    'label_replace(label_replace(vector(0), "measure", "nothing", "", ""), "subject", "measured yet", "", "")'
+)
+
 MODELS = Row(
     "How good the scores are",
     (
@@ -131,7 +135,7 @@ MODELS = Row(
         graph(
             "Drift beside its limit",
             "How far columns, scores, losses and calibration had moved when the last week ended; above 1 it is drift.",
-            ("ebb_drift / ebb_drift_limit or vector(0)", "{{measure}} {{subject}}"),
+            (f"ebb_drift / ebb_drift_limit or {NO_DRIFT_YET}", "{{measure}} {{subject}}"),
         ),
         graph(
             "Labels open and matured",
