@@ -32,6 +32,7 @@ class FetchedRecord(NamedTuple):
     timestamp: int
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class HeapPartition(StoredPartition):

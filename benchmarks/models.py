@@ -60,7 +60,7 @@ async def _publish(store: MemoryModelStore, to: RedisModelStore, another: str | 
 async def _learned() -> MemoryModelStore:
     store = MemoryModelStore()
     teacher, watch = Teacher(store, KEYRING), ModelWatch(store, KEYRING)
-    world = InProcess()
+    world = InProcess(wall_ms=BEGIN_MS)
     await world.claim()
     days = _history()
     for day, records in enumerate(days):
