@@ -1,5 +1,6 @@
 """What a step changed, as the store takes it: bytes and numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stream.drafts import Draft
@@ -12,8 +13,8 @@ class Changes:
     The fields are those of `stream.ports.Commit`, save that messages are not numbered yet.
     """
 
-    states: dict[str, bytes] = field(default_factory=dict)
-    views: dict[str, bytes] = field(default_factory=dict)
+    states: Mapping[str, bytes] = field(default_factory=dict)
+    views: Mapping[str, bytes] = field(default_factory=dict)
     deadlines: dict[str, int] = field(default_factory=dict)
     segment_moves: list[tuple[str, str | None, str]] = field(default_factory=list)
     risks: dict[str, float] = field(default_factory=dict)

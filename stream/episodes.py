@@ -4,11 +4,12 @@ import numpy as np
 
 from stream.actions.acting import Acting
 from stream.announcing import Announcer
+from stream.byte_rows import CustomerBytes
 from stream.changes import Changes
 from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
 from stream.decisions import Asked, ask_again_ms, decide, joined
 from stream.features.fold import fold_keeping
-from stream.features.layout import DECISION, pack
+from stream.features.layout import DECISION, stored_form
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import NEVER, Stretches, or_never
 from stream.showing import Showing
@@ -166,12 +167,10 @@ class Episodes:
         """Everything the chunk changed, ready to be stored."""
         rows, changes = np.flatnonzero(self._touched), self._changes
         due_ms = self._decision["due_ms"][rows]
-        moved = due_ms != self._due_before_ms[rows]
+        moved = (due_ms != self._due_before_ms[rows]).nonzero()[0]
         ids = [self._ids[row] for row in rows.tolist()]
-        changes.states = dict(zip(ids, pack(self._states.take(rows)), strict=True))
-        changes.deadlines = {
-            customer: due for customer, due, has in zip(ids, due_ms.tolist(), moved.tolist(), strict=True) if has
-        }
+        changes.states = CustomerBytes(ids, stored_form(self._states.take(rows)))
+        changes.deadlines = {ids[at]: due for at, due in zip(moved.tolist(), due_ms[moved].tolist(), strict=True)}
         changes.labels = self._outcomes.stored()
         changes.views = self._showing.views()
         return changes

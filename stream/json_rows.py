@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.byte_rows import ByteRows
 from stream.compiled import compiled
 
 NULL = np.iinfo(np.int64).min
@@ -90,7 +91,7 @@ class JsonRows:
 
     >>> within = {"days": Fraction("days", 4)}
     >>> rows = JsonRows({"id": Values("id"), "spent": Money("spent", 2), "currency": "GBP", "seen": within})
-    >>> rows.write({"id": ["ada", "cy"], "spent": np.array([1250, 0]), "days": np.array([0.51239, 2.0])}, 2)[0]
+    >>> rows.write({"id": ["ada", "cy"], "spent": np.array([1250, 0]), "days": np.array([0.51239, 2.0])}, 2).listed()[0]
     b'{"id":"ada","spent":"12.50","currency":"GBP","seen":{"days":0.5124}}'
     """
 
@@ -111,7 +112,7 @@ class JsonRows:
         self._whole = [whole.column for whole in columns if isinstance(whole, Whole)]
         self._fractions = [number.column for number in columns if isinstance(number, Fraction | Money)]
 
-    def write(self, columns: Mapping[str, Any], count: int) -> list[bytes]:
+    def write(self, columns: Mapping[str, Any], count: int) -> ByteRows:
         """The JSON of `count` objects.
 
         Args:
@@ -120,13 +121,14 @@ class JsonRows:
         """
         prepared = self._prepared(columns, count)
         text_bytes = (prepared.text_ends - prepared.text_starts).sum(axis=0).max(initial=0)
-        row_bytes = len(self._literals) + _NUMBER_BYTES * len(self._kind) + 1 + int(text_bytes)
-        out = np.empty(min(count, _AT_ONCE) * row_bytes, np.uint8)
-        rows: list[bytes] = []
+        row_bytes = len(self._literals) + _NUMBER_BYTES * len(self._kind) + int(text_bytes)
+        out, ends = np.empty(min(count, _AT_ONCE) * row_bytes, np.uint8), np.empty(count, np.int64)
+        written, before = [], 0
         for first in range(0, count, _AT_ONCE):
-            written = _write(out, prepared, first, min(count, first + _AT_ONCE))
-            rows += out[:written].tobytes().splitlines()  # JSON has no line break within
-        return rows
+            used = _write(out, ends, before, prepared, first, min(count, first + _AT_ONCE))
+            written.append(out[:used].tobytes())
+            before += used
+        return ByteRows(b"".join(written), ends)
 
     def _prepared(self, columns: Mapping[str, Any], count: int) -> _Columns:
         """Columns by kind: texts in one buffer, whole numbers and fractions in one array each."""
@@ -196,8 +198,10 @@ def _places(kinds: Sequence[int]) -> Iterator[int]:
 
 
 @compiled
-def _write(out: NDArray[np.uint8], columns: _Columns, first: int, end: int) -> int:
-    """Write the objects from `first` to before `end`, a line each; how many bytes that took."""
+def _write(
+    out: NDArray[np.uint8], ends: NDArray[np.int64], before: int, columns: _Columns, first: int, end: int
+) -> int:
+    """Write the objects from `first` to before `end`, which follow `before` bytes; how many bytes that took."""
     at = 0
     for row in range(first, end):
         literal = 0
@@ -212,8 +216,7 @@ def _write(out: NDArray[np.uint8], columns: _Columns, first: int, end: int) -> i
             else:
                 at = _put_fraction(out, at, columns.fractions[place, row], digits, kind == _MONEY)
         at = _copy(out, at, columns.literals, literal, len(columns.literals))
-        out[at] = _LINE_END
-        at += 1
+        ends[row] = before + at
     return at
 
 

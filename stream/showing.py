@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.actions.reasons import reasons_of
+from stream.byte_rows import CustomerBytes, joined
 from stream.chunk import PartitionCustomers, RowArray, Rules
 from stream.customers.segments import SEGMENTS
 from stream.decisions import Asked, Decisions, valid_until_ms
@@ -49,17 +50,17 @@ class Showing:
         self._at[asked.rows] = np.arange(len(asked))  # of a customer that is there twice, the last one stays
         self._decided.append((asked, decisions))
 
-    def views(self) -> dict[str, bytes]:
-        """Customer -> the stored form of its view."""
-        views: dict[str, bytes] = {}
+    def views(self) -> CustomerBytes:
+        """The stored form of each customer's view."""
+        views: list[CustomerBytes] = []
         for place, (asked, decisions) in enumerate(self._decided):
             newest = (self._newest[asked.rows] == place) & (self._at[asked.rows] == np.arange(len(asked)))
             chosen = newest.nonzero()[0]
             if len(chosen):
                 ids = [self._given.customers[row] for row in asked.rows[chosen].tolist()]
                 columns = self._columns(ids, asked, decisions, chosen)
-                views |= zip(ids, self._form(decisions).write(columns, len(ids)), strict=True)
-        return views
+                views.append(CustomerBytes(ids, self._form(decisions).write(columns, len(ids))))
+        return joined(views)
 
     def _form(self, decisions: Decisions) -> JsonRows:
         models = tuple((outcome, scored.model, scored.version) for outcome, scored in decisions.scored.items())

@@ -5,11 +5,25 @@ from hashlib import blake2b
 
 import numpy as np
 
+from stream.byte_rows import ByteRows
 from stream.errors import LayoutError
 from stream.features.fields import DECISION, ENGAGEMENT, FEATURES, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
+from stream.features.sparse import squeezed, widened
 
-__all__ = ["DECISION", "ENGAGEMENT", "FEATURES", "LAYOUT", "ROW", "STATE", "StateArray", "empty", "pack", "unpack"]
+__all__ = [
+    "DECISION",
+    "ENGAGEMENT",
+    "FEATURES",
+    "LAYOUT",
+    "ROW",
+    "STATE",
+    "StateArray",
+    "empty",
+    "pack",
+    "stored_form",
+    "unpack",
+]
 
 REVISION = 2  # raise it when a field or column changes its meaning under its name, or open outcomes their form
 LAYOUT: str = blake2b(repr((REVISION, STATE.descr, MODEL_COLUMNS, SEGMENT_COLUMNS)).encode(), digest_size=6).hexdigest()
@@ -28,30 +42,40 @@ def empty(n: int) -> StateArray:
 
 
 def pack(states: StateArray) -> list[bytes]:
-    """Each state as bytes: features and decision, then engagement unless the customer has none.
+    """Each state as a store keeps it.
 
-    >>> [len(packed) for packed in pack(empty(1))] == [FEATURES.itemsize + DECISION.itemsize]
-    True
+    >>> [len(packed) for packed in pack(empty(1))]
+    [9]
     """
-    size = STATE.itemsize
-    stored = np.ascontiguousarray(states)
-    engaged = stored.view("u1").reshape(-1, size)[:, _SHORT:].any(axis=1)
-    everything, starts = stored.tobytes(), np.arange(len(stored)) * size
-    ends = starts + np.where(engaged, size, _SHORT)
-    return [everything[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return stored_form(states).listed()
+
+
+def stored_form(states: StateArray) -> ByteRows:
+    """What a store keeps of the states, shape (customers,): `stream.features.sparse` of their bytes."""
+    return squeezed(np.ascontiguousarray(states).view(np.uint8).reshape(-1, STATE.itemsize))
 
 
 def unpack(stored: Sequence[bytes | None]) -> StateArray:
-    """States from their bytes; None is a customer of whom nothing is known.
+    """States from what a store keeps; None is a customer of whom nothing is known.
+
+    What earlier releases stored, all bytes of a state with or without engagement, is read too: no length is both.
 
     Raises:
-        LayoutError: bytes of another length than this layout's.
+        LayoutError: no state of this layout.
     """
-    for packed in stored:
-        if packed and len(packed) not in (_SHORT, STATE.itemsize):
-            raise LayoutError(
-                f"A stored customer has {len(packed)} bytes; layout {LAYOUT} has {_SHORT} or {STATE.itemsize}. "
-                "Another version of Ebb wrote it: run that version, or rebuild the states from the history."
-            )
-    joined = b"".join((packed or b"").ljust(STATE.itemsize, b"\0") for packed in stored)
-    return np.frombuffer(bytearray(joined), STATE)
+    squeezed_states = [_squeezed_again(packed) if packed else b"" for packed in stored]
+    states = widened(squeezed_states, STATE.itemsize)
+    if states is None:
+        wrong = next(packed for packed in squeezed_states if widened([packed], STATE.itemsize) is None)
+        raise LayoutError(
+            f"A stored customer has {len(wrong)} bytes that are no state of layout {LAYOUT}. Another version of Ebb "
+            "wrote it: run that version, or rebuild the states from the history."
+        )
+    return states.reshape(-1).view(STATE)
+
+
+def _squeezed_again(packed: bytes) -> bytes:
+    if len(packed) not in (_SHORT, STATE.itemsize):
+        return packed
+    whole = np.frombuffer(packed.ljust(STATE.itemsize, b"\0"), np.uint8)
+    return squeezed(whole.reshape(1, -1)).data

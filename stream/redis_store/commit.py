@@ -7,11 +7,12 @@ before anything is sent.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from stream.byte_rows import CustomerBytes, byte_rows, encoded
 from stream.customers.segments import SEGMENTS
 from stream.ports import Commit
 from stream.redis_store import keys
 from stream.redis_store.codec import number, position_field, sweep_field
-from stream.redis_store.connection import Command
+from stream.redis_store.wire import Arguments, Command, keys_and_values
 
 JOURNAL_ENTRIES = 100_000  # an entry of about 200 bytes a commit: 20 MB a partition, a day at one commit a second
 
@@ -69,16 +70,18 @@ def _timelines(partition: int, timelines: Mapping[str, int]) -> Iterator[Command
 
 def _values(partition: int, changes: Commit) -> Iterator[Command]:
     """States, views and snapshots in a single MSET, the cheapest way Redis has to take them."""
-    names: list[bytes] = []
-    values: list[bytes] = []
-    kinds = ((keys.state(partition, ""), changes.states), (keys.view(partition, ""), changes.views))
-    for prefix, of_customers in kinds:
-        names += [prefix + customer.encode() for customer in of_customers]
-        values += of_customers.values()
-    names += [keys.snapshot(partition, customer, day) for customer, day in changes.snapshots]
-    values += changes.snapshots.values()
-    if names:
-        yield [b"MSET", *_alternating(names, values)]
+    kinds = ((keys.state, changes.states), (keys.view, changes.views))
+    pairs = [_of_customers(key(partition, ""), values) for key, values in kinds if values]
+    if changes.snapshots:
+        names = byte_rows([keys.snapshot(partition, customer, day) for customer, day in changes.snapshots])
+        pairs.append(keys_and_values(b"", names, byte_rows([*changes.snapshots.values()])))
+    if pairs:
+        yield [b"MSET", *pairs]
+
+
+def _of_customers(prefix: bytes, values: Mapping[str, bytes]) -> Arguments:
+    rows = values.rows if isinstance(values, CustomerBytes) else byte_rows([*values.values()])
+    return keys_and_values(prefix, encoded([*values]), rows)
 
 
 def _closed_snapshots(partition: int, changes: Commit) -> Iterator[Command]:

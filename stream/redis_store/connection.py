@@ -14,39 +14,13 @@ from redis.asyncio.connection import AbstractConnection, Connection
 from stream.errors import StoreUnavailableError
 from stream.redis_store.client import ALIKE, ANSWER_WITHIN_S, address, connection_arguments, explained, is_cluster
 from stream.redis_store.cluster_home import ClusterHome, Node
-
-Command = Sequence[bytes]
+from stream.redis_store.wire import Command, packed
 
 READ_BYTES = 256 * 1024  # the states of a chunk are half a megabyte; 32 kB a read cost 10 % more
 
 
 LEAVES = (exceptions.MovedError, exceptions.ClusterDownError, exceptions.ReadOnlyError)
 """Answers of a node of a cluster after which the owner of a slot is looked for anew."""
-
-
-class _Heads(dict[int, bytes]):
-    """Length of an argument -> what stands between the one before it and itself; most are made once."""
-
-    def __missing__(self, length: int) -> bytes:
-        return b"\r\n$%d\r\n" % length
-
-
-_HEADS = _Heads((length, b"\r\n$%d\r\n" % length) for length in range(2_048))
-
-
-def packed(commands: Sequence[Command]) -> bytes:
-    r"""Commands in the Redis protocol, ready for one write.
-
-    >>> packed([(b"GET", b"ada")])
-    b'*2\r\n$3\r\nGET\r\n$3\r\nada\r\n'
-    """
-    parts: list[bytes] = []
-    for command in commands:
-        arguments = [b""] * (2 * len(command))
-        arguments[::2] = map(_HEADS.__getitem__, map(len, command))
-        arguments[1::2] = command
-        parts += (b"*%d" % len(command), *arguments, b"\r\n")
-    return b"".join(parts)
 
 
 class PinnedConnection:

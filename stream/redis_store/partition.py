@@ -8,7 +8,8 @@ from stream.redis_store import keys
 from stream.redis_store.client import ANSWER_WITHIN_S, is_cluster
 from stream.redis_store.codec import head_of, pairs
 from stream.redis_store.commit import forget_messages, transaction
-from stream.redis_store.connection import Command, PinnedConnection
+from stream.redis_store.connection import PinnedConnection
+from stream.redis_store.wire import Command
 
 HASH_PAGE = b"1000"  # messages of about 500 bytes: a page holds Redis for less than a millisecond
 

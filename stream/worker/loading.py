@@ -10,7 +10,7 @@ from stream.features.layout import ROW, StateArray, empty, unpack
 from stream.metrics import worker as metrics
 from stream.outcomes.maturity import OPEN, OpenArray, closes_ms, unpack_open
 from stream.ports import Commit, Head, PartitionStore
-from stream.worker.resident import Met, ResidentCustomers
+from stream.worker.resident import Met, Places, ResidentCustomers
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Loaded:
         customers: their ids.
         states: shape (customers,); the step works on it.
         known: shape (customers,), who has a state.
+        places: shape (customers,), where they are resident.
         accumulators: open accumulators as stored, empty where there are none.
         opened: all of them, unpacked; the step works on it.
         snapshots: (customer, day) -> snapshot, of every accumulator that closes in the chunk.
@@ -29,6 +30,7 @@ class Loaded:
     customers: list[str]
     states: StateArray
     known: BoolArray
+    places: Places
     accumulators: list[bytes]
     opened: OpenArray
     snapshots: Mapping[tuple[str, int], bytes]
@@ -38,11 +40,11 @@ class Loaded:
         rows = [row for row, customer in enumerate(self.customers) if customer in customers]
         accumulators = [self.accumulators[row] for row in rows]
         names = [self.customers[row] for row in rows]
-        states, known = self.states.take(rows), self.known[rows]
-        return Loaded(names, states, known, accumulators, unpack_open(accumulators), self.snapshots)
+        states, known, places = self.states.take(rows), self.known[rows], self.places[rows]
+        return Loaded(names, states, known, places, accumulators, unpack_open(accumulators), self.snapshots)
 
 
-NOBODY = Loaded([], empty(0), np.zeros(0, np.bool_), [], np.zeros(0, OPEN), {})
+NOBODY = Loaded([], empty(0), np.zeros(0, np.bool_), np.zeros(0, np.intp), [], np.zeros(0, OPEN), {})
 
 
 class Loading:
@@ -73,7 +75,7 @@ class Loading:
         metrics.CUSTOMERS_LOADED.labels(source).inc(len(missing))
         opened = unpack_open(met.accumulators)
         snapshots = await self._snapshots(customers, opened, end_ms)
-        return Loaded(customers, met.states, known, met.accumulators, opened, snapshots)
+        return Loaded(customers, met.states, known, met.places, met.accumulators, opened, snapshots)
 
     async def _read(self, customers: Sequence[str], missing: list[int], met: Met) -> list[bool]:
         """Add what the store has of the customers at these places; who of them has a state."""
@@ -95,9 +97,12 @@ class Loading:
 
     def remember(self, loaded: Loaded, commit: Commit) -> None:
         """Keep what a commit, known to be done, has left of the customers that it touched."""
-        self._residents.drop(commit.removed)
-        touched = [at for at, customer in enumerate(loaded.customers) if customer in commit.states]
-        customers = [loaded.customers[at] for at in touched]
-        accumulators = [commit.labels.get(loaded.customers[at], loaded.accumulators[at]) for at in touched]
-        self._residents.keep(customers, loaded.states.take(touched), accumulators)
+        touched = loaded if len(commit.states) == len(loaded.customers) else loaded.of(set(commit.states))
+        customers, places, accumulators = touched.customers, touched.places, touched.accumulators
+        if commit.removed:
+            self._residents.drop(commit.removed)
+            places = self._residents.meet(customers).places
+        if commit.labels:
+            accumulators = [*map(commit.labels.get, customers, accumulators)]
+        self._residents.keep(customers, places, touched.states, accumulators)
         metrics.RESIDENT_CUSTOMERS.labels(self._partition).set(len(self._residents))

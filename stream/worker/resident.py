@@ -21,18 +21,26 @@ NOBODY = ""  # no id: the one of a place whose customer was dropped
 NOWHERE = -1  # the place of whoever is not resident: the last one, which stays empty
 
 
+Places = NDArray[np.intp]
+
+
 class Met(NamedTuple):
     """What is known of some customers without asking the store, in the order they were asked for.
 
     Attributes:
         states: shape (customers,), a copy; zero where nothing is known.
         accumulators: open accumulators as stored, empty where there are none.
-        resident: shape (customers,), who was.
+        places: shape (customers,), where they are kept; `NOWHERE` is nowhere.
     """
 
     states: StateArray
     accumulators: list[bytes]
-    resident: NDArray[np.bool_]
+    places: Places
+
+    @property
+    def resident(self) -> NDArray[np.bool_]:
+        """Shape (customers,), who was."""
+        return self.places != NOWHERE
 
 
 class ResidentCustomers:
@@ -43,7 +51,7 @@ class ResidentCustomers:
 
     >>> residents = ResidentCustomers(RESIDENT_BYTES)
     >>> residents.forget(stored_nobody=True)
-    >>> residents.keep(["ada"], empty(1), [b"open"])
+    >>> residents.keep(["ada"], residents.meet(["ada"]).places, empty(1), [b"open"])
     >>> met = residents.meet(["ada", "bob"])
     >>> met.resident.tolist(), met.accumulators, residents.complete
     ([True, False], [b'open', b''], True)
@@ -70,24 +78,27 @@ class ResidentCustomers:
         """What is known of these customers."""
         places = self._places_of(customers)
         states: StateArray = self._rows[places].view(STATE)
-        return Met(states, self._accumulators[places].tolist(), places != NOWHERE)
+        return Met(states, self._accumulators[places].tolist(), places)
 
-    def keep(self, customers: Sequence[str], states: StateArray, accumulators: Sequence[bytes]) -> None:
+    def keep(self, customers: Sequence[str], places: Places, states: StateArray, accumulators: Sequence[bytes]) -> None:
         """Keep what has been committed.
 
         Args:
             customers: none twice.
+            places: shape (customers,), where they were met; nobody else was kept or dropped since.
             states: shape (customers,).
             accumulators: as stored, empty where nothing is open.
         """
         if not self._room:
             return
-        places = self._places_of(customers)
-        if (places == NOWHERE).any():
-            for at in np.flatnonzero(places == NOWHERE).tolist():
-                self._admit(customers[at])
-            places = self._places_of(customers)
-        kept = np.flatnonzero(places != NOWHERE)  # the others have made room again
+        strangers = (places == NOWHERE).nonzero()[0].tolist()
+        if strangers:
+            crowded = len(self._ids) + len(strangers) > self._room
+            places = places.copy()
+            places[strangers] = [self._admit(customers[at]) for at in strangers]
+            if crowded:  # who came first has made room, and may be one of these
+                places = self._places_of(customers)
+        kept = (places != NOWHERE).nonzero()[0]
         self._rows[places[kept]] = states.view(ROW)[kept]
         self._accumulators[places[kept]] = np.array(accumulators, object)[kept]
 
@@ -98,16 +109,17 @@ class ResidentCustomers:
             if place != NOWHERE:
                 self._ids[place] = NOBODY
 
-    def _places_of(self, customers: Sequence[str]) -> NDArray[np.intp]:
+    def _places_of(self, customers: Sequence[str]) -> Places:
         return np.array(list(map(self._places.get, customers, repeat(NOWHERE))), np.intp)
 
-    def _admit(self, customer: str) -> None:
+    def _admit(self, customer: str) -> int:
         """Give a customer a place: an empty one, or that of whoever came first."""
         if len(self._ids) < self._room:
             self._places[customer] = len(self._ids)
             self._ids.append(customer)
-            return
+            return self._places[customer]
         self._places.pop(self._ids[self._oldest], None)
         self._places[customer], self._ids[self._oldest] = self._oldest, customer
         self._oldest = (self._oldest + 1) % self._room
         self.complete = False
+        return self._places[customer]

@@ -26,13 +26,20 @@ def test_every_field_is_little_endian_packed_and_aligned(block):
     assert block.itemsize % 8 == 0
 
 
-def test_engagement_is_stored_only_where_there_is_any():
+def test_what_a_customer_has_nothing_of_takes_no_bytes():
     view = {"type": "page_view", "event_id": "v", "event_time_ms": START_MS}
     states = folded([(1, view)])
     stored = pack(states)
-    short = FEATURES.itemsize + DECISION.itemsize
-    assert [len(each) for each in stored] == [short, STATE.itemsize, short]
+    assert [len(each) for each in stored] == [9, 9 + 5 * 8, 9]
     assert unpack(stored).tobytes() == states.tobytes()
+
+
+def test_what_earlier_releases_stored_is_read():
+    view = {"type": "page_view", "event_id": "v", "event_time_ms": START_MS}
+    states = folded([(0, view)])
+    states["decision"]["due_ms"][1] = 5
+    whole, short = states[0].tobytes(), states[1].tobytes()[: FEATURES.itemsize + DECISION.itemsize]
+    assert unpack([whole, None, short, pack(states)[0]]).tobytes() == states.take([0, 2, 1, 0]).tobytes()
 
 
 def test_a_decision_survives_storage():
@@ -50,5 +57,5 @@ def test_a_customer_never_seen_is_all_zero_and_writable():
 
 
 def test_bytes_of_another_layout_are_refused_with_their_length():
-    with pytest.raises(LayoutError, match=rf"has 100 bytes; layout {LAYOUT} has 432 or 560"):
+    with pytest.raises(LayoutError, match=rf"has 100 bytes that are no state of layout {LAYOUT}"):
         unpack([np.zeros(100, "u1").tobytes()])

@@ -3,11 +3,12 @@
 import pytest
 from redis import exceptions
 
+from stream.byte_rows import byte_rows
 from stream.errors import LayoutError, SettingError, StoreUnavailableError
 from stream.ports import Commit, LogPosition
 from stream.redis_store.client import address, connection_arguments, explained
 from stream.redis_store.commit import net_moves, transaction
-from stream.redis_store.connection import packed
+from stream.redis_store.wire import Arguments, Command, keys_and_values, packed
 
 URL = "redis://worker:secret@cache:6380/2?socket_timeout=1"
 
@@ -32,7 +33,7 @@ def test_states_views_and_snapshots_travel_in_one_command():
     )
     position = b'{"next_offset":7,"last_timestamp_ms":0,"last_crc32":0,"topic_id":"T"}'
     head = [b"version", b"4", b"stream_time_ms", b"5", b"sequence", b"2", b"position:events.purchases", position]
-    assert [list(command) for command in transaction(3, 4, commit)] == [
+    assert [listed(command) for command in transaction(3, 4, commit)] == [
         [b"MULTI"],
         [b"MSET", b"state:{3}:ada", b"A", b"customer:{3}:ada", b"{}", b"snapshot:{3}:ada:9", b"s"],
         [b"ZADD", b"due:{3}", b"100", b"ada"],
@@ -41,6 +42,18 @@ def test_states_views_and_snapshots_travel_in_one_command():
         [b"HSET", b"partition:{3}", *head],
         [b"EXEC"],
     ]
+
+
+def listed(command: Command) -> list[bytes]:
+    return [part for each in command for part in (each.listed() if isinstance(each, Arguments) else [each])]
+
+
+def test_arguments_in_their_form_travel_as_others_do():
+    names, values = [b"ada", b"", b"a\r\n$1", b"x" * 120], [b"", b"{}", b"\r\n", b"y" * 100_000]
+    pairs = keys_and_values(b"view:", byte_rows(names), byte_rows(values))
+    plain = [b"MSET", *(part for name, value in zip(names, values, strict=True) for part in (b"view:" + name, value))]
+    assert packed([(b"MULTI",), [b"MSET", pairs]]) == packed([(b"MULTI",), plain])
+    assert [b"MSET", *pairs.listed()] == plain
 
 
 def test_a_customer_who_leaves_and_returns_within_a_chunk_has_not_moved():

@@ -32,6 +32,10 @@ def residents_for(customers: int) -> ResidentCustomers:
     return made
 
 
+def keep(residents: ResidentCustomers, customers: list[str], kept: np.ndarray, accumulators: list[bytes]) -> None:
+    residents.keep(customers, residents.meet(customers).places, kept, accumulators)
+
+
 def known(residents: ResidentCustomers, *customers: str) -> list[int | None]:
     """The deadlines of those who are resident."""
     met = residents.meet(customers)
@@ -41,14 +45,14 @@ def known(residents: ResidentCustomers, *customers: str) -> list[int | None]:
 
 def test_what_is_met_is_a_copy() -> None:
     residents = residents_for(2)
-    residents.keep(["ada"], states(5), [b"open"])
+    keep(residents, ["ada"], states(5), [b"open"])
     residents.meet(["ada"]).states["decision"]["due_ms"] = 9
     assert known(residents, "ada") == [5]
 
 
 def test_of_whoever_is_not_resident_nothing_is_known() -> None:
     residents = residents_for(2)
-    residents.keep(["ada"], states(5), [b"open"])
+    keep(residents, ["ada"], states(5), [b"open"])
     met = residents.meet(["bob", "ada", "cy"])
     assert met.resident.tolist() == [False, True, False]
     assert met.accumulators == [b"", b"open", b""]
@@ -58,7 +62,7 @@ def test_of_whoever_is_not_resident_nothing_is_known() -> None:
 def test_whoever_came_first_makes_room() -> None:
     residents = residents_for(2)
     for at, customer in enumerate(("ada", "bob", "cy")):
-        residents.keep([customer], states(at + 1), [b"of " + customer.encode()])
+        keep(residents, [customer], states(at + 1), [b"of " + customer.encode()])
     assert known(residents, "ada", "bob", "cy") == [None, 2, 3]
     assert residents.meet(["cy"]).accumulators == [b"of cy"]
     assert len(residents) == 2
@@ -66,17 +70,17 @@ def test_whoever_came_first_makes_room() -> None:
 
 def test_a_customer_who_makes_room_within_a_chunk_leaves_nothing_behind() -> None:
     residents = residents_for(2)
-    residents.keep(["ada", "bob"], states(1, 2), [b"", b""])
-    residents.keep(["ada", "cy", "dan", "eve"], states(11, 3, 4, 5), [b"", b"", b"", b""])
+    keep(residents, ["ada", "bob"], states(1, 2), [b"", b""])
+    keep(residents, ["ada", "cy", "dan", "eve"], states(11, 3, 4, 5), [b"", b"", b"", b""])
     assert known(residents, "ada", "bob", "cy", "dan", "eve") == [None, None, None, 4, 5]
     assert pack(residents.meet(["ada"]).states) == pack(empty(1))
 
 
 def test_it_is_complete_until_somebody_makes_room() -> None:
     residents = residents_for(2)
-    residents.keep(["ada", "bob"], states(1, 2), [b"", b""])
+    keep(residents, ["ada", "bob"], states(1, 2), [b"", b""])
     assert residents.complete
-    residents.keep(["cy"], states(3), [b""])
+    keep(residents, ["cy"], states(3), [b""])
     assert not residents.complete
     residents.forget(stored_nobody=True)
     assert residents.complete
@@ -84,7 +88,7 @@ def test_it_is_complete_until_somebody_makes_room() -> None:
 
 def test_without_room_nobody_is_kept_and_everybody_is_asked_for() -> None:
     residents = residents_for(0)
-    residents.keep(["ada"], states(1), [b""])
+    keep(residents, ["ada"], states(1), [b""])
     assert (len(residents), residents.complete, known(residents, "ada")) == (0, False, [None])
 
 
