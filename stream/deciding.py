@@ -250,6 +250,10 @@ def hold_each(
             roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
             for outcome in range(outcomes):
                 ahead[outcome, later] = said(in_force.models[outcome], scratch.columns, scratch.hazards)
-        for outcome in range(outcomes):
-            if not math.isnan(ahead[outcome, 0]):
-                until_ms[k] = min(until_ms[k], holds_until_ms(times_ms, ahead[outcome]))
+            held_ms = times_ms[later]
+            for outcome in range(outcomes):
+                if not math.isnan(ahead[outcome, 0]):
+                    held_ms = min(held_ms, holds_until_ms(times_ms[: later + 1], ahead[outcome, : later + 1]))
+            if held_ms < times_ms[later]:  # so it is with most by the earlier time: the later one need not be asked
+                break
+        until_ms[k] = min(until_ms[k], held_ms)
