@@ -58,7 +58,9 @@ def main() -> None:
     end_ms = time.time_ns() // 1_000_000
     log = records(arguments.load, arguments.warm_up + arguments.events, arguments.seed, end_ms, arguments.customers)
     ends = Counter(record.topic for record in log)
-    world = InProcess(models, chunk_records=arguments.chunk, wall_ms=end_ms, ends=dict(ends), store_of=PackingPartitionStore)
+    world = InProcess(
+        models, chunk_records=arguments.chunk, wall_ms=end_ms, ends=dict(ends), store_of=PackingPartitionStore
+    )
     profile = cProfile.Profile() if arguments.profile else None
     asyncio.run(_measured(world, log, arguments, profile))
     if profile:

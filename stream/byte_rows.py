@@ -65,12 +65,15 @@ class CustomerBytes(Mapping[str, bytes]):
         self.customers, self.rows = customers, byte_rows([]) if rows is None else rows
 
     def __getitem__(self, customer: str) -> bytes:
+        """The string of one."""
         return self._known[customer]
 
     def __iter__(self) -> Iterator[str]:
+        """The customers."""
         return iter(self.customers)
 
     def __len__(self) -> int:
+        """How many there are."""
         return len(self.customers)
 
     @cached_property

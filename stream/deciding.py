@@ -89,17 +89,17 @@ class Silent(NamedTuple):
 def decide_each(
     given: Scored,
     in_force: InForce,
-    probabilities: FloatArray,
+    churn: FloatArray,
     segment: NDArray[np.uint8],
     alerts: BoolArray,
     scratch: Scratch,
 ) -> None:
-    """Fill in what is decided now.
+    """Fill in what is decided now, by the outcome that alerts go by: of the others, views alone tell.
 
     Args:
         given: the customers.
         in_force: models and rules.
-        probabilities: shape (outcomes, customers), to be filled; nan where there is none.
+        churn: shape (customers,), its probability, to be filled; nan where there is none.
         segment: shape (customers,), to be filled with codes.
         alerts: shape (3, customers), to be filled: whether the alert opens, whether it closes, and whether the customer
             has bought since the alert's episode began.
@@ -107,20 +107,16 @@ def decide_each(
     """
     for i in range(len(given.states)):
         last_purchase_ms, block = given.states[i].features.last_purchase_ms, given.states[i].decision
-        bought, is_open = last_purchase_ms > 0, block.alert == 1
-        if bought:
-            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
-        for outcome in range(len(probabilities)):
-            asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
-            probabilities[outcome, i] = (
-                said(in_force.models[outcome], given.matrix[i], scratch.hazards) if asked else math.nan
-            )
+        bought, is_open, row = last_purchase_ms > 0, block.alert == 1, given.rows[i]
+        churn[i] = math.nan
+        if bought and row.purchase_days >= in_force.purchase_days[in_force.churn]:
+            model = in_force.models[in_force.churn]
+            churn[i] = alone(model, given.matrix[i], scratch.hazards, scratch.amounts)
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
-        churn, row = probabilities[in_force.churn, i], given.rows[i]
         purchased = last_purchase_ms > block.episode_ms
-        silent = opens(in_force.rule, churn, row.since_last_purchase_days, row.mean_gap_days)
+        silent = opens(in_force.rule, churn[i], row.since_last_purchase_days, row.mean_gap_days)
         alerts[0, i] = not is_open and purchased and silent
-        alerts[1, i] = is_open and (purchased or closes(in_force.rule, churn))
+        alerts[1, i] = is_open and (purchased or closes(in_force.rule, churn[i]))
         alerts[2, i] = purchased
 
 
@@ -218,18 +214,19 @@ def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
 
 
 @compiled
-def hold_each(
-    until_ms: IntArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored, probabilities: FloatArray,
+def look_at_each(
+    until_ms: IntArray, probabilities: FloatArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored,
     in_force: InForce, scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Move `until_ms` of the customers at `chosen` to where a probability has moved by as much as readers care about.
+    """Fill in the probabilities of the customers at `chosen`, and until when none of them has moved far.
 
     Args:
-        until_ms: shape (chosen,), how far to look; overwritten.
+        until_ms: shape (chosen,), how far to look; moved to where a probability has moved by as much as readers care
+            about.
+        probabilities: shape (outcomes, chosen), to be filled; nan where there is none.
         now_ms: shape (chosen,).
         chosen: places among the customers.
         given: the customers.
-        probabilities: shape (outcomes, customers), as decided; nan where there is none.
         in_force: models and rules.
         scratch: is overwritten.
     """
@@ -237,7 +234,14 @@ def hold_each(
     times_ms, ahead = np.empty(3, np.int64), np.empty((outcomes, 3))
     for k in range(len(chosen)):
         i = chosen[k]
-        ahead[:, 0] = probabilities[:, i]
+        bought = given.states[i].features.last_purchase_ms > 0
+        if bought:
+            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
+        for outcome in range(outcomes):
+            asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
+            model = in_force.models[outcome]
+            probabilities[outcome, k] = said(model, given.matrix[i], scratch.hazards) if asked else math.nan
+        ahead[:, 0] = probabilities[:, k]
         if np.isnan(ahead[:, 0]).all():
             continue
         width_ms = max(until_ms[k] - now_ms[k], 0)

@@ -1,7 +1,7 @@
 """Deciding customers: probability, value at risk, segment, alert, and when to ask again if nothing arrives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
-from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, hold_each
+from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, look_at_each
 from stream.features.columns import Natural, matrix_of, natural, plan, segments_of
 from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
 from stream.scoring.clusters import Codes, centres_of
-from stream.scoring.documents import OutcomeDocument
-from stream.scoring.kinds import Model, scorers, workspace
-from stream.scoring.serving import NO_MODEL, serving_model
+from stream.scoring.kinds import scorers, workspace
+from stream.scoring.serving import serving_model
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -79,16 +78,18 @@ def joined(parts: Sequence[Asked]) -> Asked:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What is shown of one outcome: shape (customers,) probabilities, nan where there is none, and what gave them.
+class Outlook:
+    """What is shown of customers: every outcome's probability, and until when none of them has moved far.
 
     There is none while nothing serves, and none of a customer who has never bought: models learn from buyers alone.
+
+    Attributes:
+        probabilities: shape (outcomes, customers), nan where there is none.
+        until_ms: shape (customers,).
     """
 
-    probability: FloatArray
-    model: str
-    version: str
-    serving: Model | None
+    probabilities: FloatArray
+    until_ms: IntArray
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,7 @@ class Decisions:
         in_force: the models and rules it was decided by.
         natural: their features at that time, in natural units.
         matrix: the model columns, places: the segment columns, shape (customers, columns).
-        scored: outcome -> its scores.
-        alert_outcome: the one that alerts and value at risk go by.
+        churn: probability of the outcome that alerts and value at risk go by, nan where there is none.
         value_at_risk_minor: churn probability times decayed net spend of a year; 0 while there is no probability.
         segment: codes of `SEGMENTS`.
         alerts: shape (3, customers), whether the churn alert opens, whether it closes, and whether the customer has
@@ -112,8 +112,7 @@ class Decisions:
     natural: Natural
     matrix: FloatArray
     places: FloatArray
-    scored: dict[str, Scores]
-    alert_outcome: str
+    churn: FloatArray
     value_at_risk_minor: FloatArray
     segment: Codes
     alerts: BoolArray
@@ -147,44 +146,32 @@ class Decisions:
 
     def take(self, chosen: RowArray, asked: Asked) -> "Decisions":
         """Those at `chosen`, which are about `asked`."""
-        scored = {name: replace(scores, probability=scores.probability[chosen]) for name, scores in self.scored.items()}
         return Decisions(
             in_force=self.in_force,
             natural=Natural(asked.states, asked.now_ms, self.natural.scored[chosen]),
             matrix=self.matrix[chosen],
             places=self.places[chosen],
-            scored=scored,
-            alert_outcome=self.alert_outcome,
+            churn=self.churn[chosen],
             value_at_risk_minor=self.value_at_risk_minor[chosen],
             segment=self.segment[chosen],
             alerts=self.alerts.take(chosen, axis=1),
         )
-
-    @property
-    def churn(self) -> Scores:
-        """The scores that alerts and value at risk go by."""
-        return self.scored[self.alert_outcome]
 
 
 def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     """Score the customers and say what follows, without changing them."""
     features = natural(asked.states, asked.now_ms)
     given = Scored(np.ascontiguousarray(asked.states), features.scored, matrix_of(features), segments_of(features))
-    names = rules.outcomes.names
-    probabilities = np.empty((len(names), len(asked)))
+    churn = np.empty(len(asked))
     segment, alerts = np.empty(len(asked), np.uint8), np.empty((3, len(asked)), np.bool_)
     in_force = _in_force(models, rules)
-    decide_each(given, in_force, probabilities, segment, alerts, _scratch(len(names)))
-    churn = probabilities[names.index(rules.alert_outcome)]
+    decide_each(given, in_force, churn, segment, alerts, _scratch(len(rules.outcomes)))
     return Decisions(
         in_force=in_force,
         natural=features,
         matrix=given.matrix,
         places=given.places,
-        scored={
-            name: _scored(models.outcomes.get(name), known) for name, known in zip(names, probabilities, strict=True)
-        },
-        alert_outcome=rules.alert_outcome,
+        churn=churn,
         value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn * given.rows["net_spend_365d_minor"]),
         segment=segment,
         alerts=alerts,
@@ -207,18 +194,19 @@ def ask_again_ms(asked: Asked, decisions: Decisions, models: Models, rules: Rule
     return until_ms
 
 
-def valid_until_ms(asked: Asked, decisions: Decisions, chosen: RowArray) -> IntArray:
-    """Until when the customers at `chosen` are as decided if nothing arrives, in ms.
+def outlook(asked: Asked, decisions: Decisions, chosen: RowArray) -> Outlook:
+    """What is shown of the customers at `chosen`.
 
-    At most until they are decided again, and no longer than a week, in which every shown probability is looked at
+    It holds at most until they are decided again, and no longer than a week, in which every probability is looked at
     twice.
     """
     now_ms = asked.now_ms[chosen]
     until_ms: IntArray = np.minimum(asked.block["decide_at_ms"][chosen], now_ms + SHOWN_AT_MOST_MS)
-    probabilities = np.array([scores.probability for scores in decisions.scored.values()])
-    scratch = _scratch(len(probabilities))
-    hold_each(until_ms, now_ms, chosen, decisions.given(asked), probabilities, decisions.in_force, scratch)
-    return until_ms
+    in_force = decisions.in_force
+    probabilities = np.empty((len(in_force.models), len(chosen)))
+    scratch = _scratch(len(in_force.models))
+    look_at_each(until_ms, probabilities, now_ms, chosen, decisions.given(asked), in_force, scratch)
+    return Outlook(probabilities, until_ms)
 
 
 def _in_force(models: Models, rules: Rules) -> InForce:
@@ -231,13 +219,6 @@ def _in_force(models: Models, rules: Rules) -> InForce:
         rule=ChurnRule(*map(float, rules.churn)),
         plan=plan(),
     )
-
-
-def _scored(document: OutcomeDocument | None, known: FloatArray) -> Scores:
-    version = document.version if document else ""
-    if document is None or document.serving is None:
-        return Scores(known, NO_MODEL, version, None)
-    return Scores(known, document.serving, version, document.candidates[document.serving])
 
 
 def _scratch(outcomes: int) -> Scratch:

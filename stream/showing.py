@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from stream.actions.reasons import reasons_of
 from stream.byte_rows import CustomerBytes, joined
-from stream.chunk import PartitionCustomers, RowArray, Rules
+from stream.chunk import Models, PartitionCustomers, RowArray, Rules
 from stream.customers.segments import SEGMENTS
-from stream.decisions import Asked, Decisions, valid_until_ms
+from stream.decisions import Asked, Decisions, outlook
 from stream.json_rows import NULL, Choice, Fraction, JsonRows, Money, Values, Whole
+from stream.scoring.serving import served
 from stream.views import VIEW_VERSION
 
 SHOWN = (
@@ -38,8 +39,8 @@ mean nothing, but are encoded, sent, stored and logged with every view."""
 class Showing:
     """Remembers the newest decision of each customer."""
 
-    def __init__(self, given: PartitionCustomers, rules: Rules) -> None:
-        self._given, self._rules = given, rules
+    def __init__(self, given: PartitionCustomers, models: Models, rules: Rules) -> None:
+        self._given, self._models, self._rules = given, models, rules
         self._decided: list[tuple[Asked, Decisions]] = []
         self._newest = np.full(len(given.customers), -1)
         self._at = np.zeros(len(given.customers), np.intp)
@@ -59,29 +60,31 @@ class Showing:
             if len(chosen):
                 ids = [self._given.customers[row] for row in asked.rows[chosen].tolist()]
                 columns = self._columns(ids, asked, decisions, chosen)
-                views.append(CustomerBytes(ids, self._form(decisions).write(columns, len(ids))))
+                views.append(CustomerBytes(ids, self._form().write(columns, len(ids))))
         return joined(views)
 
-    def _form(self, decisions: Decisions) -> JsonRows:
-        models = tuple((outcome, scored.model, scored.version) for outcome, scored in decisions.scored.items())
-        return _form(self._given.partition, self._rules.currency, self._rules.exponent, models)
+    def _form(self) -> JsonRows:
+        names = self._rules.outcomes.names
+        serving = tuple((name, *served(self._models.outcomes.get(name))[:2]) for name in names)
+        return _form(self._given.partition, self._rules.currency, self._rules.exponent, serving)
 
     def _columns(self, ids: list[str], asked: Asked, decisions: Decisions, chosen: RowArray) -> dict[str, Any]:
         """What differs from view to view, by the names that `_form` gives."""
         block, natural, stored = asked.block[chosen], decisions.natural, asked.states["features"]
+        ahead = outlook(asked, decisions, chosen)
         return {
             "customer_id": ids,
             "segment": block["segment"],
             "segment_since_ms": _known(block["segment_since_ms"], block["segment_since_ms"] != 0),
-            **{outcome: scored.probability[chosen] for outcome, scored in decisions.scored.items()},
+            **dict(zip(self._rules.outcomes.names, ahead.probabilities, strict=True)),
             "value_at_risk": _value_at_risk_minor(decisions, chosen),
             "alert": (block["alert"] != 0).view(np.uint8),
             "episode_ms": _known(block["episode_ms"], block["alert"] != 0),
-            "reasons": reasons_of(decisions, chosen, self._rules.exponent),
+            "reasons": reasons_of(decisions, chosen, self._models, self._rules),
             **{name: natural[name][chosen] for name in (*SHOWN, *AMOUNTS.values())},
             **{name: stored[name][chosen] for name in TIMES},
             "as_of_ms": asked.now_ms[chosen],
-            "valid_until_ms": valid_until_ms(asked, decisions, chosen),
+            "valid_until_ms": ahead.until_ms,
         }
 
 
@@ -120,7 +123,7 @@ def _features(exponent: int) -> dict[str, Any]:
 
 def _value_at_risk_minor(decisions: Decisions, chosen: RowArray) -> NDArray[np.float64]:
     """Not known where the probability is not."""
-    return np.where(np.isnan(decisions.churn.probability[chosen]), np.nan, decisions.value_at_risk_minor[chosen])
+    return np.where(np.isnan(decisions.churn[chosen]), np.nan, decisions.value_at_risk_minor[chosen])
 
 
 def _known(times_ms: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:

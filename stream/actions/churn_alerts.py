@@ -10,6 +10,7 @@ from stream.actions.alerts import RULE_VERSION
 from stream.actions.reasons import reasons_of
 from stream.decisions import Asked, Decisions
 from stream.drafts import message_id
+from stream.scoring.serving import served
 
 
 def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
@@ -18,7 +19,7 @@ def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
         row, episode_ms, probability = (
             int(asked.rows[at]),
             int(asked.block["episode_ms"][at]),
-            decisions.churn.probability[at],
+            decisions.churn[at],
         )
         opened = opened_id(acting.customers[row], episode_ms)
         acting.announcer.say(
@@ -40,23 +41,24 @@ def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     block["alert"][opens] = 1
     block["episode_ms"][opens] = asked.last_purchase_ms[opens]
     chosen = np.flatnonzero(opens)
-    for at, reasons in zip(chosen.tolist(), reasons_of(decisions, chosen, acting.rules.exponent), strict=True):
+    for at, reasons in zip(chosen.tolist(), reasons_of(decisions, chosen, acting.models, acting.rules), strict=True):
         _announce(at, reasons, asked, decisions, acting)
 
 
 def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, acting: Acting) -> None:
     row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
+    serving = served(acting.models.outcomes.get(rules.alert_outcome))
     acting.announcer.say(
         row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
         message_id=opened_id(acting.customers[row], episode_ms),
         opened_ms=int(asked.now_ms[at]),
         episode_ms=episode_ms,
-        probability=float(decisions.churn.probability[at]),
+        probability=float(decisions.churn[at]),
         value_at_risk=major_units(round(float(decisions.value_at_risk_minor[at])), rules.exponent),
         currency=rules.currency,
         reasons=reasons,
-        model=decisions.churn.model,
-        model_version=decisions.churn.version,
+        model=serving.name,
+        model_version=serving.version,
     )  # fmt: skip
     acting.changes.count("churn_alerts")
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.chunk import RowArray
+from stream.chunk import Models, RowArray, Rules
 from stream.decisions import Decisions
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 from stream.scoring.kinds import explained
+from stream.scoring.serving import serving_model
 
 SENTENCES_KEPT = 65_536  # a sentence and what it is found by take 200 bytes
 
@@ -128,16 +129,17 @@ def _sentence(code: int, first: int, second: int) -> str:
     return _SAY[code](first, second)
 
 
-def reasons_of(decisions: Decisions, chosen: RowArray, exponent: int) -> list[list[str]]:
+def reasons_of(decisions: Decisions, chosen: RowArray, models: Models, rules: Rules) -> list[list[str]]:
     """What raises the churn probability of the customers at `chosen`, in words; nothing while no model serves.
 
     Args:
         decisions: of some customers.
         chosen: places among them.
-        exponent: decimal places of the reporting currency.
+        models: that they were decided by.
+        rules: which outcome it is, and the currency.
     """
-    serving = decisions.churn.serving
+    serving = serving_model(models.outcomes.get(rules.alert_outcome))
     if serving is None or not len(chosen):
         return [[] for _ in chosen]
     features = {name: decisions.natural[name][chosen] for name, _ in _FIGURES}
-    return in_words(top_concepts(explained(serving), decisions.matrix[chosen]), features, exponent)
+    return in_words(top_concepts(explained(serving), decisions.matrix[chosen]), features, rules.exponent)

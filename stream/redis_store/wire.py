@@ -19,7 +19,7 @@ _RETURN, _LINE_FEED, _ZERO = b"\r\n0"
 class Arguments(NamedTuple):
     """Arguments that are in the protocol's form already: how many, and their bytes, each behind its length."""
 
-    count: int
+    number: int
     form: memoryview
 
     def listed(self) -> list[bytes]:
@@ -66,7 +66,7 @@ def packed(commands: Sequence[Command]) -> bytes:
 def _with_forms(command: Command) -> list[bytes | memoryview]:
     """A command whose first argument, and maybe others, have their form."""
     forms = [each if isinstance(each, Arguments) else one(each) for each in command]
-    return [b"*%d" % sum(form.count for form in forms), *(form.form for form in forms), b"\r\n"]
+    return [b"*%d" % sum(form.number for form in forms), *(form.form for form in forms), b"\r\n"]
 
 
 def one(argument: bytes) -> Arguments:

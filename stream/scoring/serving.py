@@ -47,8 +47,26 @@ def score_outcome(
     return OutcomeScores(candidates[document.serving], document.serving, candidates)
 
 
+class Served(NamedTuple):
+    """What gives the probabilities of an outcome: the candidate's name, "none" where nothing serves, and the version of
+    its document, empty before the first."""
+
+    name: str
+    version: str
+    model: Model | None
+
+
+def served(document: OutcomeDocument | None) -> Served:
+    """What serves by a document.
+
+    >>> served(None)
+    Served(name='none', version='', model=None)
+    """
+    if document is None or document.serving is None:
+        return Served(NO_MODEL, document.version if document else "", None)
+    return Served(document.serving, document.version, document.candidates[document.serving])
+
+
 def serving_model(document: OutcomeDocument | None) -> Model | None:
     """The candidate that serves; for callers that need no other scores, such as the search for a deadline."""
-    if document is None or document.serving is None:
-        return None
-    return document.candidates[document.serving]
+    return served(document).model

@@ -40,7 +40,8 @@ class Met(NamedTuple):
     @property
     def resident(self) -> NDArray[np.bool_]:
         """Shape (customers,), who was."""
-        return self.places != NOWHERE
+        resident: NDArray[np.bool_] = self.places != NOWHERE
+        return resident
 
 
 class ResidentCustomers:

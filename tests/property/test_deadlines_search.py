@@ -104,7 +104,7 @@ def test_a_customer_is_found_alike_alone_and_among_others(
     asked = Asked(np.arange(CUSTOMERS), states, now_ms)
     parts = [asked.take(np.arange(at, min(at + group, CUSTOMERS))) for at in range(0, CUSTOMERS, group)]
     asking = [
-        (ask_again_ms(each, decisions, MODELS[models], TWO_OUTCOMES), decisions.scored["churn_30d"].probability)
+        (ask_again_ms(each, decisions, MODELS[models], TWO_OUTCOMES), decisions.churn)
         for each in (asked, *parts)
         for decisions in [decide(each, MODELS[models], TWO_OUTCOMES)]
     ]
