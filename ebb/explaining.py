@@ -176,6 +176,8 @@ def _refuse_without_probability(view: View, outcome: str) -> None:
         return
     if score.model == NO_MODEL:
         raise _without_model(outcome)
+    if view.features.get("purchases") == 0:
+        raise EbbError(f"Customer {view.customer_id!a} has never bought: there is no probability of {outcome}.")
     raise EbbError(
         f"Customer {view.customer_id!a} has no probability of {outcome}: the outcome asks who has bought on more days "
         "(docs/outcomes.md)."
