@@ -5,6 +5,7 @@ regressions standardise by, so every document has them, whatever kind of model s
 their logarithm: a silence above 90 days belongs to nobody who is silent for 20.
 """
 
+from stream.features.columns import MODEL_COLUMNS
 from stream.features.read_back import row_of
 from stream.scoring.documents import NEWTON, OutcomeDocument
 from stream.scoring.linear import FloatArray, LinearModel
@@ -26,3 +27,8 @@ def reference_row(document: OutcomeDocument) -> FloatArray:
         if isinstance(model, LinearModel):
             means = dict(zip(model.columns, model.means, strict=True)) | means
     return row_of(means)
+
+
+def mean_row(matrix: FloatArray) -> FloatArray:
+    """The reference customer of what has been learned at once: the same of rows, shape (rows, len(MODEL_COLUMNS))."""
+    return row_of(dict(zip(MODEL_COLUMNS, matrix.mean(axis=0).tolist(), strict=True)))
