@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,26 @@ __all__ = ["AsyncLookup", "Lookup", "Page", "SegmentSize", "View", "Why", "utc"]
 PAGE_SIZE = 1000
 
 
+class Keys:
+    """The keys that verify models, read when they are first needed: only `why` needs any."""
+
+    def __init__(self, text: str | None) -> None:
+        self._text = text
+
+    @cached_property
+    def ring(self) -> Keyring:
+        """The keys.
+
+        Raises:
+            SettingError: there are none.
+        """
+        try:
+            text = self._text or load_worker_settings().model_keys
+        except SettingError as error:
+            raise SettingError(f"Why is told by a model whose signature is verified. {error}") from error
+        return Keyring.from_text(text)
+
+
 class Lookup:
     """Reads views from Redis. Holds a pool of connections; threads may share it.
 
@@ -34,7 +55,7 @@ class Lookup:
     """
 
     def __init__(self, url: str | None = None, *, model_keys: str | None = None) -> None:
-        url, self._model_keys = url or load_common_settings().redis_url, model_keys
+        url, self._keys = url or load_common_settings().redis_url, Keys(model_keys)
         self._asking = Asking(url)
         self._views = self._asking.answer(stored_views(url, LAYOUT))
 
@@ -83,7 +104,7 @@ class Lookup:
         """
         from ebb.explaining import why  # noqa: PLC0415 - only this needs the scoring code
 
-        return self._asking.answer(why(self._views, _keyring(self._model_keys), customer_id, outcome, at))
+        return self._asking.answer(why(self._views, self._keys.ring, customer_id, outcome, at))
 
     def close(self) -> None:
         """Release the connections."""
@@ -111,7 +132,7 @@ class AsyncLookup:
     """
 
     def __init__(self, url: str | None = None, *, model_keys: str | None = None) -> None:
-        self._url, self._model_keys = url or load_common_settings().redis_url, model_keys
+        self._url, self._keys = url or load_common_settings().redis_url, Keys(model_keys)
         self._asking = AsyncAsking(self._url)
         self._views: StoredViews | None = None
 
@@ -142,7 +163,7 @@ class AsyncLookup:
         from ebb.explaining import why  # noqa: PLC0415 - only this needs the scoring code
 
         views = await self._checked()
-        return await self._asking.answer(why(views, _keyring(self._model_keys), customer_id, outcome, at))
+        return await self._asking.answer(why(views, self._keys.ring, customer_id, outcome, at))
 
     async def close(self) -> None:
         """Release the connections."""
@@ -168,12 +189,3 @@ class AsyncLookup:
         if self._views is None:
             self._views = await self._asking.answer(stored_views(self._url, LAYOUT))
         return self._views
-
-
-def _keyring(model_keys: str | None) -> Keyring:
-    if model_keys is None:
-        try:
-            model_keys = load_worker_settings().model_keys
-        except SettingError as error:
-            raise SettingError(f"Why is told by a model whose signature is verified. {error}") from error
-    return Keyring.from_text(model_keys)

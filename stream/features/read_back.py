@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from stream.features.model_columns import ENTRIES, FRESH_DAYS, MODEL_COLUMNS, Fresh, Hinge, Logged
 
+LARGEST_LOGARITHM = 50.0  # of any feature: stored numbers end at 2 ** 64; a document may say anything
+
 
 def features_of(row: NDArray[np.float64]) -> dict[str, float]:
     """Feature -> its value, of all that a model column reads, and `net_spend_365d_minor`.
@@ -25,7 +27,7 @@ def features_of(row: NDArray[np.float64]) -> dict[str, float]:
     found: dict[str, float] = {}
     for entry, column in zip(ENTRIES, row.tolist(), strict=True):
         if isinstance(entry, Logged):
-            found[entry.feature] = math.expm1(column) * entry.unit
+            found[entry.feature] = math.expm1(min(column, LARGEST_LOGARITHM)) * entry.unit
         elif isinstance(entry, Fresh):
             found[entry.feature] = FRESH_DAYS / column - FRESH_DAYS if column > 0.0 else math.nan
         elif not isinstance(entry, Hinge):

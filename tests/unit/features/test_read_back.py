@@ -29,3 +29,7 @@ def test_features_are_read_back_from_their_columns_and_rows_made_anew(history: l
 
 def test_a_time_since_something_that_never_was_is_unknown() -> None:
     assert math.isnan(features_of(np.zeros(len(MODEL_COLUMNS)))["since_last_answer_days"])
+
+
+def test_a_mean_that_no_customers_have_is_read_as_a_number() -> None:
+    assert math.isfinite(features_of(np.full(len(MODEL_COLUMNS), 1e6))["decayed_spend_365d_minor"])
