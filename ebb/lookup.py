@@ -1,19 +1,44 @@
 """Customers as Ebb sees them now: `from ebb import Lookup`, or `AsyncLookup` in programs of asyncio."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from ebb import views
 from ebb.views import Page, SegmentSize, View, utc
+from ebb.why import Why
+from stream.errors import SettingError
 from stream.features.layout import LAYOUT
 from stream.redis_store.asking import Asking, AsyncAsking
 from stream.redis_store.lookup import StoredViews, stored_views
-from stream.settings.load import load_common_settings
+from stream.settings.load import load_common_settings, load_worker_settings
+from stream.signing import Keyring
 
-__all__ = ["AsyncLookup", "Lookup", "Page", "SegmentSize", "View", "utc"]
+__all__ = ["AsyncLookup", "Lookup", "Page", "SegmentSize", "View", "Why", "utc"]
 
 PAGE_SIZE = 1000
+
+
+class Keys:
+    """The keys that verify models, read when they are first needed: only `why` needs any."""
+
+    def __init__(self, text: str | None) -> None:
+        self._text = text
+
+    @cached_property
+    def ring(self) -> Keyring:
+        """The keys.
+
+        Raises:
+            SettingError: there are none.
+        """
+        try:
+            text = self._text or load_worker_settings().model_keys
+        except SettingError as error:
+            raise SettingError(f"Why is told by a model whose signature is verified. {error}") from error
+        return Keyring.from_text(text)
 
 
 class Lookup:
@@ -21,6 +46,7 @@ class Lookup:
 
     Args:
         url: of the deployment's Redis; EBB_REDIS_URL when absent.
+        model_keys: verify models, for `why` alone, as id:hex,id:hex; EBB_MODEL_KEYS or its file when absent.
 
     Raises:
         StoreUnavailableError: Redis does not answer within 5 s; every method may raise it too.
@@ -28,8 +54,8 @@ class Lookup:
         LayoutError: another version of Ebb wrote it.
     """
 
-    def __init__(self, url: str | None = None) -> None:
-        url = url or load_common_settings().redis_url
+    def __init__(self, url: str | None = None, *, model_keys: str | None = None) -> None:
+        url, self._keys = url or load_common_settings().redis_url, Keys(model_keys)
         self._asking = Asking(url)
         self._views = self._asking.answer(stored_views(url, LAYOUT))
 
@@ -62,6 +88,24 @@ class Lookup:
         """All segments with their sizes, in two round trips however many customers there are."""
         return self._asking.answer(views.segment_sizes(self._views))
 
+    def why(self, customer_id: str, outcome: str, at: datetime | None = None) -> Why:
+        """What makes the customer's probability of an outcome what it is, concept by concept, in two round trips.
+
+        Args:
+            customer_id: who.
+            outcome: such as "lapsed".
+            at: when, if nothing arrives until then, UTC where it has no zone; the time of the view when absent.
+
+        Raises:
+            UnknownCustomerError: none of its events has been applied.
+            SettingError: there are no keys to verify the model with.
+            ModelRefusedError: the model is not signed by one of them.
+            EbbError: there is no probability to explain, or an event later than `at` has been applied.
+        """
+        from ebb.explaining import why  # noqa: PLC0415 - only this needs the scoring code
+
+        return self._asking.answer(why(self._views, self._keys.ring, customer_id, outcome, at))
+
     def close(self) -> None:
         """Release the connections."""
         self._asking.close()
@@ -84,10 +128,11 @@ class AsyncLookup:
 
     Args:
         url: of the deployment's Redis; EBB_REDIS_URL when absent.
+        model_keys: as for `Lookup`.
     """
 
-    def __init__(self, url: str | None = None) -> None:
-        self._url = url or load_common_settings().redis_url
+    def __init__(self, url: str | None = None, *, model_keys: str | None = None) -> None:
+        self._url, self._keys = url or load_common_settings().redis_url, Keys(model_keys)
         self._asking = AsyncAsking(self._url)
         self._views: StoredViews | None = None
 
@@ -112,6 +157,13 @@ class AsyncLookup:
     async def segments(self) -> Page[SegmentSize]:
         """As `Lookup.segments`."""
         return await self._asking.answer(views.segment_sizes(await self._checked()))
+
+    async def why(self, customer_id: str, outcome: str, at: datetime | None = None) -> Why:
+        """As `Lookup.why`. The first one keeps the loop for half a second, to load the scoring code."""
+        from ebb.explaining import why  # noqa: PLC0415 - only this needs the scoring code
+
+        views = await self._checked()
+        return await self._asking.answer(why(views, self._keys.ring, customer_id, outcome, at))
 
     async def close(self) -> None:
         """Release the connections."""

@@ -66,13 +66,17 @@ def customer(views: StoredViews, customer_id: str) -> Question[View]:
     Raises:
         UnknownCustomerError: none of its events has been applied.
     """
-    stored = (yield from views.get(customer_id)) if _is_text(customer_id) else None
-    if stored is None:
-        raise UnknownCustomerError(
-            f"Customer {customer_id!r} is unknown: no event of this customer has been applied. "
-            "Check the id; events of the last seconds may still be on their way."
-        )
-    return _decoded(stored)
+    return _known(customer_id, (yield from views.get(customer_id)) if _is_text(customer_id) else None)
+
+
+def customer_with_state(views: StoredViews, customer_id: str) -> Question[tuple[View, bytes | None]]:
+    """A customer's view and packed record.
+
+    Raises:
+        UnknownCustomerError: none of its events has been applied.
+    """
+    view, state = (yield from views.with_state(customer_id)) if _is_text(customer_id) else (None, None)
+    return _known(customer_id, view), state
 
 
 def customers(views: StoredViews, customer_ids: Iterable[str]) -> Question[dict[str, View]]:
@@ -137,6 +141,15 @@ def _is_text(customer_id: str) -> bool:
 
 def _as_of(time_ms: int) -> datetime | None:
     return utc(time_ms) if time_ms else None
+
+
+def _known(customer_id: str, stored: bytes | None) -> View:
+    if stored is None:
+        raise UnknownCustomerError(
+            f"Customer {customer_id!r} is unknown: no event of this customer has been applied. "
+            "Check the id; events of the last seconds may still be on their way."
+        )
+    return _decoded(stored)
 
 
 def _decoded(stored: bytes) -> View:

@@ -12,7 +12,7 @@ GLANCE = Row(
         number("Customers", "Everybody with an id who has sent any event.", "sum(ebb_customers)"),
         number(
             "Value at risk",
-            "Probability of no purchase within 30 days × net spend of a year, of all customers; major units.",
+            "Probability of the outcome that alerts go by × net spend of a year, of all customers; major units.",
             "sum(ebb_value_at_risk_minor) / $minor_units",
         ),
         number(
@@ -109,8 +109,8 @@ MODELS = Row(
     (
         graph(
             "Log loss beside the floors",
-            "On the scores that decisions had, stored a horizon earlier. Lower is better; a champion above a floor "
-            "serves no longer.",
+            "Nats, on the scores that decisions had, stored a horizon earlier. Lower is better; a champion above a "
+            "floor serves no longer.",
             ("ebb_model_log_loss", "{{outcome}} {{candidate}}"),
         ),
         graph(

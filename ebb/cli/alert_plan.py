@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.lookup import aligned, money, percent, printable
 from ebb.cli.replay import quiet_kafka
 from ebb.serving_model import document_in_force
+from ebb.text import aligned, money, percent, printable
 from ebb.views import utc
 from offline.alert_plan.snapshots import Snapshots, snapshots_of
 from offline.alert_plan.thresholds import THRESHOLDS, Threshold, suggested

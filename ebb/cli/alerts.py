@@ -17,9 +17,9 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from ebb.cli import Commands
 from ebb.cli.errors import told
-from ebb.cli.lookup import money, percent, printable
 from ebb.cli.replay import quiet_kafka
 from ebb.following import GIVE_UP_AFTER_S, MarketingMessage, decode_message, follow
+from ebb.text import money, percent, printable
 from ebb.views import utc
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ebb.cli.lookup import printable
+from ebb.text import printable
 from ebb.views import utc
 from offline.dead_letters import DeadLetter
 from offline.sending_again import CLOCK_RECORD, LEFT_BY_FIX, NO_ORIGIN, SentAgain

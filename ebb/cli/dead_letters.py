@@ -15,8 +15,8 @@ from rich.progress import Progress, TextColumn
 
 from ebb.cli.dead_letter_pages import as_json_text, as_object, describe, grouped, line_of, page_of, screen
 from ebb.cli.errors import told
-from ebb.cli.lookup import printable
 from ebb.cli.replay import quiet_kafka
+from ebb.text import printable
 from ebb.topic_admin import create_topics
 from offline.dead_letters import DeadLetter, find_dead_letter, read_dead_letters
 from offline.sending_again import Fix, FixError, SentAgain, send_again

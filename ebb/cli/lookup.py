@@ -1,7 +1,6 @@
 """`ebb lookup`, `ebb segments`, `ebb at-risk`: what Ebb knows, on a screen or as JSON."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -10,27 +9,51 @@ from decimal import Decimal
 import click
 
 from ebb.cli.errors import told
+from ebb.cli.why_screen import why_screen
 from ebb.lookup import Lookup, Page, SegmentSize, View, utc
+from ebb.text import aligned, money, percent, printable, typed
 from stream.outcomes.declaration import Outcome
 from stream.settings.load import load_common_settings
 
-SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
-WHOLE_FROM = 100  # amounts from here on are shown without minor units
+ALERTED = "(the one alerts go by)"
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a screen.")
 
 
 @click.command()
 @click.argument("customer_id")
+@click.option(
+    "--why",
+    "why_of",
+    is_flag=False,
+    flag_value=ALERTED,
+    metavar="[OUTCOME]",
+    help="What makes the probability of an outcome what it is; by default that of alerts. Needs model keys.",
+)
+@click.option("--at", type=MOMENT, help="With --why: when, UTC, if nothing arrives until then; by default as shown.")
 @json_option
 @told
-def lookup(customer_id: str, as_json: bool) -> None:
+def lookup(customer_id: str, why_of: str | None, at: datetime | None, as_json: bool) -> None:
     """Show one customer: segment, scores, value at risk, and why."""
+    if why_of is not None:
+        _show_why(customer_id, why_of, at, as_json)
+        return
+    if at is not None:
+        raise click.UsageError("--at goes with --why: without it a customer is shown as last decided.")
     with Lookup() as views:
         view = views.get(customer_id)
     click.echo(
         view.to_json() if as_json else "\n".join(customer_screen(view, load_common_settings().predicted.outcomes))
     )
+
+
+def _show_why(customer_id: str, outcome: str, at: datetime | None, as_json: bool) -> None:
+    settings = load_common_settings()
+    with Lookup() as views:
+        why = views.why(customer_id, settings.alert_outcome if outcome == ALERTED else outcome, at)
+    words = {each.name: each.in_words for each in settings.predicted.outcomes}
+    click.echo(why.to_json() if as_json else "\n".join(why_screen(why, words.get(why.outcome, why.outcome))))
 
 
 @click.command()
@@ -70,7 +93,7 @@ def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
         f"{printable(view.customer_id)} · {view.segment}{since} · {_as_of(view.as_of)}",
         *aligned(rows, "<><", indent="  "),
         f"  why: {' · '.join(view.reasons) or 'no model yet, it needs 200 labels'}",
-        f"  next: ebb lookup {_typed(view.customer_id)} --json",
+        f"  next: ebb lookup {typed(view.customer_id)} --json",
     ]
 
 
@@ -133,56 +156,7 @@ def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
         )
         for view in page
     ]
-    return [*aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: ebb lookup {_typed(page[0].customer_id)}"]
-
-
-def percent(share: float | None) -> str:
-    """A share in per cent; below one, with a digit.
-
-    >>> percent(0.183), percent(0.004), percent(0.0), percent(None)
-    ('18 %', '0.4 %', '0 %', '–')
-    """
-    if share is None:
-        return "–"
-    return f"{share:.1%}".replace("%", " %") if 0 < share < 0.01 else f"{share * 100:.0f} %"
-
-
-def money(amount: str | None, currency: str) -> str:
-    """An amount in major units with its currency.
-
-    >>> money("1214.50", "GBP"), money("12.50", "CHF"), money(None, "GBP")
-    ('£ 1,214', '12.50 CHF', '–')
-    """
-    if amount is None:
-        return "–"
-    value = Decimal(amount)
-    text = f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:,f}"
-    return f"{SYMBOLS[currency]} {text}" if currency in SYMBOLS else f"{text} {currency}"
-
-
-def printable(text: str) -> str:
-    r"""Text that cannot move the cursor or pretend to be another line.
-
-    >>> print(printable("two\nlines \x1b[2J Zoë"))
-    two\nlines \x1b[2J Zoë
-    """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def _typed(customer_id: str) -> str:
-    """A customer id as one types it in a shell."""
-    quoted = shlex.quote(customer_id)
-    return quoted if customer_id.isprintable() else printable(f"${quoted}")
-
-
-def aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "") -> list[str]:
-    """Rows as lines with columns of equal width, each to the left (<) or to the right (>)."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
-    lines = (
-        "   ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
-        for row in rows
-    )
-    return [f"{indent}{line}".rstrip() for line in lines]
+    return [*aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: ebb lookup {typed(page[0].customer_id)}"]
 
 
 def _ms(time: datetime | None) -> int | None:

@@ -7,16 +7,16 @@ from typing import TypeVar
 
 import msgspec
 
-from stream.errors import EbbError, ModelRefusedError
-from stream.features.layout import LAYOUT
+from ebb.serving_model import opened
+from stream.errors import EbbError
 from stream.learner.saved import SEGMENTS_NAME, Saved
 from stream.learning.contest import Contest
 from stream.learning.outcome import learner_of
 from stream.outcomes.declaration import Outcome
 from stream.redis_store.registry import RedisModelStore
-from stream.scoring.documents import Document, OutcomeDocument, decode
+from stream.scoring.documents import Document, OutcomeDocument
 from stream.settings.worker import WorkerSettings
-from stream.signing import Keyring, open_sealed
+from stream.signing import Keyring
 
 Answer = TypeVar("Answer")
 
@@ -136,7 +136,4 @@ async def _document(
     sealed = await store.fetch(name, version)
     if not sealed:
         return None
-    document = decode(open_sealed(sealed, Keyring.from_text(settings.model_keys)), LAYOUT)
-    if (document.name, document.version) != (name, version):
-        raise ModelRefusedError(f"Model {name} {version} holds {document.name} {document.version}.")
-    return document
+    return opened(sealed, Keyring.from_text(settings.model_keys), name, version)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from ebb.cli.lookup import aligned, percent, printable
 from ebb.lookup import utc
 from ebb.models.reading import Known
+from ebb.text import aligned, percent, printable
 from schemas.units import DAY_MS
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains, weigh
 from stream.learning.judge import Judge, Reliability

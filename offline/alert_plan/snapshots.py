@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from schemas.messages import Label
 from schemas.units import DAY_MS
-from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
+from stream.customers.silence import (
+    AT_LEAST_DAYS,
+    AT_MOST_DAYS,
+    GAP_MULTIPLE,
+    PURCHASE_DAYS_AT_LEAST,
+    long_silence_days,
+)
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MAJOR, MODEL_COLUMNS
 from stream.outcomes.declaration import GRACE_MS, Outcome
@@ -18,7 +24,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-_PURCHASE_DAYS_AT_LEAST = 2  # of who has a gap; a gap that is not known is 0 in the columns
 _EPISODE_GRAIN_MS = DAY_MS // 8  # columns are float32: the last purchase is known to minutes only
 
 
@@ -96,7 +101,7 @@ def _unlogged(columns: FloatArray, name: str) -> FloatArray:
 
 
 def _long_silence_days(columns: FloatArray) -> FloatArray:
-    regular = np.rint(_unlogged(columns, "log_purchase_days")) >= _PURCHASE_DAYS_AT_LEAST
+    regular = np.rint(_unlogged(columns, "log_purchase_days")) >= PURCHASE_DAYS_AT_LEAST  # else the gap's column is 0
     gaps = np.where(regular, _unlogged(columns, "log_mean_gap_days"), np.nan)
     bounds = GAP_MULTIPLE, AT_LEAST_DAYS, AT_MOST_DAYS
     return np.array([long_silence_days(gap, *bounds) for gap in gaps.tolist()], np.float64)

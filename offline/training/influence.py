@@ -11,10 +11,13 @@ from offline.backtest.rows import FloatArray
 from offline.training.splits import moving
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS, NATURAL_COLUMNS
 from stream.features.model_columns import ENTRIES, Fresh, Hinge, Logged, Plain
+from stream.scoring.explain import CONCEPT_NAMES
+from stream.scoring.shapley import mixtures, shares
 
 SEED = 20
 REPEATS = 3
 ROWS = 5_000  # that importance is measured on
+SHARE_ROWS = 500  # each is asked of in 64 mixtures
 CURVE_ROWS, CURVE_POINTS = 500, 20
 CURVES = 6
 
@@ -63,6 +66,20 @@ def influence(says: Says, loss: Loss, columns: Columns, value: FloatArray) -> In
         by_concept=_largest_first({str(name): growth(places) for name, places in of_concept.items()}),
         by_column=_largest_first(by_column),
     )
+
+
+def concept_shares(says: Says, columns: Columns, reference: FloatArray) -> dict[str, float]:
+    """The mean size of each concept's share in what a model says of a row (`stream.scoring.shapley`).
+
+    Args:
+        says: the model, on the scale on which shares are wanted.
+        columns: rows, shape (rows, len(MODEL_COLUMNS)), of which at most `SHARE_ROWS` are asked of.
+        reference: columns of whom they are compared with.
+    """
+    some = columns[np.random.default_rng(SEED).permutation(len(columns))[:SHARE_ROWS]]
+    worth = mixtures(lambda rows: says(rows.astype(columns.dtype)), some.astype(np.float64), reference)
+    sizes = np.abs(shares(worth)).mean(axis=0)
+    return _largest_first(dict(zip(CONCEPT_NAMES, sizes.tolist(), strict=True)))
 
 
 def _exchanged(columns: Columns, places: Sequence[int], drawn: np.random.Generator) -> Columns:

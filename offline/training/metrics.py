@@ -28,6 +28,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         search: its settings, and what was tried.
         judgement: on the rows from the split on.
         importance: permutation importance on some of those.
+        shares: concept -> the mean size of its share in the logit, or the amount, of some of those, compared with the
+            mean row learned from.
         curves: partial dependence.
         coefficients: of a linear model, the largest first; of an amount those of its logarithm.
     """
@@ -36,6 +38,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     search: Found
     judgement: Chances | Spending
     importance: Influence
+    shares: Mapping[str, float]
     curves: Sequence[Curve]
     coefficients: Sequence[Coefficient]
 

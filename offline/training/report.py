@@ -49,16 +49,19 @@ def _parts(training: Training) -> Iterator[str]:
 
 
 def _influences(metrics: Metrics) -> Iterator[str]:
-    loss = "deviance" if metrics.is_amount else "log loss"
+    loss, share = ("deviance", "money") if metrics.is_amount else ("log loss", "logits")
     yield heading("What the models go by")
     yield text(
         f"How much the {loss} grows when the rows exchange a concept, or a column, at random. Columns share what "
-        "they know: one that another can stand in for looks small. What a model goes by is no cause."
+        "they know: one that another can stand in for looks small. Beside it, how much a concept adds or takes off on "
+        f"average, in {share}: its Shapley share in what is said of a row, compared with the mean row learned from. "
+        "What a model goes by is no cause."
     )
     for judged in metrics.models.values():
         title = f"{judged.title}: "
         yield side_by_side(
             plots.bars(judged.importance.by_concept, title=f"{title}concepts", x=f"growth of the {loss}"),
+            plots.bars(judged.shares, title=f"{title}shares of concepts", x=f"mean size, {share}"),
             plots.bars(judged.importance.by_column, title=f"{title}columns", x=f"growth of the {loss}", most=12),
         )
     yield heading("As one feature changes", 3)

@@ -10,7 +10,7 @@ from offline.backtest.figures import Figures, judge
 from offline.backtest.report import day_text
 from offline.backtest.rows import BoolArray, FloatArray
 from offline.training import chances, spend
-from offline.training.influence import Says, curves, features_that_matter, influence
+from offline.training.influence import Says, concept_shares, curves, features_that_matter, influence
 from offline.training.metrics import Coefficient, Judged, Metrics, Side
 from offline.training.recipes import RECIPES, Model, Settings
 from offline.training.search import Budget, Found, Learned, Task, search
@@ -22,6 +22,8 @@ from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.scoring.linear import LinearModel
+from stream.scoring.reference import mean_row
+from stream.scoring.shapley import logit
 from stream.scoring.trained import SpendLinear, SpendTrees, TrainedDocument, TrainedLinear, TrainedTrees
 from stream.scoring.trees import TreeModel
 
@@ -96,7 +98,9 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         judged=_side(table, split.judged),
         blocks=[day_text(block.day * DAY_MS) for block in parts],
         chosen=_chosen(found),
-        models=_judged(found, fitted, said, task, asked, plan.exponent, told),
+        models=_judged(
+            found, fitted, said, task, asked, mean_row(learned.columns.astype(np.float64)), plan.exponent, told
+        ),
         floors=_floors(target, learned, asked),
         constant_columns=_still(table, split),
         notes=_notes(table, target, split, parts),
@@ -131,6 +135,7 @@ def _judged(
     said: Mapping[str, FloatArray],
     task: Task,
     asked: Learned,
+    reference: FloatArray,
     exponent: int,
     told: Callable[[], None],
 ) -> dict[str, Judged]:
@@ -147,6 +152,7 @@ def _judged(
             search=found[name],
             judgement=task.judged(said[name], asked.value, asked.customer),
             importance=importance[name],
+            shares=concept_shares(_scaled(task, says[name]), asked.columns, reference),
             curves=curves(says[name], asked.columns, features, exponent),
             coefficients=_coefficients(model.log_amount if isinstance(model, TwoStage) else model),
         )
@@ -156,6 +162,11 @@ def _judged(
 
 def _saying(task: Task, model: Model | TwoStage) -> Says:
     return lambda columns: task.says(model, columns)
+
+
+def _scaled(task: Task, says: Says) -> Says:
+    """Probabilities as logits, amounts as they are."""
+    return says if task is AMOUNT else lambda columns: logit(says(columns))
 
 
 def _coefficients(model: Model) -> list[Coefficient]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 GAP_MULTIPLE = 2.0
 AT_LEAST_DAYS, AT_MOST_DAYS = 14.0, 180.0
+PURCHASE_DAYS_AT_LEAST = 2  # of who has a gap; of others no silence is long
 
 
 def long_silence_days(mean_gap_days: float, multiple: float, at_least_days: float, at_most_days: float) -> float:

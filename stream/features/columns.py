@@ -16,6 +16,7 @@ from stream.features.fields import StateArray
 from stream.features.model_columns import (
     CONCEPTS,
     ENTRIES,
+    FRESH_DAYS,
     FURTHER,
     MAJOR,
     MODEL_COLUMNS,
@@ -51,7 +52,6 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 Times = NDArray[np.int64] | int
 
-_FRESH_DAYS = 7.0
 _LOGGED, _FRESH, _HINGE, _PLAIN = range(4)
 
 _moves = [name for name in FURTHER if NATURAL_COLUMNS[name].moves]
@@ -156,7 +156,7 @@ def fill_columns(columns: FloatArray, figures: FloatArray, plan: Plan, begin: in
         elif kind == _LOGGED:
             columns[place] = math.log1p(figure / number)
         elif kind == _FRESH:
-            columns[place] = _FRESH_DAYS / (figure + _FRESH_DAYS)
+            columns[place] = FRESH_DAYS / (figure + FRESH_DAYS)
         else:
             columns[place] = figure
 

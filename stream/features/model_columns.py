@@ -72,6 +72,8 @@ MAJOR = (
     100.0  # minor units; only sets where log1p bends from linear to logarithmic, so one number does for all currencies
 )
 
+FRESH_DAYS = 7.0  # after which what happened is half as fresh
+
 LOGGED = (
     Logged("silence", "since_last_purchase_days"),
     Logged("silence", "silence_over_gap"),

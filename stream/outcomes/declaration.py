@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.money import billionths, minor_units
 from schemas.units import DAY_MS
-from stream.customers.silence import AT_LEAST_DAYS
+from stream.customers.silence import AT_LEAST_DAYS, PURCHASE_DAYS_AT_LEAST
 from stream.features.facts import KIND_CODES, PURCHASE, REFUND
 
 ACTIVE_WITHIN_DAYS = 180  # who is silent for longer is no longer a customer whose return is predicted
@@ -162,7 +162,13 @@ CHURN_90D = Outcome(name="churn_90d", horizon_days=90, true_when="none")
 PURCHASE_7D = Outcome(name="purchase_7d", horizon_days=7, true_when="any")
 PURCHASE_30D = Outcome(name="purchase_30d", horizon_days=30, true_when="any")
 HIGH_VALUE_90D = Outcome(name="high_value_90d", horizon_days=90, true_when="any", minimum_amount="500")
-LAPSED = Outcome(name="lapsed", horizon_days=180, true_when="none", within_own_gap=True, purchase_days_at_least=2)
+LAPSED = Outcome(
+    name="lapsed",
+    horizon_days=180,
+    true_when="none",
+    within_own_gap=True,
+    purchase_days_at_least=PURCHASE_DAYS_AT_LEAST,
+)
 
 BUILT_IN = (CHURN_30D, PURCHASE_7D, LAPSED, CHURN_90D, PURCHASE_30D, HIGH_VALUE_90D)
 """Those that come with Ebb."""

@@ -157,6 +157,11 @@ def explained(error: RedisPyError, url: str) -> EbbError | RedisPyError:
         )
     if isinstance(error, exceptions.AskError | exceptions.TryAgainError) or REDIRECTED_TOO_OFTEN in str(error):
         return _redirected(error, url)
+    if isinstance(error, exceptions.NoPermissionError):
+        return StoreUnavailableError(
+            f"Redis at {address(url)} refuses this user: {_one_line(error)}. Set EBB_REDIS_URL to a user that may "
+            '(docs/operations.md, "Redis\'s users").'
+        )
     if isinstance(error, CANNOT_WORK_NOW) or str(error).startswith(REFUSALS):
         return StoreUnavailableError(
             f"Redis at {address(url)} does not work: {_one_line(error)}. Start or mend it, or set EBB_REDIS_URL "

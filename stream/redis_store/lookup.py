@@ -48,6 +48,30 @@ class StoredViews:
         [stored] = yield RoundTrip([("GET", keys.view(partition_of(customer, self._partitions), customer))])
         return None if stored is None else bytes(stored)
 
+    def with_state(self, customer: str) -> Question[tuple[bytes | None, bytes | None]]:
+        """A customer's view and record, of one commit; None each if nothing is stored.
+
+        While their slot is on its way within a cluster, a commit may lie between the two.
+        """
+        partition = partition_of(customer, self._partitions)
+        names = keys.view(partition, customer), keys.state(partition, customer)
+        try:
+            [found] = yield RoundTrip([("MGET", *names)])
+        except SlotOnItsWayError:
+            found = yield RoundTrip([("GET", name) for name in names])
+        view, state = found
+        return view, state
+
+    def model(self, name: str, version: str) -> Question[bytes | None]:
+        """A sealed model document; None if it is not kept any more."""
+        [sealed] = yield RoundTrip([("GET", keys.model(name, version))])
+        return None if sealed is None else bytes(sealed)
+
+    def champion(self, name: str) -> Question[str | None]:
+        """The version of a model that is in force; None before the first."""
+        [version] = yield RoundTrip([("HGET", keys.model_champion(name), "version")])
+        return None if version is None else str(version.decode())
+
     def get_many(self, customers: Sequence[str]) -> Question[list[bytes | None]]:
         """Views in the order asked for, in one round trip: one MGET for each partition.
 

@@ -13,11 +13,12 @@ from ebb.services.ports import LOOPBACK
 from schemas.partition import partition_of
 from schemas.topics import PURCHASES
 from schemas.units import DAY_MS
-from stream.errors import StoreUnavailableError
+from stream.errors import StoreUnavailableError, UnknownCustomerError
+from stream.features.layout import LAYOUT
 from stream.redis_store import keys
 from tests.integration.live_events import now_ms, purchase
 from tests.integration.live_shop import published, teach
-from tests.integration.processes import PARTITIONS, deployed, eventually, without_topics
+from tests.integration.processes import MODEL_KEYS, PARTITIONS, deployed, eventually, without_topics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OF_OTHERS = (
@@ -32,6 +33,11 @@ OF_OTHERS = (
     ("reader", ("DEL", "customer:{0}:ada")),
     ("reader", ("GET", "state:{0}:ada")),
     ("reader", ("HGETALL", "model:churn_30d:champion")),
+    ("analyst", ("SET", "customer:{0}:ada", "{}")),
+    ("analyst", ("SET", "model:churn_30d:1", "{}")),
+    ("analyst", ("HSET", "model:churn_30d:champion", "version", "1")),
+    ("analyst", ("HGETALL", "learner:churn_30d")),
+    ("analyst", ("HGETALL", "identity:{0}")),
     ("health", ("GET", "meta")),
     ("health", ("INFO",)),
 )
@@ -105,7 +111,7 @@ def test_secrets_are_made_once(store: DeployedRedis) -> None:
     assert store.secrets.stat().st_mode & 0o077 == 0
 
 
-def test_worker_learner_and_reader_do_all_their_work_with_what_they_may(
+def test_worker_learner_reader_and_analyst_do_all_their_work_with_what_they_may(
     store: DeployedRedis, apache_kafka: str, tmp_path: Path
 ) -> None:
     """Labels learned and models taken up, purchases applied, deadlines fired, labels opened and closed, views read."""
@@ -135,6 +141,8 @@ def test_worker_learner_and_reader_do_all_their_work_with_what_they_may(
         shop.send(PURCHASES, purchase("ada", now_ms(), "once more"))
         shop.wait_until_applied()
         check_reader(store.url("reader"))
+        with Lookup(store.url("analyst"), model_keys=MODEL_KEYS) as lookup:
+            assert lookup.why("ada", "churn_30d").shares
         with redis.Redis.from_url(operator) as client:
             assert client.acl_log() == [], "somebody asked for what it may not have"
 
@@ -146,6 +154,19 @@ def check_reader(url: str) -> None:
         assert set(lookup.get_many(["customer-1", "customer-2", "nobody"])) == {"customer-1", "customer-2"}
         assert sum(len(page) for each in lookup.segments() for page in lookup.members(each.name)) == 61
         assert lookup.at_risk(5)
+
+
+def test_a_reader_who_asks_why_is_told_that_another_user_may(store: DeployedRedis) -> None:
+    with redis.Redis.from_url(store.url("operator")) as client:
+        client.hset("meta", mapping={"partitions": PARTITIONS, "clock": "live", "layout": LAYOUT})
+    refusal = r"refuses this user: .*no permissions.* Set EBB_REDIS_URL to a user that may \(docs/operations.md"
+    with (
+        Lookup(store.url("reader"), model_keys=MODEL_KEYS) as lookup,
+        pytest.raises(StoreUnavailableError, match=refusal),
+    ):
+        lookup.why("ada", "churn_30d")
+    with Lookup(store.url("analyst"), model_keys=MODEL_KEYS) as lookup, pytest.raises(UnknownCustomerError):
+        lookup.why("nobody", "churn_30d")
 
 
 def test_a_wrong_password_is_told_without_the_password(store: DeployedRedis) -> None:

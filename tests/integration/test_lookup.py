@@ -1,7 +1,6 @@
-"""Views written by a lane, read through `from ebb import Lookup` and on the screens of the commands."""
+"""Views written by a lane, read through `from ebb import Lookup` and `AsyncLookup`."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections import Counter
@@ -10,82 +9,20 @@ from threading import Thread
 
 import pytest
 import redis
-from click.testing import CliRunner
 
 from ebb import AsyncLookup, Lookup
-from ebb.cli import main
 from schemas.partition import partition_of
-from schemas.units import DAY_MS
 from stream.customers.segments import SEGMENTS
 from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableError, UnknownCustomerError
 from stream.features.layout import LAYOUT
-from stream.ports import Commit, Deployment
+from stream.ports import Deployment
 from stream.redis_store.deployment import check_deployment
-from stream.redis_store.partition import RedisPartitionStore
-from stream.views import AlertState, Score, View, encode_views
-
-PARTITIONS = 4
-NOW_MS = 1_291_924_860_000  # 2010-12-09 20:01 UTC
-HOSTILE_IDS = ["{7}", "two words", "line\nbreak \x1b[2J", "Zoë ☃"]
-
-
-def view_of(customer, segment="Loyal Customers", probability=0.18, risk="214.07", silent=4.2, **changed):
-    fields = {
-        "customer_id": customer,
-        "partition": partition_of(customer, PARTITIONS),
-        "segment": segment,
-        "segment_since_ms": NOW_MS - 282 * DAY_MS,
-        "scores": {
-            "churn_30d": Score(probability, "river_logistic", "14951-3f2a"),
-            "purchase_7d": Score(0.31, "river_logistic", "14951-77c0"),
-            "lapsed": Score(0.09, "mean_logit", "14951-9a01"),
-        },
-        "value_at_risk": risk,
-        "currency": "GBP",
-        "alert": AlertState(probability >= 0.8, NOW_MS - 60 * DAY_MS if probability >= 0.8 else None),
-        "reasons": [f"no purchase for {silent:.0f} days, usual gap 6", "net spend of the last year 3,212"],
-        "features": {
-            "since_last_purchase_days": silent,
-            "purchase_days": 28.0,
-            "mean_gap_days": 6.4,
-            "purchases": 31.0,
-            "refunds": 2.0,
-            "spend": "8123.10",
-            "refunded": "40.12",
-            "net_spend_365d": "3212.45",
-            "first_purchase_ms": NOW_MS - 373 * DAY_MS,
-            "last_purchase_ms": NOW_MS - 4 * DAY_MS,
-        },
-        "as_of_ms": NOW_MS,
-        "valid_until_ms": NOW_MS + 3 * DAY_MS,
-    }
-    return View(**{**fields, **changed})
-
-
-async def apply(url, views, risks=None):
-    """One commit for each partition, as the lanes write them; the index of risks is what the views say unless given."""
-    check_deployment(url, Deployment(PARTITIONS, "replay", LAYOUT))
-    for partition in range(PARTITIONS):
-        own = [view for view in views if view.partition == partition]
-        store = RedisPartitionStore(url, partition)
-        head, _ = await store.begin(0, 0)
-        changes = Commit(
-            positions={},
-            stream_time_ms=NOW_MS + partition,
-            sequence=0,
-            views={view.customer_id: encode_views([view])[0] for view in own},
-            segment_moves=[(view.customer_id, None, view.segment) for view in own],
-            risks={v.customer_id: (risks or {}).get(v.customer_id, float(v.value_at_risk or 0)) for v in own},
-        )
-        assert await store.commit(head, changes)
-        await store.close()
+from tests.integration.stored_views import HOSTILE_IDS, NOW_MS, PARTITIONS, apply, begin_deployment, fill_shop, view_of
 
 
 @pytest.fixture
 async def shop(redis_url):
-    """120 customers of all segments; number i has i pounds at risk."""
-    named = [view_of(f"{13_000 + i}", SEGMENTS[i % 7], risk=f"{i}.50") for i in range(1, 121)]
-    await apply(redis_url, [*named, *(view_of(customer, risk=None) for customer in HOSTILE_IDS)])
+    await fill_shop(redis_url)
     return redis_url
 
 
@@ -212,7 +149,6 @@ async def test_a_large_segment_is_paged_whole(open_lookup, redis_url):
         champions = lookup.segments()[1]
     assert (champions.customers, champions.mean_value_at_risk) == (3_000, pytest.approx(214.07))
     assert 900 <= champions.sampled <= 1_000
-    assert run(redis_url, "segments").output.splitlines()[2].endswith("≈ £ 214")
     assert sorted(found) == sorted(view.customer_id for view in views)
 
 
@@ -250,8 +186,8 @@ def test_segments_have_sizes_shares_and_mean_values_at_risk(open_lookup, shop):
 
 
 @pytest.fixture
-async def empty(redis_url):
-    check_deployment(redis_url, Deployment(PARTITIONS, "live", LAYOUT))
+def empty(redis_url):
+    begin_deployment(redis_url)
     return redis_url
 
 
@@ -309,92 +245,3 @@ def test_import_ebb_loads_neither_numpy_nor_redis():
         "import sys, ebb; assert not {'numpy', 'redis'} & set(sys.modules); ebb.Lookup; assert 'redis' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", lazily], check=True)
-
-
-def run(url, *arguments):
-    return CliRunner().invoke(main, list(arguments), env={"EBB_REDIS_URL": url, "EBB_CURRENCY": "GBP"})
-
-
-def test_ebb_lookup_shows_a_customer(shop):
-    result = run(shop, "lookup", "13065")
-    assert result.exit_code == 0
-    assert result.output.splitlines() == [
-        "13065 · Loyal Customers since 2010-03-02 · as of 2010-12-09 20:01 UTC",
-        "  no purchase within 30 days                  18 %   river_logistic, version 14951-3f2a",
-        "  purchase within 7 days                      31 %   river_logistic, version 14951-77c0",
-        "  no purchase within twice the usual gap       9 %   mean_logit, version 14951-9a01",
-        "  value at risk                            £ 65.50   churn alert: none open",
-        "  purchases                                     31   first 2009-12-01, last 2010-12-05",
-        "  silent for                                4 days   usual gap 6 days",
-        "  net spend of a year                      £ 3,212   2 refunds, £ 40.12",
-        "  why: no purchase for 4 days, usual gap 6 · net spend of the last year 3,212",
-        "  next: ebb lookup 13065 --json",
-    ]
-
-
-def test_ebb_lookup_json_is_the_view(shop):
-    assert json.loads(run(shop, "lookup", "13065", "--json").output)["value_at_risk"] == "65.50"
-
-
-def test_a_hostile_id_cannot_touch_the_terminal(shop):
-    output = run(shop, "lookup", HOSTILE_IDS[2]).output
-    assert output.splitlines()[0].startswith(r"line\nbreak \x1b[2J · Loyal Customers")
-    assert r"next: ebb lookup $'line\nbreak \x1b[2J' --json" in output
-    assert "\x1b" not in output
-
-
-def test_ebb_segments_shows_a_line_a_segment(shop):
-    assert run(shop, "segments").output.splitlines() == [
-        "segment               customers   share   mean value at risk",
-        "Unsegmented                  17    14 %              £ 63.50",
-        "Champions                    18    15 %              £ 61.00",
-        "Loyal Customers              21    17 %              £ 47.36",
-        "Potential Loyalists          17    14 %              £ 59.50",
-        "New Customers                17    14 %              £ 60.50",
-        "At Risk                      17    14 %              £ 61.50",
-        "Need Attention               17    14 %              £ 62.50",
-        "everybody                   124",
-        "as of 2010-12-09 20:01 UTC · next: ebb at-risk",
-    ]
-
-
-def test_ebb_segments_json_has_all_seven(shop):
-    answer = json.loads(run(shop, "segments", "--json").output)
-    assert answer["as_of_ms"] == NOW_MS
-    assert [size["customers"] for size in answer["segments"]] == [17, 18, 21, 17, 17, 17, 17]
-
-
-def test_ebb_at_risk_shows_a_line_a_customer(shop):
-    why = "no purchase for 4 days, usual gap 6"
-    assert run(shop, "at-risk", "-n", "2").output.splitlines() == [
-        "customer   value at risk   no purchase within twice the usual gap   segment       why",
-        f"13120              £ 120                                      9 %   Champions     {why}",
-        f"13119              £ 120                                      9 %   Unsegmented   {why}",
-        "as of 2010-12-09 20:01 UTC · next: ebb lookup 13120",
-    ]
-
-
-def test_ebb_at_risk_json_has_the_views(shop):
-    answer = json.loads(run(shop, "at-risk", "-n", "1", "--json").output)
-    assert (answer["as_of_ms"], answer["customers"][0]["customer_id"]) == (NOW_MS, "13120")
-
-
-def test_ebb_at_risk_before_there_is_a_model_says_why_nobody_is(empty):
-    assert run(empty, "at-risk").output == "Nobody has value at risk: there is no churn model before 200 labels.\n"
-    assert run(empty, "segments").output.splitlines()[-1] == "no event has been applied yet · next: ebb at-risk"
-
-
-@pytest.mark.parametrize("command", [["lookup", "99999"], ["lookup", "\udcff"]])
-def test_a_failed_command_says_why_in_one_line_on_stderr(shop, command):
-    result = run(shop, *command)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.count("\n") == 1
-    assert "is unknown: no event of this customer has been applied" in result.stderr
-
-
-def test_commands_without_redis_say_so(redis_url):
-    for command in (["lookup", "13064"], ["segments"], ["at-risk"]):
-        result = run("redis://:secret@127.0.0.1:1/0", *command)
-        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-        assert "redis://127.0.0.1:1/0 does not work" in result.stderr
-        assert "secret" not in result.stderr

@@ -25,6 +25,7 @@ from stream.errors import OfflineError, SettingError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import BUILT_IN, PURCHASE_7D
+from stream.scoring.explain import CONCEPT_NAMES
 from stream.scoring.linear import probability
 from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
 from stream.scoring.trees import answers
@@ -88,6 +89,8 @@ def test_models_are_judged_on_what_came_after_what_they_have_learned(trained: tu
         assert judgement["gain"][0]["lift"] > 1.2
         assert judgement["gain"][-1]["gain"] == 1.0
         assert max(model["importance"]["by_concept"].values()) > 0.002
+        assert model["shares"].keys() == set(CONCEPT_NAMES)
+        assert (max(model["shares"].values()) > 0.1, model["shares"]["engagement"]) == (True, 0.0)  # which it has not
     assert "fresh_browsing" in metrics["constant_columns"]
 
 

@@ -85,6 +85,11 @@ def test_messages_show_the_address_and_no_secret():
         "Redis at redis://cache:6380/2 does not work: Error 111 connecting to cache:6380. Start or mend it, "
         "or set EBB_REDIS_URL to one that works."
     )
+    refused = str(explained(exceptions.NoPermissionError("this user has no permissions to run the 'get' command"), URL))
+    assert refused == (
+        "Redis at redis://cache:6380/2 refuses this user: this user has no permissions to run the 'get' command. "
+        'Set EBB_REDIS_URL to a user that may (docs/operations.md, "Redis\'s users").'
+    )
     assert address("unix://:secret@/run/redis.sock?db=1") == "unix:///run/redis.sock"
 
 

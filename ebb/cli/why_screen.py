@@ -1,0 +1,30 @@
+"""Why a customer has the probability it has, on a screen."""
+
+from ebb.text import aligned, printable, typed
+from ebb.why import Why
+
+SAME = 1e-6  # a view is rounded to six decimals
+
+
+def why_screen(why: Why, in_words: str) -> list[str]:
+    """A line a concept, the most first; `in_words` says what the outcome is."""
+    rows = [
+        ("", "this customer", "reference customer", "logit", "probability"),
+        ("reference customer", "", "", f"{why.reference.logit:.2f}", f"{why.reference.probability * 100:.1f} %"),
+        *((s.concept, s.customer, s.reference, f"{s.logit:+.2f}", f"{s.probability * 100:+.1f}  ") for s in why.shares),
+        ("this customer", "", "", f"{why.logit:.2f}", f"{why.probability * 100:.1f} %"),
+    ]
+    what = f"{in_words}, {why.probability * 100:.1f} %"
+    return [
+        f"{printable(why.customer_id)} · {what} · as of {why.as_of:%Y-%m-%d %H:%M} UTC",
+        *aligned(rows, "<<<>>", indent="  "),
+        *_shown_otherwise(why),
+        f"  by {printable(why.model)}, version {printable(why.version)} · reference: {why.reference.who}",
+        f"  next: ebb lookup {typed(why.customer_id)} --why {typed(why.outcome)} --json",
+    ]
+
+
+def _shown_otherwise(why: Why) -> list[str]:
+    if abs(why.probability - why.shown_probability) <= SAME:
+        return []
+    return [f"  the view shows {why.shown_probability * 100:.1f} %: of another time, version or event"]
