@@ -84,7 +84,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(RUN)/python -m compileall -q schemas stream offline ebb
-	$(RUN)/python -m stream.warming
+	$(RUN)/python -m ebb.compose.warming
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock $(READY)

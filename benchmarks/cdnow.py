@@ -23,7 +23,7 @@ from offline.backtest.figures import judge
 from offline.history import History
 from offline.sources.cdnow import CURRENCY, read
 from stream.features.columns import model_matrix
-from stream.features.layout import unpack
+from stream.features.stored import unpack
 from stream.outcomes.declaration import PURCHASE_7D, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.scoring.serving import score_outcome

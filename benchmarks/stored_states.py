@@ -16,7 +16,7 @@ from benchmarks.peers.small_ebb import RECORD
 from benchmarks.peers.started import TOPIC
 from stream.features.facts import ENGAGEMENT_KINDS
 from stream.features.fields import HALF_LIVES_DAYS
-from stream.features.layout import unpack
+from stream.features.stored import unpack
 from stream.redis_store.inspection import scan_states
 
 DAYS_30 = HALF_LIVES_DAYS.index(30)

@@ -14,10 +14,10 @@ from schemas.money import exponent_of, major_units
 from stream.actions.concept_words import in_full
 from stream.errors import EbbError, LayoutError
 from stream.features.columns import Natural, matrix_of, natural
-from stream.features.layout import unpack
 from stream.features.model_columns import ENTRIES
 from stream.features.natural_columns import NATURAL_COLUMNS
 from stream.features.read_back import features_of
+from stream.features.stored import unpack
 from stream.redis_store.asking import Question
 from stream.redis_store.lookup import StoredViews
 from stream.scoring.documents import OutcomeDocument

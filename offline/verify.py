@@ -23,7 +23,8 @@ from schemas.topics import INPUT_TOPICS
 from stream.bugs import rejecting_bugs
 from stream.features.facts import event_hash, facts_of
 from stream.features.fold import fold
-from stream.features.layout import StateArray, empty, unpack
+from stream.features.layout import StateArray, empty
+from stream.features.stored import unpack
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.identities.known import UNKNOWN, Identity, counts_for, name_of
 

@@ -9,7 +9,8 @@ from stream.changes import Changes
 from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
 from stream.decisions import Asked, ask_again_ms, decide, joined
 from stream.features.fold import fold_keeping
-from stream.features.layout import DECISION, stored_form
+from stream.features.layout import DECISION
+from stream.features.stored import stored_form
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import NEVER, Stretches, or_never
 from stream.showing import Showing

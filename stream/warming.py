@@ -17,8 +17,9 @@ from stream.customers.segments import SEGMENTS
 from stream.engine import step
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.facts import facts_of
-from stream.features.layout import LAYOUT, empty
+from stream.features.layout import LAYOUT
 from stream.features.model_columns import SEGMENT_COLUMNS
+from stream.features.stored import unpack
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.hazard import HazardModel
@@ -38,7 +39,7 @@ def warm_up(rules: Rules) -> Changes:
     none = np.zeros(1, np.int64)
     LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
     nothing_open = unpack_open([None])
-    customers = PartitionCustomers(0, ["anybody"], empty(1), nothing_open)
+    customers = PartitionCustomers(0, ["anybody"], unpack([None]), nothing_open)
     records = Records(facts, none)
     return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(rules.outcomes.names), rules)
 
@@ -60,7 +61,3 @@ def _models(names: Sequence[str]) -> Models:
         for name in names
     }  # fmt: skip
     return Models(outcomes, centres)
-
-
-if __name__ == "__main__":
-    warm_up(Rules())

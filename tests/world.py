@@ -25,7 +25,8 @@ from schemas.topics import (
 from schemas.units import DAY_MS
 from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
-from stream.features.layout import LAYOUT, unpack
+from stream.features.layout import LAYOUT
+from stream.features.stored import unpack
 from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
 from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
 from stream.outcomes.declared import DeclaredOutcomes

@@ -12,7 +12,7 @@ from offline.backtest.rows import Rows, RowsInTheMaking
 from offline.history import History
 from offline.verify import accepted
 from stream.errors import OfflineError
-from stream.features.layout import unpack
+from stream.features.stored import unpack
 from stream.outcomes.declaration import Outcome
 
 Told = Callable[[int, int], None]

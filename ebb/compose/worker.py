@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from ebb.compose.starting import agree, prepare, serve_metrics
+from ebb.compose.warming import warm_worker
 from schemas.decode import DecodeRules
 from schemas.money import exponent_of
 from schemas.units import DAY_MS
@@ -22,7 +23,6 @@ from stream.redis_store.registry import RedisModelStore
 from stream.settings.common import CommonSettings
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
-from stream.warming import warm_up
 from stream.worker.chunk_app import Membership
 from stream.worker.plan import WorkerPlan, wall_ms
 from stream.worker.process import WorkerProcess
@@ -45,7 +45,7 @@ def run_worker(settings: WorkerSettings, wall_ms: Callable[[], int] = wall_ms) -
     serve_metrics(settings, settings.metrics_port, REGISTRY)
     log.info("checked Redis and Kafka")
     plan = replace(worker_plan(settings), wall_ms=wall_ms)
-    warm_up(plan.rules)  # before the consumer group counts on us
+    warm_worker(plan.rules)  # before the consumer group counts on us
     log.info("warmed up")
     if settings.worker_instance_id:
         take_instance(settings.redis_url, settings.worker_instance_id, plan.owner)

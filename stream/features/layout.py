@@ -1,15 +1,11 @@
-"""States as arrays of rows, and rows as the bytes that a store keeps."""
+"""States as arrays of rows, and the name of their layout."""
 
-from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
 
-from stream.byte_rows import ByteRows
-from stream.errors import LayoutError
 from stream.features.fields import DECISION, ENGAGEMENT, FEATURES, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
-from stream.features.sparse import squeezed, widened
 
 __all__ = [
     "DECISION",
@@ -20,17 +16,11 @@ __all__ = [
     "STATE",
     "StateArray",
     "empty",
-    "pack",
-    "stored_form",
-    "unpack",
 ]
 
 REVISION = 2  # raise it when a field or column changes its meaning under its name, or open outcomes their form
 LAYOUT: str = blake2b(repr((REVISION, STATE.descr, MODEL_COLUMNS, SEGMENT_COLUMNS)).encode(), digest_size=6).hexdigest()
 """Names the record's layout and the columns computed from it. Data of another layout is refused."""
-
-_SHORT = FEATURES.itemsize + DECISION.itemsize
-
 
 ROW = np.dtype(("V", STATE.itemsize))
 """A state that numpy copies whole. It copies a structured one field by field, .7 us instead of .03; `take` does not."""
@@ -39,43 +29,3 @@ ROW = np.dtype(("V", STATE.itemsize))
 def empty(n: int) -> StateArray:
     """States of `n` customers of whom nothing is known."""
     return np.zeros(n, STATE)
-
-
-def pack(states: StateArray) -> list[bytes]:
-    """Each state as a store keeps it.
-
-    >>> [len(packed) for packed in pack(empty(1))]
-    [9]
-    """
-    return stored_form(states).listed()
-
-
-def stored_form(states: StateArray) -> ByteRows:
-    """What a store keeps of the states, shape (customers,): `stream.features.sparse` of their bytes."""
-    return squeezed(np.ascontiguousarray(states).view(np.uint8).reshape(-1, STATE.itemsize))
-
-
-def unpack(stored: Sequence[bytes | None]) -> StateArray:
-    """States from what a store keeps; None is a customer of whom nothing is known.
-
-    What earlier releases stored, all bytes of a state with or without engagement, is read too: no length is both.
-
-    Raises:
-        LayoutError: no state of this layout.
-    """
-    squeezed_states = [_squeezed_again(packed) if packed else b"" for packed in stored]
-    states = widened(squeezed_states, STATE.itemsize)
-    if states is None:
-        wrong = next(packed for packed in squeezed_states if widened([packed], STATE.itemsize) is None)
-        raise LayoutError(
-            f"A stored customer has {len(wrong)} bytes that are no state of layout {LAYOUT}. Another version of Ebb "
-            "wrote it: run that version, or rebuild the states from the history."
-        )
-    return states.reshape(-1).view(STATE)
-
-
-def _squeezed_again(packed: bytes) -> bytes:
-    if len(packed) not in (_SHORT, STATE.itemsize):
-        return packed
-    whole = np.frombuffer(packed.ljust(STATE.itemsize, b"\0"), np.uint8)
-    return squeezed(whole.reshape(1, -1)).data

@@ -21,8 +21,9 @@ from stream.actions.churn_alerts import opened_id
 from stream.changes import Changes
 from stream.drafts import CopyDraft, MessageDraft, message_id
 from stream.errors import LayoutError
-from stream.features.layout import LAYOUT, StateArray, empty, pack, unpack
+from stream.features.layout import LAYOUT, StateArray, empty
 from stream.features.merge import merge
+from stream.features.stored import pack, unpack
 from stream.identities.known import Identity, Onward, name_of, pack_identity
 from stream.outcomes.maturity import OpenArray
 from stream.outcomes.sampling import customer_hash, next_sample_ms

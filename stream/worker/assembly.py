@@ -13,7 +13,7 @@ from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, S
 from stream.drafts import CopyDraft, Draft, in_order, number
 from stream.engine import step
 from stream.features.facts import EventFacts
-from stream.features.layout import pack
+from stream.features.stored import pack
 from stream.identities.known import UNKNOWN, Identity
 from stream.identities.taking_effect import Present, take_effect
 from stream.ports import Commit, Head, LogPosition

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.chunk import BoolArray
-from stream.features.layout import ROW, StateArray, empty, unpack
+from stream.features.layout import ROW, StateArray, empty
+from stream.features.stored import unpack
 from stream.metrics import worker as metrics
 from stream.outcomes.maturity import OPEN, OpenArray, closes_ms, unpack_open
 from stream.ports import Commit, Head, PartitionStore

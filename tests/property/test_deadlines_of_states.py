@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.units import DAY_MS
-from stream.features.layout import unpack
+from stream.features.stored import unpack
 from tests.property.test_chunk_law import MODELS, Step, applied, histories
 from tests.world import World
 

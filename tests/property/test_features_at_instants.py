@@ -20,7 +20,8 @@ from stream.chunk import Rules
 from stream.features.columns import model_matrix
 from stream.features.facts import facts_of
 from stream.features.fold import fold
-from stream.features.layout import empty, unpack
+from stream.features.layout import empty
+from stream.features.stored import unpack
 from tests.world import BEGIN_MS
 
 CUSTOMERS, DAYS = 12, 260

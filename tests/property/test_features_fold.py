@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.units import DAY_MS
 from stream.features.fold import fold
-from stream.features.layout import empty, pack, unpack
+from stream.features.layout import empty
 from stream.features.merge import merge
+from stream.features.stored import pack, unpack
 from tests.unit.features.histories import (
     CUSTOMERS,
     START_MS,

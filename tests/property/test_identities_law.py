@@ -13,7 +13,8 @@ from offline.history import History
 from offline.verify import compare, recompute
 from schemas.decode import decode
 from schemas.topics import ENGAGEMENT, INVALID, PROFILES, PURCHASES, REROUTED
-from stream.features.layout import STATE, unpack
+from stream.features.layout import STATE
+from stream.features.stored import unpack
 from stream.identities.known import UNKNOWN, name_of
 from tests import oracle_features as oracle
 from tests.live_lane import event_topic

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from schemas.units import DAY_MS
 from stream.chunk import StreamTimes
 from stream.errors import StoreUnavailableError
-from stream.features.layout import pack, unpack
+from stream.features.stored import pack, unpack
 from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
 from stream.ports import Commit, Head
 from stream.worker.applying import Applying

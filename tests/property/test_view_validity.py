@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.decisions import SHOWN_AT_MOST_MS, Asked, decide, outlook
-from stream.features.layout import unpack
+from stream.features.stored import unpack
 from stream.scoring.validity import holds_until_ms
 from tests.property.test_chunk_law import MODELS, Step, applied, histories
 from tests.world import TWO_OUTCOMES, World

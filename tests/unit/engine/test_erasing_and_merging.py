@@ -6,7 +6,7 @@ import pytest
 from schemas.identities import Arrival
 from schemas.partition import partition_of
 from schemas.topics import CHURN_ALERTS, INVALID, PROFILES, PURCHASES, REROUTED
-from stream.features.layout import unpack
+from stream.features.stored import unpack
 from stream.identities.known import name_of
 from tests.shop_of_partitions import Shop, at_ms, erasure, merge
 from tests.world import engagement, purchase, sampled_on

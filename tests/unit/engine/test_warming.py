@@ -6,8 +6,12 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 from numba.core.event import Event, Listener, register, unregister
 
+from ebb.compose.warming import warm_worker
 from schemas.topics import PURCHASES
 from stream.chunk import Rules
+from stream.features.stored import pack, unpack
+from stream.ports import Commit
+from stream.redis_store.commit import transaction
 from stream.warming import warm_up
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
@@ -38,12 +42,14 @@ def compilations() -> Any:
 
 
 def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations) -> None:
-    warm_up(Rules())
+    warm_worker(Rules())
     compilations.compiled.clear()
     world = World()
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
     world.silence_until(day=60).purchase("ada", day=61)
     assert world.outbox.messages
+    states = unpack([*world.stored.states.values()])
+    assert transaction(0, 1, Commit({}, 0, 0, states={"ada": pack(states)[0]}, snapshots={("ada", 1): b"any"}))
     assert compilations.compiled == []
 
 

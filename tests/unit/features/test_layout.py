@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from stream.errors import LayoutError
-from stream.features.layout import DECISION, ENGAGEMENT, FEATURES, LAYOUT, STATE, empty, pack, unpack
+from stream.features.layout import DECISION, ENGAGEMENT, FEATURES, LAYOUT, STATE, empty
+from stream.features.stored import pack, unpack
 from tests.unit.features.histories import START_MS, folded
 
 

@@ -22,7 +22,8 @@ from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.drafts import unpack_outgoing
-from stream.features.layout import LAYOUT, unpack
+from stream.features.layout import LAYOUT
+from stream.features.stored import unpack
 from stream.memory_store import StoredPartition
 from stream.ports import Head
 from stream.scoring.documents import encode

@@ -12,7 +12,8 @@ from offline.verify import recompute
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
 from schemas.topics import INPUT_TOPICS
-from stream.features.layout import LAYOUT, pack
+from stream.features.layout import LAYOUT
+from stream.features.stored import pack
 from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store.deployment import check_deployment
 from stream.redis_store.partition import RedisPartitionStore

@@ -6,7 +6,8 @@ from offline.verify import Mismatch, compare, recompute
 from schemas.decode import DecodeRules
 from schemas.events import OrderLine, PageView, Purchase, Refund, RefundLine
 from schemas.units import DAY_MS
-from stream.features.layout import LayoutError, pack
+from stream.features.layout import LayoutError
+from stream.features.stored import pack
 
 RULES = DecodeRules(currency="GBP")
 START_MS = 1_262_304_000_000

@@ -8,7 +8,8 @@ from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.features.columns import model_matrix
-from stream.features.layout import LAYOUT, unpack
+from stream.features.layout import LAYOUT
+from stream.features.stored import unpack
 from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
 from stream.outcomes.maturity import unpack_open
 from stream.outcomes.snapshot import decode_snapshot

@@ -9,7 +9,8 @@ import pytest
 from schemas.topics import PURCHASES
 from stream.chunk import StreamTimes
 from stream.errors import StoreUnavailableError
-from stream.features.layout import empty, pack, unpack
+from stream.features.layout import empty
+from stream.features.stored import pack, unpack
 from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
 from stream.metrics.worker import REGISTRY
 from stream.ports import Commit, Head
