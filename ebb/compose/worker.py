@@ -72,6 +72,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
             tick_ms=settings.tick_ms,
             alignment_ms=settings.alignment_ms,
             background_ms=settings.background_ms,
+            chunk_every_ms=settings.chunk_every_ms if settings.clock == "live" else 0,
             renewed_at_once=settings.sweep_customers if settings.clock == "live" else 0,
         ),
         resident_bytes=settings.resident_bytes,

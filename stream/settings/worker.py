@@ -39,6 +39,16 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
         int,
         setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000),
     ] = 4_000_000
+    chunk_every_ms: Annotated[
+        int,
+        setting(
+            "On the live clock a partition that keeps up begins a commit at most this often: less is sooner and takes "
+            "more CPU.",
+            unit="ms",
+            ge=0,
+            le=1_000,
+        ),
+    ] = 20
     queue_bytes: Annotated[
         int, setting("Most bytes fetched ahead, per topic and partition.", unit="bytes", ge=1_000)
     ] = 16_000_000

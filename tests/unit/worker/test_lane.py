@@ -121,6 +121,30 @@ async def test_it_applies_what_is_delivered(running: Running) -> None:
     await running.until(lambda: running.position() == 4)
 
 
+@pytest.fixture
+async def gathering() -> AsyncIterator[Running]:
+    made = await Running(replace(LIMITS, chunk_every_ms=60_000)).start()
+    yield made
+    made.task.cancel()
+    await asyncio.gather(made.task, return_exceptions=True)
+
+
+async def test_what_comes_right_after_a_chunk_gathers_for_the_next_one(gathering: Running) -> None:
+    await gathering.lane.deliver(purchases(0.1))
+    await gathering.until(lambda: gathering.position() == 1)
+    gathering.store.begun = False
+    await gathering.lane.deliver(purchases(0.2, start=1))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not gathering.store.begun
+    await asyncio.wait_for(gathering.lane.stop(), 5)
+
+
+async def test_a_lane_that_is_behind_lets_nothing_gather(gathering: Running) -> None:
+    await gathering.lane.deliver(purchases(*[0.1] * 10))
+    await gathering.until(lambda: gathering.position() == 10)
+
+
 async def test_too_much_of_one_topic_holds_that_topic_until_half_of_it_is_gone(running: Running) -> None:
     await running.lane.deliver(purchases(*[1.5] * 12))
     assert running.consumer.held == {PURCHASES}
