@@ -178,19 +178,18 @@ def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
     )
 
 
-def ask_again_ms(asked: Asked, decisions: Decisions, models: Models, rules: Rules) -> IntArray:
+def ask_again_ms(asked: Asked, decisions: Decisions, rules: Rules) -> IntArray:
     """When each customer would cross a threshold or change segment in silence, in ms, within `stale_after_ms`.
 
     Args:
         asked: the customers.
         decisions: as made, whether or not they are in the blocks yet.
-        models: the documents in force.
-        rules: thresholds and intervals.
+        rules: intervals.
     """
     until_ms: IntArray = asked.now_ms + rules.stale_after_ms
     given = decisions.given(asked)
     scratch = _scratch(len(rules.outcomes))
-    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, _in_force(models, rules), scratch)
+    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, decisions.in_force, scratch)
     return until_ms
 
 

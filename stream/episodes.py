@@ -83,7 +83,7 @@ class Episodes:
         self._fired_decided, self._decided = len(fired), decided
         self._asked = joined(parts)
         self._decisions = decide(self._asked, self._models, self._rules)
-        self._again_ms = ask_again_ms(self._asked, self._decisions, self._models, self._rules)
+        self._again_ms = ask_again_ms(self._asked, self._decisions, self._rules)
 
     def accept(self) -> tuple[RowArray, IntArray]:
         """Let records and decisions take effect, of each customer up to the first that changes what the next goes by.

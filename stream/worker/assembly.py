@@ -12,7 +12,7 @@ from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import CopyDraft, Draft, in_order, number
 from stream.engine import step
-from stream.features.facts import EventFacts
+from stream.features.facts import EventFacts, facts_of
 from stream.features.stored import pack
 from stream.identities.known import UNKNOWN, Identity
 from stream.identities.taking_effect import Present, take_effect
@@ -29,6 +29,7 @@ from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, fac
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
 
 NOBODY_POSTPONED: Mapping[str, int] = {}
+NO_FACTS = facts_of([], [])
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Assembly:
         self._take_out_misrouted(found, loaded)
         rows = {customer: row for row, customer in enumerate(loaded.customers)}
         facts = self._facts(found.places, [rows[customer] for customer in found.customers], batch.records)
-        guests = self._facts(found.guests, [0] * len(found.guests), batch.records)
+        guests = self._facts(found.guests, [0] * len(found.guests), batch.records) if len(found.guests) else NO_FACTS
         taking_effect = self._identity_changes(found, loaded, known, times)
         given = PartitionCustomers(self._partition, loaded.customers, loaded.states, loaded.opened, loaded.snapshots)
         if renewal.customers:

@@ -148,6 +148,8 @@ def shop_totals(found: Sorted, customers: EventFacts, guests: EventFacts) -> dic
         "redirected_events": len(found.redirected),
     }
     for prefix, facts in (("", customers), ("guest_", guests)):
+        if not len(facts):
+            continue
         for name in ("purchase", "refund"):
             mine = facts.kind == KIND_CODES[name]
             totals[f"{prefix}{name}s"] = int(mine.sum())

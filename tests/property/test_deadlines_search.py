@@ -83,7 +83,7 @@ def test_the_search_finds_what_asking_slowly_finds(
     states, now_ms = given_customers
     asked, rules = Asked(np.arange(CUSTOMERS), states, now_ms), replace(TWO_OUTCOMES, stale_after_ms=width_ms)
     decisions = decide(asked, MODELS[models], rules)
-    found = ask_again_ms(asked, decisions, MODELS[models], rules)
+    found = ask_again_ms(asked, decisions, rules)
     for row in range(CUSTOMERS):
         alone = states[row : row + 1].copy()
         is_open, *decided = said(alone, int(now_ms[row]), MODELS[models], rules.churn)
@@ -104,7 +104,7 @@ def test_a_customer_is_found_alike_alone_and_among_others(
     asked = Asked(np.arange(CUSTOMERS), states, now_ms)
     parts = [asked.take(np.arange(at, min(at + group, CUSTOMERS))) for at in range(0, CUSTOMERS, group)]
     asking = [
-        (ask_again_ms(each, decisions, MODELS[models], TWO_OUTCOMES), decisions.churn)
+        (ask_again_ms(each, decisions, TWO_OUTCOMES), decisions.churn)
         for each in (asked, *parts)
         for decisions in [decide(each, MODELS[models], TWO_OUTCOMES)]
     ]
@@ -160,5 +160,5 @@ def test_an_alert_by_silence_alone_is_late_by_the_last_half_at_most(width_ms: in
     crosses_ms = START_MS + 30 * DAY_MS  # 10 days between, so 20 of silence are long
     asked = Asked(np.arange(1), folded(days)[:1], np.array([crosses_ms - width_ms // 3]))
     models = FEW_COLUMNS["churn alone"]
-    (found,) = ask_again_ms(asked, decide(asked, models, rules), models, rules).tolist()
+    (found,) = ask_again_ms(asked, decide(asked, models, rules), rules).tolist()
     assert crosses_ms <= found <= crosses_ms + width_ms // SHORTEST_SEARCH_MS + HALVINGS
