@@ -69,18 +69,19 @@ class AfterDrift:
     def heed(self, labels: Sequence[Label], contest: Contest, learned: Regressions) -> None:
         """Look at labels of one week before they are judged and learned: with the first of them a week may have ended.
 
-        Where drift of the outcome is news a challenger begins, unless one takes part that has not won; where it is
-        over, one that is not ahead goes.
+        Where drift of the outcome is news a challenger begins. One that has not won gives way to that of another drift,
+        unless it is ahead; one of the same stays. Where drift is over, one that is not ahead goes.
 
         Args:
             labels: each once, in their order.
             contest: of the outcome's candidates, is changed.
             learned: by the regressions so far.
         """
+        had_moved = self._watch.has_moved
         measured = self._watch.learn(labels)
         self._measured += measured
         news = [each for each in measured if each.is_news and each.subject == self._outcome]
-        if news and contest.begin(name_after(news[0]), recipe_after(news)):
+        if news and contest.begin(name_after(news[0]), recipe_after(news), is_another=not had_moved):
             champion = self._begun.get(contest.championship.champion, learned)
             self._begun[name_after(news[0])] = of_which(champion, PAST_COUNTS)
         elif measured and not self._watch.has_moved:

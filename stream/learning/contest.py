@@ -103,17 +103,28 @@ class Contest:
                 self._let_go(self.championship.look(self.judgement, closed, self.newest_ms))
         self._count(labels[begin:])
 
-    def begin(self, name: str, recipe: str) -> bool:
-        """Let somebody take part until it has lost a look; not while another does who was begun and did not win."""
-        if name in self.candidates or any(other != self.championship.champion for other in self.begun):
+    def begin(self, name: str, recipe: str, *, is_another: bool) -> bool:
+        """Let somebody take part until it has lost a look; whether it does.
+
+        Args:
+            name: of no candidate so far.
+            recipe: how it is made.
+            is_another: it may take the place of one that was begun before and is not ahead; else there must be none.
+        """
+        before = [other for other in self.begun if other != self.championship.champion]
+        evidence = self.evidence() if before else {}
+        if before and not (is_another and all((_gain(evidence, other) or 0.0) <= 0.0 for other in before)):
             return False
+        self._let_go(before)
         self.begun[name] = recipe
         return True
 
     def end_behind(self) -> None:
         """Let who was begun go where the closed blocks so far, one at least, say that it is not ahead."""
         if self.begun:
-            self._let_go([name for name, each in self.evidence().items() if each.gain is not None and each.gain <= 0.0])
+            evidence = self.evidence()
+            gains = {name: _gain(evidence, name) for name in self.begun}
+            self._let_go([name for name, gain in gains.items() if gain is not None and gain <= 0.0])
 
     def _let_go(self, names: Collection[str]) -> None:
         """Who was begun goes, unless it is champion."""
@@ -239,3 +250,8 @@ class Contest:
             challengers=dict(self.challengers),
             begun=dict(self.begun),
         )
+
+
+def _gain(evidence: Mapping[str, Evidence], candidate: str) -> float | None:
+    """By how much closed blocks say that it is better than the champion; None without any."""
+    return evidence[candidate].gain if candidate in evidence else None
