@@ -5,7 +5,8 @@
 
 A history is lived through once; what the candidates of Ebb said is stored with each label. The others are asked about
 the columns of each snapshot when they had learned what was known at its midnight, and learn a label when it is known.
-All are judged on the same labels; "first" are the first 2,000 of them. An interval resamples customers.
+All are judged on the same labels; "first" are the first 2,000 of them. An interval resamples customers. MBG/NBD is
+asked as a candidate, and as a further column of the mean logit, which is learned once more without it beside.
 """
 
 import argparse
@@ -27,8 +28,10 @@ from offline.sources.columns import parse_mapping
 from schemas.messages import Label
 from schemas.units import DAY_MS
 from stream.features.model_columns import MODEL_COLUMNS
+from stream.learning.linear import fresh, learn_rows
 from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.outcomes.sampling import customer_hash
+from stream.scoring.linear import CLIP
 
 LOGISTIC = "river_logistic"
 BESIDES = ("newton_logistic", "mean_logit", "mean_logit_hazard", "hazard", "base_rate")
@@ -99,6 +102,33 @@ class MbgNbd:
         """It never does."""
 
 
+class OfEbb:
+    """The mean logit of Ebb's two regressions, on all columns and, if given, the logit of what another says."""
+
+    def __init__(self, besides: Learner | None = None) -> None:
+        self._besides = besides
+        self._learned = fresh(np.ones((1, len(MODEL_COLUMNS) + (besides is not None)), np.bool_))
+
+    def say(self, row: FloatArray) -> float:
+        """The probability of now."""
+        learned, row = self._learned, self._with(row)
+        scales = np.sqrt(learned.variances)
+        deviations = np.divide(row - learned.means, scales, out=np.zeros(len(row)), where=scales > 0)
+        weights = (learned.weights[0] + learned.newton[:-1]) / 2
+        bias = (learned.intercepts[0] + learned.newton[-1]) / 2
+        return float(1.0 / (1.0 + np.exp(-(np.clip(deviations, -CLIP, CLIP) @ weights + bias))))
+
+    def learn(self, row: FloatArray, true: bool) -> None:
+        """A step of both."""
+        learn_rows(self._learned, self._with(row)[None], np.array([true]), np.empty((1, 2)))
+
+    def _with(self, row: FloatArray) -> FloatArray:
+        if self._besides is None:
+            return row
+        said = min(max(self._besides.say(row), SURE), 1 - SURE)
+        return np.append(row, np.log(said / (1 - said)))
+
+
 def none_within(of: Lifetimes, repeats: float, last: float, now: float, horizon: float) -> float:
     """The chance of no purchase within a horizon.
 
@@ -122,6 +152,8 @@ def learners(outcome: Outcome) -> dict[str, Learner]:
         "hoeffding_tree": OfRiver(tree.HoeffdingAdaptiveTreeClassifier(seed=1)),
         "adaptive_forest": OfRiver(forest.ARFClassifier(n_models=10, seed=1)),
         "mbg_nbd": MbgNbd(CDNOW_LIFETIMES, outcome),
+        "mean_logit_again": OfEbb(),
+        "with_mbg_column": OfEbb(MbgNbd(CDNOW_LIFETIMES, outcome)),
     }
 
 

@@ -4,10 +4,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.challengers import CDNOW_LIFETIMES, MbgNbd, none_within, said_in_time
+from benchmarks.challengers import CDNOW_LIFETIMES, MbgNbd, OfEbb, none_within, said_in_time
 from schemas.units import DAY_MS
 from stream.features.model_columns import MODEL_COLUMNS
+from stream.learning.outcome import OutcomeLearner
 from stream.outcomes.declaration import CHURN_30D, PURCHASE_30D
+from stream.scoring.kinds import probability
 from tests.unit.learning.label_history import labels
 
 
@@ -60,3 +62,13 @@ def test_mbg_nbd_reads_days_and_times_and_turns_round_what_is_true():
     churn, purchase = (MbgNbd(CDNOW_LIFETIMES, outcome).say(row) for outcome in (CHURN_30D, PURCHASE_30D))
     assert churn == pytest.approx(none_within(CDNOW_LIFETIMES, 2, 10, 20, 30 / 7))
     assert churn + purchase == pytest.approx(1)
+
+
+def test_the_mean_logit_learned_again_is_the_one_of_the_product():
+    history, again, learner = labels(600), OfEbb(), OutcomeLearner("churn_30d")
+    learner.learn(history)
+    for label in history:
+        again.learn(np.array(label.columns), label.value >= 0.5)
+    rows = np.array([label.columns for label in history[:20]])
+    expected = probability(learner.document("1", 0).candidates["mean_logit"], rows)
+    assert [again.say(row) for row in rows] == pytest.approx(expected, rel=1e-9)
