@@ -1,6 +1,6 @@
 """Drift of an outcome begins a challenger by itself: one at a time, and only as long as it may win."""
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import msgspec
 import numpy as np
@@ -194,3 +194,22 @@ _LOGS = {}
 
 def _week(label):
     return label.matured_ms // WEEK_MS - CHANGE_WEEK
+
+
+def test_the_next_challenger_begins_from_the_champion_that_began_before():
+    learner = OutcomeLearner("purchase_7d", horizon_days=7)
+    history = list(log(30, better_by=0.3, quiet_after=24))
+    rows = np.array([label.columns for label in history[-300:]])
+    for _, of_a_week in groupby(history, key=_week):
+        first, *others = of_a_week
+        learner.learn([first])
+        if next_one := [name for name in learner.contest.begun if name != NAME]:
+            break
+        learner.learn(others)
+    said = {
+        name: probability(model, rows)
+        for name, model in learner.document("1", DAY).candidates.items()
+        if name in (MIX, NAME, *next_one)
+    }
+    assert learner.contest.championship.champion == NAME
+    assert np.abs(said[next_one[0]] - said[NAME]).max() < np.abs(said[next_one[0]] - said[MIX]).max() / 2
