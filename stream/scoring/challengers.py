@@ -56,6 +56,9 @@ def check_challenger_name(name: str) -> None:
     >>> check_challenger_name("newton_logistic")
     Traceback (most recent call last):
     stream.errors.ModelRefusedError: A challenger cannot be called 'newton_logistic': Ebb's own candidate is. ...
+    >>> check_challenger_name("drift_2026_05_14")
+    Traceback (most recent call last):
+    stream.errors.ModelRefusedError: A challenger cannot be called 'drift_2026_05_14': those that Ebb begins at a ...
     """
     if name in (*CANDIDATES, CALIBRATED):
         raise ModelRefusedError(f"A challenger cannot be called {name!r}: Ebb's own candidate is. Choose another name.")
