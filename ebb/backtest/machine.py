@@ -19,7 +19,7 @@ from schemas.clock import ClockRecord
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.events import Event
-from schemas.messages import Label, LabelRecord
+from schemas.messages import DriftNoticed, Label, LabelRecord
 from schemas.topics import CLOCK, INPUT_TOPICS, LABELS
 from stream.chunk import Models, Rules
 from stream.drafts import unpack_outgoing
@@ -89,7 +89,7 @@ def live_through(history: History, shop: Shop, look: Look) -> "TimeMachine":
     """Apply a whole history, and be shown each moment of its clock.
 
     Returns:
-        The machine as it stands at the end: `stored`, `models`, `registry`.
+        The machine as it stands at the end: `stored`, `models`, `registry`, `noticed`.
     """
     machine = TimeMachine(shop)
     asyncio.run(machine.run(history, look))
@@ -102,10 +102,12 @@ class TimeMachine:
     Attributes:
         stored: what Redis would hold of the partition.
         registry: what it would hold of models and learners.
+        noticed: what would be on `ebb.drift`.
     """
 
     def __init__(self, shop: Shop) -> None:
         self.stored, self.registry = StoredPartition(), MemoryModelStore()
+        self.noticed: list[DriftNoticed] = []
         self._store = MemoryPartitionStore(self.stored)
         self._teacher = Teacher(self.registry, KEYRING, shop.rules.outcomes.outcomes)
         self._watch = ModelWatch(self.registry, KEYRING, shop.rules.outcomes.names)
@@ -167,6 +169,7 @@ class TimeMachine:
         for offset, record in sent:
             for epoch in self._epochs.add(offset, record):
                 self._teacher.learn(epoch.labels, epoch.day)
+                self.noticed += self._teacher.take_noticed()
                 await self._teacher.publish(epoch.resume_offset)
         await self._watch.refresh()
 

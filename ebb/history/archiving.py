@@ -22,7 +22,6 @@ from offline.archive.standing import (
 )
 from offline.archive.writing import LogArchive
 from stream.errors import EbbError
-from stream.learner.drift import DRIFT_NAME
 from stream.ports import Deployment
 from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
@@ -87,7 +86,7 @@ async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Depl
     }
     entries = sum(archive_journal(reader, folder, partition) for partition in range(deployment.partitions))
     standing = Standing(deployment.clock, deployment.layout, eras, outboxes)
-    names = (*model_names(deployment.outcome_names), DRIFT_NAME)
+    names = model_names(deployment.outcome_names)
     save_standing(folder, await _with_models(RedisModelStore(redis_url), redis_url, folder, standing, names))
     return entries
 

@@ -25,6 +25,7 @@ def _summary(known: Known) -> dict[str, Any]:
         "champion": msgspec.to_builtins(contest.championship.reigns[-1]),
         "is_pinned": contest.championship.is_pinned,
         "proposed": contest.proposed(),
+        "begun": dict(contest.begun),
         "labels": document.labels if document else 0,
         "trained_until_ms": document.trained_until_ms if document else 0,
         "metrics": msgspec.to_builtins(contest.metrics()),

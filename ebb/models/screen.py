@@ -41,14 +41,19 @@ def list_screen(models: Sequence[Known]) -> list[str]:
 def _remark(known: Known) -> str:
     """What a person should know of an outcome at a glance."""
     champion = known.contest.championship.champion
+    took_part = [f"{name} takes part" for name in known.contest.begun if name != champion]
+    return "; ".join([*_of_the_champion(known, champion), *took_part])
+
+
+def _of_the_champion(known: Known, champion: str) -> list[str]:
     proposed = known.contest.proposed()
     if known.contest.championship.is_pinned:
-        return "pinned"
+        return ["pinned"]
     if proposed:
-        return f"{proposed} is proposed"
+        return [f"{proposed} is proposed"]
     if known.document and known.document.serving not in (None, champion):
-        return f"{champion} is not ahead of the floors yet"
-    return ""
+        return [f"{champion} is not ahead of the floors yet"]
+    return []
 
 
 def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[str]:
@@ -66,6 +71,7 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
         f"  columns   layout {document.layout}, schema {document.schema or 'unknown'}",
         f"  versions  {' '.join(versions[:6])}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
     ]
+    lines += [f"  began     {name}: {recipe}" for name, recipe in contest.begun.items()]
     before = [_reign(reign) for reign in contest.championship.reigns[-2::-1]]
     lines += [f"  before    {each}" for each in before[:5]]
     if not metrics:

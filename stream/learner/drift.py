@@ -1,68 +1,33 @@
-"""Drift on its way out: watched with every batch of labels, said on `ebb.drift`, saved with its offset."""
+"""Drift on its way out: as metrics when a week has ended, and what is news on `ebb.drift`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from aiokafka.errors import KafkaError
 
-from schemas.messages import DriftNoticed, Label
+from schemas.messages import DriftNoticed
 from schemas.topics import DRIFT
 from stream.drafts import message_id
 from stream.errors import BrokerUnavailableError
-from stream.learning.drift_watch import WEEK_MS, DriftWatch, Measured
+from stream.learning.drift_watch import WEEK_MS, Measured
 from stream.metrics import learner as metrics
-from stream.outcomes.declaration import Outcome
-from stream.ports import ModelStore
-from stream.scoring.documents import MIX
 from stream.worker.producer import start_outbox_producer, stop_producer
 
-DRIFT_NAME = "drift"  # among the learners that are saved
+
+def show_drift(measured: Iterable[Measured]) -> None:
+    """Set the gauges to what was measured."""
+    for each in measured:
+        metrics.DRIFT.labels(each.measure, each.subject).set(each.value)
+        metrics.DRIFT_LIMIT.labels(each.measure, each.subject).set(each.limit)
 
 
-class Drift:
-    """Watches labels, and keeps what is to be said until somebody has taken it.
-
-    Args:
-        outcomes: that are watched.
-        sampled: the outcome whose labels are a sample of customers.
-    """
-
-    def __init__(self, outcomes: Sequence[Outcome], sampled: str) -> None:
-        self._watch = DriftWatch([outcome.name for outcome in outcomes], sampled, MIX)
-        self._to_say: list[DriftNoticed] = []
-
-    async def restore(self, store: ModelStore) -> int | None:
-        """Take up what was saved, and return its offset; None if nothing was.
-
-        Raises:
-            StoreUnavailableError: Redis does not answer.
-            LayoutError: saved by another layout.
-        """
-        saved = await store.load_learner(DRIFT_NAME)
-        if saved is None:
-            return None
-        self._watch = self._watch.restored(saved[1])
-        return saved[0]
-
-    def learn(self, labels: Sequence[Label]) -> None:
-        """Watch labels in their order."""
-        self._to_say += [_said(moved) for moved in self._watch.learn(labels)]
-        for each in self._watch.measured.values():
-            metrics.DRIFT.labels(each.measure, each.subject).set(each.value)
-            metrics.DRIFT_LIMIT.labels(each.measure, each.subject).set(each.limit)
-
-    async def save(self, store: ModelStore, next_offset: int) -> None:
-        """Save the watch with the offset up to which it has seen labels."""
-        await store.save_learner(DRIFT_NAME, next_offset, self._watch.to_bytes(), b"{}")
-
-    def take(self) -> list[DriftNoticed]:
-        """What has moved since this was last asked."""
-        taken, self._to_say = self._to_say, []
-        return taken
+def news(measured: Iterable[Measured]) -> list[DriftNoticed]:
+    """What is to be said of what was measured."""
+    return [_said(each) for each in measured if each.is_news]
 
 
 async def say(servers: Sequence[str], messages: Sequence[DriftNoticed]) -> None:
-    """Write messages and wait until Kafka has them; said before the watch is saved, each comes at least once.
+    """Write messages and wait until Kafka has them; said before learners are saved, each comes at least once.
 
     Raises:
         BrokerUnavailableError: Kafka does not take them.

@@ -142,7 +142,7 @@ class LearnerProcess:
         rulings = [await retrying(partial(self._teacher.ruling, each), metrics.STORE_RETRIES) for each in decisions]
         with metrics.TRAIN_SECONDS.time():
             self._teacher.learn(labels, day, rulings)
-        if moved := self._teacher.drift.take():
+        if moved := self._teacher.take_noticed():
             await retrying(lambda: say(self._plan.membership.servers, moved), metrics.BROKER_RETRIES, "kafka")
         await retrying(lambda: self._teacher.publish(resume_offset), metrics.STORE_RETRIES)
         self._learned = resume_offset

@@ -41,6 +41,7 @@ def show_contest(document: OutcomeDocument, contest: Contest, shown: set[str]) -
     metrics.CHAMPION.labels(outcome, champion).set(1)
     metrics.CHAMPION_SINCE.labels(outcome).set(contest.championship.reigns[-1].since_ms / 1000)
     metrics.PROPOSED.labels(outcome).set(contest.proposed() is not None)
+    metrics.DRIFT_CHALLENGERS.labels(outcome).set(len(contest.begun))
     metrics.PINNED.labels(outcome).set(contest.championship.is_pinned)
     for candidate in document.candidates:
         metrics.SERVING.labels(outcome, candidate).set(candidate == document.serving)

@@ -1,6 +1,6 @@
 """All learners of a deployment together: taught from the same labels, saved and published one after another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
@@ -8,18 +8,18 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from schemas.messages import Label, ModelDecision
+from schemas.messages import DriftNoticed, Label, ModelDecision
 from schemas.units import DAY_MS
 from stream.errors import LayoutError, ModelRefusedError
 from stream.features.layout import LAYOUT
-from stream.learner.drift import Drift
+from stream.learner.drift import news, show_drift
 from stream.learner.saved import SEGMENTS_NAME, Saved
 from stream.learner.showing import show_contest
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
-from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
+from stream.outcomes.declaration import BUILT_IN, Outcome, sampled_outcome
 from stream.ports import ModelStore
 from stream.scoring.challengers import ChallengerDocument, decode_challenger
 from stream.scoring.documents import OutcomeDocument, SegmentDocument, encode
@@ -69,7 +69,7 @@ class Teacher:
         self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes)) for outcome in outcomes]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
-        self.drift = Drift(outcomes, sampled_outcome(outcomes))
+        self._noticed: list[DriftNoticed] = []
 
     @property
     def epoch_day(self) -> int:
@@ -83,7 +83,7 @@ class Teacher:
             StoreUnavailableError: Redis does not answer.
             LayoutError: saved by another layout.
         """
-        offsets = [watched] if (watched := await self.drift.restore(self._store)) is not None else []
+        offsets = []
         have_all_been_saved = await self._store.load_learner(self._pupils[-1].name) is not None  # the last one is
         for pupil in self._pupils:
             saved = await self._store.load_learner(pupil.name)
@@ -97,6 +97,7 @@ class Teacher:
             document = self._document(pupil) if isinstance(pupil.learner, OutcomeLearner) and pupil.sealed else None
             if isinstance(document, OutcomeDocument):
                 _judged(pupil, document)
+            self._heed_drift(pupil)
         self._show_versions()
         return min(offsets)
 
@@ -157,15 +158,29 @@ class Teacher:
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)
-        self.drift.learn(labels)
 
     def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> int:
+        begun = _begun(pupil.learner)
         new = pupil.learner.learn(labels)
+        self._heed_drift(pupil)
+        _tell_who_came_and_went(pupil.name, begun, _begun(pupil.learner))
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
         for ruling in rulings:
             _do(ruling, pupil.learner)
         return new
+
+    def _heed_drift(self, pupil: Pupil) -> None:
+        """Show what a learner has measured at the ends of weeks, and keep what is to be said."""
+        if isinstance(pupil.learner, OutcomeLearner):
+            measured = pupil.learner.after_drift.take_measured()
+            show_drift(measured)
+            self._noticed += news(measured)
+
+    def take_noticed(self) -> list[DriftNoticed]:
+        """What has moved since this was last asked."""
+        taken, self._noticed = self._noticed, []
+        return taken
 
     def _document(self, pupil: Pupil) -> OutcomeDocument | SegmentDocument | None:
         if isinstance(pupil.learner, SegmentLearner):
@@ -193,12 +208,7 @@ class Teacher:
                 show_version(metrics.MODEL_INFO, self._shown, pupil.name, pupil.version)
 
     async def publish(self, next_offset: int) -> None:
-        """Save each learner with its offset in one write, then put its document in force.
-
-        The watch goes first: it knows the ids it has seen, so it may be ahead of the learners, which say what is read
-        again after a crash.
-        """
-        await self.drift.save(self._store, next_offset)
+        """Save each learner with its offset in one write, then put its document in force."""
         for pupil in self._pupils:
             packed = pupil.learner.to_bytes()
             saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
@@ -209,12 +219,16 @@ class Teacher:
         self._show_versions()
 
 
-def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
-    """The outcome whose labels are a sample of customers: everybody is asked about, and it matures first."""
-    everybody = [
-        each for each in outcomes if each.purchase_days_at_least == 1 and each.active_within_days == ACTIVE_WITHIN_DAYS
-    ]
-    return min(everybody or outcomes, key=lambda each: each.horizon_days).name
+def _begun(learner: OutcomeLearner | SegmentLearner) -> dict[str, str]:
+    """The challengers that began at a drift, and their recipes."""
+    return dict(learner.contest.begun) if isinstance(learner, OutcomeLearner) else {}
+
+
+def _tell_who_came_and_went(outcome: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    for name in now.keys() - before.keys():
+        log.info("a challenger begins after drift", outcome=outcome, candidate=name, recipe=now[name])
+    for name in before.keys() - now.keys():
+        log.info("a challenger that began after drift has not won, and goes", outcome=outcome, candidate=name)
 
 
 def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> ChallengerDocument:

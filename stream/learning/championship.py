@@ -1,6 +1,6 @@
 """Which candidate is champion, since when and by whom: a rule proposes and promotes, a person has the last word."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -70,17 +70,20 @@ class Championship:
         """Whether blocks have been closed since the last look; `closed` is the first that is open."""
         return self._closed is None or closed > self._closed
 
-    def look(self, judgement: Judgement, closed: int, now_ms: int) -> None:
+    def look(self, judgement: Judgement, closed: int, now_ms: int) -> Collection[str]:
         """Decide by the rule, now that all blocks before `closed` are over.
 
         Args:
             judgement: of all candidates.
             closed: the first block that is open.
             now_ms: maturity of the label that closed them.
+
+        Returns:
+            The candidates that were looked at; who is not champion now has not won.
         """
         self._closed = closed
         if self.is_pinned:
-            return
+            return ()
         found = {name: each for name, each in self.evidence(judgement).items() if each.blocks >= BLOCKS_TO_DECIDE}
         self._looked_until |= dict.fromkeys(found, closed)
         better = {name: each.bound or 0.0 for name, each in found.items() if each.is_better}
@@ -89,6 +92,7 @@ class Championship:
             gain, bound = found[winner].gain or 0.0, better[winner]
             why = f"log loss {gain:.4f} lower over {found[winner].blocks} blocks, more than {bound:.4f} with 95 %"
             self._enthrone(Reign(candidate=winner, since_ms=now_ms, by="rule", why=why))
+        return found
 
     def evidence(self, judgement: Judgement) -> dict[str, Evidence]:
         """Candidate -> what the closed blocks say of it beside the champion that count for nothing else yet."""

@@ -27,13 +27,15 @@ class ContestState(msgspec.Struct, frozen=True, kw_only=True):
     championship: ChampionshipState
     calibration: CalibrationState
     challengers: dict[str, ChallengerDocument]
+    begun: dict[str, str] = {}
 
 
 class Contest:
     """A function of the labels and decisions it is shown, in their order, however many come at once.
 
-    Beside the candidates that the learner makes there is `calibrated`, the mean logit recalibrated, and what
-    others have published. They are judged where they had given a score, and never serve by default.
+    Beside the candidates that the learner always makes there is `calibrated`, the mean logit recalibrated, what others
+    have published, and what the learner has begun for a time. They are judged where they had given a score, and never
+    serve by default.
 
     Args:
         horizon_days: of the outcome.
@@ -45,6 +47,7 @@ class Contest:
         judgement: how each candidate does.
         championship: who is champion.
         challengers: name -> what was published.
+        begun: name -> recipe of who takes part for a time; the learner makes it. Beside the champion there is one.
         newest_ms: the latest maturity of a label so far.
     """
 
@@ -63,6 +66,7 @@ class Contest:
             self.championship.count_anew()
         self._calibration = Calibration(state.calibration if state else None)
         self.challengers = dict(state.challengers) if state else {}
+        self.begun = dict(state.begun) if state else {}
         if self.championship.champion not in self.candidates:
             why = f"{self.championship.champion} is no candidate any more"
             self.championship.withdrawn(self.championship.champion, self.newest_ms, why)
@@ -85,7 +89,7 @@ class Contest:
     @property
     def candidates(self) -> tuple[str, ...]:
         """Everybody who takes part."""
-        return (*self._own, CALIBRATED, *self.challengers)
+        return (*self._own, CALIBRATED, *self.begun, *self.challengers)
 
     def judge(self, labels: Sequence[Label]) -> None:
         """Count labels; whenever one shows that blocks are over, the rule looks at them before it is counted."""
@@ -96,11 +100,42 @@ class Contest:
             if self.championship.closes(closed):
                 self._count(labels[begin:at])
                 begin = at
-                self.championship.look(self.judgement, closed, self.newest_ms)
+                self._let_go(self.championship.look(self.judgement, closed, self.newest_ms))
         self._count(labels[begin:])
 
+    def begin(self, name: str, recipe: str, *, is_another: bool) -> bool:
+        """Let somebody take part until it has lost a look; whether it does.
+
+        Args:
+            name: of no candidate so far.
+            recipe: how it is made.
+            is_another: it may take the place of one that was begun before and is not ahead; else there must be none.
+        """
+        before = [other for other in self.begun if other != self.championship.champion]
+        evidence = self.evidence() if before else {}
+        if before and not (is_another and all((_gain(evidence, other) or 0.0) <= 0.0 for other in before)):
+            return False
+        self._let_go(before)
+        self.begun[name] = recipe
+        return True
+
+    def end_behind(self) -> None:
+        """Let who was begun go where the closed blocks so far, one at least, say that it is not ahead."""
+        if self.begun:
+            evidence = self.evidence()
+            gains = {name: _gain(evidence, name) for name in self.begun}
+            self._let_go([name for name, gain in gains.items() if gain is not None and gain <= 0.0])
+
+    def _let_go(self, names: Collection[str]) -> None:
+        """Who was begun goes, unless it is champion."""
+        for name in names:
+            if name in self.begun and name != self.championship.champion:
+                self._forget(name)
+                self.championship.withdrawn(name, self.newest_ms, "")
+
     def _count(self, labels: Sequence[Label]) -> None:
-        others = {CALIBRATED: -1} | {name: each.trained_until_ms for name, each in self.challengers.items()}
+        others = dict.fromkeys((CALIBRATED, *self.begun), -1)
+        others |= {name: each.trained_until_ms for name, each in self.challengers.items()}
         counted = scored(labels, self._own, others)
         if len(counted.happened):
             self.judgement.add(counted)
@@ -141,15 +176,18 @@ class Contest:
 
     def _withdraw(self, decision: ModelDecision) -> None:
         name = decision.candidate
-        if name not in self.challengers:
-            known = ", ".join(sorted(self.challengers)) or "none"
-            self.championship.refuse(decision, f"{name!r} is no challenger from outside; there are: {known}")
+        if name not in self.challengers and name not in self.begun:
+            known = ", ".join(sorted({*self.challengers, *self.begun})) or "none"
+            self.championship.refuse(
+                decision, f"{name!r} is no challenger from outside and none begun at a drift; there are: {known}"
+            )
             return
         self._forget(name)
         self.championship.withdrawn(name, self.newest_ms, f"{name} was withdrawn")
 
     def _forget(self, name: str) -> None:
         self.challengers.pop(name, None)
+        self.begun.pop(name, None)
         self.judgement.forget(name)
 
     def joined(self, models: Mapping[str, Model]) -> dict[str, Model]:
@@ -199,7 +237,7 @@ class Contest:
         return Lineage(
             champion=self.championship.reigns[-1],
             is_pinned=self.championship.is_pinned,
-            recipes={name: RECIPES[name] for name in (*self._own, CALIBRATED)} | published,
+            recipes={name: RECIPES[name] for name in (*self._own, CALIBRATED)} | self.begun | published,
         )
 
     def state(self) -> ContestState:
@@ -210,4 +248,10 @@ class Contest:
             championship=self.championship.state(),
             calibration=self._calibration.state(),
             challengers=dict(self.challengers),
+            begun=dict(self.begun),
         )
+
+
+def _gain(evidence: Mapping[str, Evidence], candidate: str) -> float | None:
+    """By how much closed blocks say that it is better than the champion; None without any."""
+    return evidence[candidate].gain if candidate in evidence else None

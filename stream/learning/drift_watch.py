@@ -1,4 +1,4 @@
-"""Watches the labels log for drift, week by week: columns, what the champion says, and how right it is.
+"""Watches the labels of an outcome for drift, week by week: columns, what a candidate says, and how right it is.
 
 Columns are watched on the labels of one outcome that is asked of everybody, and only those that do not grow with a
 history. A label belongs to the week in which it matured: where windows are a customer's own, the labels of a week of
@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 from schemas.messages import Label
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
-from stream.features.layout import LAYOUT
 from stream.features.model_columns import STEADY_COLUMNS
 from stream.learning.judge import SURE
-from stream.learning.recent_ids import RecentIds
-from stream.learning.states import decode_state, refuse_other_layout
 from stream.learning.weekly_counts import BINS, CountsState, WeeklyCounts
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +36,11 @@ LOSS_RISE: Final = "loss_rise"
 CALIBRATION_SHIFT: Final = "calibration_shift"
 
 
+def week_of(label: Label) -> int:
+    """The week in which a label matured, counted from 1970."""
+    return label.matured_ms // WEEK_MS
+
+
 class Measured(NamedTuple):
     """A measure when a week had ended.
 
@@ -49,6 +51,7 @@ class Measured(NamedTuple):
         week: that has ended, counted from 1970.
         value: the population stability index; nats a label; how much what happens less what was said has moved.
         limit: above it, something has moved.
+        is_news: whether it is drift and was none when the week before had ended.
     """
 
     measure: Measure
@@ -56,6 +59,7 @@ class Measured(NamedTuple):
     week: int
     value: float
     limit: float
+    is_news: bool = False
 
     @property
     def is_drift(self) -> bool:
@@ -64,115 +68,112 @@ class Measured(NamedTuple):
 
 
 class DriftState(msgspec.Struct, frozen=True, kw_only=True):
-    """A watch as numbers and names."""
+    """A watch as numbers and names; `subjects` is what it had histograms of."""
 
-    layout: str
-    columns: tuple[str, ...]
-    counts: dict[str, CountsState]
+    subjects: int
+    counts: CountsState
     moved: list[tuple[str, str]]
-    recent: bytes
+    measured: list[Measured]
 
 
 class DriftWatch:
     """A function of the labels it has been given, in their order.
 
     Args:
-        outcomes: that are watched.
-        sampled: the one of them whose labels are a sample of customers.
+        outcome: whose labels they are.
         candidate: whose stored probabilities are watched.
+        watches_columns: whether columns are watched too: the labels are a sample of customers.
+        state: to go on from; one that had other columns is not taken up.
+
+    Attributes:
+        measured: (measure, subject) -> what it was when the last week ended.
     """
 
-    def __init__(self, outcomes: Sequence[str], sampled: str, candidate: str) -> None:
-        self._sampled, self._candidate = sampled, candidate
-        self._counts = {outcome: WeeklyCounts.none(self._subjects(outcome)) for outcome in outcomes}
+    def __init__(
+        self, outcome: str, candidate: str, *, watches_columns: bool = False, state: DriftState | None = None
+    ) -> None:
+        self._outcome, self._candidate, self._watches_columns = outcome, candidate, watches_columns
+        self._counts = WeeklyCounts.none(self._subjects)
         self._moved: set[tuple[str, str]] = set()
-        self._recent = RecentIds()
         self.measured: dict[tuple[str, str], Measured] = {}
-        """(measure, subject) -> what it was when the last week ended."""
+        if state is not None and state.subjects == self._subjects:
+            self._counts = WeeklyCounts.restored(state.counts, self._subjects)
+            self._moved = set(state.moved)
+            self.measured = {(each.measure, each.subject): each for each in state.measured}
 
     def learn(self, labels: Sequence[Label]) -> list[Measured]:
         """Count labels in their order, and measure whenever a week has ended.
 
-        Passed over: repeats, labels of another layout, and labels from before there was a model.
+        A week begins with its first label; labels from before there was a model are not counted.
+
+        Args:
+            labels: of the outcome, each once, of the layout at hand.
 
         Returns:
-            What has moved and had not when its week before ended.
+            What was measured.
         """
-        ours = [label for label in labels if self._counts_for(label) and self._recent.add(label.message_id)]
         found: list[Measured] = []
-        for (outcome, week), batch in groupby(ours, key=lambda label: (label.outcome, label.matured_ms // WEEK_MS)):
-            counts = self._counts[outcome]
-            if week > counts.week:
-                counts.begin(week)
-                found += self._measure(outcome, counts)
-            self._count(outcome, counts, list(batch))
+        for week, batch in groupby(labels, key=week_of):
+            if week > self._counts.week:
+                self._counts.begin(week)
+                found += self._measure()
+            if ours := [label for label in batch if self._candidate in label.scores]:
+                self._count(ours)
         return found
 
-    def _counts_for(self, label: Label) -> bool:
-        return label.outcome in self._counts and label.layout == LAYOUT and self._candidate in label.scores
+    @property
+    def has_moved(self) -> bool:
+        """Whether something of the outcome itself has moved and is not well back; columns are everybody's."""
+        return any(subject == self._outcome for _, subject in self._moved)
 
-    def _subjects(self, outcome: str) -> int:
-        """What the champion says, and columns where they are watched."""
-        return 1 + (len(STEADY_COLUMNS) if outcome == self._sampled else 0)
+    @property
+    def _subjects(self) -> int:
+        """What the candidate says, and columns where they are watched."""
+        return 1 + (len(STEADY_COLUMNS) if self._watches_columns else 0)
 
-    def _count(self, outcome: str, counts: WeeklyCounts, labels: Sequence[Label]) -> None:
+    def _count(self, labels: Sequence[Label]) -> None:
         said = np.clip([label.scores[self._candidate] for label in labels], SURE, 1.0 - SURE)
         happened = np.array([label.value >= 0.5 for label in labels])
         binned = [_binned(np.log(said / (1.0 - said)) + LARGEST_LOGIT, 2 * LARGEST_LOGIT)]
-        if outcome == self._sampled:
+        if self._watches_columns:
             matrix = np.array([label.columns for label in labels])
             binned += [_binned(matrix[:, place], largest) for place, largest in zip(_PLACES, _LARGEST, strict=True)]
-        counts.add(np.stack(binned, axis=1), said, happened)
+        self._counts.add(np.stack(binned, axis=1), said, happened)
 
-    def _measure(self, outcome: str, counts: WeeklyCounts) -> list[Measured]:
-        found = []
+    def _measure(self) -> list[Measured]:
+        counts, outcome, found = self._counts, self._outcome, []
+        week = counts.week - 1
         if stability := counts.stability(ROWS_AT_LEAST):
             (of_scores, *of_columns), chance = stability
-            week, limit = counts.week - 1, STABILITY_LIMIT + chance
+            limit = STABILITY_LIMIT + chance
             found.append(Measured(SCORE_STABILITY, outcome, week, of_scores, limit))
             moved = zip(STEADY_COLUMNS, of_columns, strict=False)
             found += [Measured(COLUMN_STABILITY, column, week, value, limit) for column, value in moved]
         if rises := counts.rises(ROWS_AT_LEAST):
             of_losses, of_surprises = rises
-            found.append(_risen(LOSS_RISE, outcome, counts.week - 1, *of_losses))
-            found.append(_risen(CALIBRATION_SHIFT, outcome, counts.week - 1, *of_surprises))
-        return [each for each in found if self._is_new(each)]
+            found.append(_risen(LOSS_RISE, outcome, week, *of_losses))
+            found.append(_risen(CALIBRATION_SHIFT, outcome, week, *of_surprises))
+        return [self._noted(each) for each in found]
 
-    def _is_new(self, found: Measured) -> bool:
+    def _noted(self, found: Measured) -> Measured:
+        """A measure kept, and whether it is news."""
         name = found.measure, found.subject
+        found = found._replace(is_news=found.is_drift and name not in self._moved)
         self.measured[name] = found
-        known = name in self._moved
         if found.is_drift:
             self._moved.add(name)
         elif found.value < found.limit / 2:  # what hovers at its limit is said once
             self._moved.discard(name)
-        return found.is_drift and not known
+        return found
 
-    def to_bytes(self) -> bytes:
+    def state(self) -> DriftState:
         """Everything to go on from."""
-        state = DriftState(
-            layout=LAYOUT,
-            columns=MODEL_COLUMNS,
-            counts={outcome: counts.state() for outcome, counts in self._counts.items()},
+        return DriftState(
+            subjects=self._subjects,
+            counts=self._counts.state(),
             moved=sorted(self._moved),
-            recent=self._recent.to_bytes(),
+            measured=[each._replace(is_news=False) for each in self.measured.values()],
         )
-        return msgspec.msgpack.encode(state)
-
-    def restored(self, packed: bytes) -> "DriftWatch":
-        """One of the same kind that goes on where a packed one was; an outcome that it did not watch begins anew.
-
-        Raises:
-            LayoutError: it has counted other columns, or is not a watch's state.
-        """
-        state = decode_state(packed, DriftState)
-        refuse_other_layout("drift", (state.layout, state.columns), (LAYOUT, MODEL_COLUMNS))
-        watch = DriftWatch(tuple(self._counts), self._sampled, self._candidate)
-        for outcome in self._counts.keys() & state.counts.keys():
-            watch._counts[outcome] = WeeklyCounts.restored(state.counts[outcome], self._subjects(outcome))
-        watch._moved = set(state.moved)
-        watch._recent = RecentIds.from_bytes(state.recent)
-        return watch
 
 
 def _risen(measure: Measure, outcome: str, week: int, by: float, errors: float) -> Measured:

@@ -103,6 +103,24 @@ def restored(state: RegressionsState, reads: NDArray[np.bool_]) -> Regressions:
     return Regressions(rows=np.array([float(state.rows)]), reads=reads, **arrays)
 
 
+def of_which(learned: Regressions, share: float) -> Regressions:
+    """The mean logit's two regressions apart, for which each label so far counts as a share of one.
+
+    What they say stays the same. The next labels move it as they would have moved it after a share of the labels: the
+    prior, the inverse of whose variance is not information of labels, counts wholly.
+
+    Args:
+        learned: is left as it is; its first regression by gradient descent is taken along.
+        share: above 0, up to 1.
+    """
+    prior = np.eye(len(learned.newton)) / PRIOR_VARIANCE
+    covariance = np.linalg.inv(prior + share * (np.linalg.inv(learned.covariance) - prior))
+    first = {name: getattr(learned, name)[:1].copy() for name in ("reads", "weights", "intercepts")}
+    alike = {name: getattr(learned, name).copy() for name in ("rows", "means", "variances", "newton")}
+    squared = learned.squared_gradients[:1] * share
+    return Regressions(**first, **alike, squared_gradients=squared, covariance=(covariance + covariance.T) / 2)
+
+
 @compiled
 def learn_rows(learned: Regressions, matrix: FloatArray, happened: NDArray[np.bool_], before: FloatArray) -> None:
     """Learn labels one after another.

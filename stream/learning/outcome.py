@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from schemas.messages import Label, ModelDecision
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.learning.after_drift import AfterDrift, AfterDriftState
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
+from stream.learning.drift_watch import week_of
 from stream.learning.judge import JudgeState, add_losses
 from stream.learning.linear import (
     RegressionsState,
@@ -26,7 +29,7 @@ from stream.learning.linear import (
 )
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.outcomes.declaration import Outcome
+from stream.outcomes.declaration import Outcome, sampled_outcome
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.documents import (
     CANDIDATES,
@@ -56,7 +59,8 @@ PROGRESSIVE = (*FLOORS, MIX)
 class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
     """A learner as numbers and names: what is in Redis beside the offset of the labels log.
 
-    One that was saved before there was a `contest` has `judges`, and is taken up.
+    One that was saved before there was a `contest` has `judges`, and is taken up; without
+    `after_drift` the watch for drift begins anew.
     """
 
     name: str
@@ -70,6 +74,7 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
     recent: bytes
     contest: ContestState | None = None
     judges: dict[str, JudgeState] = {}
+    after_drift: AfterDriftState | None = None
 
 
 class OutcomeLearner:
@@ -78,7 +83,8 @@ class OutcomeLearner:
     Candidates: "river_logistic" by gradient descent and "newton_logistic" by recursive Newton steps, both on all
     columns; "mean_logit" of the two; the floors "base_rate" (the share of labels of value 1 so far),
     "since_last_purchase" and "count_90d" (the first on one column). Of an outcome that is rolled forward week by week
-    also "hazard", and "mean_logit_hazard" of that and "mean_logit".
+    also "hazard", and "mean_logit_hazard" of that and "mean_logit". Where the labels show drift, a challenger begins
+    by itself (`stream.learning.after_drift`).
 
     Args:
         name: the outcome, such as "churn_30d".
@@ -86,9 +92,11 @@ class OutcomeLearner:
         layout: the layout that labels must have.
         horizon_days: of the outcome.
         rolled: the outcome's declaration, if it is rolled forward.
+        watches_columns: whether drift of columns is looked for in these labels: they are a sample of customers.
 
     Attributes:
         contest: the candidates against each other.
+        after_drift: the watch for drift.
     """
 
     def __init__(
@@ -98,12 +106,14 @@ class OutcomeLearner:
         layout: str = LAYOUT,
         horizon_days: int = 30,
         rolled: Outcome | None = None,
+        watches_columns: bool = False,
     ) -> None:
         self.name, self._columns, self._layout = name, columns, layout
         self._horizon_days, self._rolled = horizon_days, rolled
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
+        self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns)
         self.contest = Contest(horizon_days, self._names, HAZARD_MIX if rolled else MIX)
         self._recent = RecentIds()
 
@@ -120,12 +130,19 @@ class OutcomeLearner:
             for label in labels
             if label.outcome == self.name and label.layout == self._layout and self._recent.add(label.message_id)
         ]
-        if new:
-            happened = np.array([label.value >= 0.5 for label in new])
-            self.contest.judge(new)
-            self._learn(np.array([label.columns for label in new]), happened)
-            self._trained_until_ms = max(self._trained_until_ms, *(label.matured_ms for label in new))
+        for _, of_a_week in groupby(new, key=week_of):
+            self._judge_and_learn(list(of_a_week))
         return len(new)
+
+    def _judge_and_learn(self, labels: Sequence[Label]) -> None:
+        """Labels of one week: only with its first can drift be noticed."""
+        matrix = np.array([label.columns for label in labels])
+        happened = np.array([label.value >= 0.5 for label in labels])
+        self.after_drift.heed(labels, self.contest, self._learned)
+        self.contest.judge(labels)
+        self.after_drift.learn(matrix, happened, self.contest)
+        self._learn(matrix, happened)
+        self._trained_until_ms = max(self._trained_until_ms, *(label.matured_ms for label in labels))
 
     def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
         """Do what a person has decided; why it was not done, "" if it was (`Contest.decide`)."""
@@ -181,6 +198,7 @@ class OutcomeLearner:
             regressions=state_of(self._learned),
             recent=self._recent.to_bytes(),
             contest=self.contest.state(),
+            after_drift=self.after_drift.state(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -202,6 +220,7 @@ class OutcomeLearner:
             if state.contest is None
             else self.contest.restored(state.contest)
         )
+        learner.after_drift = self.after_drift.restored(state.after_drift)
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
@@ -230,7 +249,7 @@ class OutcomeLearner:
             of = self._rolled
             hazard = HazardModel(weekly, of.horizon_days, of.true_when, of.within_own_gap)
             models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(mix, hazard)}
-        return {name: models[name] for name in self._names if name in models}
+        return {name: models[name] for name in self._names if name in models} | self.after_drift.models(self.contest)
 
     def _progressive_means(self) -> dict[str, float]:
         return {name: loss / max(self._labels, 1) for name, loss in self._progressive_loss.items()}
@@ -239,7 +258,8 @@ class OutcomeLearner:
 def learner_of(outcome: Outcome, outcomes: Sequence[Outcome]) -> OutcomeLearner:
     """The learner of an outcome among others; it is rolled forward where one of them asks about the next week."""
     rolled = outcome if outcome.weekly(outcomes) else None
-    return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled)
+    is_sample = outcome.name == sampled_outcome(outcomes)
+    return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled, watches_columns=is_sample)
 
 
 def _base_rate(positives: Any, labels: Any) -> Any:

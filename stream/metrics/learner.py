@@ -99,6 +99,12 @@ DRIFT_LIMIT = Gauge(
     "ebb_drift_limit", "Above this it is drift, and said on `ebb.drift`.", ["measure", "subject"], registry=REGISTRY
 )
 DRIFT_NOTICED = Counter("ebb_drift_noticed", "Messages on `ebb.drift`.", ["measure"], registry=REGISTRY)
+DRIFT_CHALLENGERS = Gauge(
+    "ebb_drift_challengers",
+    "Candidates that began by themselves when drift was noticed and take part; ebb models show says which.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 BROKER_RETRIES = Counter(
     "ebb_learner_broker_retries", "Attempts repeated because Kafka did not take a message.", registry=REGISTRY
 )

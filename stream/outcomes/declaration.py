@@ -152,6 +152,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{'no ' if self.true_when == 'none' else ''}{what} within {span}"
 
 
+def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
+    """The outcome whose labels are a sample of customers: everybody is asked about, and it matures first.
+
+    >>> sampled_outcome(BUILT_IN)
+    'purchase_7d'
+    """
+    everybody = [
+        each for each in outcomes if each.purchase_days_at_least == 1 and each.active_within_days == ACTIVE_WITHIN_DAYS
+    ]
+    return min(everybody or outcomes, key=lambda each: each.horizon_days).name
+
+
 def _refuse_outside(field: str, value: int, most: int) -> None:
     if not 1 <= value <= most:
         raise ValueError(f"{field} {value} is not from 1 to {most}")

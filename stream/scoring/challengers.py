@@ -17,6 +17,9 @@ from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
 from stream.scoring.kinds import Model, parts
 from stream.scoring.linear import LinearModel
 
+BEGUN_PREFIX = "drift_"
+"""Of the names of challengers that the learner begins by itself; nobody else's has it."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -53,9 +56,17 @@ def check_challenger_name(name: str) -> None:
     >>> check_challenger_name("newton_logistic")
     Traceback (most recent call last):
     stream.errors.ModelRefusedError: A challenger cannot be called 'newton_logistic': Ebb's own candidate is. ...
+    >>> check_challenger_name("drift_2026_05_14")
+    Traceback (most recent call last):
+    stream.errors.ModelRefusedError: A challenger cannot be called 'drift_2026_05_14': those that Ebb begins at a ...
     """
     if name in (*CANDIDATES, CALIBRATED):
         raise ModelRefusedError(f"A challenger cannot be called {name!r}: Ebb's own candidate is. Choose another name.")
+    if name.startswith(BEGUN_PREFIX):
+        raise ModelRefusedError(
+            f"A challenger cannot be called {name!a}: those that Ebb begins at a drift are called {BEGUN_PREFIX}…. "
+            "Choose another name."
+        )
     if not _NAME.fullmatch(name):
         raise ModelRefusedError(
             f"A challenger cannot be called {name!a}: a name has lower-case letters, digits and _, at most 40 of them."

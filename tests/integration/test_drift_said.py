@@ -27,13 +27,13 @@ def test_what_has_moved_is_said_once_also_by_a_learner_that_was_killed(
 
         first = shop.start("learner")
         send(shop.servers, [(LABELS, msgspec.json.encode(label), 0, None, []) for label in before])
-        eventually(lambda: shop.learned_offset("drift") == len(before), what="the labels before are watched")
+        eventually(lambda: shop.learned_offset("purchase_7d") == len(before), what="the labels before are watched")
         assert not are_said(1)
         shop.kill(first)
         send(shop.servers, [(LABELS, msgspec.json.encode(label), 0, None, []) for label in labels[len(before) :]])
         shop.start("learner")
         eventually(lambda: are_said(2), what="the change is said")
-        eventually(lambda: shop.learned_offset("drift") == len(labels), what="all labels are watched")
+        eventually(lambda: shop.learned_offset("purchase_7d") == len(labels), what="all labels are watched")
         assert are_said(2)
         assert {(each["measure"], each["subject"]) for each in said} == {
             (LOSS_RISE, "purchase_7d"), (CALIBRATION_SHIFT, "purchase_7d"),

@@ -234,3 +234,24 @@ def test_a_candidate_of_a_newer_release_stands_beside_the_floors_on_the_labels_i
     floors = newer.judgement.losses_of_floors("newest")
     assert newer.metrics()["newest"].rows == 100 * PER_DAY
     assert floors["count_90d"] == floors["base_rate"] > newer.metrics()["count_90d"].log_loss
+
+
+def test_who_is_begun_at_another_drift_takes_the_place_of_one_that_is_not_ahead():
+    contest = shown(labels_of(4))
+    assert contest.begin("drift_1", "at the first drift", is_another=True)
+    assert not contest.begin("drift_2", "more of the same drift", is_another=False)
+    assert contest.begin("drift_2", "at another drift", is_another=True)
+    assert contest.begun == {"drift_2": "at another drift"}
+    contest.judge(list(labels_of(until_closed(3), {"drift_2": BETTER}, seed=1, first_day=4)))
+    assert contest.evidence()["drift_2"].gain > 0
+    assert not contest.begin("drift_3", "at a third", is_another=True)
+    assert list(contest.begun) == ["drift_2"]
+
+
+def test_beside_a_champion_that_was_begun_another_may_begin():
+    contest = Contest(HORIZON_DAYS)
+    contest.begin("drift_1", "at the first drift", is_another=True)
+    contest.decide(told("promote", "drift_1"))
+    assert contest.begin("drift_2", "at another drift", is_another=False)
+    contest.end_behind()
+    assert list(contest.begun) == ["drift_1", "drift_2"]

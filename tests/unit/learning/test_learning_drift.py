@@ -11,6 +11,7 @@ from stream.learning.drift_watch import (
     LOSS_RISE,
     SCORE_STABILITY,
     WEEK_MS,
+    DriftState,
     DriftWatch,
 )
 from stream.scoring.documents import MIX
@@ -18,8 +19,16 @@ from tests.unit.learning.drifting_labels import CHANGE_WEEK, FIRST_WEEK, LAST_WE
 
 
 def watch(labels, at_once=10_000):
-    watching = DriftWatch(["purchase_7d"], "purchase_7d", MIX)
-    return [each for at in range(0, len(labels), at_once) for each in watching.learn(labels[at : at + at_once])]
+    return news(watching(), labels, at_once)
+
+
+def watching(state=None):
+    return DriftWatch("purchase_7d", MIX, watches_columns=True, state=state)
+
+
+def news(watch, labels, at_once=10_000):
+    measured = [each for at in range(0, len(labels), at_once) for each in watch.learn(labels[at : at + at_once])]
+    return [each for each in measured if each.is_news]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -55,21 +64,42 @@ def test_batches_and_restarts_show_nowhere():
     assert expected
     assert watch(labels, at_once=7) == expected
     half = len(labels) * 2 // 3
-    before = DriftWatch(["purchase_7d"], "purchase_7d", MIX)
-    found = before.learn(labels[:half])
-    after = DriftWatch(["purchase_7d"], "purchase_7d", MIX).restored(before.to_bytes())
-    assert found + after.learn(labels[half:]) == expected
+    before = watching()
+    found = news(before, labels[:half])
+    packed = msgspec.msgpack.encode(before.state())
+    after = watching(msgspec.msgpack.decode(packed, type=DriftState))
+    assert after.measured == before.measured
+    assert found + news(after, labels[half:]) == expected
 
 
-def test_repeats_other_layouts_and_labels_without_the_champion_are_passed_over():
+def test_a_watch_that_had_other_columns_begins_anew():
+    before = watching()
+    before.learn(history())
+    after = DriftWatch("purchase_7d", MIX, state=before.state())
+    assert (after.measured, after.has_moved) == ({}, False)
+
+
+def test_labels_without_the_candidate_are_not_counted():
     labels = history(truth=2.5)
-    others = [
-        msgspec.structs.replace(label, message_id=f"other {label.message_id}", value=0.0, **foreign)
-        for label in labels
-        for foreign in ({"layout": "another"}, {"scores": {"base_rate": 0.9}}, {"outcome": "nobody's"})
-    ]
-    mixed = sorted([*labels, *labels, *others], key=lambda label: label.matured_ms)
+    others = [msgspec.structs.replace(label, value=0.0, scores={"base_rate": 0.9}) for label in labels]
+    mixed = sorted([*labels, *others], key=lambda label: label.matured_ms)
     assert watch(mixed) == watch(labels)
+
+
+def test_what_has_moved_is_over_when_the_weeks_before_are_of_the_new_time():
+    moved = watching()
+    labels = history(truth=2.5)
+    moved.learn([label for label in labels if label.matured_ms < (CHANGE_WEEK + 4) * WEEK_MS])
+    assert moved.has_moved
+    moved.learn([label for label in labels if label.matured_ms >= (CHANGE_WEEK + 4) * WEEK_MS])
+    assert not moved.has_moved
+
+
+def test_a_column_that_moves_is_no_drift_of_the_outcome():
+    moved = watching()
+    moved.learn([label for label in history(column=2.0) if label.matured_ms < (CHANGE_WEEK + 4) * WEEK_MS])
+    assert (COLUMN_STABILITY, MOVED_COLUMN) in {name for name, each in moved.measured.items() if each.is_drift}
+    assert not moved.has_moved
 
 
 def test_a_week_without_labels_says_nothing_until_there_are_twelve_again():

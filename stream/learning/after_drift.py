@@ -1,0 +1,136 @@
+"""The challenger that begins by itself when drift is noticed of an outcome.
+
+It is the mean logit of the regressions, for which the labels up to then count a tenth: what it says is the same at
+first, and new labels move it as if it had learned a tenth as many. It begins before the first label of the week after
+the one that showed the drift, and is judged as every candidate is. The champion learns as before.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.messages import Label
+from stream.learning.contest import Contest
+from stream.learning.drift_watch import WEEK_MS, DriftState, DriftWatch, Measured
+from stream.learning.linear import (
+    Regressions,
+    RegressionsState,
+    exported,
+    exported_newton,
+    learn_rows,
+    mean_logit,
+    of_which,
+    restored,
+    state_of,
+)
+from stream.scoring.challengers import BEGUN_PREFIX
+from stream.scoring.documents import MIX
+from stream.scoring.linear import LinearModel
+
+PAST_COUNTS = 0.1
+"""What a label before the drift counts for; what else was tried: docs/models.md, "Drift"."""
+
+
+class AfterDriftState(msgspec.Struct, frozen=True, kw_only=True):
+    """What `AfterDrift` goes on from."""
+
+    watch: DriftState
+    begun: dict[str, RegressionsState]
+
+
+class AfterDrift:
+    """Watches the labels of an outcome for drift, and teaches the challengers that begin then.
+
+    A function of the labels it is given and of the contest, however many come at once.
+
+    Args:
+        outcome: whose labels they are.
+        columns: that they carry.
+        watches_columns: whether drift of columns is looked for too.
+        state: to go on from.
+    """
+
+    def __init__(
+        self, outcome: str, columns: tuple[str, ...], *, watches_columns: bool, state: AfterDriftState | None = None
+    ) -> None:
+        self._outcome, self._columns, self._watches_columns = outcome, columns, watches_columns
+        self._watch = DriftWatch(outcome, MIX, watches_columns=watches_columns, state=state.watch if state else None)
+        reads = np.ones((1, len(columns)), np.bool_)
+        self._begun = {name: restored(each, reads) for name, each in state.begun.items()} if state else {}
+        self._measured = list(self._watch.measured.values())
+
+    def restored(self, state: AfterDriftState | None) -> "AfterDrift":
+        """One of the same kind that goes on where another was."""
+        return AfterDrift(self._outcome, self._columns, watches_columns=self._watches_columns, state=state)
+
+    def heed(self, labels: Sequence[Label], contest: Contest, learned: Regressions) -> None:
+        """Look at labels of one week before they are judged and learned: with the first of them a week may have ended.
+
+        Where drift of the outcome is news a challenger begins. One that has not won gives way to that of another drift,
+        unless it is ahead; one of the same stays. Where drift is over, one that is not ahead goes.
+
+        Args:
+            labels: each once, in their order.
+            contest: of the outcome's candidates, is changed.
+            learned: by the regressions so far.
+        """
+        had_moved = self._watch.has_moved
+        measured = self._watch.learn(labels)
+        self._measured += measured
+        news = [each for each in measured if each.is_news and each.subject == self._outcome]
+        if news and contest.begin(name_after(news[0]), recipe_after(news), is_another=not had_moved):
+            champion = self._begun.get(contest.championship.champion, learned)
+            self._begun[name_after(news[0])] = of_which(champion, PAST_COUNTS)
+        elif measured and not self._watch.has_moved:
+            contest.end_behind()
+
+    def learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_], contest: Contest) -> None:
+        """Learn labels that have been judged; who takes part no more is forgotten."""
+        self._begun = {name: each for name, each in self._begun.items() if name in contest.begun}
+        for each in self._begun.values():
+            learn_rows(each, matrix, happened, np.empty((len(matrix), 2)))
+
+    def models(self, contest: Contest) -> dict[str, LinearModel]:
+        """The challengers that take part."""
+        return {
+            name: mean_logit(exported(each, 0, self._columns), exported_newton(each, self._columns))
+            for name, each in self._begun.items()
+            if name in contest.begun
+        }
+
+    def take_measured(self) -> list[Measured]:
+        """How far things had moved when weeks ended, since this was last asked; of a restored one at the last end."""
+        taken, self._measured = self._measured, []
+        return taken
+
+    def state(self) -> AfterDriftState:
+        """Everything to go on from."""
+        begun = {name: state_of(each) for name, each in self._begun.items()}
+        return AfterDriftState(watch=self._watch.state(), begun=begun)
+
+
+def name_after(noticed: Measured) -> str:
+    """What a challenger is called: after the day on which drift was noticed.
+
+    >>> name_after(Measured("loss_rise", "churn_30d", week=2_940, value=0.06, limit=0.04))
+    'drift_2026_05_14'
+    """
+    return f"{BEGUN_PREFIX}{_day(noticed):%Y_%m_%d}"
+
+
+def recipe_after(noticed: Sequence[Measured]) -> str:
+    """How a challenger is made, and why.
+
+    >>> recipe_after([Measured("loss_rise", "churn_30d", week=2_940, value=0.0612, limit=0.04)])
+    'mean_logit for which a label before 2026-05-14 counts 0.1: loss_rise 0.061 above 0.040'
+    """
+    why = ", ".join(f"{each.measure} {each.value:.3f} above {each.limit:.3f}" for each in noticed)
+    return f"{MIX} for which a label before {_day(noticed[0]):%Y-%m-%d} counts {PAST_COUNTS:g}: {why}"
+
+
+def _day(noticed: Measured) -> datetime:
+    """The day after the week in which something had moved."""
+    return datetime.fromtimestamp((noticed.week + 1) * WEEK_MS / 1000, UTC)
