@@ -113,7 +113,7 @@ def decide_each(
         for outcome in range(len(probabilities)):
             asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
             probabilities[outcome, i] = (
-                said(in_force.models[outcome], given.matrix[i], scratch.hazards) if asked else math.nan
+                said(in_force.models, outcome, given.matrix[i], scratch.hazards) if asked else math.nan
             )
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         churn, row = probabilities[in_force.churn, i], given.rows[i]
@@ -206,7 +206,7 @@ def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch:
     if row.purchase_days < in_force.purchase_days[in_force.churn]:
         return False
     _move(at_ms, state, in_force.plan, scratch)
-    churn = alone(in_force.models[in_force.churn], scratch.columns, scratch.hazards, scratch.amounts)
+    churn = alone(in_force.models, in_force.churn, scratch.columns, scratch.hazards, scratch.amounts)
     return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
 
 
@@ -249,7 +249,7 @@ def hold_each(
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
             roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
             for outcome in range(outcomes):
-                ahead[outcome, later] = said(in_force.models[outcome], scratch.columns, scratch.hazards)
+                ahead[outcome, later] = said(in_force.models, outcome, scratch.columns, scratch.hazards)
         for outcome in range(outcomes):
             if not math.isnan(ahead[outcome, 0]):
                 until_ms[k] = min(until_ms[k], holds_until_ms(times_ms, ahead[outcome]))

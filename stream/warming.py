@@ -21,9 +21,11 @@ from stream.features.layout import LAYOUT, empty
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
+from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel
-from stream.scoring.kinds import MeanLogit
+from stream.scoring.kinds import MeanLogit, probability
 from stream.scoring.linear import LinearModel
+from stream.scoring.trees import TreeModel
 
 _AT_MS = 14_600 * DAY_MS
 
@@ -40,7 +42,18 @@ def warm_up(rules: Rules) -> Changes:
     nothing_open = unpack_open([None])
     customers = PartitionCustomers(0, ["anybody"], empty(1), nothing_open)
     records = Records(facts, none)
+    _ask_trees()
     return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(rules.outcomes.names), rules)
+
+
+def _ask_trees() -> None:
+    """What else is run of models with trees: whoever has none has not met it in a step."""
+    row, leaf = np.zeros((1, len(MODEL_COLUMNS))), (0.0,)
+    trees = TreeModel(
+        MODEL_COLUMNS, (0,), reads=(-1,), thresholds=leaf, lefts=(0,), rights=(0,), missing_left=(0,), values=leaf
+    )
+    probability(trees, row)
+    by_concept(trees, row)
 
 
 def _models(names: Sequence[str]) -> Models:

@@ -112,7 +112,7 @@ async def _all(store: RedisModelStore, settings: WorkerSettings) -> list[Known]:
 async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> Known:
     document = await _document(store, settings, outcome.name, None)
     saved = await store.load_learner(outcome.name)
-    learner = learner_of(outcome, settings.predicted.outcomes)
+    learner = learner_of(outcome, settings.predicted.outcomes, settings.score_budget_us)
     if saved is not None:
         learner = learner.restored(_saved(outcome.name, saved[1]).learner)
     return Known(outcome, document if isinstance(document, OutcomeDocument) else None, learner.contest)

@@ -22,6 +22,7 @@ from stream.metrics.info import show_version
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
 from stream.scoring.challengers import ChallengerDocument, decode_challenger
+from stream.scoring.costs import SCORE_BUDGET_US
 from stream.scoring.documents import OutcomeDocument, SegmentDocument, encode
 from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
@@ -63,10 +64,16 @@ class Teacher:
     day is then read again, and who has learned it is passed over.
     """
 
-    def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        keyring: Keyring,
+        outcomes: Sequence[Outcome] = BUILT_IN,
+        budget_us: float = SCORE_BUDGET_US,
+    ) -> None:
         self._store, self._keyring = store, keyring
         self._weekly = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
-        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes)) for outcome in outcomes]
+        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes, budget_us)) for outcome in outcomes]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
         self.drift = Drift(outcomes, sampled_outcome(outcomes))

@@ -14,6 +14,7 @@ from stream.learning.judgement import Judgement, JudgementState, scored
 from stream.learning.recipes import RECIPES
 from stream.ports import CHALLENGERS_AT_MOST
 from stream.scoring.challengers import ChallengerDocument
+from stream.scoring.costs import SCORE_BUDGET_US, score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, MIX, Judged, Lineage
 from stream.scoring.kinds import Model
 from stream.scoring.linear import LinearModel
@@ -40,6 +41,7 @@ class Contest:
         own: the candidates that the learner makes.
         initial: which of them is the first champion.
         state: to go on from.
+        budget_us: a challenger is not promoted if a score by it costs more.
 
     Attributes:
         judgement: how each candidate does.
@@ -54,8 +56,10 @@ class Contest:
         own: Sequence[str] = CANDIDATES,
         initial: str = MIX,
         state: ContestState | None = None,
+        budget_us: float = SCORE_BUDGET_US,
     ) -> None:
         self._horizon_days, self._own, self._initial = horizon_days, tuple(own), initial
+        self._budget_us = budget_us
         self.newest_ms = state.newest_ms if state else 0
         self.judgement = Judgement(horizon_days, state.judgement if state else None)
         self.championship = Championship(initial, state.championship if state else None)
@@ -69,7 +73,7 @@ class Contest:
 
     def restored(self, state: ContestState) -> "Contest":
         """One of the same kind that goes on where another was."""
-        return Contest(self._horizon_days, self._own, self._initial, state)
+        return Contest(self._horizon_days, self._own, self._initial, state, self._budget_us)
 
     def of_judges(self, judges: Mapping[str, JudgeState], newest_ms: int) -> "Contest":
         """One of the same kind that knows what a learner knew that was saved before there were blocks."""
@@ -87,6 +91,16 @@ class Contest:
         """Everybody who takes part."""
         return (*self._own, CALIBRATED, *self.challengers)
 
+    @property
+    def over_budget(self) -> dict[str, str]:
+        """Challenger that costs too much to be promoted -> why, in words."""
+        costs = {name: score_us(each.model) for name, each in self.challengers.items()}
+        return {
+            name: f"a score by {name!r} takes about {cost:.1f} us, and EBB_SCORE_BUDGET_US is {self._budget_us:g}"
+            for name, cost in costs.items()
+            if cost > self._budget_us
+        }
+
     def judge(self, labels: Sequence[Label]) -> None:
         """Count labels; whenever one shows that blocks are over, the rule looks at them before it is counted."""
         begin = 0
@@ -96,7 +110,7 @@ class Contest:
             if self.championship.closes(closed):
                 self._count(labels[begin:at])
                 begin = at
-                self.championship.look(self.judgement, closed, self.newest_ms)
+                self.championship.look(self.judgement, closed, self.newest_ms, self.over_budget)
         self._count(labels[begin:])
 
     def _count(self, labels: Sequence[Label]) -> None:
@@ -123,7 +137,7 @@ class Contest:
         elif decision.action == "withdraw":
             self._withdraw(decision)
         else:
-            self.championship.decide(decision, self.candidates, self.newest_ms)
+            self.championship.decide(decision, self.candidates, self.newest_ms, self.over_budget)
         return self.championship.refused.get(decision.message_id, "")
 
     def _admit(self, decision: ModelDecision, challenger: ChallengerDocument | None) -> None:
@@ -170,7 +184,7 @@ class Contest:
 
     def proposed(self) -> str | None:
         """The candidate that the blocks so far propose as champion."""
-        return self.championship.proposed(self.judgement)
+        return self.championship.proposed(self.judgement, self.over_budget)
 
     def is_open(self, block: int) -> bool:
         """Whether a block may still get labels."""

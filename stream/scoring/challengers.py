@@ -9,13 +9,12 @@ on snapshots taken after its training had seen its last event.
 import re
 
 import msgspec
-import numpy as np
 
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS
+from stream.scoring.checking import check_model
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
-from stream.scoring.kinds import Model, parts
-from stream.scoring.linear import LinearModel
+from stream.scoring.kinds import Model
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -93,19 +92,5 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> C
             f"Challenger {name} of {outcome} was trained on other columns: layout {document.layout!r} and schema "
             f"{document.schema!r}, here {layout!r} and {schema_of(MODEL_COLUMNS)!r}. Train it on those of this release."
         )
-    linear, hazard = parts(document.model)
-    for model in (linear, hazard and hazard.weekly):
-        if model:
-            _check_numbers(model, f"Challenger {name} of {outcome}")
+    check_model(document.model, f"Challenger {name} of {outcome}")
     return document
-
-
-def _check_numbers(model: LinearModel, what: str) -> None:
-    unknown = sorted(set(model.columns) - set(MODEL_COLUMNS))
-    if unknown:
-        raise ModelRefusedError(f"{what} reads the column {unknown[0]!a}, which does not exist.")
-    if len(set(model.columns)) != len(model.columns):
-        raise ModelRefusedError(f"{what} reads a column twice.")
-    numbers = [model.bias, model.clip, *model.means, *model.scales, *model.weights]
-    if not np.isfinite(numbers).all() or model.clip <= 0 or min(model.scales, default=0.0) < 0:
-        raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a negative scale or clip.")

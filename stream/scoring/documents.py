@@ -13,6 +13,7 @@ import msgspec
 
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
+from stream.scoring.checking import check_model
 from stream.scoring.kinds import Model
 
 HAZARD_MIX, HAZARD = "mean_logit_hazard", "hazard"
@@ -185,9 +186,12 @@ def decode(payload: bytes, layout: str) -> Document:
         layout: the layout of the columns that will be scored.
 
     Raises:
-        ModelRefusedError: not a model document, or of another layout.
+        ModelRefusedError: not a model document, of another layout, or with a model that cannot score its columns.
     """
     document: Document = decode_as(_decoder, payload, layout)
+    if isinstance(document, OutcomeDocument):
+        for name, model in document.candidates.items():
+            check_model(model, f"candidate {name} of model {document.name} {document.version}")
     return document
 
 
@@ -222,5 +226,8 @@ def _refuse_unbounded(plain: object, path: str) -> None:
 
 
 def _are_finite(plain: Sequence[object]) -> bool:
-    """Whether all of them are floats and finite, without a look at each: most of a document are rows of floats."""
-    return set(map(type, plain)) == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))
+    """Whether all of them are numbers and finite, without a look at each: most of a document are rows of numbers."""
+    kinds = set(map(type, plain))
+    if kinds == {int}:
+        return True
+    return kinds == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))
