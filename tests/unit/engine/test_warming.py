@@ -7,11 +7,12 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.event import Event, Listener, register, unregister
 
 from schemas.topics import PURCHASES
-from stream.chunk import Rules
+from stream.chunk import Models, Rules
 from stream.warming import warm_up
+from tests.property.test_chunk_law import MODELS
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
-from tests.world import World
+from tests.world import PINNED, World
 
 
 class Compilations(Listener):
@@ -37,10 +38,11 @@ def compilations() -> Any:
     unregister("numba:compile", listener)
 
 
-def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations) -> None:
+@pytest.mark.parametrize("models", [PINNED, MODELS["trees"]], ids=["regressions", "trees"])
+def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, models: Models) -> None:
     warm_up(Rules())
     compilations.compiled.clear()
-    world = World()
+    world = World(models=models)
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
     world.silence_until(day=60).purchase("ada", day=61)
     assert world.outbox.messages

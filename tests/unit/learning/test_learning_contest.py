@@ -12,8 +12,10 @@ from stream.learning.contest import Contest, ContestState
 from stream.learning.evidence import weigh
 from stream.learning.judge import JudgeState
 from stream.scoring.challengers import ChallengerDocument
+from stream.scoring.costs import score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
 from stream.scoring.linear import LinearModel
+from tests.property.grown_trees import grown
 from tests.unit.learning.label_history import labels
 
 HORIZON_DAYS = 7
@@ -133,13 +135,17 @@ def test_a_decision_that_the_log_repeats_counts_once():
     assert contest.decisions == 2
 
 
-def published(trained_until_day=0, name="outsider"):
+LINEAR = LinearModel((), (), (), (), bias=0.5)
+TREES = grown(np.random.default_rng(1), trees=300)
+
+
+def published(trained_until_day=0, name="outsider", model=LINEAR):
     return ChallengerDocument(
         outcome="churn_30d",
         name=name,
         layout=LAYOUT,
         schema=schema_of(MODEL_COLUMNS),
-        model=LinearModel((), (), (), (), bias=0.5),
+        model=model,
         trained_until_ms=trained_until_day * DAY_MS,
         published_ms=0,
     )
@@ -157,6 +163,37 @@ def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_
     assert contest.decide(told("withdraw", "outsider")) == ""
     assert contest.championship.champion == "mean_logit"
     assert "outsider" not in contest.metrics()
+
+
+def with_trees(budget_us):
+    contest = Contest(HORIZON_DAYS, budget_us=budget_us)
+    assert contest.decide(told("admit", "outsider"), published(model=TREES)) == ""
+    return contest
+
+
+def test_a_challenger_over_the_budget_is_judged_and_promoted_by_nobody():
+    cost = score_us(TREES)
+    contest = with_trees(cost - 0.01)
+    contest.judge(list(labels_of(until_closed(10), {"outsider": BETTER})))
+    assert contest.evidence()["outsider"].is_better
+    assert (contest.championship.champion, contest.proposed()) == ("mean_logit", None)
+    for action in ("promote", "pin"):
+        assert f"takes about {cost:.1f} us, and EBB_SCORE_BUDGET_US is" in contest.decide(told(action, "outsider"))
+    assert (contest.championship.champion, contest.championship.is_pinned) == ("mean_logit", False)
+
+
+def test_a_setting_allows_what_costs_more():
+    contest = with_trees(score_us(TREES))
+    contest.judge(list(labels_of(until_closed(10), {"outsider": BETTER})))
+    assert contest.championship.champion == "outsider"
+    barred = with_trees(2.0)
+    barred.judge(list(labels_of(until_closed(7), {"outsider": BETTER})))
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(barred.state()), type=ContestState)
+    allowed = Contest(HORIZON_DAYS, budget_us=1_000.0).restored(state)
+    assert (barred.proposed(), allowed.proposed()) == (None, "outsider")
+    assert allowed.decide(told("promote", "outsider")) == ""
+    assert allowed.championship.champion == "outsider"
+    assert barred.restored(allowed.state()).championship.champion == "outsider", "who is champion stays it"
 
 
 def test_four_challengers_may_take_part_and_one_may_be_replaced():
