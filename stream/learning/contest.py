@@ -11,8 +11,8 @@ from stream.learning.championship import Championship, ChampionshipState
 from stream.learning.evidence import Evidence
 from stream.learning.judge import JudgeState
 from stream.learning.judgement import Judgement, JudgementState, scored
+from stream.learning.outsiders import Outsiders
 from stream.learning.recipes import RECIPES
-from stream.ports import CHALLENGERS_AT_MOST
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.costs import SCORE_BUDGET_US, score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, MIX, Judged, Lineage
@@ -28,6 +28,7 @@ class ContestState(msgspec.Struct, frozen=True, kw_only=True):
     championship: ChampionshipState
     calibration: CalibrationState
     challengers: dict[str, ChallengerDocument]
+    admitted_ms: dict[str, int] = {}
 
 
 class Contest:
@@ -46,7 +47,6 @@ class Contest:
     Attributes:
         judgement: how each candidate does.
         championship: who is champion.
-        challengers: name -> what was published.
         newest_ms: the latest maturity of a label so far.
     """
 
@@ -66,7 +66,8 @@ class Contest:
         if state is not None and state.judgement.block_days != self.judgement.block_days:
             self.championship.count_anew()
         self._calibration = Calibration(state.calibration if state else None)
-        self.challengers = dict(state.challengers) if state else {}
+        published, admitted_ms = (state.challengers, state.admitted_ms) if state else ({}, {})
+        self._outsiders = Outsiders(self.championship, self.judgement.forget, published, admitted_ms)
         if self.championship.champion not in self.candidates:
             why = f"{self.championship.champion} is no candidate any more"
             self.championship.withdrawn(self.championship.champion, self.newest_ms, why)
@@ -85,6 +86,11 @@ class Contest:
             judgement = msgspec.structs.replace(state.judgement, pooled=pooled, beside=beside)
             state = msgspec.structs.replace(state, judgement=judgement)
         return self.restored(state)
+
+    @property
+    def challengers(self) -> dict[str, ChallengerDocument]:
+        """Name -> what was published."""
+        return self._outsiders.published
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -114,8 +120,7 @@ class Contest:
         self._count(labels[begin:])
 
     def _count(self, labels: Sequence[Label]) -> None:
-        others = {CALIBRATED: -1} | {name: each.trained_until_ms for name, each in self.challengers.items()}
-        counted = scored(labels, self._own, others)
+        counted = scored(labels, self._own, {CALIBRATED: -1} | self._outsiders.judged_after_ms)
         if len(counted.happened):
             self.judgement.add(counted)
             self._calibration.learn(counted.said[MIX], counted.happened)
@@ -130,41 +135,8 @@ class Contest:
         Returns:
             Why it was not done; "" if it was.
         """
-        if not self.championship.is_new(decision):
-            return ""
-        if decision.action == "admit":
-            self._admit(decision, challenger)
-        elif decision.action == "withdraw":
-            self._withdraw(decision)
-        else:
-            self.championship.decide(decision, self.candidates, self.newest_ms, self.over_budget)
-        return self.championship.refused.get(decision.message_id, "")
-
-    def _admit(self, decision: ModelDecision, challenger: ChallengerDocument | None) -> None:
-        name = decision.candidate
-        if challenger is None:
-            self.championship.refuse(decision, f"challenger {name!r} is not there, or was refused")
-        elif name == self.championship.champion:
-            self.championship.refuse(decision, f"{name!r} is champion: publish under another name")
-        elif name not in self.challengers and len(self.challengers) >= CHALLENGERS_AT_MOST:
-            there = ", ".join(sorted(self.challengers))
-            self.championship.refuse(decision, f"there are {CHALLENGERS_AT_MOST} already: withdraw one of {there}")
-        else:
-            self._forget(name)
-            self.challengers[name] = challenger
-
-    def _withdraw(self, decision: ModelDecision) -> None:
-        name = decision.candidate
-        if name not in self.challengers:
-            known = ", ".join(sorted(self.challengers)) or "none"
-            self.championship.refuse(decision, f"{name!r} is no challenger from outside; there are: {known}")
-            return
-        self._forget(name)
-        self.championship.withdrawn(name, self.newest_ms, f"{name} was withdrawn")
-
-    def _forget(self, name: str) -> None:
-        self.challengers.pop(name, None)
-        self.judgement.forget(name)
+        own = (*self._own, CALIBRATED)
+        return self._outsiders.decide(decision, challenger, own, self.newest_ms, self.over_budget)
 
     def joined(self, models: Mapping[str, Model]) -> dict[str, Model]:
         """All candidates: those that the learner made, and those that take part besides."""
@@ -224,4 +196,5 @@ class Contest:
             championship=self.championship.state(),
             calibration=self._calibration.state(),
             challengers=dict(self.challengers),
+            admitted_ms=dict(self._outsiders.admitted_ms),
         )

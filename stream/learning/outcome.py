@@ -241,9 +241,7 @@ class OutcomeLearner:
         return {name: loss / max(self._labels, 1) for name, loss in self._progressive_loss.items()}
 
 
-def learner_of(
-    outcome: Outcome, outcomes: Sequence[Outcome], budget_us: float = SCORE_BUDGET_US
-) -> OutcomeLearner:
+def learner_of(outcome: Outcome, outcomes: Sequence[Outcome], budget_us: float = SCORE_BUDGET_US) -> OutcomeLearner:
     """The learner of an outcome among others; it is rolled forward where one of them asks about the next week."""
     rolled = outcome if outcome.weekly(outcomes) else None
     return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled, budget_us=budget_us)

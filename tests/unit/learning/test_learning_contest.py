@@ -165,6 +165,19 @@ def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_
     assert "outsider" not in contest.metrics()
 
 
+def test_what_stood_under_its_name_before_is_not_held_for_a_challenger():
+    contest = Contest(HORIZON_DAYS)
+    contest.decide(told("admit", "outsider"), published())
+    contest.judge(list(labels_of(60, {"outsider": BETTER})))
+    known_until_day = 59 + HORIZON_DAYS + 1
+    contest.decide(told("admit", "outsider", 2), published(trained_until_day=3))
+    contest.judge(list(labels_of(40, {"outsider": WORSE}, seed=1, first_day=60)))
+    assert contest.metrics()["outsider"].rows == (99 - known_until_day) * PER_DAY
+    packed = msgspec.msgpack.encode(contest.state())
+    again = Contest(HORIZON_DAYS).restored(msgspec.msgpack.decode(packed, type=ContestState))
+    assert again.state() == contest.state()
+
+
 def with_trees(budget_us):
     contest = Contest(HORIZON_DAYS, budget_us=budget_us)
     assert contest.decide(told("admit", "outsider"), published(model=TREES)) == ""
