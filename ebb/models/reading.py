@@ -9,12 +9,12 @@ import msgspec
 
 from stream.errors import EbbError, ModelRefusedError
 from stream.features.layout import LAYOUT
-from stream.learner.saved import SEGMENTS_NAME, Saved
+from stream.learner.saved import Saved
 from stream.learning.contest import Contest
 from stream.learning.outcome import learner_of
 from stream.outcomes.declaration import Outcome
 from stream.redis_store.registry import RedisModelStore
-from stream.scoring.documents import Document, OutcomeDocument, decode
+from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, decode
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, open_sealed
 

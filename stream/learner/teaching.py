@@ -13,7 +13,7 @@ from schemas.units import DAY_MS
 from stream.errors import LayoutError, ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.learner.drift import Drift
-from stream.learner.saved import SEGMENTS_NAME, Saved
+from stream.learner.saved import Saved
 from stream.learner.showing import show_contest
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
@@ -21,9 +21,9 @@ from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
-from stream.scoring.challengers import ChallengerDocument, decode_challenger
+from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
 from stream.scoring.costs import SCORE_BUDGET_US
-from stream.scoring.documents import OutcomeDocument, SegmentDocument, encode
+from stream.scoring.documents import SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
 from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 
@@ -36,7 +36,7 @@ class Ruling(NamedTuple):
     """A decision of a person, with the challenger it admits; None if it admits none, or that was refused."""
 
     decision: ModelDecision
-    challenger: ChallengerDocument | None
+    challenger: AnyChallenger | None
 
 
 @dataclass
@@ -175,10 +175,10 @@ class Teacher:
         return new
 
     def _document(self, pupil: Pupil) -> OutcomeDocument | SegmentDocument | None:
-        if isinstance(pupil.learner, SegmentLearner):
-            return pupil.learner.document(str(pupil.labels), pupil.epoch_day)
-        decisions = pupil.learner.contest.decisions
+        decisions = pupil.learner.contest.championship.decisions
         version = f"{pupil.labels}.{decisions}" if decisions else str(pupil.labels)
+        if isinstance(pupil.learner, SegmentLearner):
+            return pupil.learner.document(version, pupil.epoch_day)
         return pupil.learner.document(version, pupil.epoch_day, self._weekly_model(pupil.name))
 
     def _weekly_model(self, name: str) -> LinearModel | None:
@@ -224,7 +224,7 @@ def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
     return min(everybody or outcomes, key=lambda each: each.horizon_days).name
 
 
-def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> ChallengerDocument:
+def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> AnyChallenger:
     """The challenger that is meant.
 
     Raises:
@@ -239,10 +239,11 @@ def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> Chall
 
 def _do(ruling: Ruling, learner: OutcomeLearner | SegmentLearner) -> None:
     """Tell a learner what was decided about it."""
-    if not isinstance(learner, OutcomeLearner):
-        return
-    decision = ruling.decision
-    refused = learner.decide(decision, ruling.challenger)
+    decision, challenger = ruling
+    if isinstance(learner, SegmentLearner):
+        refused = learner.decide(decision, challenger if isinstance(challenger, SegmentChallenger) else None)
+    else:
+        refused = learner.decide(decision, challenger if isinstance(challenger, ChallengerDocument) else None)
     metrics.DECISIONS.labels(decision.outcome, "refused" if refused else "taken").inc()
     log.info(
         "a person has decided about a model",

@@ -162,11 +162,6 @@ class Contest:
         """Whether a block may still get labels."""
         return block >= self.judgement.closed_before(self.newest_ms)
 
-    @property
-    def decisions(self) -> int:
-        """How many decisions of a person it has been shown."""
-        return self.championship.decisions
-
     def standing(self, metrics: Mapping[str, Judged], made: Collection[str]) -> Standing:
         """How the champion stands beside the floors; until it is among those `made`, the mean logit stands in."""
         champion = self.championship.champion

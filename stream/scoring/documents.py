@@ -25,6 +25,10 @@ CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
 ROLLED = (HAZARD_MIX, HAZARD)
 """Besides of those that can be rolled forward week by week."""
 
+SEGMENTS_NAME = "segments"
+ONLINE = "online"
+"""The learner's own centres, among the candidates for segments."""
+
 CALIBRATED = "calibrated"
 """The mean logit of the regressions, moved and stretched; a challenger like those published from outside."""
 
@@ -109,9 +113,12 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
 
 
 class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, tag="segments"):
-    """Named cluster centres. `centres` are standardised: (value - mean) / scale per column; a scale is never 0."""
+    """Named cluster centres. `centres` are standardised: (value - mean) / scale per column; a scale is never 0.
 
-    name: str = "segments"
+    `candidate` says whose they are: the learner's own, or a challenger's.
+    """
+
+    name: str = SEGMENTS_NAME
     version: str
     epoch_day: int
     layout: str
@@ -121,6 +128,7 @@ class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True
     centres: tuple[tuple[float, ...], ...]
     names: tuple[str, ...]
     samples: int
+    candidate: str = ONLINE
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not belong together."""

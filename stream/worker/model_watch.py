@@ -13,11 +13,10 @@ from stream.metrics.info import show_version
 from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODEL_INFO, MODELS_REFUSED
 from stream.outcomes.declaration import BUILT_IN_NAMES
 from stream.ports import ModelStore
-from stream.scoring.documents import Document, OutcomeDocument, SegmentDocument, decode
+from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument, decode
 from stream.signing import Keyring, open_sealed
 from stream.worker.retrying import retrying
 
-SEGMENTS_NAME = "segments"
 EPOCH_POLL_S = 0.003  # in lockstep all lanes stand still until the epoch's models are there
 LIVE_POLL_S = 1.0
 

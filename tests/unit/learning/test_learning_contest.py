@@ -132,7 +132,7 @@ def test_what_cannot_be_done_is_refused_with_a_reason_and_changes_nothing():
 def test_a_decision_that_the_log_repeats_counts_once():
     contest = shown(decisions=[told("pin", "river_logistic"), told("unpin"), told("pin", "river_logistic")])
     assert not contest.championship.is_pinned
-    assert contest.decisions == 2
+    assert contest.championship.decisions == 2
 
 
 LINEAR = LinearModel((), (), (), (), bias=0.5)
