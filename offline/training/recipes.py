@@ -53,7 +53,8 @@ def said(model: Model, columns: Columns) -> FloatArray:
 
 def _average(columns: Columns) -> FloatArray:
     """The average customer, to whom the regressions compare everybody too."""
-    return np.asarray(columns, np.float64).mean(axis=0)
+    average: FloatArray = np.asarray(columns, np.float64).mean(axis=0)
+    return average
 
 
 def _logistic(columns: Columns, value: FloatArray, settings: Settings) -> LinearModel:
