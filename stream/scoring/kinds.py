@@ -173,7 +173,7 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     if isinstance(model, TreeModel):
         return np.clip(answers(model, matrix, columns), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
     probabilities = np.empty(len(matrix))
-    _score_each(
+    score_each(
         probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns)
     )
     return probabilities
@@ -240,8 +240,9 @@ def alone(scorers: Scorers, m: int, row: FloatArray, hazards: FloatArray, scratc
 
 
 @compiled
-def _score_each(
+def score_each(
     probabilities: FloatArray, matrix: FloatArray, scorers: Scorers, hazards: FloatArray, scratch: FloatArray
 ) -> None:
+    """Fill in what the first of some models says of each row, one row after another, each by the whole model."""
     for i in range(len(matrix)):
         probabilities[i] = alone(scorers, 0, matrix[i], hazards, scratch)

@@ -24,6 +24,7 @@ from tests.integration.retail import between
 
 threadpoolctl = pytest.importorskip("threadpoolctl")  # it comes with scikit-learn
 OUTCOME = "purchase_7d"
+SETTINGS = {"EBB_OUTCOMES": OUTCOME, "EBB_ALERT_OUTCOME": OUTCOME}
 NAME = f"retrained_{datetime.now(UTC):%Y_%m_%d}"
 
 
@@ -59,9 +60,7 @@ def labels_with(shop: Deployment, name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(900)
 def test_a_retrained_model_takes_part_is_judged_and_serves(embedded_kafka: str, redis_url: str, tmp_path: Path) -> None:
-    with deployed(
-        embedded_kafka, redis_url, tmp_path, broker="embedded", lockstep=True, settings={"EBB_ALERT_OUTCOME": OUTCOME}
-    ) as shop:
+    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded", lockstep=True, settings=SETTINGS) as shop:
         ebb = Commands(shop, tmp_path / "runs")
         shop.publish(between("2009-12-01", "2010-03-20"))
         shop.start("worker")
