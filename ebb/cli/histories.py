@@ -81,14 +81,15 @@ def history_given(settings: WorkerSettings, options: Mapping[str, Any]) -> Itera
     """The history that `any_history_options` name.
 
     Raises:
+        click.UsageError: none is named, or two are.
         OfflineError: it is not said what the history is.
         BrokerError: Kafka is away, or a topic does not exist.
     """
+    refuse_unclear(options)
     reading = Reading(decoding_of(settings), settings.partitions, received_ms=time.time_ns() // 1_000_000)
     with TemporaryDirectory(prefix="ebb-offline-") as folder:
         kept = Path(folder) / "kafka"
         if options["from_kafka"]:
-            _refuse_both(options)
             quiet_kafka()
             with counting_bar("records") as show:
                 archive_topics(settings.kafka_servers, kept, show)
@@ -106,16 +107,21 @@ def named(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"history": history, "source": options["source"], "columns": options["columns"]}
 
 
-def _refuse_both(options: Mapping[str, Any]) -> None:
-    if options["history"] or options["source"]:
+def refuse_unclear(options: Mapping[str, Any]) -> None:
+    """See that these options name one history.
+
+    Raises:
+        click.UsageError: they name none, or two.
+    """
+    if not options["from_kafka"] and not options["history"]:
+        raise click.UsageError("Name a HISTORY: files with --source, or a folder; or take --kafka.")
+    if options["from_kafka"] and (options["history"] or options["source"]):
         raise click.UsageError("--kafka reads Kafka's topics: leave out HISTORY and --source.")
 
 
 def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[int, Iterator[Batch]]:
     """About how many events there are, and these."""
     history, source = options["history"], options["source"]
-    if not history:
-        raise click.UsageError("Name a HISTORY: files with --source, or a folder; or take --kafka.")
     if source is not None:
         found = read_history(history, source, currency, parse_mapping(options["columns"]))
         return len(found.events), of_history(found, reading)

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.histories import any_history_options
+from ebb.cli.histories import any_history_options, refuse_unclear
 from ebb.cli.model_decisions import deciding, who_decides
 from ebb.cli.offline_segments import segments_run
 from ebb.cli.replay import quiet_kafka
@@ -75,6 +75,7 @@ def retrain(**options: Any) -> None:
     command does what is left to do. Exits with 0 when the challenger takes part, 1 when it could not be done, 3 when
     the model did not pass its checks and nothing was published, 4 when another one is at work in --runs.
     """
+    refuse_unclear(options)
     quiet_kafka()
     settings = load_worker_settings()
     try:

@@ -84,7 +84,7 @@ def _forest_numbers(columns: Columns, value: FloatArray, settings: Settings) -> 
     return as_data.forest(fitted, MODEL_COLUMNS, _average(columns))
 
 
-_FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 256, "n_jobs": -1, "random_state": 0}
+_FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 128, "n_jobs": -1, "random_state": 0}
 """The leaves bound what a forest weighs as data: 2 MB of JSON."""
 
 
