@@ -66,7 +66,8 @@ def _ridge(columns: Columns, value: FloatArray, settings: Settings) -> LinearMod
 
 
 def _boosted(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
-    return as_data.boosted(batch.gradient_boosting(columns, value, **settings), MODEL_COLUMNS, _average(columns))
+    fitted = batch.gradient_boosting(columns, value, **settings)
+    return as_data.boosted(fitted, MODEL_COLUMNS, _average(columns))
 
 
 def _boosted_numbers(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
@@ -75,17 +76,18 @@ def _boosted_numbers(columns: Columns, value: FloatArray, settings: Settings) ->
 
 
 def _forest(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
-    fitted = RandomForestClassifier(**settings, **_FOREST).fit(columns, value)
+    fitted = RandomForestClassifier(**settings, **_FOREST, max_leaf_nodes=128).fit(columns, value)
     return as_data.forest(fitted, MODEL_COLUMNS, _average(columns))
 
 
 def _forest_numbers(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
-    fitted = RandomForestRegressor(**settings, **_FOREST).fit(columns, value)
+    fitted = RandomForestRegressor(**settings, **_FOREST, max_leaf_nodes=256).fit(columns, value)
     return as_data.forest(fitted, MODEL_COLUMNS, _average(columns))
 
 
-_FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 128, "n_jobs": -1, "random_state": 0}
-"""The leaves bound what a forest weighs as data: 2 MB of JSON."""
+_FOREST: Mapping[str, Any] = {"n_estimators": 100, "n_jobs": -1, "random_state": 0}
+"""Leaves bound what a forest weighs as data: 128 make 25,500 nodes, as many as workers score with; 256 make 2 MB of JSON.
+Over eight months of Online Retail II the log loss with 128 was .001 to .002 lower (`churn_30d`, `purchase_7d`)."""
 
 
 def _between(drawn: Generator, low: float, high: float) -> float:
