@@ -45,7 +45,8 @@ def models(random: np.random.Generator) -> Iterator[tuple[str, Model]]:
     yield from ((f"hazard, {days} days", HazardModel(linear, days)) for days in (30, 90, 180))
     yield "mean of both, 30 days", MeanLogit(linear, HazardModel(linear, 30))
     for trees, leaves in BOOSTINGS:
-        fitted = batch.gradient_boosting(columns, value, max_iter=trees, max_leaf_nodes=leaves)
+        learned = columns.astype(np.float32)
+        fitted = batch.gradient_boosting(learned, value, max_iter=trees, max_leaf_nodes=leaves)
         yield f"boosting, {trees} x {leaves}", as_data.boosted(fitted, MODEL_COLUMNS, columns.mean(axis=0))
     for trees, leaves in FORESTS:
         forest = RandomForestClassifier(

@@ -31,7 +31,7 @@ from stream.scoring.linear import (
     standing_logit,
     weighing_record,
 )
-from stream.scoring.trees import GROVE, NODE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
+from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
 
 ONLY_LINEAR, MEAN, ONLY_HAZARD, TREES = range(4)
 
@@ -71,11 +71,12 @@ class Scorers(NamedTuple):
 
     Attributes:
         models: shape (models,), dtype `SCORER`.
-        nodes: of all their trees, one model after another; shape (0,) where none of them has any.
+        nodes: of all their trees, one model after another. None where none of them has any: what is compiled for that
+            knows of no trees, and whoever has none pays for none.
     """
 
     models: NDArray[np.void]
-    nodes: Nodes
+    nodes: Nodes | None
 
 
 @lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out
@@ -99,13 +100,13 @@ def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COL
     for at, model in trees.items():
         records[at]["kind"], records[at]["grove"] = TREES, grove_of(model, first)[0]
         first += len(model.reads)
-    return Scorers(records, _joined(tuple(trees.values()), tuple(columns)))
+    return Scorers(records, _joined(tuple(trees.values()), tuple(columns)) if trees else None)
 
 
 @lru_cache(maxsize=8)  # one set of models is in force at a time; regressions change every second, trees do not
 def _joined(trees: tuple[TreeModel, ...], columns: tuple[str, ...]) -> Nodes:
     """The nodes of models, one after another."""
-    joined, first = [np.zeros(0, NODE)], 0
+    joined, first = list[Nodes](), 0
     for model in trees:
         nodes = nodes_of(model, columns).copy()
         nodes["left"] += first
@@ -185,16 +186,15 @@ def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[Floa
 
 
 @compiled
-def roll_each(scorers: Scorers, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
+def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
     """Roll each weekly model forward once, as far as any of the models goes that it is part of.
 
     Args:
-        scorers: some.
+        models: those of `Scorers`.
         row: the columns of now.
         hazards: shape (models, steps), to be filled.
         scratch: shape (2, columns), overwritten.
     """
-    models = scorers.models
     for first in range(len(models)):
         days = 0.0
         for m in range(first, len(models)):
@@ -210,18 +210,17 @@ def _days(model: Any, row: FloatArray) -> float:
 
 
 @compiled
-def said(scorers: Scorers, m: int, row: FloatArray, hazards: FloatArray) -> float:
+def said(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray) -> float:
     """A model's probability for one row, after `roll_each`.
 
     Args:
-        scorers: some.
-        m: the place of the one that is asked.
+        model: one of `Scorers`.
+        nodes: theirs; where there are none, what is compiled is compiled without trees.
         row: the columns of now.
         hazards: as `roll_each` filled them.
     """
-    model = scorers.models[m]
-    if model.kind == TREES:
-        return float(min(max(answer_of(model.grove, scorers.nodes, row), LEAST_PROBABILITY), 1.0 - LEAST_PROBABILITY))
+    if nodes is not None and model.kind == TREES:
+        return float(min(max(answer_of(model.grove, nodes, row), LEAST_PROBABILITY), 1.0 - LEAST_PROBABILITY))
     linear = none = 0.0
     if model.kind != ONLY_HAZARD:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
@@ -231,12 +230,11 @@ def said(scorers: Scorers, m: int, row: FloatArray, hazards: FloatArray) -> floa
 
 
 @compiled
-def alone(scorers: Scorers, m: int, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
+def alone(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
     """A model's probability for one row, as `said` gives it; only what it needs is rolled forward."""
-    model = scorers.models[m]
-    if model.kind in (MEAN, ONLY_HAZARD):
+    if model.kind not in (ONLY_LINEAR, TREES):
         roll(hazards[model.rolled_by], model.rolling, row, _days(model, row), scratch)
-    return said(scorers, m, row, hazards)
+    return said(model, nodes, row, hazards)
 
 
 @compiled
@@ -245,4 +243,4 @@ def score_each(
 ) -> None:
     """Fill in what the first of some models says of each row, one row after another, each by the whole model."""
     for i in range(len(matrix)):
-        probabilities[i] = alone(scorers, 0, matrix[i], hazards, scratch)
+        probabilities[i] = alone(scorers.models[0], scorers.nodes, matrix[i], hazards, scratch)

@@ -8,7 +8,7 @@ from numba.core.event import Event, Listener, register, unregister
 
 from schemas.topics import PURCHASES
 from stream.chunk import Models, Rules
-from stream.warming import warm_up
+from stream.warming import warm_trees, warm_up
 from tests.property.test_chunk_law import MODELS
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
@@ -41,6 +41,8 @@ def compilations() -> Any:
 @pytest.mark.parametrize("models", [PINNED, MODELS["trees"]], ids=["regressions", "trees"])
 def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, models: Models) -> None:
     warm_up(Rules())
+    if models is not PINNED:
+        warm_trees()
     compilations.compiled.clear()
     world = World(models=models)
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
