@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from offline.backtest import batch
 from offline.training import as_data
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.clusters import assign
-from stream.scoring.costs import SCORE_BUDGET_US, score_us
+from stream.scoring.costs import score_us
 from stream.scoring.documents import SegmentDocument
 from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel

@@ -21,8 +21,8 @@ from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, BUILT_IN, Outcome
 from stream.ports import ModelStore
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
-from stream.scoring.costs import SCORE_BUDGET_US
 from stream.scoring.documents import SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
 from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal

@@ -13,8 +13,9 @@ from stream.learning.judge import JudgeState
 from stream.learning.judgement import Judgement, JudgementState, scored
 from stream.learning.outsiders import Outsiders
 from stream.learning.recipes import RECIPES
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.costs import SCORE_BUDGET_US, score_us
+from stream.scoring.costs import score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, MIX, Judged, Lineage
 from stream.scoring.kinds import Model
 from stream.scoring.linear import LinearModel

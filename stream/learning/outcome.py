@@ -27,8 +27,8 @@ from stream.learning.linear import (
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.outcomes.declaration import Outcome
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.costs import SCORE_BUDGET_US
 from stream.scoring.documents import (
     CANDIDATES,
     FLOORS,

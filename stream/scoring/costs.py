@@ -12,9 +12,6 @@ from stream.scoring.hazard import STEPS_DAYS
 from stream.scoring.kinds import Model, parts
 from stream.scoring.trees import LEAF, TreeModel
 
-SCORE_BUDGET_US = 10.0
-"""What a score may cost by default: a quarter of what an event costs. Boosted trees of the usual settings take half."""
-
 COLUMN_US = 0.003  # a column of a regression
 STEP_US = 0.13  # a step of a hazard ahead
 VISIT_US = 0.004  # a node that a row visits: half of them are guessed wrongly by the processor

@@ -10,7 +10,7 @@ from stream.errors import SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.outcomes.declaration import BUILT_IN, LAPSED, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
-from stream.scoring.costs import SCORE_BUDGET_US
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.settings import forms
 from stream.settings.declaring import PAGE, declared, setting
 

@@ -6,7 +6,8 @@ import pytest
 
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS
-from stream.scoring.costs import SCORE_BUDGET_US, score_us
+from stream.scoring.budget import SCORE_BUDGET_US
+from stream.scoring.costs import score_us
 from stream.scoring.documents import decode, encode
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit
