@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ebb.serving_model import opened
+from ebb.models.stored import opened
 from ebb.text import money
 from ebb.views import View, customer_with_state, utc
 from ebb.why import Figure, Reference, Share, Why

@@ -98,7 +98,7 @@ class DriftNoticed(Struct, frozen=True, kw_only=True, tag_field="type", tag="dri
 
 
 class ModelDecision(Struct, frozen=True, kw_only=True, tag_field="type", tag="model-decision"):
-    """What a person has decided about the models of `outcome`; written by `ebb models`, with no place in an outbox.
+    """What a person has decided about the models of `outcome`, or "segments"; written by `ebb models`, in no outbox.
 
     `message_id` is the decision's own: it is taken once. `candidate` is whom it is about, "" for unpin and rollback;
     `digest` the SHA-256 of the sealed challenger that is admitted, in hexadecimal.

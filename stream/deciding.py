@@ -16,7 +16,8 @@ from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
 from stream.scoring.clusters import Centres, assigned, stays
 from stream.scoring.deadlines import HALVINGS, POINTS
-from stream.scoring.kinds import Scorers, alone, roll_each, said
+from stream.scoring.kinds import alone, roll_each, said
+from stream.scoring.trees import Nodes
 from stream.scoring.validity import holds_until_ms
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +31,7 @@ class InForce(NamedTuple):
     """Models and rules for compiled code.
 
     Attributes:
-        models: one for each outcome; where none serves, one whose probabilities are nan.
+        models, nodes: one for each outcome (`Scorers`); where none serves, one whose probabilities are nan.
         purchase_days: shape (outcomes,), on how many days a customer must have bought: of others nothing is known.
         churn: the place of the one that alerts go by.
         centres: of segments, none before the first document.
@@ -38,7 +39,8 @@ class InForce(NamedTuple):
         plan: of the model columns.
     """
 
-    models: Scorers
+    models: NDArray[np.void]
+    nodes: Nodes | None
     purchase_days: IntArray
     churn: int
     centres: Centres
@@ -111,7 +113,7 @@ def decide_each(
         churn[i] = math.nan
         if bought and row.purchase_days >= in_force.purchase_days[in_force.churn]:
             model = in_force.models[in_force.churn]
-            churn[i] = alone(model, given.matrix[i], scratch.hazards, scratch.amounts)
+            churn[i] = alone(model, in_force.nodes, given.matrix[i], scratch.hazards, scratch.amounts)
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         purchased = last_purchase_ms > block.episode_ms
         silent = opens(in_force.rule, churn[i], row.since_last_purchase_days, row.mean_gap_days)
@@ -202,7 +204,7 @@ def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch:
     if row.purchase_days < in_force.purchase_days[in_force.churn]:
         return False
     _move(at_ms, state, in_force.plan, scratch)
-    churn = alone(in_force.models[in_force.churn], scratch.columns, scratch.hazards, scratch.amounts)
+    churn = alone(in_force.models[in_force.churn], in_force.nodes, scratch.columns, scratch.hazards, scratch.amounts)
     return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
 
 
@@ -239,8 +241,8 @@ def look_at_each(
             roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
         for outcome in range(outcomes):
             asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
-            model = in_force.models[outcome]
-            probabilities[outcome, k] = said(model, given.matrix[i], scratch.hazards) if asked else math.nan
+            model, row = in_force.models[outcome], given.matrix[i]
+            probabilities[outcome, k] = said(model, in_force.nodes, row, scratch.hazards) if asked else math.nan
         ahead[:, 0] = probabilities[:, k]
         if np.isnan(ahead[:, 0]).all():
             continue
@@ -253,7 +255,7 @@ def look_at_each(
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
             roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
             for outcome in range(outcomes):
-                ahead[outcome, later] = said(in_force.models[outcome], scratch.columns, scratch.hazards)
+                ahead[outcome, later] = said(in_force.models[outcome], in_force.nodes, scratch.columns, scratch.hazards)
             held_ms = times_ms[later]
             for outcome in range(outcomes):
                 if not math.isnan(ahead[outcome, 0]):

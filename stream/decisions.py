@@ -210,8 +210,10 @@ def outlook(asked: Asked, decisions: Decisions, chosen: RowArray) -> Outlook:
 
 def _in_force(models: Models, rules: Rules) -> InForce:
     """Models and rules as compiled code takes them."""
+    known = scorers(tuple(serving_model(models.outcomes.get(name)) for name in rules.outcomes.names))
     return InForce(
-        models=scorers(tuple(serving_model(models.outcomes.get(name)) for name in rules.outcomes.names)),
+        models=known.models,
+        nodes=known.nodes,
         purchase_days=np.array([outcome.purchase_days_at_least for outcome in rules.outcomes.outcomes]),
         churn=rules.outcomes.names.index(rules.alert_outcome),
         centres=centres_of(models.segments),

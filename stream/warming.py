@@ -5,6 +5,7 @@ a worker would keep the consumer group waiting for as long, and lose its partiti
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -22,32 +23,54 @@ from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.features.stored import unpack
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
+from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel
-from stream.scoring.kinds import MeanLogit
+from stream.scoring.kinds import MeanLogit, Model, probability
 from stream.scoring.linear import LinearModel
+from stream.scoring.trees import TreeModel
 
 _AT_MS = 14_600 * DAY_MS
 
 
 def warm_up(rules: Rules) -> Changes:
     """Let time pass and somebody buy something under models that say nothing, and forget it."""
+    none = np.zeros(1, np.int64)
+    LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
+    probability(_LINEAR, np.zeros((1, len(MODEL_COLUMNS))))  # as snapshots are scored
+    return _stepped(rules, _models(rules.outcomes.names, MeanLogit(_LINEAR, HazardModel(_LINEAR, 30))))
+
+
+@cache
+def warm_trees() -> None:
+    """The same under trees, for which decisions are compiled apart; once in a process, when it meets the first."""
+    rules, leaf = Rules(), (0.0,)
+    trees = TreeModel(
+        MODEL_COLUMNS, (0,), reads=(-1,), thresholds=leaf, lefts=(0,), rights=(0,), missing_left=(0,), values=leaf
+    )
+    _stepped(rules, _models(rules.outcomes.names, trees))
+    row = np.zeros((1, len(MODEL_COLUMNS)))
+    probability(trees, row)
+    by_concept(trees, row)
+
+
+def _stepped(rules: Rules, models: Models) -> Changes:
     line = OrderLine(product_id="any", quantity=1, unit_price="1")
     purchase = Purchase(
         event_id="any", customer_id="anybody", event_time_ms=_AT_MS, currency=rules.currency, lines=[line]
     )
     facts = facts_of([purchase], [0], rules.vocabulary, rules.exponent)
-    none = np.zeros(1, np.int64)
-    LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
     nothing_open = unpack_open([None])
     customers = PartitionCustomers(0, ["anybody"], unpack([None]), nothing_open)
-    records = Records(facts, none)
-    return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), _models(rules.outcomes.names), rules)
+    records = Records(facts, np.zeros(1, np.int64))
+    return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), models, rules)
 
 
-def _models(names: Sequence[str]) -> Models:
+_ZEROS, _ONES = (0.0,) * len(MODEL_COLUMNS), (1.0,) * len(MODEL_COLUMNS)
+_LINEAR = LinearModel(MODEL_COLUMNS, _ZEROS, _ONES, _ZEROS, bias=0.0)
+
+
+def _models(names: Sequence[str], serving: Model) -> Models:
     """Of the same shape as any others, so that the same machine code serves."""
-    numbers = (0.0,) * len(MODEL_COLUMNS), (1.0,) * len(MODEL_COLUMNS)
-    model = LinearModel(MODEL_COLUMNS, *numbers, weights=numbers[0], bias=0.0)
     place = (0.0,) * len(SEGMENT_COLUMNS)
     centres = SegmentDocument(
         version="", epoch_day=0, layout=LAYOUT, means=place, scales=(1.0,) * len(place), centres=(place,),
@@ -56,7 +79,7 @@ def _models(names: Sequence[str]) -> Models:
     outcomes = {
         name: OutcomeDocument(
             name=name, version="", epoch_day=0, layout=LAYOUT, trained_until_ms=0, labels=0, positives=0,
-            candidates={"any": MeanLogit(model, HazardModel(model, 30)), "other": model}, serving="any", metrics={},
+            candidates={"any": serving, "other": _LINEAR}, serving="any", metrics={},
         )
         for name in names
     }  # fmt: skip

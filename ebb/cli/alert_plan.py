@@ -10,7 +10,7 @@ import msgspec
 
 from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
-from ebb.serving_model import document_in_force
+from ebb.models.stored import outcome_in_force
 from ebb.text import aligned, money, percent, printable
 from ebb.views import utc
 from offline.alert_plan.snapshots import Snapshots, snapshots_of
@@ -62,7 +62,7 @@ def plan(per_week: float | None, folder: Path | None, model: str | None, as_json
 
 def _serving(settings: WorkerSettings) -> str:
     name = settings.alerted.name
-    document = document_in_force(settings.redis_url, Keyring.from_text(settings.model_keys), name)
+    document = outcome_in_force(settings.redis_url, Keyring.from_text(settings.model_keys), name)
     if document is None or document.serving is None:
         raise OfflineError(f"No model serves {name} yet: it needs 200 labels of both classes. --model names one.")
     return document.serving

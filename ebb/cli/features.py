@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -14,13 +13,10 @@ from numpy.typing import NDArray
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
-from ebb.cli.histories import DAY, any_history_options, days_in, read_any
-from ebb.compose.worker import decoding_of
+from ebb.cli.histories import DAY, any_history_options, days_in, history_given
 from offline.backtest.report import midnight_ms
 from offline.features.at_instants import ROWS_AT_ONCE, Folding, Part, fold_all
-from offline.features.histories import Reading
 from offline.features.writing import write
-from offline.sources.columns import parse_mapping
 from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
@@ -38,16 +34,13 @@ from stream.settings.load import load_offline_settings
 @told
 def features(
     *,
-    history: tuple[Path, ...],
-    source: str | None,
-    columns: str,
     first: datetime,
     every: str | None,
     last: datetime | None,
     out: Path,
-    memory_mb: int,
     row_group: int,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Write the model columns of every customer who had bought within 180 days, at each instant.
 
@@ -56,16 +49,14 @@ def features(
     """
     began_s = time.monotonic()
     settings = load_offline_settings()
-    reading = Reading(decoding_of(settings), settings.partitions, received_ms=time.time_ns() // 1_000_000)
     instants_ms = instants(midnight_ms(first.date()), every, midnight_ms(last.date()) if last else None)
-    total, batches = read_any(history, source, parse_mapping(columns), settings.currency, reading)
-    with TemporaryDirectory(prefix="ebb-features-") as spilled:
-        exponent, memory_bytes = exponent_of(settings.currency), memory_mb * 1_000_000
-        folding = Folding(instants_ms, Path(spilled), settings.vocabulary, exponent, memory_bytes)
-        with counting_bar("events") as show:
-            fold_all(batches, folding, (lambda events: show(events, total)) if show else None)
+    exponent = exponent_of(settings.currency)
+    with history_given(settings, options) as given:
+        folding = Folding(instants_ms, given.folder, settings.vocabulary, exponent, given.memory_bytes)
+        fold_all(given.batches, folding, given.told)
         with counting_bar("instants") as show:
             written = write(shown(folding.parts(row_group), instants_ms, show), out, row_group)
+    reading = given.reading
     if not written.rows:
         raise OfflineError(f"No customer had bought within 180 days before {first:%Y-%m-%d} or a later instant.")
     events_per_s = round(folding.events / max(time.monotonic() - began_s, 1e-9))

@@ -1,12 +1,20 @@
 """The arguments of commands that take a history of any kind, and how it is read."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from ebb.cli.bar import counting_bar
+from ebb.cli.replay import quiet_kafka
+from ebb.compose.worker import decoding_of
+from offline.archive.from_kafka import archive_topics
 from offline.features.histories import (
     Batch,
     Reading,
@@ -19,18 +27,26 @@ from offline.features.histories import (
     records_in_archive,
 )
 from offline.sources import SOURCES, read_history
+from offline.sources.columns import parse_mapping
 from stream.errors import OfflineError
+from stream.settings.worker import WorkerSettings
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def any_history_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """HISTORY, --source, --columns and --memory-mb."""
+    """HISTORY, --source, --columns, --kafka and --memory-mb."""
     decorators = (
-        click.argument("history", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="HISTORY…"),
+        click.argument("history", nargs=-1, type=click.Path(path_type=Path), metavar="[HISTORY]…"),
         click.option("--source", type=click.Choice(list(SOURCES)), help="What kind of files they are, if any."),
         click.option(
             "--columns", default="", metavar="OURS=THEIRS,…", help="Which column of the files is which of ours."
+        ),
+        click.option(
+            "--kafka",
+            "from_kafka",
+            is_flag=True,
+            help="In place of HISTORY: the topics of EBB_KAFKA_SERVERS, as far back as they go.",
         ),
         click.option(
             "--memory-mb", type=click.IntRange(1), default=512, show_default=True, help="For events that wait."
@@ -41,16 +57,73 @@ def any_history_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read_any(
-    history: Sequence[Path], source: str | None, mapping: Mapping[str, str], currency: str, reading: Reading
-) -> tuple[int, Iterator[Batch]]:
-    """About how many events there are, and these.
+@dataclass(frozen=True)
+class Given:
+    """A history that is about to be read.
+
+    Attributes:
+        batches: of its events.
+        reading: what is accepted, and what is left out on the way.
+        folder: for what does not fit into memory; it goes with the context.
+        memory_bytes: of what does.
+        told: hears how many events have been read; None where nobody looks.
+    """
+
+    batches: Iterator[Batch]
+    reading: Reading
+    folder: Path
+    memory_bytes: int
+    told: Callable[[int], None] | None
+
+
+@contextmanager
+def history_given(settings: WorkerSettings, options: Mapping[str, Any]) -> Iterator[Given]:
+    """The history that `any_history_options` name.
 
     Raises:
+        click.UsageError: none is named, or two are.
         OfflineError: it is not said what the history is.
+        BrokerError: Kafka is away, or a topic does not exist.
     """
+    refuse_unclear(options)
+    reading = Reading(decoding_of(settings), settings.partitions, received_ms=time.time_ns() // 1_000_000)
+    with TemporaryDirectory(prefix="ebb-offline-") as folder:
+        kept = Path(folder) / "kafka"
+        if options["from_kafka"]:
+            quiet_kafka()
+            with counting_bar("records") as show:
+                archive_topics(settings.kafka_servers, kept, show)
+            total, batches = records_in_archive(kept), of_archive(kept, reading)
+        else:
+            total, batches = _read(options, settings.currency, reading)
+        with counting_bar("events") as show:
+            told = (lambda events: show(events, total)) if show else None
+            yield Given(batches, reading, Path(folder), options["memory_mb"] * 1_000_000, told)
+
+
+def named(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run keeps of these options, to be repeated."""
+    history = ["kafka"] if options["from_kafka"] else [str(path) for path in options["history"]]
+    return {"history": history, "source": options["source"], "columns": options["columns"]}
+
+
+def refuse_unclear(options: Mapping[str, Any]) -> None:
+    """See that these options name one history.
+
+    Raises:
+        click.UsageError: they name none, or two.
+    """
+    if not options["from_kafka"] and not options["history"]:
+        raise click.UsageError("Name a HISTORY: files with --source, or a folder; or take --kafka.")
+    if options["from_kafka"] and (options["history"] or options["source"]):
+        raise click.UsageError("--kafka reads Kafka's topics: leave out HISTORY and --source.")
+
+
+def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[int, Iterator[Batch]]:
+    """About how many events there are, and these."""
+    history, source = options["history"], options["source"]
     if source is not None:
-        found = read_history(history, source, currency, mapping)
+        found = read_history(history, source, currency, parse_mapping(options["columns"]))
         return len(found.events), of_history(found, reading)
     if len(history) == 1 and is_simulated(history[0]):
         return events_in_simulation(history[0]), of_simulation(history[0], reading)

@@ -14,7 +14,9 @@ from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
 from ebb.models.deciding import Action, Written, check_candidate, taken, write_decision
 from ebb.models.publishing import publish, version_as_challenger
-from ebb.models.reading import Known, asking, known_model, outcome_of
+from ebb.models.reading import AnyKnown
+from ebb.models.reading import known as known_now
+from ebb.models.stored import asking
 from stream.settings.load import load_worker_settings
 from stream.settings.worker import WorkerSettings
 
@@ -89,8 +91,8 @@ def rollback(name: str, version: str | None, **how: Any) -> None:
 def withdraw(name: str, challenger: str, **how: Any) -> None:
     """Let a challenger that was published from outside take part no more."""
     settings = load_worker_settings()
-    outcome_of(settings, name)
-    asking(settings, lambda store: store.withdraw_challenger(name, challenger))
+    known_now(settings, name)
+    asking(settings.redis_url, lambda store: store.withdraw_challenger(name, challenger))
     _decide(name, "withdraw", challenger, is_checked=True, **how)
 
 
@@ -118,7 +120,7 @@ def _decide(
     """
     quiet_kafka()
     settings = load_worker_settings()
-    known = known_model(settings, name)
+    known = known_now(settings, name)
     if candidate and not is_checked:
         check_candidate(known, candidate)
     written = write_decision(settings, name, action, candidate, by=who_decides(by))
@@ -141,10 +143,9 @@ def _place(written: Written, *, as_json: bool) -> str:
     return f"written to labels, offset {written.offset:,}"
 
 
-def _result(known: Known, written: Written, *, as_json: bool) -> str:
+def _result(known: AnyKnown, written: Written, *, as_json: bool) -> str:
     """What has become of a decision."""
-    championship, name = known.contest.championship, known.outcome.name
-    serving = known.document.serving if known.document else None
+    championship, name, serving = known.contest.championship, known.name, known.serving
     if as_json:
         return json.dumps(
             {

@@ -8,9 +8,10 @@ import click
 from ebb.cli.errors import told
 from ebb.models.deciding import check_candidate
 from ebb.models.objects import compare_object, list_object, show_object
-from ebb.models.reading import document_of, known_model, known_models, versions_of
+from ebb.models.reading import document_of, known_model, known_models, known_segments, versions_of
 from ebb.models.screen import compare_screen, list_screen, show_screen
-from stream.scoring.documents import encode
+from ebb.models.segments import segments_object, segments_screen
+from stream.scoring.documents import SEGMENTS_NAME, encode
 from stream.settings.load import load_worker_settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -31,8 +32,14 @@ def list(as_json: bool) -> None:
 @json_option
 @told
 def show(name: str, candidate: str | None, as_json: bool) -> None:
-    """Show the candidates of an outcome: figures, evidence, reliability, lineage."""
+    """Show the candidates of an outcome, or of segments: figures, evidence, reliability, lineage."""
     settings = load_worker_settings()
+    if name == SEGMENTS_NAME:
+        segments, stored = known_segments(settings), versions_of(settings, name)
+        click.echo(
+            json.dumps(segments_object(segments, stored)) if as_json else "\n".join(segments_screen(segments, stored))
+        )
+        return
     known = known_model(settings, name)
     shown = candidate or known.contest.championship.champion
     check_candidate(known, shown)

@@ -10,6 +10,7 @@ OFFLINE = {
     "train": "ebb.cli.train",
     "publish": "ebb.cli.publish",
     "segments": "ebb.cli.offline_segments",
+    "retrain": "ebb.cli.retrain",
 }
 
 

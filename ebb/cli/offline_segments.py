@@ -1,11 +1,9 @@
 """`ebb offline segments`: clusters of customers, their number chosen by measures, named as the stream names its own."""
 
-import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -14,21 +12,19 @@ import numpy as np
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
-from ebb.cli.histories import DAY, any_history_options, read_any
-from ebb.compose.worker import decoding_of, rules_of
-from offline.backtest.batch import require_scikit_learn
+from ebb.cli.histories import DAY, any_history_options, history_given, named
+from ebb.cli.runs import begin_run, versions
+from ebb.compose.worker import rules_of
 from offline.backtest.report import midnight_ms
 from offline.features.at_instants import midnights_ms
-from offline.features.histories import Reading
-from offline.report.folder import refuse_taken, write_run
-from offline.report.plots import require_matplotlib
+from offline.report.folder import write_run
 from offline.segments.choosing import SEED
-from offline.segments.find import FEWEST, MOST, Customers, Segments, customers_of, find
+from offline.segments.find import FEWEST, MOST, Customers, Finding, Segments, customers_of, find
 from offline.segments.report import html
-from offline.sources.columns import parse_mapping
 from schemas.money import exponent_of
 from stream.features.columns import SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.scoring.documents import SEGMENTS_NAME
 from stream.settings.load import load_offline_settings
 from stream.settings.worker import WorkerSettings
 
@@ -46,46 +42,50 @@ def segments(*, at: datetime | None, clusters: int | None, out: Path, as_json: b
     HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn
     and matplotlib: pip install 'ebb[offline]'.
     """
-    require_scikit_learn()
-    require_matplotlib()
-    refuse_taken(out)
-    settings = load_offline_settings()
-    customers = _read(settings, at, options)
+    begin_run(out)
+    made = segments_run(load_offline_settings(), options | {"at": at, "clusters": clusters})
+    made.write(out)
+    click.echo(msgspec.json.encode(made.finding.found) if as_json else "\n".join(_screen(made.finding.found, out)))
+
+
+@dataclass(frozen=True)
+class SegmentsRun:
+    """Segments that were found, and how that came about."""
+
+    finding: Finding
+    configuration: dict[str, Any]
+
+    def write(self, out: Path, **more: Any) -> None:
+        """Write the run; `more` is kept with its configuration."""
+        page = html(self.finding)
+        write_run(out, self.configuration | more, self.finding.found, {SEGMENTS_NAME: self.finding.document}, page)
+
+
+def segments_run(settings: WorkerSettings, options: Mapping[str, Any]) -> SegmentsRun:
+    """Find segments in the history that `any_history_options` name, at the midnight `at` and as many as `clusters`."""
+    with history_given(settings, options) as given:
+        midnights = midnights_ms(settings.earliest_event_ms, given.reading.received_ms, 1, 0)
+        at = options["at"]
+        instants = midnights if at is None else np.array([midnight_ms(at.date())], np.int64)
+        customers = customers_of(
+            given.batches, instants, rules_of(settings), given.folder, given.memory_bytes, given.told
+        )
     with counting_bar("numbers") as show:
-        finding = find(customers, clusters, exponent_of(settings.currency), show)
-    configuration = _configuration(options, customers, clusters, finding.found)
-    write_run(out, configuration, finding.found, {"segments": finding.document}, html(finding))
-    click.echo(msgspec.json.encode(finding.found) if as_json else "\n".join(_screen(finding.found, out)))
+        finding = find(customers, options["clusters"], exponent_of(settings.currency), show)
+    return SegmentsRun(finding, _configuration(options, customers, finding.found))
 
 
-def _read(settings: WorkerSettings, at: datetime | None, options: Mapping[str, Any]) -> Customers:
-    received_ms = time.time_ns() // 1_000_000
-    reading = Reading(decoding_of(settings), settings.partitions, received_ms)
-    mapping = parse_mapping(options["columns"])
-    total, batches = read_any(options["history"], options["source"], mapping, settings.currency, reading)
-    midnights = midnights_ms(settings.earliest_event_ms, received_ms, 1, 0)
-    instants = midnights if at is None else np.array([midnight_ms(at.date())], np.int64)
-    with TemporaryDirectory(prefix="ebb-segments-") as folder, counting_bar("events") as show:
-        told = (lambda events: show(events, total)) if show else None
-        memory_bytes = options["memory_mb"] * 1_000_000
-        return customers_of(batches, instants, rules_of(settings), Path(folder), memory_bytes, told)
-
-
-def _configuration(
-    options: Mapping[str, Any], customers: Customers, clusters: int | None, found: Segments
-) -> dict[str, Any]:
+def _configuration(options: Mapping[str, Any], customers: Customers, found: Segments) -> dict[str, Any]:
     """How a run came about: enough to repeat it."""
     return {
-        "history": [str(path) for path in options["history"]],
-        "source": options["source"],
-        "columns": options["columns"],
+        **named(options),
         "at": found.day,
-        "clusters": clusters,
+        "clusters": options["clusters"],
         "seed": SEED,
         "data_hash": customers.data_hash,
         "layout": LAYOUT,
         "segment_columns": SEGMENT_COLUMNS,
-        "versions": {name: version(name) for name in ("ebb", "numpy", "scikit-learn")},
+        "versions": versions(),
     }
 
 

@@ -1,4 +1,4 @@
-"""`ebb offline publish`: a model of a run takes part as a challenger."""
+"""`ebb offline publish`: a model of a run, or its centres of segments, take part as a challenger."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from ebb.cli.errors import told
 from ebb.cli.model_decisions import conclude, deciding, who_decides
 from ebb.cli.replay import quiet_kafka
 from ebb.models.of_runs import challenger_of_run
+from ebb.models.publishing import notes
 from ebb.models.publishing import publish as publish_challenger
 from stream.settings.load import load_worker_settings
 
@@ -20,12 +21,16 @@ from stream.settings.load import load_worker_settings
 @deciding
 @told
 def publish(run: Path, model: str | None, name: str | None, **how: Any) -> None:
-    """Let a model of `ebb offline train` take part as a challenger of its outcome.
+    """Let a model of `ebb offline train`, or centres of `ebb offline segments`, take part as a challenger.
 
-    It is signed, put into Redis and judged beside the others on snapshots from now on; the rule or `ebb models promote`
-    may make it champion. Logistic regressions only.
+    It is signed, put into Redis and judged beside the others on snapshots from now on; the rule (not of segments) or
+    `ebb models promote` may make it champion. A model of an amount cannot be published, nor trees of more than 25,600
+    nodes.
     """
     quiet_kafka()
     settings = load_worker_settings()
-    written = publish_challenger(settings, challenger_of_run(run, model, name), by=who_decides(how["by"]))
+    challenger = challenger_of_run(run, model, name)
+    written = publish_challenger(settings, challenger, by=who_decides(how["by"]))
+    for sentence in notes(challenger, settings.score_budget_us):
+        click.echo(f"note: {sentence}", err=True)
     conclude(settings, written, how["timeout"], no_wait=how["no_wait"], as_json=how["as_json"])

@@ -1,10 +1,8 @@
 """`ebb offline train`: batch models of an outcome or an amount, judged on what came later; a run is a folder."""
 
-import time
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -12,15 +10,12 @@ import msgspec
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
-from ebb.cli.histories import DAY, any_history_options, days_in, read_any
-from ebb.compose.worker import decoding_of, rules_of
-from offline.backtest.batch import require_scikit_learn
+from ebb.cli.histories import DAY, any_history_options, days_in, history_given, named
+from ebb.cli.runs import begin_run, versions
+from ebb.compose.worker import rules_of
 from offline.backtest.report import midnight_ms, short
 from offline.features.at_instants import midnights_ms
-from offline.features.histories import Reading
-from offline.report.folder import refuse_taken, write_run
-from offline.report.plots import require_matplotlib
-from offline.sources.columns import parse_mapping
+from offline.report.folder import write_run
 from offline.training.chances import Chances
 from offline.training.metrics import Metrics
 from offline.training.recipes import RECIPES
@@ -41,23 +36,39 @@ from stream.settings.worker import WorkerSettings
 TRIES, TRIES_IN_TIME = 6, 1_000
 
 
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is trained, on which rows, and how long is searched; --outcome and --model are the command's own."""
+    decorators = (
+        click.option(
+            "--from",
+            "split",
+            type=DAY,
+            metavar="YYYY-MM-DD",
+            help="Models are judged from here on, and learn what was known then. By default about a third is judged.",
+        ),
+        click.option("--every", default="7d", show_default=True, help="A row of each customer every so many days."),
+        click.option(
+            "--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]"
+        ),
+        click.option(
+            "--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind."
+        ),
+        click.option(
+            "--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Kept at most."
+        ),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
 @click.command()
 @any_history_options
 @click.option("--outcome", required=True, help="What is predicted: one of EBB_OUTCOMES, or an amount, spend_<days>d.")
 @click.option(
     "--model", type=click.Choice([*RECIPES, "all"]), default="all", show_default=True, help="The kind of model."
 )
-@click.option(
-    "--from",
-    "split",
-    type=DAY,
-    metavar="YYYY-MM-DD",
-    help="Models are judged from here on, and learn what was known then. By default about a third is judged.",
-)
-@click.option("--every", default="7d", show_default=True, help="A row of each customer every so many days.")
-@click.option("--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]")
-@click.option("--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind.")
-@click.option("--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Kept at most.")
+@training_options
 @click.option("--refit", is_flag=True, help="Once judged, fit the models that are written on all that is known.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="A new folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
@@ -68,25 +79,47 @@ def train(*, out: Path, as_json: bool, **options: Any) -> None:
     HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. Needs scikit-learn
     and matplotlib: pip install 'ebb[offline]'.
     """
-    require_scikit_learn()
-    require_matplotlib()
-    refuse_taken(out)
-    settings = load_offline_settings()
+    begin_run(out)
+    made = training_run(load_offline_settings(), options)
+    made.write(out)
+    metrics = made.trained.metrics
+    click.echo(msgspec.json.encode(metrics) if as_json else "\n".join(_screen(metrics, out)))
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Models that were trained and judged, and how that came about."""
+
+    trained: Training
+    configuration: dict[str, Any]
+
+    def write(self, out: Path, **more: Any) -> None:
+        """Write the run; `more` is kept with its configuration."""
+        write_run(out, self.configuration | more, self.trained.metrics, self.trained.documents, html(self.trained))
+
+
+def training_run(settings: WorkerSettings, options: Mapping[str, Any]) -> TrainingRun:
+    """Train what the options of `ebb offline train` say.
+
+    Raises:
+        EbbError: there is not enough to learn from, or to judge by; see `offline.training.train.train`.
+    """
     target = target_of(options["outcome"], settings.predicted.outcomes)
     every_days = days_in(options["every"])
     if every_days is None:
         raise click.UsageError(f"--every {options['every']}: write a number of days such as 7d.")
     asked_day = midnight_ms(options["split"].date()) // DAY_MS if options["split"] else None
-    table = _read(settings, target, every_days, asked_day or 0, options)
+    with history_given(settings, options) as given:
+        instants = midnights_ms(settings.earliest_event_ms, given.reading.received_ms, every_days, asked_day or 0)
+        asking = Asking(target, rules_of(settings), instants, given.memory_bytes, options["rows"])
+        table = table_of(given.batches, asking, given.folder, given.told)
     day = split_day(table.rows, target.outcome) if asked_day is None else asked_day
     split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day)
     names = list(RECIPES) if options["model"] == "all" else [options["model"]]
     plan = Plan(names, _budget(options), exponent_of(settings.currency), options["refit"])
     with counting_bar("steps") as show:
-        counted = _Counted(show)
-        trained = fit_and_judge(table, target, split, plan, counted)
-    write_run(out, _configuration(options, target, table, trained), trained.metrics, trained.documents, html(trained))
-    click.echo(msgspec.json.encode(trained.metrics) if as_json else "\n".join(_screen(trained.metrics, out)))
+        trained = fit_and_judge(table, target, split, plan, _Counted(show))
+    return TrainingRun(trained, _configuration(options, target, table, trained))
 
 
 class _Counted:
@@ -107,26 +140,11 @@ def _budget(options: Mapping[str, Any]) -> Budget:
     return Budget(tries or (TRIES if seconds is None else TRIES_IN_TIME), seconds)
 
 
-def _read(settings: WorkerSettings, target: Target, every_days: int, day: int, options: Mapping[str, Any]) -> Table:
-    """The rows of a history."""
-    received_ms = time.time_ns() // 1_000_000
-    reading = Reading(decoding_of(settings), settings.partitions, received_ms)
-    mapping = parse_mapping(options["columns"])
-    total, batches = read_any(options["history"], options["source"], mapping, settings.currency, reading)
-    instants = midnights_ms(settings.earliest_event_ms, received_ms, every_days, day)
-    asking = Asking(target, rules_of(settings), instants, options["memory_mb"] * 1_000_000, options["rows"])
-    with TemporaryDirectory(prefix="ebb-train-") as folder, counting_bar("events") as show:
-        return table_of(batches, asking, Path(folder), (lambda events: show(events, total)) if show else None)
-
-
 def _configuration(options: Mapping[str, Any], target: Target, table: Table, trained: Training) -> dict[str, Any]:
     """How a run came about: enough to repeat it."""
     metrics = trained.metrics
-    libraries = ("ebb", "numpy", "scikit-learn")
     return {
-        "history": [str(path) for path in options["history"]],
-        "source": options["source"],
-        "columns": options["columns"],
+        **named(options),
         "outcome": msgspec.to_builtins(target.outcome),
         "is_amount": target.is_amount,
         "model": options["model"],
@@ -142,7 +160,7 @@ def _configuration(options: Mapping[str, Any], target: Target, table: Table, tra
         "data_hash": table.data_hash,
         "layout": LAYOUT,
         "model_columns": MODEL_COLUMNS,
-        "versions": {name: version(name) for name in libraries},
+        "versions": versions(),
     }
 
 

@@ -28,6 +28,7 @@ def run_learner(settings: LearnerSettings) -> None:
             RedisModelStore(settings.redis_url),
             Keyring.from_text(settings.model_keys),
             settings.predicted.outcomes,
+            settings.score_budget_us,
         ),
     )
     run_until_stopped(lambda loop: LearnerProcess(plan, loop))

@@ -6,7 +6,7 @@ python -m ebb.compose.warming
 from stream.chunk import Rules
 from stream.ports import Commit
 from stream.redis_store.commit import transaction
-from stream.warming import warm_up
+from stream.warming import warm_trees, warm_up
 
 
 def warm_worker(rules: Rules) -> None:
@@ -17,3 +17,4 @@ def warm_worker(rules: Rules) -> None:
 
 if __name__ == "__main__":
     warm_worker(Rules())
+    warm_trees()

@@ -10,7 +10,7 @@ from ebb.cli.verify import parity_of
 from ebb.demo.figures import AlertFigures, alert_figures, changes_per_customer_year, purchases_by_customer
 from ebb.following import published
 from ebb.lookup import Lookup, Page, SegmentSize, View
-from ebb.serving_model import document_in_force
+from ebb.models.stored import outcome_in_force
 from offline.history import History
 from offline.verify import Parity
 from schemas.messages import ChurnAlertOpened, SegmentChanged
@@ -68,7 +68,7 @@ def gather(history: History, settings: CommonSettings, keyring: Keyring, elapsed
         changes_per_customer_year=changes_per_customer_year(
             totals.get("segment_changes", 0), bought_ms, segmented_from_ms, end_ms
         ),
-        model=document_in_force(settings.redis_url, keyring, CHURN_30D.name),
+        model=outcome_in_force(settings.redis_url, keyring, CHURN_30D.name),
         parity=parity_of(history, settings),
         elapsed_s=elapsed_s,
     )

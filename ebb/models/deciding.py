@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import msgspec
 
-from ebb.models.reading import Known, ModelError, known_model
+from ebb.models.reading import AnyKnown, ModelError
+from ebb.models.reading import known as known_now
 from offline.one_record import write_one
 from schemas.messages import ModelDecision
 from schemas.topics import LABELS
@@ -50,7 +51,7 @@ def write_decision(
 
 def taken(
     settings: WorkerSettings, written: Written, timeout_s: float, tell: Callable[[str], None] = lambda _: None
-) -> Known:
+) -> AnyKnown:
     """Wait until the learner has seen a decision; what is known of the models then.
 
     Raises:
@@ -60,7 +61,7 @@ def taken(
     tell("the learner has taken it")
     until = time.monotonic() + timeout_s
     while True:
-        known = known_model(settings, decision.outcome)
+        known = known_now(settings, decision.outcome)
         if known.contest.championship.has_seen(decision):
             break
         if time.monotonic() > until:
@@ -76,7 +77,7 @@ def taken(
     return known
 
 
-def check_candidate(known: Known, candidate: str) -> None:
+def check_candidate(known: AnyKnown, candidate: str) -> None:
     """Refuse a candidate that there is not, before anything is written.
 
     Raises:
@@ -84,4 +85,4 @@ def check_candidate(known: Known, candidate: str) -> None:
     """
     if candidate not in known.contest.candidates:
         there = ", ".join(known.contest.candidates)
-        raise ModelError(f"{candidate!a} is no candidate of {known.outcome.name}; there are {there}.")
+        raise ModelError(f"{candidate!a} is no candidate of {known.name}; there are {there}.")

@@ -41,6 +41,8 @@ def show_object(known: Known, versions: Sequence[str], candidate: str) -> dict[s
         "positives": document.positives if document else 0,
         "layout": document.layout if document else None,
         "schema": document.schema if document else None,
+        "costs_us": known.costs_us,
+        "over_budget": known.contest.over_budget,
         "recipes": dict(contest.lineage().recipes),
         "reigns": msgspec.to_builtins(contest.championship.reigns),
         "versions": list(versions),

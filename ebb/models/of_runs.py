@@ -1,4 +1,4 @@
-"""A model of `ebb offline train` as a challenger: read from the folder of its run."""
+"""A model of `ebb offline train`, or centres of `ebb offline segments`, as a challenger: read from a run's folder."""
 
 import time
 from pathlib import Path
@@ -7,20 +7,23 @@ import msgspec
 
 from ebb.models.reading import ModelError
 from offline.report.folder import CONFIGURATION, MODELS
+from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
-from stream.scoring.challengers import ChallengerDocument
-from stream.scoring.documents import schema_of
-from stream.scoring.trained import TrainedLinear, decode_trained
+from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger
+from stream.scoring.documents import SEGMENTS_NAME, SegmentDocument, decode, schema_of
+from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
 
 
 class _Configuration(msgspec.Struct):
-    """What of a run's configuration is asked."""
+    """What of a run's configuration is asked; of segments there is neither a choice nor model columns."""
 
-    chosen: str
-    model_columns: tuple[str, ...]
+    chosen: str = SEGMENTS_NAME
+    model_columns: tuple[str, ...] = ()
+    segment_columns: tuple[str, ...] = ()
+    data_hash: str = ""
 
 
-def challenger_of_run(folder: Path, model: str | None, name: str | None) -> ChallengerDocument:
+def challenger_of_run(folder: Path, model: str | None, name: str | None) -> AnyChallenger:
     """The challenger that a model of a run would be.
 
     Args:
@@ -29,7 +32,7 @@ def challenger_of_run(folder: Path, model: str | None, name: str | None) -> Chal
         name: what it shall be called; None for "offline_" and the kind of model.
 
     Raises:
-        ModelError: there is no such run or model, or workers cannot score its kind.
+        ModelError: there is no such run or model, or it is of an amount.
         ModelRefusedError: it is no model, or of another layout.
     """
     run = _read_configuration(folder)
@@ -38,15 +41,15 @@ def challenger_of_run(folder: Path, model: str | None, name: str | None) -> Chal
     if not path.is_file():
         there = ", ".join(sorted(found.stem for found in path.parent.glob("*.json"))) or "none"
         raise ModelError(f"{folder} has no model {kind!a}; there are {there}. Name one with --model.")
+    called = name or f"offline_{kind}"
+    if kind == SEGMENTS_NAME:
+        return _centres(path, run, called)
     document = decode_trained(path.read_bytes(), LAYOUT)
-    if not isinstance(document, TrainedLinear):
-        raise ModelError(
-            f"{path} is of trees or of an amount; workers score logistic regressions: take --model logistic of a run "
-            "about an outcome."
-        )
+    if not isinstance(document, TrainedLinear | TrainedTrees):
+        raise ModelError(f"{path} predicts an amount; workers score probabilities: take a run about an outcome.")
     return ChallengerDocument(
         outcome=document.name,
-        name=name or f"offline_{kind}",
+        name=called,
         layout=document.layout,
         schema=schema_of(run.model_columns),
         model=document.model,
@@ -56,9 +59,28 @@ def challenger_of_run(folder: Path, model: str | None, name: str | None) -> Chal
     )
 
 
+def _centres(path: Path, run: _Configuration, name: str) -> SegmentChallenger:
+    document = decode(path.read_bytes(), LAYOUT)
+    if not isinstance(document, SegmentDocument):
+        raise ModelError(f"{path} holds no centres. Write the run again with `ebb offline segments`.")
+    return SegmentChallenger(
+        outcome=SEGMENTS_NAME,
+        name=name,
+        layout=document.layout,
+        schema=schema_of(run.segment_columns),
+        model=document,
+        trained_until_ms=document.epoch_day * DAY_MS,
+        published_ms=time.time_ns() // 1_000_000,
+        recipe=f"{document.version}: {len(document.centres)} centres of {document.samples:,} customers, "
+        f"data {run.data_hash[:12]}",
+    )
+
+
 def _read_configuration(folder: Path) -> _Configuration:
     path = folder / CONFIGURATION
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Configuration)
     except (OSError, msgspec.DecodeError) as error:
-        raise ModelError(f"{path} is not that of a run of `ebb offline train`: {error}.") from error
+        raise ModelError(
+            f"{path} is not that of a run of `ebb offline train` or `ebb offline segments`: {error}."
+        ) from error

@@ -1,24 +1,25 @@
-"""What Redis knows of an outcome's models: the document in force, and the learner that wrote it."""
+"""What Redis knows of a model: the document in force, and the learner that wrote it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 
-from ebb.serving_model import opened
+from ebb.models.stored import asking, fetched
 from stream.errors import EbbError
-from stream.learner.saved import SEGMENTS_NAME, Saved
+from stream.features.layout import LAYOUT
+from stream.features.model_columns import MODEL_COLUMNS
+from stream.learner.saved import Saved
 from stream.learning.contest import Contest
 from stream.learning.outcome import learner_of
+from stream.learning.segment_contest import SegmentContest
+from stream.learning.segment_state import SegmentState
+from stream.learning.states import decode_state, refuse_other_layout
 from stream.outcomes.declaration import Outcome
 from stream.redis_store.registry import RedisModelStore
-from stream.scoring.documents import Document, OutcomeDocument
+from stream.scoring.costs import score_us
+from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
-
-Answer = TypeVar("Answer")
 
 
 class ModelError(EbbError):
@@ -39,6 +40,39 @@ class Known:
     document: OutcomeDocument | None
     contest: Contest
 
+    @property
+    def name(self) -> str:
+        """The outcome's."""
+        return self.outcome.name
+
+    @property
+    def serving(self) -> str | None:
+        """The candidate that serves."""
+        return self.document.serving if self.document else None
+
+    @property
+    def costs_us(self) -> dict[str, float]:
+        """Candidate -> about what a score by it costs, in us."""
+        candidates = self.document.candidates if self.document else {}
+        return {name: score_us(model) for name, model in candidates.items()}
+
+
+@dataclass(frozen=True)
+class KnownSegments:
+    """What is known of the centres of segments: the document in force (None before the first), and who takes part."""
+
+    document: SegmentDocument | None
+    contest: SegmentContest
+    name: str = SEGMENTS_NAME
+
+    @property
+    def serving(self) -> str | None:
+        """The candidate whose centres are in force."""
+        return self.document.candidate if self.document else None
+
+
+AnyKnown = Known | KnownSegments
+
 
 def known_models(settings: WorkerSettings) -> list[Known]:
     """All outcomes of the deployment, in their order.
@@ -46,7 +80,7 @@ def known_models(settings: WorkerSettings) -> list[Known]:
     Raises:
         EbbError: Redis is away, or a document is not what it should be.
     """
-    return asking(settings, lambda store: _all(store, settings))
+    return asking(settings.redis_url, lambda store: _all(store, settings))
 
 
 def known_model(settings: WorkerSettings, name: str) -> Known:
@@ -56,7 +90,21 @@ def known_model(settings: WorkerSettings, name: str) -> Known:
         EbbError: there is none of this name; Redis is away; a document is not what it should be.
     """
     outcome = outcome_of(settings, name)
-    return asking(settings, lambda store: _known(store, settings, outcome))
+    return asking(settings.redis_url, lambda store: _known(store, settings, outcome))
+
+
+def known_segments(settings: WorkerSettings) -> KnownSegments:
+    """The segments.
+
+    Raises:
+        EbbError: Redis is away, or a document is not what it should be.
+    """
+    return asking(settings.redis_url, lambda store: _segments(store, settings))
+
+
+def known(settings: WorkerSettings, name: str) -> AnyKnown:
+    """An outcome, or the segments; else as `known_model`."""
+    return known_segments(settings) if name == SEGMENTS_NAME else known_model(settings, name)
 
 
 def outcome_of(settings: WorkerSettings, name: str) -> Outcome:
@@ -69,8 +117,8 @@ def outcome_of(settings: WorkerSettings, name: str) -> Outcome:
         if outcome.name == name:
             return outcome
     names = ", ".join(settings.predicted.names)
-    besides = f" {SEGMENTS_NAME} has no candidates: `ebb models export {SEGMENTS_NAME} -` shows its centres."
-    raise ModelError(f"{name!a} is no outcome; there are {names}.{besides if name == SEGMENTS_NAME else ''}")
+    besides = f" `ebb models show {SEGMENTS_NAME}` shows their centres." if name == SEGMENTS_NAME else ""
+    raise ModelError(f"{name!a} is no outcome; there are {names}.{besides}")
 
 
 def document_of(settings: WorkerSettings, name: str, version: str | None) -> Document:
@@ -81,7 +129,8 @@ def document_of(settings: WorkerSettings, name: str, version: str | None) -> Doc
     """
     if name != SEGMENTS_NAME:
         outcome_of(settings, name)
-    found = asking(settings, lambda store: _document(store, settings, name, version))
+    keyring = Keyring.from_text(settings.model_keys)
+    found = asking(settings.redis_url, lambda store: fetched(store, keyring, name, version))
     if found is None:
         raise ModelError(f"{name} has no model yet: it needs labels, and a learner (`ebb learner`).")
     return found
@@ -89,20 +138,7 @@ def document_of(settings: WorkerSettings, name: str, version: str | None) -> Doc
 
 def versions_of(settings: WorkerSettings, name: str) -> list[str]:
     """The stored versions of a model, the newest first."""
-    return asking(settings, lambda store: store.versions(name))[::-1]
-
-
-def asking(settings: WorkerSettings, ask: Callable[[RedisModelStore], Awaitable[Answer]]) -> Answer:
-    """What the registry answers."""
-
-    async def answered() -> Answer:
-        store = RedisModelStore(settings.redis_url)
-        try:
-            return await ask(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(answered())
+    return asking(settings.redis_url, lambda store: store.versions(name))[::-1]
 
 
 async def _all(store: RedisModelStore, settings: WorkerSettings) -> list[Known]:
@@ -110,30 +146,31 @@ async def _all(store: RedisModelStore, settings: WorkerSettings) -> list[Known]:
 
 
 async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> Known:
-    document = await _document(store, settings, outcome.name, None)
-    saved = await store.load_learner(outcome.name)
-    learner = learner_of(outcome, settings.predicted.outcomes)
+    document = await fetched(store, Keyring.from_text(settings.model_keys), outcome.name, None)
+    learner = learner_of(outcome, settings.predicted.outcomes, settings.score_budget_us)
+    saved = await _saved(store, outcome.name)
     if saved is not None:
-        learner = learner.restored(_saved(outcome.name, saved[1]).learner)
+        learner = learner.restored(saved.learner)
     return Known(outcome, document if isinstance(document, OutcomeDocument) else None, learner.contest)
 
 
-def _saved(name: str, packed: bytes) -> Saved:
+async def _segments(store: RedisModelStore, settings: WorkerSettings) -> KnownSegments:
+    document = await fetched(store, Keyring.from_text(settings.model_keys), SEGMENTS_NAME, None)
+    saved = await _saved(store, SEGMENTS_NAME)
+    state = None
+    if saved is not None:
+        learned = decode_state(saved.learner, SegmentState)
+        refuse_other_layout(SEGMENTS_NAME, (learned.layout, learned.columns), (LAYOUT, MODEL_COLUMNS))
+        state = learned.contest
+    return KnownSegments(document if isinstance(document, SegmentDocument) else None, SegmentContest(state))
+
+
+async def _saved(store: RedisModelStore, name: str) -> Saved | None:
+    """What a learner has left."""
+    saved = await store.load_learner(name)
+    if saved is None:
+        return None
     try:
-        return msgspec.msgpack.decode(packed, type=Saved)
+        return msgspec.msgpack.decode(saved[1], type=Saved)
     except msgspec.DecodeError as error:
         raise ModelError(f"What Redis has for learner {name} is no learner: {error}. Delete learner:{name}.") from error
-
-
-async def _document(
-    store: RedisModelStore, settings: WorkerSettings, name: str, version: str | None
-) -> Document | None:
-    if version is None:
-        in_force = (await store.champions([name])).get(name)
-        if in_force is None:
-            return None
-        version = in_force[0]
-    sealed = await store.fetch(name, version)
-    if not sealed:
-        return None
-    return opened(sealed, Keyring.from_text(settings.model_keys), name, version)

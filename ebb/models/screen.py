@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from ebb.lookup import utc
 from ebb.models.reading import Known
-from ebb.text import aligned, percent, printable
-from schemas.units import DAY_MS
+from ebb.models.wording import day, digits, reign, signed, time
+from ebb.text import aligned, percent
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains, weigh
 from stream.learning.judge import Judge, Reliability
 from stream.learning.judgement import PERIOD_DAYS, reliability_by_period
-from stream.scoring.documents import FLOORS, Judged, Reign
+from stream.scoring.documents import FLOORS, Judged
 
 FIGURES = ("log loss", "Brier", "AUC", "PR AUC", "ECE")
 
@@ -27,10 +26,10 @@ def list_screen(models: Sequence[Known]) -> list[str]:
                 known.outcome.name,
                 serving or "–",
                 f"{judged.rows:,}" if judged else "–",
-                _digits(judged.log_loss if judged else None),
-                _digits(min(floors, default=None)),
-                _digits(judged.auc if judged else None, 3),
-                _digits(judged.ece if judged else None, 3),
+                digits(judged.log_loss if judged else None),
+                digits(min(floors, default=None)),
+                digits(judged.auc if judged else None, 3),
+                digits(judged.ece if judged else None, 3),
                 known.document.version if known.document else "none yet",
                 _remark(known),
             )
@@ -64,15 +63,15 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
     metrics = contest.metrics()
     share = percent(document.positives / document.labels) if document.labels else "–"
     lines = [
-        f"{name} · {document.serving or 'nothing'} serves · version {document.version} of {_day(document.epoch_day)}",
-        f"  champion  {_reign(contest.championship.reigns[-1])}"
+        f"{name} · {document.serving or 'nothing'} serves · version {document.version} of {day(document.epoch_day)}",
+        f"  champion  {reign(contest.championship.reigns[-1])}"
         + (", pinned" if contest.championship.is_pinned else ""),
-        f"  learned   {document.labels:,} labels until {_time(document.trained_until_ms)}, {share} of them true",
+        f"  learned   {document.labels:,} labels until {time(document.trained_until_ms)}, {share} of them true",
         f"  columns   layout {document.layout}, schema {document.schema or 'unknown'}",
         f"  versions  {' '.join(versions[:6])}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
     ]
     lines += [f"  began     {name}: {recipe}" for name, recipe in contest.begun.items()]
-    before = [_reign(reign) for reign in contest.championship.reigns[-2::-1]]
+    before = [reign(each) for each in contest.championship.reigns[-2::-1]]
     lines += [f"  before    {each}" for each in before[:5]]
     if not metrics:
         return [*lines, "  No label carries scores yet: they come a horizon after the first model."]
@@ -85,25 +84,26 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
 
 
 def _candidates(known: Known, metrics: Mapping[str, Judged]) -> list[str]:
-    evidence = known.contest.evidence()
+    evidence, costs = known.contest.evidence(), known.costs_us
     champion = known.contest.championship.champion
-    rows: list[Sequence[str]] = [("candidate", "labels", *FIGURES, "new blocks", "better by", "at least")]
+    rows: list[Sequence[str]] = [("candidate", "labels", *FIGURES, "us", "new blocks", "better by", "at least")]
     for candidate in known.contest.candidates:
         said = evidence.get(candidate, Evidence(blocks=0))
         against = ("", "champion", "") if candidate == champion else _against(said)
-        rows.append((candidate, *_figures(metrics.get(candidate)), *against))
-    return aligned(rows, "<" + ">" * 9, indent="  ")
+        cost = digits(costs[candidate], 2) if candidate in costs else "–"
+        rows.append((candidate, *_figures(metrics.get(candidate)), cost, *against))
+    return aligned(rows, "<" + ">" * 10, indent="  ")
 
 
 def _against(evidence: Evidence) -> tuple[str, str, str]:
-    return f"{evidence.blocks}", _signed(evidence.gain), _signed(evidence.bound)
+    return f"{evidence.blocks}", signed(evidence.gain), signed(evidence.bound)
 
 
 def _figures(judged: Judged | None) -> tuple[str, ...]:
     if judged is None:
         return ("–",) * (1 + len(FIGURES))
     numbers = (judged.log_loss, judged.brier, judged.auc, judged.pr_auc, judged.ece)
-    return f"{judged.rows:,}", *(_digits(number) for number in numbers)
+    return f"{judged.rows:,}", *(digits(number) for number in numbers)
 
 
 def _advice(known: Known) -> list[str]:
@@ -111,15 +111,17 @@ def _advice(known: Known) -> list[str]:
     contest, name, days = known.contest, known.outcome.name, known.contest.judgement.block_days
     rule = (
         f"  A block is {days} days of snapshots. After {BLOCKS_TO_DECIDE} new ones the rule looks once: who is better "
-        f"by {_digits(BETTER_BY, 3)} with 95 % confidence becomes champion."
+        f"by {digits(BETTER_BY, 3)} with 95 % confidence becomes champion."
     )
+    barred = [f"  not to be promoted: {why}." for why in contest.over_budget.values()]
     proposed = contest.proposed()
     if proposed is None:
-        return [rule]
+        return [rule, *barred]
     said = contest.evidence()[proposed]
     return [
         rule,
-        f"  proposed: {proposed}, better by {_signed(said.bound)} at least over {said.blocks} blocks. "
+        *barred,
+        f"  proposed: {proposed}, better by {signed(said.bound)} at least over {said.blocks} blocks. "
         f"To promote it now: ebb models promote {name} {proposed}",
     ]
 
@@ -140,8 +142,8 @@ def _by_period(candidate: str, periods: Sequence[tuple[int, Judge]]) -> list[str
         judged = judge.judged()
         groups = " ".join(f"{round(100 * g.said):>2}>{round(100 * g.happened):<3}" for g in judge.reliability())
         if judged is not None:
-            figures = _digits(judged.log_loss), _digits(judged.auc, 3), _digits(judged.ece, 3)
-            rows.append((_day(first_day), f"{judged.rows:,}", *figures, groups))
+            figures = digits(judged.log_loss), digits(judged.auc, 3), digits(judged.ece, 3)
+            rows.append((day(first_day), f"{judged.rows:,}", *figures, groups))
     return [f"  {candidate} by when it was said", *aligned(rows, "<>>>><", indent="  ")]
 
 
@@ -159,11 +161,11 @@ def compare_screen(known: Known, one: str, other: str) -> list[str]:
     table: list[Sequence[str]] = [("snapshots from", "labels", one, other, "better by", "")]
     for block in sorted(by_block):
         judges = judgement.blocks[block]
-        losses = [_digits(judges[each].loss / judges[each].rows) for each in (one, other)]
+        losses = [digits(judges[each].loss / judges[each].rows) for each in (one, other)]
         is_open = known.contest.is_open(block)
-        first_day = _day(block * judgement.block_days)
+        first_day = day(block * judgement.block_days)
         table.append(
-            (first_day, f"{judges[one].rows:,}", *losses, _signed(by_block[block]), "still open" if is_open else "")
+            (first_day, f"{judges[one].rows:,}", *losses, signed(by_block[block]), "still open" if is_open else "")
         )
     said = weigh([gain for block, gain in sorted(by_block.items()) if not known.contest.is_open(block)])
     return [*lines, "", *aligned(table, "<>>>><", indent="  "), f"  {_verdict(one, other, said)}"]
@@ -172,7 +174,7 @@ def compare_screen(known: Known, one: str, other: str) -> list[str]:
 def _verdict(one: str, other: str, said: Evidence) -> str:
     if said.gain is None or said.bound is None:
         return "Two closed blocks are needed to say who is better."
-    by = f"{_signed(said.gain)} in the mean of {said.blocks} closed blocks, more than {_signed(said.bound)} with 95 %"
+    by = f"{signed(said.gain)} in the mean of {said.blocks} closed blocks, more than {signed(said.bound)} with 95 %"
     return f"{one} is better than {other}: {by}." if said.is_better else f"No evidence that {one} is better: {by}."
 
 
@@ -182,53 +184,9 @@ def _other(known: Known) -> str:
     return known.contest.proposed() or others[0]
 
 
-def _reign(reign: Reign) -> str:
-    """Who was champion, since when and why."""
-    if reign.by == "start":
-        return f"{reign.candidate} from the start" + (f": {printable(reign.why)}" if reign.why else "")
-    by = (
-        f"by {printable(reign.who) or 'a person'} ({reign.why})"
-        if reign.by == "person"
-        else f"by the rule: {reign.why}"
-    )
-    since = f"since {_time(reign.since_ms)}" if reign.since_ms else "since before the first label"
-    return f"{reign.candidate} {since} {by}"
-
-
-def _digits(number: float | None, digits: int = 4) -> str:
-    """A figure without its leading zero.
-
-    >>> _digits(0.7151), _digits(1.25, 2), _digits(None)
-    ('.7151', '1.25', '–')
-    """
-    if number is None:
-        return "–"
-    text = f"{number:.{digits}f}"
-    return text[1:] if text.startswith("0.") else text
-
-
-def _signed(number: float | None) -> str:
-    """A difference with its sign.
-
-    >>> _signed(0.0021), _signed(-0.0004), _signed(None)
-    ('+.0021', '−.0004', '–')
-    """
-    if number is None:
-        return "–"
-    return ("+" if number >= 0 else "−") + _digits(abs(number))
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
 def _bar(share: float) -> str:
     return "▪" * round(20 * share)
-
-
-def _day(day: int) -> str:
-    return f"{utc(day * DAY_MS):%Y-%m-%d}"
-
-
-def _time(time_ms: int) -> str:
-    return f"{utc(time_ms):%Y-%m-%d}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from offline.backtest.rows import FloatArray
 from stream.scoring.linear import CLIP, LinearModel
 from stream.scoring.trees import LEAF, TreeModel
 
@@ -30,13 +31,20 @@ def linear(fitted: Any, columns: Sequence[str]) -> LinearModel:
     )
 
 
-def boosted(fitted: Any, columns: Sequence[str]) -> TreeModel:
-    """A histogram gradient boosting of two classes, or a regression by squared error."""
+def boosted(fitted: Any, columns: Sequence[str], reference: FloatArray | None = None) -> TreeModel:
+    """A histogram gradient boosting of two classes, or a regression by squared error.
+
+    Args:
+        fitted: the model.
+        columns: the names of what it was fitted on.
+        reference: shape (columns,), the customer with whom others are compared to say why.
+    """
     trees = [tree.nodes for (tree,) in fitted._predictors]
     nodes = np.concatenate(trees)
     is_leaf = nodes["is_leaf"] != 0
     return _tree_model(
         columns,
+        reference,
         [len(tree) for tree in trees],
         reads=np.where(is_leaf, LEAF, nodes["feature_idx"]),
         thresholds=nodes["num_threshold"],
@@ -48,8 +56,8 @@ def boosted(fitted: Any, columns: Sequence[str]) -> TreeModel:
     )
 
 
-def forest(fitted: Any, columns: Sequence[str]) -> TreeModel:
-    """A random forest of two classes, or of numbers."""
+def forest(fitted: Any, columns: Sequence[str], reference: FloatArray | None = None) -> TreeModel:
+    """A random forest of two classes, or of numbers; arguments as of `boosted`."""
     trees = [each.tree_ for each in fitted.estimators_]
 
     def joined(name: str) -> Any:
@@ -57,6 +65,7 @@ def forest(fitted: Any, columns: Sequence[str]) -> TreeModel:
 
     return _tree_model(
         columns,
+        reference,
         [tree.node_count for tree in trees],
         reads=np.where(joined("children_left") < 0, LEAF, joined("feature")),
         thresholds=joined("threshold"),
@@ -70,6 +79,7 @@ def forest(fitted: Any, columns: Sequence[str]) -> TreeModel:
 
 def _tree_model(
     columns: Sequence[str],
+    reference: FloatArray | None,
     sizes: Sequence[int],
     *,
     reads: Any,
@@ -92,5 +102,6 @@ def _tree_model(
         rights=tuple(rights.tolist()),
         missing_left=tuple(np.where(is_leaf, 0, missing_left).astype(int).tolist()),
         values=tuple(np.where(is_leaf, values, 0.0).tolist()),
+        reference=() if reference is None else tuple(reference.tolist()),
         **numbers,
     )

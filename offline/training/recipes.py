@@ -12,8 +12,9 @@ from offline.backtest.batch import Columns
 from offline.backtest.rows import FloatArray
 from offline.training import as_data
 from stream.features.columns import MODEL_COLUMNS
-from stream.scoring.linear import LinearModel, probability
-from stream.scoring.trees import TreeModel, answers
+from stream.scoring.kinds import probability
+from stream.scoring.linear import LinearModel
+from stream.scoring.trees import TreeModel
 
 try:
     from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
@@ -47,8 +48,13 @@ class Recipe:
 
 def said(model: Model, columns: Columns) -> FloatArray:
     """What a model for probabilities says of rows: the stream's own scoring."""
-    matrix = np.asarray(columns, np.float64)
-    return probability(model, matrix) if isinstance(model, LinearModel) else answers(model, matrix)
+    return probability(model, np.asarray(columns, np.float64))
+
+
+def _average(columns: Columns) -> FloatArray:
+    """The average customer, to whom the regressions compare everybody too."""
+    average: FloatArray = np.asarray(columns, np.float64).mean(axis=0)
+    return average
 
 
 def _logistic(columns: Columns, value: FloatArray, settings: Settings) -> LinearModel:
@@ -60,26 +66,28 @@ def _ridge(columns: Columns, value: FloatArray, settings: Settings) -> LinearMod
 
 
 def _boosted(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
-    return as_data.boosted(batch.gradient_boosting(columns, value, **settings), MODEL_COLUMNS)
+    fitted = batch.gradient_boosting(columns, value, **settings)
+    return as_data.boosted(fitted, MODEL_COLUMNS, _average(columns))
 
 
 def _boosted_numbers(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
     fitted = HistGradientBoostingRegressor(**settings, early_stopping=False, random_state=0).fit(columns, value)
-    return as_data.boosted(fitted, MODEL_COLUMNS)
+    return as_data.boosted(fitted, MODEL_COLUMNS, _average(columns))
 
 
 def _forest(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
-    fitted = RandomForestClassifier(**settings, **_FOREST).fit(columns, value)
-    return as_data.forest(fitted, MODEL_COLUMNS)
+    fitted = RandomForestClassifier(**settings, **_FOREST, max_leaf_nodes=128).fit(columns, value)
+    return as_data.forest(fitted, MODEL_COLUMNS, _average(columns))
 
 
 def _forest_numbers(columns: Columns, value: FloatArray, settings: Settings) -> TreeModel:
-    fitted = RandomForestRegressor(**settings, **_FOREST).fit(columns, value)
-    return as_data.forest(fitted, MODEL_COLUMNS)
+    fitted = RandomForestRegressor(**settings, **_FOREST, max_leaf_nodes=256).fit(columns, value)
+    return as_data.forest(fitted, MODEL_COLUMNS, _average(columns))
 
 
-_FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_leaf_nodes": 256, "n_jobs": -1, "random_state": 0}
-"""The leaves bound what a forest weighs as data: 2 MB of JSON."""
+_FOREST: Mapping[str, Any] = {"n_estimators": 100, "n_jobs": -1, "random_state": 0}
+"""Leaves bound what a forest weighs as data: 128 make 25,500 nodes, as many as workers score with, 256 make 2 MB.
+Over eight months of Online Retail II the log loss with 128 was .001 to .002 lower (`churn_30d`, `purchase_7d`)."""
 
 
 def _between(drawn: Generator, low: float, high: float) -> float:

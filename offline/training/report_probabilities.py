@@ -38,19 +38,23 @@ def figures(metrics: Metrics) -> str:
 
 def plotted(training: Training) -> Iterator[str]:
     """Plots of all models, and tables of the chosen one."""
-    metrics = training.metrics
-    titles = {name: judged.title for name, judged in metrics.models.items()}
-    each = dict(judgements(metrics, Chances))
+    yield heading("Are the probabilities right?")
+    yield _rightness(training)
+    yield heading("Who is reached?")
+    yield _reach(training)
+    judgement = chosen_of(training.metrics).judgement
+    if isinstance(judgement, Chances):
+        yield from _tables(chosen_of(training.metrics).title, judgement)
+
+
+def _rightness(training: Training) -> str:
+    """Probabilities beside frequencies, and how the chosen model spreads them."""
+    metrics, chosen = training.metrics, training.said[training.metrics.chosen]
     calibrated = {
         title: ([b.probability for b in judged.reliability], [b.frequency for b in judged.reliability])
-        for title, judged in each.items()
+        for title, judged in judgements(metrics, Chances)
     }
-    gains = {title: ([0, *(g.share for g in j.gain)], [0, *(g.gain for g in j.gain)]) for title, j in each.items()}
-    roc = {titles[name]: _roc(said, training.value) for name, said in training.said.items()}
-    precision = {titles[name]: _precision(said, training.value) for name, said in training.said.items()}
-    chosen, base = training.said[metrics.chosen], metrics.judged.mean
-    yield heading("Are the probabilities right?")
-    yield side_by_side(
+    return side_by_side(
         plots.lines(
             calibrated, title="Reliability", x="mean probability of a tenth", y="came true", even=([0, 1], [0, 1]),
             dots=True,
@@ -60,8 +64,20 @@ def plotted(training: Training) -> Iterator[str]:
             title=f"What {chosen_of(metrics).title} says", x="probability",
         ),
     )  # fmt: skip
-    yield heading("Who is reached?")
-    yield side_by_side(
+
+
+def _reach(training: Training) -> str:
+    """How many of those it comes true for are reached by asking the most probable first."""
+    metrics = training.metrics
+    titles = {name: judged.title for name, judged in metrics.models.items()}
+    gains = {
+        title: ([0, *(g.share for g in judged.gain)], [0, *(g.gain for g in judged.gain)])
+        for title, judged in judgements(metrics, Chances)
+    }
+    roc = {titles[name]: _roc(said, training.value) for name, said in training.said.items()}
+    precision = {titles[name]: _precision(said, training.value) for name, said in training.said.items()}
+    base = metrics.judged.mean
+    return side_by_side(
         plots.lines(
             gains, title="Gain", x="share of the rows asked, most probable first", y="share of all that came true",
             even=([0, 1], [0, 1]),
@@ -71,24 +87,25 @@ def plotted(training: Training) -> Iterator[str]:
         ),
         plots.lines(roc, title="ROC", x="false positive rate", y="true positive rate", even=([0, 1], [0, 1])),
     )  # fmt: skip
-    yield heading(f"Lift and gain of {chosen_of(metrics).title}", 3)
-    judgement = chosen_of(metrics).judgement
-    if isinstance(judgement, Chances):
-        yield table(
-            ["asked", "probability from", "came true among them", "lift", "gain"],
+
+
+def _tables(title: str, judgement: Chances) -> Iterator[str]:
+    yield heading(f"Lift and gain of {title}", 3)
+    yield table(
+        ["asked", "probability from", "came true among them", "lift", "gain"],
+        [
             [
-                [
-                    f"{100 * g.share:.0f} %", short(g.from_probability), f"{100 * g.precision:.1f} %",
-                    f"{g.lift:.2f}", f"{100 * g.gain:.1f} %",
-                ]
-                for g in judgement.gain
-            ],
-        )  # fmt: skip
-        yield heading(f"Calibration of {chosen_of(metrics).title}", 3)
-        yield table(
-            ["rows", "mean probability", "came true"],
-            [[f"{b.rows:,}", short(b.probability), short(b.frequency)] for b in judgement.reliability],
-        )
+                f"{100 * g.share:.0f} %", short(g.from_probability), f"{100 * g.precision:.1f} %",
+                f"{g.lift:.2f}", f"{100 * g.gain:.1f} %",
+            ]
+            for g in judgement.gain
+        ],
+    )  # fmt: skip
+    yield heading(f"Calibration of {title}", 3)
+    yield table(
+        ["rows", "mean probability", "came true"],
+        [[f"{b.rows:,}", short(b.probability), short(b.frequency)] for b in judgement.reliability],
+    )
 
 
 def _roc(said: FloatArray, value: FloatArray) -> Points:

@@ -2,8 +2,6 @@
 
 import msgspec
 
-SEGMENTS_NAME = "segments"
-
 
 class Saved(msgspec.Struct, frozen=True):
     """A learner as saved, with the document it published last: a crash between saving and publishing loses nothing."""

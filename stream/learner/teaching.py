@@ -13,7 +13,7 @@ from schemas.units import DAY_MS
 from stream.errors import LayoutError, ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.learner.drift import news, show_drift
-from stream.learner.saved import SEGMENTS_NAME, Saved
+from stream.learner.saved import Saved
 from stream.learner.showing import show_contest
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
@@ -21,8 +21,9 @@ from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
 from stream.outcomes.declaration import BUILT_IN, Outcome, sampled_outcome
 from stream.ports import ModelStore
-from stream.scoring.challengers import ChallengerDocument, decode_challenger
-from stream.scoring.documents import OutcomeDocument, SegmentDocument, encode
+from stream.scoring.budget import SCORE_BUDGET_US
+from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
+from stream.scoring.documents import SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
 from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 
@@ -35,7 +36,7 @@ class Ruling(NamedTuple):
     """A decision of a person, with the challenger it admits; None if it admits none, or that was refused."""
 
     decision: ModelDecision
-    challenger: ChallengerDocument | None
+    challenger: AnyChallenger | None
 
 
 @dataclass
@@ -63,10 +64,16 @@ class Teacher:
     day is then read again, and who has learned it is passed over.
     """
 
-    def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        keyring: Keyring,
+        outcomes: Sequence[Outcome] = BUILT_IN,
+        budget_us: float = SCORE_BUDGET_US,
+    ) -> None:
         self._store, self._keyring = store, keyring
         self._weekly = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
-        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes)) for outcome in outcomes]
+        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes, budget_us)) for outcome in outcomes]
         self._shown: dict[str, str] = {}
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
         self._noticed: list[DriftNoticed] = []
@@ -183,10 +190,10 @@ class Teacher:
         return taken
 
     def _document(self, pupil: Pupil) -> OutcomeDocument | SegmentDocument | None:
-        if isinstance(pupil.learner, SegmentLearner):
-            return pupil.learner.document(str(pupil.labels), pupil.epoch_day)
-        decisions = pupil.learner.contest.decisions
+        decisions = pupil.learner.contest.championship.decisions
         version = f"{pupil.labels}.{decisions}" if decisions else str(pupil.labels)
+        if isinstance(pupil.learner, SegmentLearner):
+            return pupil.learner.document(version, pupil.epoch_day)
         return pupil.learner.document(version, pupil.epoch_day, self._weekly_model(pupil.name))
 
     def _weekly_model(self, name: str) -> LinearModel | None:
@@ -231,7 +238,7 @@ def _tell_who_came_and_went(outcome: str, before: Mapping[str, str], now: Mappin
         log.info("a challenger that began after drift has not won, and goes", outcome=outcome, candidate=name)
 
 
-def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> ChallengerDocument:
+def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> AnyChallenger:
     """The challenger that is meant.
 
     Raises:
@@ -246,10 +253,11 @@ def _admitted(decision: ModelDecision, sealed: bytes, keyring: Keyring) -> Chall
 
 def _do(ruling: Ruling, learner: OutcomeLearner | SegmentLearner) -> None:
     """Tell a learner what was decided about it."""
-    if not isinstance(learner, OutcomeLearner):
-        return
-    decision = ruling.decision
-    refused = learner.decide(decision, ruling.challenger)
+    decision, challenger = ruling
+    if isinstance(learner, SegmentLearner):
+        refused = learner.decide(decision, challenger if isinstance(challenger, SegmentChallenger) else None)
+    else:
+        refused = learner.decide(decision, challenger if isinstance(challenger, ChallengerDocument) else None)
     metrics.DECISIONS.labels(decision.outcome, "refused" if refused else "taken").inc()
     log.info(
         "a person has decided about a model",

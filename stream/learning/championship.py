@@ -1,6 +1,6 @@
 """Which candidate is champion, since when and by whom: a rule proposes and promotes, a person has the last word."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Championship:
     else yet, are looked at once, when the last of them is closed. If the candidate's gain is larger than .002 nats with
     95 % confidence it is champion from then on; of several the one with the highest bound. If not, these blocks are
     used up: it takes eight new ones until the next look. A new champion starts everybody's count again. Floors are
-    candidates like the others, so a champion goes as it came.
+    candidates like the others, so a champion goes as it came. Who is barred is not looked at.
 
     Args:
         initial: the first champion.
@@ -70,13 +70,14 @@ class Championship:
         """Whether blocks have been closed since the last look; `closed` is the first that is open."""
         return self._closed is None or closed > self._closed
 
-    def look(self, judgement: Judgement, closed: int, now_ms: int) -> Collection[str]:
+    def look(self, judgement: Judgement, closed: int, now_ms: int, barred: Mapping[str, str]) -> Collection[str]:
         """Decide by the rule, now that all blocks before `closed` are over.
 
         Args:
             judgement: of all candidates.
             closed: the first block that is open.
             now_ms: maturity of the label that closed them.
+            barred: who may not be promoted -> why.
 
         Returns:
             The candidates that were looked at; who is not champion now has not won.
@@ -84,7 +85,11 @@ class Championship:
         self._closed = closed
         if self.is_pinned:
             return ()
-        found = {name: each for name, each in self.evidence(judgement).items() if each.blocks >= BLOCKS_TO_DECIDE}
+        found = {
+            name: each
+            for name, each in self.evidence(judgement).items()
+            if each.blocks >= BLOCKS_TO_DECIDE and name not in barred
+        }
         self._looked_until |= dict.fromkeys(found, closed)
         better = {name: each.bound or 0.0 for name, each in found.items() if each.is_better}
         if better:
@@ -105,9 +110,13 @@ class Championship:
                 found[name] = weigh(fresh)
         return found
 
-    def proposed(self, judgement: Judgement) -> str | None:
+    def proposed(self, judgement: Judgement, barred: Mapping[str, str]) -> str | None:
         """The candidate that is better by the blocks so far, fewer than decide; a person may promote it."""
-        found = {name: each.bound or 0.0 for name, each in self.evidence(judgement).items() if each.is_better}
+        found = {
+            name: each.bound or 0.0
+            for name, each in self.evidence(judgement).items()
+            if each.is_better and name not in barred
+        }
         return max(found, key=lambda name: found[name]) if found else None
 
     def has_seen(self, decision: ModelDecision) -> bool:
@@ -126,13 +135,16 @@ class Championship:
             self.refused.pop(forgotten, None)
         return True
 
-    def decide(self, decision: ModelDecision, candidates: Iterable[str], now_ms: int) -> None:
+    def decide(
+        self, decision: ModelDecision, candidates: Iterable[str], now_ms: int, barred: Mapping[str, str]
+    ) -> None:
         """Do what a person has decided, or keep in `refused` why it cannot be done.
 
         Args:
             decision: a new one.
             candidates: who can be champion.
             now_ms: maturity of the last label.
+            barred: who may not be promoted -> why.
         """
         known = sorted(candidates)
         chosen = self._before() if decision.action == "rollback" else decision.candidate
@@ -144,6 +156,9 @@ class Championship:
                 self.refuse(decision, f"{chosen!r} is none of the candidates {', '.join(known)}")
                 return
             if chosen != self.champion:
+                if chosen in barred:
+                    self.refuse(decision, barred[chosen])
+                    return
                 by = decision.decided_by
                 self._enthrone(Reign(candidate=chosen, since_ms=now_ms, by="person", who=by, why=decision.action))
         self.is_pinned = decision.action == "pin"

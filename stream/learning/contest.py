@@ -11,9 +11,11 @@ from stream.learning.championship import Championship, ChampionshipState
 from stream.learning.evidence import Evidence
 from stream.learning.judge import JudgeState
 from stream.learning.judgement import Judgement, JudgementState, scored
+from stream.learning.outsiders import Outsiders
 from stream.learning.recipes import RECIPES
-from stream.ports import CHALLENGERS_AT_MOST
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import ChallengerDocument
+from stream.scoring.costs import score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, MIX, Judged, Lineage
 from stream.scoring.kinds import Model
 from stream.scoring.linear import LinearModel
@@ -28,6 +30,7 @@ class ContestState(msgspec.Struct, frozen=True, kw_only=True):
     calibration: CalibrationState
     challengers: dict[str, ChallengerDocument]
     begun: dict[str, str] = {}
+    admitted_ms: dict[str, int] = {}
 
 
 class Contest:
@@ -42,11 +45,11 @@ class Contest:
         own: the candidates that the learner makes.
         initial: which of them is the first champion.
         state: to go on from.
+        budget_us: a challenger is not promoted if a score by it costs more.
 
     Attributes:
         judgement: how each candidate does.
         championship: who is champion.
-        challengers: name -> what was published.
         begun: name -> recipe of who takes part for a time; the learner makes it. Beside the champion there is one.
         newest_ms: the latest maturity of a label so far.
     """
@@ -57,23 +60,26 @@ class Contest:
         own: Sequence[str] = CANDIDATES,
         initial: str = MIX,
         state: ContestState | None = None,
+        budget_us: float = SCORE_BUDGET_US,
     ) -> None:
         self._horizon_days, self._own, self._initial = horizon_days, tuple(own), initial
+        self._budget_us = budget_us
         self.newest_ms = state.newest_ms if state else 0
         self.judgement = Judgement(horizon_days, state.judgement if state else None)
         self.championship = Championship(initial, state.championship if state else None)
         if state is not None and state.judgement.block_days != self.judgement.block_days:
             self.championship.count_anew()
         self._calibration = Calibration(state.calibration if state else None)
-        self.challengers = dict(state.challengers) if state else {}
         self.begun = dict(state.begun) if state else {}
+        published, admitted_ms = (state.challengers, state.admitted_ms) if state else ({}, {})
+        self._outsiders = Outsiders(self.championship, self.judgement.forget, published, admitted_ms)
         if self.championship.champion not in self.candidates:
             why = f"{self.championship.champion} is no candidate any more"
             self.championship.withdrawn(self.championship.champion, self.newest_ms, why)
 
     def restored(self, state: ContestState) -> "Contest":
         """One of the same kind that goes on where another was."""
-        return Contest(self._horizon_days, self._own, self._initial, state)
+        return Contest(self._horizon_days, self._own, self._initial, state, self._budget_us)
 
     def of_judges(self, judges: Mapping[str, JudgeState], newest_ms: int) -> "Contest":
         """One of the same kind that knows what a learner knew that was saved before there were blocks."""
@@ -87,9 +93,24 @@ class Contest:
         return self.restored(state)
 
     @property
+    def challengers(self) -> dict[str, ChallengerDocument]:
+        """Name -> what was published."""
+        return self._outsiders.published
+
+    @property
     def candidates(self) -> tuple[str, ...]:
         """Everybody who takes part."""
         return (*self._own, CALIBRATED, *self.begun, *self.challengers)
+
+    @property
+    def over_budget(self) -> dict[str, str]:
+        """Challenger that costs too much to be promoted -> why, in words."""
+        costs = {name: score_us(each.model) for name, each in self.challengers.items()}
+        return {
+            name: f"a score by {name!r} takes about {cost:.1f} us, and EBB_SCORE_BUDGET_US is {self._budget_us:g}"
+            for name, cost in costs.items()
+            if cost > self._budget_us
+        }
 
     def judge(self, labels: Sequence[Label]) -> None:
         """Count labels; whenever one shows that blocks are over, the rule looks at them before it is counted."""
@@ -100,7 +121,7 @@ class Contest:
             if self.championship.closes(closed):
                 self._count(labels[begin:at])
                 begin = at
-                self._let_go(self.championship.look(self.judgement, closed, self.newest_ms))
+                self._let_go(self.championship.look(self.judgement, closed, self.newest_ms, self.over_budget))
         self._count(labels[begin:])
 
     def begin(self, name: str, recipe: str, *, is_another: bool) -> bool:
@@ -134,8 +155,7 @@ class Contest:
                 self.championship.withdrawn(name, self.newest_ms, "")
 
     def _count(self, labels: Sequence[Label]) -> None:
-        others = dict.fromkeys((CALIBRATED, *self.begun), -1)
-        others |= {name: each.trained_until_ms for name, each in self.challengers.items()}
+        others = dict.fromkeys((CALIBRATED, *self.begun), -1) | self._outsiders.judged_after_ms
         counted = scored(labels, self._own, others)
         if len(counted.happened):
             self.judgement.add(counted)
@@ -151,42 +171,20 @@ class Contest:
         Returns:
             Why it was not done; "" if it was.
         """
-        if not self.championship.is_new(decision):
-            return ""
-        if decision.action == "admit":
-            self._admit(decision, challenger)
-        elif decision.action == "withdraw":
-            self._withdraw(decision)
-        else:
-            self.championship.decide(decision, self.candidates, self.newest_ms)
-        return self.championship.refused.get(decision.message_id, "")
+        if decision.action == "withdraw" and decision.candidate in self.begun:
+            return self._withdraw_begun(decision)
+        own = (*self._own, CALIBRATED, *self.begun)
+        return self._outsiders.decide(decision, challenger, own, self.newest_ms, self.over_budget)
 
-    def _admit(self, decision: ModelDecision, challenger: ChallengerDocument | None) -> None:
+    def _withdraw_begun(self, decision: ModelDecision) -> str:
         name = decision.candidate
-        if challenger is None:
-            self.championship.refuse(decision, f"challenger {name!r} is not there, or was refused")
-        elif name == self.championship.champion:
-            self.championship.refuse(decision, f"{name!r} is champion: publish under another name")
-        elif name not in self.challengers and len(self.challengers) >= CHALLENGERS_AT_MOST:
-            there = ", ".join(sorted(self.challengers))
-            self.championship.refuse(decision, f"there are {CHALLENGERS_AT_MOST} already: withdraw one of {there}")
-        else:
+        if self.championship.is_new(decision):
             self._forget(name)
-            self.challengers[name] = challenger
-
-    def _withdraw(self, decision: ModelDecision) -> None:
-        name = decision.candidate
-        if name not in self.challengers and name not in self.begun:
-            known = ", ".join(sorted({*self.challengers, *self.begun})) or "none"
-            self.championship.refuse(
-                decision, f"{name!r} is no challenger from outside and none begun at a drift; there are: {known}"
-            )
-            return
-        self._forget(name)
-        self.championship.withdrawn(name, self.newest_ms, f"{name} was withdrawn")
+            self.championship.withdrawn(name, self.newest_ms, f"{name} was withdrawn")
+        return ""
 
     def _forget(self, name: str) -> None:
-        self.challengers.pop(name, None)
+        """Who was begun takes part no more."""
         self.begun.pop(name, None)
         self.judgement.forget(name)
 
@@ -208,16 +206,11 @@ class Contest:
 
     def proposed(self) -> str | None:
         """The candidate that the blocks so far propose as champion."""
-        return self.championship.proposed(self.judgement)
+        return self.championship.proposed(self.judgement, self.over_budget)
 
     def is_open(self, block: int) -> bool:
         """Whether a block may still get labels."""
         return block >= self.judgement.closed_before(self.newest_ms)
-
-    @property
-    def decisions(self) -> int:
-        """How many decisions of a person it has been shown."""
-        return self.championship.decisions
 
     def standing(self, metrics: Mapping[str, Judged], made: Collection[str]) -> Standing:
         """How the champion stands beside the floors; until it is among those `made`, the mean logit stands in."""
@@ -249,6 +242,7 @@ class Contest:
             calibration=self._calibration.state(),
             challengers=dict(self.challengers),
             begun=dict(self.begun),
+            admitted_ms=dict(self._outsiders.admitted_ms),
         )
 
 

@@ -60,14 +60,13 @@ def scored(labels: Sequence[Label], own: Sequence[str], others: Mapping[str, int
     Args:
         labels: of one outcome.
         own: the learner's candidates.
-        others: further candidates -> until when their training has seen what happened, in ms: a score counts of
-            snapshots after that.
+        others: further candidates -> a score counts of snapshots after this, in ms.
     """
     whole = [label for label in labels if label.scores.keys() >= set(own)]
     snapshot_ms = np.array([label.snapshot_ms for label in whole], np.int64)
     said = {name: _said(whole, name) for name in (*own, *others)}
-    for name, trained_until_ms in others.items():
-        said[name][snapshot_ms <= trained_until_ms] = np.nan
+    for name, after_ms in others.items():
+        said[name][snapshot_ms <= after_ms] = np.nan
     return Scored(snapshot_ms, np.array([label.value >= 0.5 for label in whole], np.bool_), said)
 
 

@@ -30,6 +30,7 @@ from stream.learning.linear import (
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.outcomes.declaration import Outcome, sampled_outcome
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.documents import (
     CANDIDATES,
@@ -93,6 +94,7 @@ class OutcomeLearner:
         horizon_days: of the outcome.
         rolled: the outcome's declaration, if it is rolled forward.
         watches_columns: whether drift of columns is looked for in these labels: they are a sample of customers.
+        budget_us: a challenger is not promoted if a score by it costs more.
 
     Attributes:
         contest: the candidates against each other.
@@ -107,14 +109,15 @@ class OutcomeLearner:
         horizon_days: int = 30,
         rolled: Outcome | None = None,
         watches_columns: bool = False,
+        budget_us: float = SCORE_BUDGET_US,
     ) -> None:
         self.name, self._columns, self._layout = name, columns, layout
-        self._horizon_days, self._rolled = horizon_days, rolled
+        self._horizon_days, self._rolled, self._budget_us = horizon_days, rolled, budget_us
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
         self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns)
-        self.contest = Contest(horizon_days, self._names, HAZARD_MIX if rolled else MIX)
+        self.contest = Contest(horizon_days, self._names, HAZARD_MIX if rolled else MIX, budget_us=budget_us)
         self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
@@ -210,7 +213,8 @@ class OutcomeLearner:
         """
         state = decode_state(packed, OutcomeState)
         refuse_other_layout(state.name, (state.layout, state.columns), (self._layout, self._columns))
-        learner = OutcomeLearner(state.name, self._columns, self._layout, self._horizon_days, self._rolled)
+        same = self._columns, self._layout, self._horizon_days, self._rolled
+        learner = OutcomeLearner(state.name, *same, budget_us=self._budget_us)
         learner._labels, learner._positives = state.labels, state.positives
         learner._trained_until_ms = state.trained_until_ms
         learner._progressive_loss = {name: state.progressive_loss.get(name, math.inf) for name in PROGRESSIVE}
@@ -255,11 +259,17 @@ class OutcomeLearner:
         return {name: loss / max(self._labels, 1) for name, loss in self._progressive_loss.items()}
 
 
-def learner_of(outcome: Outcome, outcomes: Sequence[Outcome]) -> OutcomeLearner:
+def learner_of(outcome: Outcome, outcomes: Sequence[Outcome], budget_us: float = SCORE_BUDGET_US) -> OutcomeLearner:
     """The learner of an outcome among others; it is rolled forward where one of them asks about the next week."""
     rolled = outcome if outcome.weekly(outcomes) else None
     is_sample = outcome.name == sampled_outcome(outcomes)
-    return OutcomeLearner(outcome.name, horizon_days=outcome.horizon_days, rolled=rolled, watches_columns=is_sample)
+    return OutcomeLearner(
+        outcome.name,
+        horizon_days=outcome.horizon_days,
+        rolled=rolled,
+        watches_columns=is_sample,
+        budget_us=budget_us,
+    )
 
 
 def _base_rate(positives: Any, labels: Any) -> Any:

@@ -4,16 +4,21 @@ import math
 from collections.abc import Callable, Sequence
 
 import msgspec
+import numpy as np
+from msgspec.structs import replace
 from river import cluster
 
-from schemas.messages import Label
+from schemas.messages import Label, ModelDecision
 from stream.customers.segments import COLUMN_WEIGHTS, name_centres
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.recent_ids import RecentIds
-from stream.learning.standardiser import ScalerState, Standardiser
+from stream.learning.segment_contest import SegmentContest
+from stream.learning.segment_state import SegmentState
+from stream.learning.standardiser import Standardiser
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.scoring.documents import SegmentDocument
+from stream.scoring.challengers import SegmentChallenger
+from stream.scoring.documents import ONLINE, SegmentDocument
 
 CLUSTERS = 8  # of 6 to 12 the fewest that fill all six names; more change segments oftener
 STEP = 0.005  # of the way to each new member: a centre remembers some 200 members, weeks of a small shop
@@ -28,18 +33,6 @@ _PLACES = range(len(SEGMENT_COLUMNS))
 Reader = Callable[[Sequence[float]], tuple[float, float, float, float]]
 
 
-class SegmentState(msgspec.Struct, frozen=True, kw_only=True):
-    """A learner of segments as numbers and names."""
-
-    layout: str
-    columns: tuple[str, ...]
-    samples: int
-    published_day: int
-    scaler: ScalerState
-    centres: list[list[float]]
-    recent: bytes
-
-
 class SegmentLearner:
     """Online clustering of the sampled customers; a function of the labels it has been given, in their order.
 
@@ -47,6 +40,9 @@ class SegmentLearner:
         sampled_outcome: each snapshot has a label per outcome; those of this one are the sample.
         columns: the columns that labels carry, in their order.
         layout: the layout that labels must have.
+
+    Attributes:
+        contest: its centres beside those published from outside.
     """
 
     def __init__(
@@ -61,6 +57,9 @@ class SegmentLearner:
         self._standardiser = Standardiser()
         self._clusters = _clusters()
         self._recent = RecentIds()
+        self._own: SegmentDocument | None = None
+        self._changed = False
+        self.contest = SegmentContest()
 
     def learn(self, labels: Sequence[Label]) -> int:
         """Take samples in their order.
@@ -70,24 +69,51 @@ class SegmentLearner:
         Returns:
             How many samples were new.
         """
-        new = 0
-        for label in labels:
-            is_ours = label.outcome == self._sampled_outcome and label.layout == self._layout
-            if is_ours and self._recent.add(label.message_id):
-                self._learn_one(label.columns)
-                new += 1
-        return new
+        new = [
+            label
+            for label in labels
+            if label.outcome == self._sampled_outcome
+            and label.layout == self._layout
+            and self._recent.add(label.message_id)
+        ]
+        if new:
+            places = np.array([self._read(label.columns) for label in new])
+            times = np.array([(label.snapshot_ms, label.matured_ms) for label in new], np.int64)
+            self.contest.judge(places, times[:, 0], times[:, 1], self._own)
+            for place in places.tolist():
+                self._learn_one(place)
+        return len(new)
+
+    def decide(self, decision: ModelDecision, challenger: SegmentChallenger | None = None) -> str:
+        """Do what a person has decided; why it was not done, "" if it was."""
+        before = self.contest.championship.champion
+        refused = self.contest.decide(decision, challenger)
+        self._changed = self._changed or self.contest.championship.champion != before
+        return refused
 
     def document(self, version: str, epoch_day: int) -> SegmentDocument | None:
-        """The centres and their names, when it is time for new ones; None while those last given out stay in force.
+        """The centres in force and their names, when there are new ones; None while those last given out stay.
 
-        The first is due after `SAMPLES_BEFORE_FIRST` samples, then one every `REFRESH_DAYS` after the last given out.
+        The first own ones are due after `SAMPLES_BEFORE_FIRST` samples, others every `REFRESH_DAYS` after the last;
+        those of a challenger stay what they are until a person decides otherwise.
         """
-        first = self._published_day == 0
-        due = self._samples >= SAMPLES_BEFORE_FIRST if first else epoch_day >= self._published_day + REFRESH_DAYS
-        if not due:
-            return None
-        self._published_day = epoch_day
+        champion, is_due = self.contest.championship.champion, self._is_due(epoch_day)
+        if is_due:
+            self._published_day, self._own = epoch_day, self._own_document(version, epoch_day)
+        changed, self._changed = self._changed, False
+        if champion == ONLINE:
+            return replace(self._own, version=version) if self._own and (is_due or changed) else None
+        centres = self.contest.challengers[champion].model
+        given = replace(centres, version=version, epoch_day=epoch_day, layout=self._layout, candidate=champion)
+        return given if changed else None
+
+    def _is_due(self, epoch_day: int) -> bool:
+        if self._published_day == 0:
+            return self._samples >= SAMPLES_BEFORE_FIRST
+        is_lost = self._own is None and self._changed  # an older learner did not keep what it gave out
+        return is_lost or epoch_day >= self._published_day + REFRESH_DAYS
+
+    def _own_document(self, version: str, epoch_day: int) -> SegmentDocument:
         means, deviations = self._standardiser.moments(SEGMENT_COLUMNS)
         scales = tuple(d / weight if d else 1.0 for d, weight in zip(deviations, COLUMN_WEIGHTS, strict=True))
         centres = tuple(tuple(centre) for centre in self._centres())
@@ -112,6 +138,8 @@ class SegmentLearner:
             scaler=self._standardiser.state(),
             centres=self._centres(),
             recent=self._recent.to_bytes(),
+            own=self._own,
+            contest=self.contest.state(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -129,10 +157,11 @@ class SegmentLearner:
         learner._standardiser = Standardiser(state.scaler)
         learner._clusters.centers = {place: dict(enumerate(centre)) for place, centre in enumerate(state.centres)}
         learner._recent = RecentIds.from_bytes(state.recent)
+        learner._own, learner.contest = state.own, SegmentContest(state.contest)
         return learner
 
-    def _learn_one(self, columns: Sequence[float]) -> None:
-        row = dict(zip(SEGMENT_COLUMNS, self._read(columns), strict=True))
+    def _learn_one(self, place: Sequence[float]) -> None:
+        row = dict(zip(SEGMENT_COLUMNS, place, strict=True))
         self._standardiser.learn(row)
         standardised = self._standardiser.transform(row)
         weighted = [

@@ -3,23 +3,15 @@
 import math
 from collections.abc import Iterable
 
-import msgspec
 from river import preprocessing
 
+from stream.learning.segment_state import ScalerState
 from stream.scoring.linear import CLIP
 
 Row = dict[str, float]
 """Column -> value."""
 
 LEARNING_RATE = 0.03  # AdaGrad .03 measured best of the optimisers and rates tried (docs/architecture.md, "Learning")
-
-
-class ScalerState(msgspec.Struct, frozen=True, kw_only=True):
-    """Moments of a scaler; all columns have seen `rows` rows."""
-
-    rows: int
-    means: dict[str, float]
-    variances: dict[str, float]
 
 
 class Standardiser:

@@ -11,11 +11,22 @@ import re
 import msgspec
 import numpy as np
 
+from stream.customers.segments import name_centres
 from stream.errors import ModelRefusedError
-from stream.features.model_columns import MODEL_COLUMNS
-from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
-from stream.scoring.kinds import Model, parts
-from stream.scoring.linear import LinearModel
+from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
+from stream.scoring.checking import check_model
+from stream.scoring.documents import (
+    CALIBRATED,
+    CANDIDATES,
+    ONLINE,
+    ROLLED,
+    SEGMENTS_NAME,
+    SegmentDocument,
+    schema_of,
+)
+from stream.scoring.kinds import Model
+
+CENTRES_AT_MOST = 50  # as many as `ebb offline segments` finds
 
 BEGUN_PREFIX = "drift_"
 """Of the names of challengers that the learner begins by itself; nobody else's has it."""
@@ -23,15 +34,14 @@ BEGUN_PREFIX = "drift_"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class ChallengerDocument(msgspec.Struct, frozen=True, kw_only=True, tag="challenger"):
-    """A challenger as it is published.
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What every challenger says of itself.
 
     Attributes:
-        outcome: what it predicts.
+        outcome: what it predicts, or "segments".
         name: what it is called among the candidates.
         layout: of the columns it was trained on.
         schema: their names (`stream.scoring.documents.schema_of`).
-        model: what it says, of any kind that serves (`stream.scoring.kinds`).
         trained_until_ms: its training has seen what happened up to here; it is judged on later snapshots alone.
         published_ms: wall-clock time.
         recipe: how it was made, in words.
@@ -41,10 +51,24 @@ class ChallengerDocument(msgspec.Struct, frozen=True, kw_only=True, tag="challen
     name: str
     layout: str
     schema: str
-    model: Model
     trained_until_ms: int
     published_ms: int
     recipe: str = ""
+
+
+class ChallengerDocument(Published, frozen=True, kw_only=True, tag="challenger"):
+    """A challenger of an outcome: `model` is of any kind that serves (`stream.scoring.kinds`)."""
+
+    model: Model
+
+
+class SegmentChallenger(Published, frozen=True, kw_only=True, tag="segment_challenger"):
+    """Named cluster centres that might be the segments."""
+
+    model: SegmentDocument
+
+
+AnyChallenger = ChallengerDocument | SegmentChallenger
 
 
 def check_challenger_name(name: str) -> None:
@@ -60,7 +84,7 @@ def check_challenger_name(name: str) -> None:
     Traceback (most recent call last):
     stream.errors.ModelRefusedError: A challenger cannot be called 'drift_2026_05_14': those that Ebb begins at a ...
     """
-    if name in (*CANDIDATES, CALIBRATED):
+    if name in (*CANDIDATES, *ROLLED, CALIBRATED, ONLINE):
         raise ModelRefusedError(f"A challenger cannot be called {name!r}: Ebb's own candidate is. Choose another name.")
     if name.startswith(BEGUN_PREFIX):
         raise ModelRefusedError(
@@ -73,17 +97,17 @@ def check_challenger_name(name: str) -> None:
         )
 
 
-def encode_challenger(document: ChallengerDocument) -> bytes:
+def encode_challenger(document: AnyChallenger) -> bytes:
     """The document as JSON, to be sealed."""
     return msgspec.json.encode(document, order="sorted")
 
 
-def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> ChallengerDocument:
+def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> AnyChallenger:
     """A published challenger.
 
     Args:
         payload: as `encode_challenger` wrote it.
-        outcome: whose challenger it should be.
+        outcome: whose challenger it should be, or "segments".
         name: what it should be called.
         layout: of the columns that it will score.
 
@@ -91,7 +115,7 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> C
         ModelRefusedError: it is something else, or cannot score these columns.
     """
     try:
-        document = msgspec.json.decode(payload, type=ChallengerDocument)
+        document = _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelRefusedError(f"not a challenger: {error}. Publish it again.") from error
     check_challenger_name(document.name)
@@ -99,24 +123,36 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> C
         raise ModelRefusedError(
             f"Challenger {name} of {outcome} holds {document.name} of {document.outcome}. Publish it again."
         )
-    if (document.layout, document.schema) != (layout, schema_of(MODEL_COLUMNS)):
+    columns = MODEL_COLUMNS if isinstance(document, ChallengerDocument) else SEGMENT_COLUMNS
+    if (document.layout, document.schema) != (layout, schema_of(columns)):
         raise ModelRefusedError(
             f"Challenger {name} of {outcome} was trained on other columns: layout {document.layout!r} and schema "
-            f"{document.schema!r}, here {layout!r} and {schema_of(MODEL_COLUMNS)!r}. Train it on those of this release."
+            f"{document.schema!r}, here {layout!r} and {schema_of(columns)!r}. Train it on those of this release."
         )
-    linear, hazard = parts(document.model)
-    for model in (linear, hazard and hazard.weekly):
-        if model:
-            _check_numbers(model, f"Challenger {name} of {outcome}")
+    if isinstance(document, SegmentChallenger) != (outcome == SEGMENTS_NAME):
+        raise ModelRefusedError(f"Challenger {name} of {outcome} is of another kind. Publish it again.")
+    if isinstance(document, SegmentChallenger):
+        _check_centres(document.model, f"Challenger {name} of {outcome}")
+    else:
+        check_model(document.model, f"Challenger {name} of {outcome}")
     return document
 
 
-def _check_numbers(model: LinearModel, what: str) -> None:
-    unknown = sorted(set(model.columns) - set(MODEL_COLUMNS))
-    if unknown:
-        raise ModelRefusedError(f"{what} reads the column {unknown[0]!a}, which does not exist.")
-    if len(set(model.columns)) != len(model.columns):
-        raise ModelRefusedError(f"{what} reads a column twice.")
-    numbers = [model.bias, model.clip, *model.means, *model.scales, *model.weights]
-    if not np.isfinite(numbers).all() or model.clip <= 0 or min(model.scales, default=0.0) < 0:
-        raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a negative scale or clip.")
+_decoder: msgspec.json.Decoder[AnyChallenger] = msgspec.json.Decoder(AnyChallenger)
+
+
+def _check_centres(model: SegmentDocument, what: str) -> None:
+    """A segment is known by its name, so a name has to mean what it means of the learner's own centres."""
+    if model.columns != SEGMENT_COLUMNS:
+        raise ModelRefusedError(f"{what} has centres in {', '.join(model.columns)}, not {', '.join(SEGMENT_COLUMNS)}.")
+    if len(model.centres) > CENTRES_AT_MOST:
+        raise ModelRefusedError(f"{what} has {len(model.centres):,} centres, {CENTRES_AT_MOST} are allowed.")
+    centres = np.array(model.centres)
+    if not (np.isfinite(centres).all() and np.isfinite([*model.means, *model.scales]).all() and min(model.scales) > 0):
+        raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a scale that is not positive.")
+    named = tuple(name_centres(model.centres, model.means, model.scales))
+    if model.names != named:
+        raise ModelRefusedError(
+            f"{what} calls its centres {', '.join(model.names)}; by the rules of this release they are "
+            f"{', '.join(named)}. Find them again with `ebb offline segments`."
+        )

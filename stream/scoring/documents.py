@@ -13,6 +13,7 @@ import msgspec
 
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
+from stream.scoring.checking import check_model
 from stream.scoring.kinds import Model
 
 HAZARD_MIX, HAZARD = "mean_logit_hazard", "hazard"
@@ -23,6 +24,10 @@ CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
 
 ROLLED = (HAZARD_MIX, HAZARD)
 """Besides of those that can be rolled forward week by week."""
+
+SEGMENTS_NAME = "segments"
+ONLINE = "online"
+"""The learner's own centres, among the candidates for segments."""
 
 CALIBRATED = "calibrated"
 """The mean logit of the regressions, moved and stretched; a challenger like those published from outside."""
@@ -108,9 +113,12 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
 
 
 class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, tag="segments"):
-    """Named cluster centres. `centres` are standardised: (value - mean) / scale per column; a scale is never 0."""
+    """Named cluster centres. `centres` are standardised: (value - mean) / scale per column; a scale is never 0.
 
-    name: str = "segments"
+    `candidate` says whose they are: the learner's own, or a challenger's.
+    """
+
+    name: str = SEGMENTS_NAME
     version: str
     epoch_day: int
     layout: str
@@ -120,6 +128,7 @@ class SegmentDocument(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True
     centres: tuple[tuple[float, ...], ...]
     names: tuple[str, ...]
     samples: int
+    candidate: str = ONLINE
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not belong together."""
@@ -185,9 +194,12 @@ def decode(payload: bytes, layout: str) -> Document:
         layout: the layout of the columns that will be scored.
 
     Raises:
-        ModelRefusedError: not a model document, or of another layout.
+        ModelRefusedError: not a model document, of another layout, or with a model that cannot score its columns.
     """
     document: Document = decode_as(_decoder, payload, layout)
+    if isinstance(document, OutcomeDocument):
+        for name, model in document.candidates.items():
+            check_model(model, f"candidate {name} of model {document.name} {document.version}")
     return document
 
 
@@ -222,5 +234,8 @@ def _refuse_unbounded(plain: object, path: str) -> None:
 
 
 def _are_finite(plain: Sequence[object]) -> bool:
-    """Whether all of them are floats and finite, without a look at each: most of a document are rows of floats."""
-    return set(map(type, plain)) == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))
+    """Whether all of them are numbers and finite, without a look at each: most of a document are rows of numbers."""
+    kinds = set(map(type, plain))
+    if kinds == {int}:
+        return True
+    return kinds == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))

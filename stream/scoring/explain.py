@@ -1,7 +1,8 @@
 """Why a customer scores as it does, in a few words a person uses.
 
-A logistic model adds up columns, so the share of each column in a logit is known exactly. Columns are grouped into
-concepts, because single ones share their story ("no purchase for 41 days" is in nine columns) and mean little alone.
+A logistic model adds up columns, so the share of each column in a logit is known exactly; in trees concepts have
+Shapley values (`stream.scoring.tree_shares`). Columns are grouped into concepts, because single ones share their story
+("no purchase for 41 days" is in nine columns) and mean little alone.
 """
 
 from functools import lru_cache
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from stream.compiled import compiled
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS
 from stream.scoring.linear import FloatArray, LinearModel, Weighing, contribution, weighing
+from stream.scoring.tree_shares import shares
+from stream.scoring.trees import TreeModel
 
 CONCEPT_NAMES: tuple[str, ...] = tuple(dict.fromkeys(CONCEPTS.values()))
 """The concepts, in the order of the columns of `by_concept`."""
@@ -39,8 +42,12 @@ def _concepts(columns: tuple[str, ...]) -> NDArray[np.int64]:
     return np.array([CONCEPT_NAMES.index(CONCEPTS[name]) if name in CONCEPTS else NO_CONCEPT for name in columns])
 
 
-def by_concept(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
+def by_concept(
+    model: LinearModel | TreeModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS
+) -> FloatArray:
     """What each concept adds to the logit of each row, relative to the average customer, for whom all are 0.
+
+    Of trees relative to the customer that the model names as reference; of a forest to the probability.
 
     Args:
         model: what scored the rows.
@@ -50,13 +57,15 @@ def by_concept(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] 
     Returns:
         Shape (rows, len(CONCEPT_NAMES)), logits; positive makes the outcome more likely.
     """
+    if isinstance(model, TreeModel):
+        return shares(model, matrix, columns, _concepts(columns), len(CONCEPT_NAMES))
     sums = np.zeros((len(matrix), len(CONCEPT_NAMES)))
     _add_concepts(sums, np.ascontiguousarray(matrix), weighing(model, columns), _concepts(columns))
     return sums
 
 
 def top_concepts(
-    model: LinearModel, matrix: FloatArray, n: int = 2, columns: tuple[str, ...] = MODEL_COLUMNS
+    model: LinearModel | TreeModel, matrix: FloatArray, n: int = 2, columns: tuple[str, ...] = MODEL_COLUMNS
 ) -> NDArray[np.int64]:
     """The `n` concepts that raise each row's probability most, the heaviest first.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,9 +21,19 @@ from stream.scoring.hazard import (
     rolling,
     window_of,
 )
-from stream.scoring.linear import WEIGHING, LinearModel, bounded, moving_logit, sigmoid, standing_logit, weighing_record
+from stream.scoring.linear import (
+    LEAST_PROBABILITY,
+    WEIGHING,
+    LinearModel,
+    bounded,
+    moving_logit,
+    sigmoid,
+    standing_logit,
+    weighing_record,
+)
+from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
 
-ONLY_LINEAR, MEAN, ONLY_HAZARD = range(3)
+ONLY_LINEAR, MEAN, ONLY_HAZARD, TREES = range(4)
 
 
 class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
@@ -33,7 +43,7 @@ class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
     hazard: HazardModel
 
 
-Model = LinearModel | HazardModel | MeanLogit
+Model = LinearModel | HazardModel | MeanLogit | TreeModel
 
 
 SCORER = np.dtype(
@@ -45,16 +55,28 @@ SCORER = np.dtype(
         ("horizon_days", "<f8"),
         ("within_own_gap", "<i8"),
         ("sign", "<f8"),
+        ("grove", GROVE),
     ]
 )
 """A model of any kind for compiled code; a part that it has not got says nothing.
 
-`kind` is `ONLY_LINEAR`, `MEAN` or `ONLY_HAZARD`, `rolling` the hazard's weekly model and `rolled_by` the first of the
-models side by side that rolls the same one forward, `sign` is 1 where the outcome is that nothing happens, else -1.
+`kind` is `ONLY_LINEAR`, `MEAN`, `ONLY_HAZARD` or `TREES`, `rolling` the hazard's weekly model and `rolled_by` the first
+of the models side by side that rolls the same one forward, `sign` is 1 where the outcome is that nothing happens, else
+-1.
 """
 
-Scorers = NDArray[np.void]
-"""Shape (models,), dtype `SCORER`."""
+
+class Scorers(NamedTuple):
+    """Models side by side for compiled code.
+
+    Attributes:
+        models: shape (models,), dtype `SCORER`.
+        nodes: of all their trees, one model after another. None where none of them has any: what is compiled for that
+            knows of no trees, and whoever has none pays for none.
+    """
+
+    models: NDArray[np.void]
+    nodes: Nodes | None
 
 
 @lru_cache(maxsize=128)  # a few outcomes times a few candidates are in force at once; older versions fall out
@@ -73,7 +95,25 @@ def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COL
         if hazard:
             record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
         record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
-    return records
+    trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
+    first = 0
+    for at, model in trees.items():
+        records[at]["kind"], records[at]["grove"] = TREES, grove_of(model, first)[0]
+        first += len(model.reads)
+    return Scorers(records, _joined(tuple(trees.values()), tuple(columns)) if trees else None)
+
+
+@lru_cache(maxsize=8)  # one set of models is in force at a time; regressions change every second, trees do not
+def _joined(trees: tuple[TreeModel, ...], columns: tuple[str, ...]) -> Nodes:
+    """The nodes of models, one after another."""
+    joined, first = list[Nodes](), 0
+    for model in trees:
+        nodes = nodes_of(model, columns).copy()
+        nodes["left"] += first
+        nodes["right"] += first
+        joined.append(nodes)
+        first += len(nodes)
+    return np.concatenate(joined)
 
 
 def _kind(linear: LinearModel | None, hazard: HazardModel | None) -> int:
@@ -89,15 +129,20 @@ def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
             return model.linear, model.hazard
         case HazardModel():
             return None, model
-        case _:
+        case LinearModel():
             return model, None
+        case _:
+            return None, None
 
 
-def explained(model: Model) -> LinearModel:
-    """The linear model by which a model's probability is explained.
+def explained(model: Model) -> LinearModel | TreeModel:
+    """The model by which a model's probability is explained.
 
-    Of a mean of two its linear half; of a hazard alone the next seven days, turned round where nothing counts.
+    Of a mean of two its linear half; of a hazard alone the next seven days, turned round where nothing counts. Trees
+    are explained by themselves.
     """
+    if isinstance(model, TreeModel):
+        return model
     linear, hazard = parts(model)
     if linear is not None or hazard is None:
         return linear or NO_WEEKLY
@@ -126,8 +171,10 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     >>> probability(HazardModel(weekly, horizon_days=14), rows, weekly.columns).round(4)  # .75 each week
     array([0.5625, 0.5625])
     """
+    if isinstance(model, TreeModel):
+        return np.clip(answers(model, matrix, columns), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
     probabilities = np.empty(len(matrix))
-    _score_each(
+    score_each(
         probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns)
     )
     return probabilities
@@ -139,11 +186,11 @@ def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[Floa
 
 
 @compiled
-def roll_each(models: Scorers, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
+def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
     """Roll each weekly model forward once, as far as any of the models goes that it is part of.
 
     Args:
-        models: some.
+        models: those of `Scorers`.
         row: the columns of now.
         hazards: shape (models, steps), to be filled.
         scratch: shape (2, columns), overwritten.
@@ -163,14 +210,17 @@ def _days(model: Any, row: FloatArray) -> float:
 
 
 @compiled
-def said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
+def said(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray) -> float:
     """A model's probability for one row, after `roll_each`.
 
     Args:
         model: one of `Scorers`.
+        nodes: theirs; where there are none, what is compiled is compiled without trees.
         row: the columns of now.
         hazards: as `roll_each` filled them.
     """
+    if nodes is not None and model.kind == TREES:
+        return float(min(max(answer_of(model.grove, nodes, row), LEAST_PROBABILITY), 1.0 - LEAST_PROBABILITY))
     linear = none = 0.0
     if model.kind != ONLY_HAZARD:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
@@ -180,16 +230,17 @@ def said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
 
 
 @compiled
-def alone(model: Any, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
+def alone(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
     """A model's probability for one row, as `said` gives it; only what it needs is rolled forward."""
-    if model.kind != ONLY_LINEAR:
+    if model.kind not in (ONLY_LINEAR, TREES):
         roll(hazards[model.rolled_by], model.rolling, row, _days(model, row), scratch)
-    return said(model, row, hazards)
+    return said(model, nodes, row, hazards)
 
 
 @compiled
-def _score_each(
-    probabilities: FloatArray, matrix: FloatArray, models: Scorers, hazards: FloatArray, scratch: FloatArray
+def score_each(
+    probabilities: FloatArray, matrix: FloatArray, scorers: Scorers, hazards: FloatArray, scratch: FloatArray
 ) -> None:
+    """Fill in what the first of some models says of each row, one row after another, each by the whole model."""
     for i in range(len(matrix)):
-        probabilities[i] = alone(models[0], matrix[i], hazards, scratch)
+        probabilities[i] = alone(scorers.models[0], scorers.nodes, matrix[i], hazards, scratch)

@@ -24,6 +24,7 @@ CLIP = 6.0  # standard deviations; one wild value must not decide a score (docs/
 LARGEST_LOGIT = (
     30.0  # sigmoid(30) = 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity
 )
+LEAST_PROBABILITY = 1.0 / (1.0 + math.exp(LARGEST_LOGIT))
 
 
 class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):

@@ -1,12 +1,13 @@
 """Decision trees as plain numbers, scored row by row: boosted ones, whose logits add up, and forests, which vote.
 
 All nodes of all trees lie in one list, a tree's root before what is below it. A walk always goes on to a later node,
-so that it ends whatever numbers a document holds; a document that points anywhere else is refused.
+and each node has one way to it, so that a row visits a node at most once whatever numbers a document holds; a document
+that points anywhere else is refused.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -21,9 +22,10 @@ FloatArray = NDArray[np.float64]
 LEAF = -1
 ROWS_TOGETHER = 512  # 140 kB of columns
 _LINKS = ("logit", "mean", "sum")
+_LOGIT, _MEAN, _SUM = range(len(_LINKS))
 
 
-class TreeModel(msgspec.Struct, frozen=True, cache_hash=True):
+class TreeModel(msgspec.Struct, frozen=True, cache_hash=True, tag="trees"):
     """Everything to score a row by trees.
 
     Args:
@@ -37,6 +39,7 @@ class TreeModel(msgspec.Struct, frozen=True, cache_hash=True):
         base: is added to what the leaves of a row say.
         link: "logit" for the probability whose logit they add up to, "mean" for their mean, "sum" as they add up.
         single: columns are rounded to float32 before they are compared.
+        reference: columns of the customer with whom others are compared to say why; all 0 where it is not given.
 
     Raises:
         ValueError: the numbers do not belong together.
@@ -53,6 +56,7 @@ class TreeModel(msgspec.Struct, frozen=True, cache_hash=True):
     base: float = 0.0
     link: Literal["logit", "mean", "sum"] = "logit"
     single: bool = False
+    reference: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not belong together: compiled code looks at no bounds."""
@@ -62,40 +66,53 @@ class TreeModel(msgspec.Struct, frozen=True, cache_hash=True):
             raise ValueError(f"{nodes} nodes, but their numbers come in lengths {sorted(lengths)}")
         if self.link == "mean" and not self.roots:
             raise ValueError("the mean of no tree")
-        reads, here = np.array(self.reads, np.int64), np.arange(nodes)
-        if not _within(np.array(self.roots, np.int64), 0, nodes) or not _within(reads, LEAF, len(self.columns)):
+        if len(self.reference) not in (0, len(self.columns)):
+            raise ValueError(f"{len(self.columns)} columns, but the reference has {len(self.reference)}")
+        if not np.isfinite([self.base, *self.thresholds, *self.values, *self.reference]).all():
+            raise ValueError("a threshold or a value is not finite")
+        self._refuse_astray(nodes)
+
+    def _refuse_astray(self, nodes: int) -> None:
+        reads, roots = _whole(self.reads), _whole(self.roots)
+        if not _within(roots, 0, nodes) or not _within(reads, LEAF, len(self.columns)):
             raise ValueError(f"a root or a column is not among {nodes} nodes and {len(self.columns)} columns")
-        follow = np.array([self.lefts, self.rights], np.int64)[:, reads != LEAF]
-        if (follow <= here[reads != LEAF]).any() or (follow >= nodes).any():
+        asking = np.flatnonzero(reads != LEAF)
+        follow = np.stack([_whole(self.lefts), _whole(self.rights)])[:, asking]
+        if (follow <= asking).any() or (follow >= nodes).any():
             raise ValueError("a node is not followed by later ones")
+        ways = np.bincount(np.concatenate([roots, follow.ravel()]), minlength=nodes)
+        if (ways != 1).any():
+            raise ValueError(f"there is not one way to node {int(np.argmax(ways != 1))}")
+
+
+def _whole(numbers: Sequence[int]) -> NDArray[np.int64]:
+    try:
+        return np.array(numbers, np.int64)
+    except OverflowError as error:
+        raise ValueError("a number of a node or column is beyond all of them") from error
 
 
 def _within(numbers: NDArray[np.int64], first: int, end: int) -> bool:
     return bool(((numbers >= first) & (numbers < end)).all())
 
 
-class Nodes(NamedTuple):
-    """A model for compiled code.
+NODE = np.dtype(
+    [
+        ("threshold", "<f8"),
+        ("value", "<f8"),
+        ("left", "<i4"),
+        ("right", "<i4"),
+        ("reads", "<i4"),
+        ("missing_left", "<i4"),
+    ]
+)
+"""A node for compiled code, as in the model; `reads` is the column's place in a row, or `LEAF`."""
 
-    Attributes:
-        roots: shape (trees,).
-        reads: shape (nodes,), the column's place in a row, or `LEAF`.
-        thresholds, lefts, rights, missing_left, values: shape (nodes,), as in the model.
-        base: is added.
-        link: place in `_LINKS`.
-        single: whether columns are rounded first.
-    """
+Nodes = NDArray[np.void]
+"""Shape (nodes,), dtype `NODE`; of each model the roots first, in their order."""
 
-    roots: NDArray[np.int64]
-    reads: NDArray[np.int32]
-    thresholds: FloatArray
-    lefts: NDArray[np.int32]
-    rights: NDArray[np.int32]
-    missing_left: NDArray[np.bool_]
-    values: FloatArray
-    base: float
-    link: int
-    single: bool
+GROVE = np.dtype([("first", "<i8"), ("trees", "<i8"), ("base", "<f8"), ("link", "<i8"), ("single", "<i8")])
+"""What a model is besides its nodes: the first root, how many there are, and as in the model; `link` is its place."""
 
 
 def answers(model: TreeModel, matrix: FloatArray, columns: Sequence[str] = MODEL_COLUMNS) -> FloatArray:
@@ -117,12 +134,14 @@ def answers(model: TreeModel, matrix: FloatArray, columns: Sequence[str] = MODEL
     >>> answers(model, np.array([[30.0], [31.0], [np.nan]]), ("silence",))
     array([-1.,  2.,  2.])
     """
-    return _answers(np.ascontiguousarray(matrix, np.float64), nodes_of(model, tuple(columns)))
+    said, nodes = np.empty(len(matrix)), nodes_of(model, tuple(columns))
+    _fill_answers(said, np.ascontiguousarray(matrix, np.float64), grove_of(model), nodes)
+    return said
 
 
 @lru_cache(maxsize=32)  # as many as there are models in force
 def nodes_of(model: TreeModel, columns: tuple[str, ...] = MODEL_COLUMNS) -> Nodes:
-    """The model for rows with these columns.
+    """The nodes for rows with these columns, the roots moved to the front.
 
     Raises:
         ValueError: the model reads a column that the rows do not have.
@@ -130,60 +149,73 @@ def nodes_of(model: TreeModel, columns: tuple[str, ...] = MODEL_COLUMNS) -> Node
     missing = [name for name in model.columns if name not in columns]
     if missing:
         raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
-    places = np.array([*(columns.index(name) for name in model.columns), LEAF], np.int32)
-    return Nodes(
-        roots=np.array(model.roots, np.int64),
-        reads=places[np.array(model.reads, np.int64)],
-        thresholds=np.array(model.thresholds, np.float64),
-        lefts=np.array(model.lefts, np.int32),
-        rights=np.array(model.rights, np.int32),
-        missing_left=np.array(model.missing_left, np.bool_),
-        values=np.array(model.values, np.float64),
-        base=float(model.base),
-        link=_LINKS.index(model.link),
-        single=model.single,
-    )
+    is_root = np.zeros(len(model.reads), np.bool_)
+    is_root[list(model.roots)] = True
+    order = np.array([*model.roots, *np.flatnonzero(~is_root)], np.int64)
+    moved_to = np.argsort(order)
+    places = np.array([*(columns.index(name) for name in model.columns), LEAF], np.int64)
+    nodes = np.zeros(len(order), NODE)
+    nodes["reads"] = places[np.array(model.reads, np.int64)][order]
+    nodes["threshold"], nodes["value"] = np.array(model.thresholds)[order], np.array(model.values)[order]
+    nodes["missing_left"] = np.array(model.missing_left, np.bool_)[order]
+    asks = nodes["reads"] != LEAF
+    for side, follow in (("left", model.lefts), ("right", model.rights)):
+        nodes[side][asks] = moved_to[np.array(follow, np.int64)[order][asks]]
+    return nodes
+
+
+def grove_of(model: TreeModel, first: int = 0) -> NDArray[np.void]:
+    """Shape (1,), dtype `GROVE`: a model whose nodes begin at `first`."""
+    return np.array([(first, len(model.roots), model.base, _LINKS.index(model.link), model.single)], GROVE)
 
 
 @compiled
-def leaf_of(nodes: Nodes, root: int, row: FloatArray) -> int:
+def follows(node: Any, row: FloatArray, single: int) -> int:
+    """The node to which a row goes on from one that is no leaf."""
+    figure = row[node.reads]
+    if single:
+        figure = np.float64(np.float32(figure))
+    goes_left = node.missing_left != 0 if np.isnan(figure) else figure <= node.threshold
+    return int(node.left) if goes_left else int(node.right)
+
+
+@compiled
+def _leaf_of(nodes: Nodes, root: int, row: FloatArray, single: int) -> int:
     """The leaf that a row comes to from a root."""
     node = root
-    while nodes.reads[node] != LEAF:
-        figure = row[nodes.reads[node]]
-        if nodes.single:
-            figure = np.float64(np.float32(figure))
-        goes_left = nodes.missing_left[node] if np.isnan(figure) else figure <= nodes.thresholds[node]
-        node = nodes.lefts[node] if goes_left else nodes.rights[node]
-    return int(node)
+    while nodes[node].reads != LEAF:
+        node = follows(nodes[node], row, single)
+    return node
 
 
 @compiled
-def answer_of(nodes: Nodes, row: FloatArray) -> float:
+def answer_of(grove: Any, nodes: Nodes, row: FloatArray) -> float:
     """What the trees say of one row, added in their order."""
-    total = nodes.base
-    for root in nodes.roots:
-        total += nodes.values[leaf_of(nodes, root, row)]
-    return linked(nodes, total)
+    total = grove.base
+    for root in range(grove.first, grove.first + grove.trees):
+        total += nodes[_leaf_of(nodes, root, row, grove.single)].value
+    return _linked(grove, total)
 
 
 @compiled
-def linked(nodes: Nodes, total: float) -> float:
+def _linked(grove: Any, total: float) -> float:
     """What the base and the leaves of all trees come to."""
-    if nodes.link == 0:
+    if grove.link == _LOGIT:
         return sigmoid(total)
-    return total / len(nodes.roots) if nodes.link == 1 else total
+    if grove.link == _MEAN:
+        return float(total / grove.trees)
+    return float(total)
 
 
 @compiled
-def _answers(matrix: FloatArray, nodes: Nodes) -> FloatArray:
+def _fill_answers(said: FloatArray, matrix: FloatArray, groves: NDArray[np.void], nodes: Nodes) -> None:
     """`answer_of` each row, bit for bit: some rows tree after tree, so that both stay in the processor's cache."""
-    said = np.full(len(matrix), nodes.base)
+    grove = groves[0]
+    said[:] = grove.base
     for begin in range(0, len(matrix), ROWS_TOGETHER):
         end = min(begin + ROWS_TOGETHER, len(matrix))
-        for root in nodes.roots:
+        for root in range(grove.first, grove.first + grove.trees):
             for i in range(begin, end):
-                said[i] += nodes.values[leaf_of(nodes, root, matrix[i])]
+                said[i] += nodes[_leaf_of(nodes, root, matrix[i], grove.single)].value
     for i in range(len(matrix)):
-        said[i] = linked(nodes, said[i])
-    return said
+        said[i] = _linked(grove, said[i])

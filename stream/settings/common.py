@@ -10,6 +10,7 @@ from stream.errors import SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.outcomes.declaration import BUILT_IN, LAPSED, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
+from stream.scoring.budget import SCORE_BUDGET_US
 from stream.settings import forms
 from stream.settings.declaring import PAGE, declared, setting
 
@@ -149,6 +150,17 @@ class ProcessSettings(MemberSettings, frozen=True, kw_only=True):
     model_keys_file: Annotated[
         str, setting("File with such keys, one a line. `ebb up` and `ebb demo` make the default one.", form=forms.FILE)
     ] = ".ebb/model-keys"
+
+    score_budget_us: Annotated[
+        float,
+        setting(
+            "A challenger is not promoted, by the rule or by a person, if a score by it costs more than this, as "
+            "estimated from what it is made of (docs/models.md); Ebb's own models cost less than 2.",
+            unit="us of CPU",
+            ge=2,
+            le=1_000_000,
+        ),
+    ] = SCORE_BUDGET_US
 
     def __post_init__(self) -> None:
         """Refuse what no deployment can mean.

@@ -13,11 +13,12 @@ from stream.metrics.info import show_version
 from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODEL_INFO, MODELS_REFUSED
 from stream.outcomes.declaration import BUILT_IN_NAMES
 from stream.ports import ModelStore
-from stream.scoring.documents import Document, OutcomeDocument, SegmentDocument, decode
+from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument, decode
+from stream.scoring.trees import TreeModel
 from stream.signing import Keyring, open_sealed
+from stream.warming import warm_trees
 from stream.worker.retrying import retrying
 
-SEGMENTS_NAME = "segments"
 EPOCH_POLL_S = 0.003  # in lockstep all lanes stand still until the epoch's models are there
 LIVE_POLL_S = 1.0
 
@@ -65,7 +66,10 @@ class ModelWatch:
         try:
             sealed = await self._store.fetch(name, version)
             if sealed:
-                self._documents[name] = _expected(name, version, decode(open_sealed(sealed, self._keyring), LAYOUT))
+                document = _expected(name, version, decode(open_sealed(sealed, self._keyring), LAYOUT))
+                if has_trees(document):
+                    await asyncio.to_thread(warm_trees)  # before a lane meets them: it may take seconds
+                self._documents[name] = document
         except ModelRefusedError as error:
             MODELS_REFUSED.labels(name).inc()
             log.warning("a model was refused, the old one stays", name=name, version=version, error=str(error))
@@ -91,6 +95,12 @@ class ModelWatch:
         while not self._lockstep:
             await asyncio.sleep(LIVE_POLL_S)
             await retrying(self.refresh)
+
+
+def has_trees(document: Document) -> bool:
+    """Whether a candidate is made of trees."""
+    candidates = document.candidates.values() if isinstance(document, OutcomeDocument) else ()
+    return any(isinstance(model, TreeModel) for model in candidates)
 
 
 def _expected(name: str, version: str, document: Document) -> Document:

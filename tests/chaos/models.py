@@ -8,9 +8,9 @@ import redis
 from stream.chunk import Models
 from stream.features.layout import LAYOUT
 from stream.redis_store import keys
-from stream.scoring.documents import decode
+from stream.scoring.documents import SEGMENTS_NAME, decode
 from stream.signing import Keyring, open_sealed
-from stream.worker.model_watch import SEGMENTS_NAME, model_names
+from stream.worker.model_watch import model_names
 from tests.background import InBackground
 from tests.integration.processes import MODEL_KEYS
 

@@ -1,5 +1,6 @@
 """The beginning of the example history, for tests that need a real shop."""
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,14 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "online_retail" / "online_ret
 @cache
 def _whole() -> History:
     return read_history([EXAMPLE], "online_retail", "GBP")
+
+
+def between(first_day: str, end_day: str) -> History:
+    """The events from one day on and before another, YYYY-MM-DD."""
+    first_ms, end_ms = (
+        round(datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000) for day in (first_day, end_day)
+    )
+    return History([event for event in _whole().events if first_ms <= event.event_time_ms < end_ms])
 
 
 def first_events(count: int) -> History:

@@ -15,13 +15,14 @@ from offline.report.folder import write_run
 from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
-from stream.features.model_columns import MODEL_COLUMNS
+from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.redis_store import keys
 from stream.scoring.documents import CALIBRATED, CANDIDATES, FLOORS, ROLLED
 from stream.scoring.linear import LinearModel
 from stream.scoring.trained import TrainedLinear
 from tests.integration.processes import Deployment, deployed, eventually, send
 from tests.unit.learning.label_history import labels
+from tests.unit.learning.test_learning_segment_contest import DOCUMENT as CENTRES
 
 OUTCOME = "churn_30d"
 LABELS_SENT = 37 * 4 * 6  # four snapshots a day for six blocks of 37 days
@@ -130,6 +131,18 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         eventually(lambda: "outsider" in models.told("show", OUTCOME)["recipes"], what="the challenger takes part")
 
         assert "no challenger from outside" in models.refused("withdraw", OUTCOME, "newton_logistic")
+
+        centres = tmp_path / "segments"
+        write_run(centres, {"segment_columns": SEGMENT_COLUMNS}, {}, {"segments": CENTRES}, "")
+        published = CliRunner().invoke(main, ["offline", "publish", str(centres), "--by", "ada"])
+        assert published.exit_code == 0, published.output
+        assert models.told("show", "segments")["recipes"].keys() == {"offline_segments"}
+        done = models.told("promote", "segments", "offline_segments", "--by", "ada")
+        assert (done["champion"], done["serving"]) == ("offline_segments", "offline_segments")
+        assert "offline_segments since" in models.run("show", "segments").stdout
+        assert json.loads(models.run("export", "segments", "-").stdout)["centres"] == [list(c) for c in CENTRES.centres]
+        assert "is no outcome" in models.refused("compare", "segments", "online", "offline_segments")
+        assert models.told("rollback", "segments")["champion"] == "online"
 
         file = tmp_path / "churn.json"
         models.told("export", OUTCOME, str(file))

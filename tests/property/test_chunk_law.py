@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit
+from tests.property.grown_trees import grown
 from tests.world import BEGIN_MS, CENTRES, PINNED, SILENCE_MODEL, World, engagement, purchase, refund, silence_document
 
 CUSTOMERS = ("hot", "hot", "hot", "ada", "bob", None)
@@ -36,9 +38,15 @@ NOT_SERVING = msgspec.structs.replace(silence_document(), serving=None)
 ROLLED = msgspec.structs.replace(
     silence_document(), candidates={"mean": MeanLogit(SILENCE_MODEL, HazardModel(SILENCE_MODEL, 30))}, serving="mean"
 )
+TREES = msgspec.structs.replace(
+    silence_document(),
+    candidates={"boosting": grown(np.random.default_rng(3), trees=30), "since_last_purchase": SILENCE_MODEL},
+    serving="boosting",
+)
 MODELS = {
     "everything": Models({"churn_30d": ROLLED, "purchase_7d": silence_document("purchase_7d")}, CENTRES),
     "pinned": PINNED,
+    "trees": Models({"churn_30d": TREES, "purchase_7d": silence_document("purchase_7d")}, CENTRES),
     "no models": Models(),
     "segments alone": Models(segments=CENTRES),
     "churn alone": Models(PINNED.outcomes),

@@ -20,6 +20,7 @@ from stream.scoring.deadlines import HALVINGS, POINTS, SHORTEST_SEARCH_MS
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit, probability
 from stream.scoring.linear import LinearModel
+from tests.property.grown_trees import grown
 from tests.property.test_chunk_law import MODELS as FEW_COLUMNS
 from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
 from tests.world import CENTRES, TWO_OUTCOMES, silence_document
@@ -53,11 +54,20 @@ def rolled(models: Models) -> Models:
     return Models({"churn_30d": replaced(document, candidates={document.serving or "": mean})}, models.segments)
 
 
+def trees(models: Models, link: str) -> Models:
+    """The same, with trees in place of its model."""
+    document = models.outcomes["churn_30d"]
+    model = grown(np.random.default_rng(4), trees=30, link=link)
+    return Models({"churn_30d": replaced(document, candidates={document.serving or "": model})}, models.segments)
+
+
 MODELS = {
     **FEW_COLUMNS,
     "every column": every_column(1),
     "every column, otherwise": every_column(2),
     "rolled forward": rolled(every_column(1)),
+    "boosted trees": trees(every_column(1), "logit"),
+    "a forest": trees(every_column(2), "mean"),
 }
 
 

@@ -8,14 +8,15 @@ from numba.core.event import Event, Listener, register, unregister
 
 from ebb.compose.warming import warm_worker
 from schemas.topics import PURCHASES
-from stream.chunk import Rules
+from stream.chunk import Models, Rules
 from stream.features.stored import pack, unpack
 from stream.ports import Commit
 from stream.redis_store.commit import transaction
-from stream.warming import warm_up
+from stream.warming import warm_trees, warm_up
+from tests.property.test_chunk_law import MODELS
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
-from tests.world import World
+from tests.world import PINNED, World
 
 
 class Compilations(Listener):
@@ -41,10 +42,13 @@ def compilations() -> Any:
     unregister("numba:compile", listener)
 
 
-def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations) -> None:
+@pytest.mark.parametrize("models", [PINNED, MODELS["trees"]], ids=["regressions", "trees"])
+def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, models: Models) -> None:
     warm_worker(Rules())
+    if models is not PINNED:
+        warm_trees()
     compilations.compiled.clear()
-    world = World()
+    world = World(models=models)
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
     world.silence_until(day=60).purchase("ada", day=61)
     assert world.outbox.messages

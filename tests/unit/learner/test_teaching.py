@@ -4,7 +4,9 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from schemas.messages import EpochPassed, Label, LabelRecord, ModelDecision
 from schemas.units import DAY_MS
@@ -23,6 +25,7 @@ from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 from stream.worker.model_watch import model_names
+from tests.property.grown_trees import grown
 from tests.unit.learning.drifting_labels import CHANGE_WEEK, history
 
 KEYS = Keyring.from_text("k:" + "5e" * 32)
@@ -340,6 +343,32 @@ async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> N
     assert REGISTRY.get_sample_value("ebb_model_serving", series) is None
 
 
+TREES = grown(np.random.default_rng(1))
+
+
+def rewritten(**changes: Any) -> tuple[bytes, ModelDecision]:
+    """A challenger with numbers in its trees that `TreeModel` would not take."""
+    plain = msgspec.json.decode(open_sealed(challenger(model=TREES)[0], KEYS))
+    sealed = seal(msgspec.json.encode(plain | {"model": plain["model"] | changes}), KEYS)
+    return sealed, decision("admit", "outsider", sha256(sealed).hexdigest())
+
+
+async def test_trees_from_outside_are_a_candidate_and_serve_when_a_person_says_so() -> None:
+    store = Store()
+    teacher = await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
+    sealed, admitted = challenger(model=TREES)
+    await store.publish_challenger("churn_30d", "outsider", sealed)
+    rulings = [await teacher.ruling(each) for each in (admitted, decision("promote", "outsider"))]
+    teacher.learn([], FIRST_DAY + 20, rulings)
+    await teacher.publish(next_offset=99)
+    again = Teacher(store, KEYS)
+    await again.restore()
+    again.learn(labels(FIRST_DAY + 21), FIRST_DAY + 21)
+    await again.publish(next_offset=100)
+    document = in_force(store)
+    assert (document.serving, document.candidates["outsider"]) == ("outsider", TREES)
+
+
 BAD = {
     "signature": challenger(keys=Keyring.from_text("k:" + "0f" * 32)),
     "unknown key": challenger(keys=Keyring.from_text("other:" + "5e" * 32)),
@@ -348,6 +377,13 @@ BAD = {
     "outcome": challenger(outcome="purchase_7d"),
     "name": challenger(name="mean_logit"),
     "unknown column": challenger(model=LinearModel(("shoe_size",), (0.0,), (1.0,), (1.0,), bias=0.0)),
+    "unknown column of trees": challenger(model=replace(TREES, columns=("shoe_size", *MODEL_COLUMNS[1:]))),
+    "a circle of nodes": rewritten(lefts=[0] * len(TREES.lefts)),
+    "a node behind the end": rewritten(rights=[10**6] * len(TREES.rights)),
+    "a column beyond the last": rewritten(reads=[99, *TREES.reads[1:]]),
+    "a threshold that is none": rewritten(thresholds=[None, *TREES.thresholds[1:]]),
+    "too many nodes": challenger(model=grown(np.random.default_rng(2), trees=1_000, leaves=14)),
+    "trees of amounts": challenger(model=replace(TREES, link="sum")),
 }
 
 

@@ -12,8 +12,10 @@ from stream.learning.contest import Contest, ContestState
 from stream.learning.evidence import weigh
 from stream.learning.judge import JudgeState
 from stream.scoring.challengers import ChallengerDocument
+from stream.scoring.costs import score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
 from stream.scoring.linear import LinearModel
+from tests.property.grown_trees import grown
 from tests.unit.learning.label_history import labels
 
 HORIZON_DAYS = 7
@@ -130,16 +132,20 @@ def test_what_cannot_be_done_is_refused_with_a_reason_and_changes_nothing():
 def test_a_decision_that_the_log_repeats_counts_once():
     contest = shown(decisions=[told("pin", "river_logistic"), told("unpin"), told("pin", "river_logistic")])
     assert not contest.championship.is_pinned
-    assert contest.decisions == 2
+    assert contest.championship.decisions == 2
 
 
-def published(trained_until_day=0, name="outsider"):
+LINEAR = LinearModel((), (), (), (), bias=0.5)
+TREES = grown(np.random.default_rng(1), trees=300)
+
+
+def published(trained_until_day=0, name="outsider", model=LINEAR):
     return ChallengerDocument(
         outcome="churn_30d",
         name=name,
         layout=LAYOUT,
         schema=schema_of(MODEL_COLUMNS),
-        model=LinearModel((), (), (), (), bias=0.5),
+        model=model,
         trained_until_ms=trained_until_day * DAY_MS,
         published_ms=0,
     )
@@ -157,6 +163,50 @@ def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_
     assert contest.decide(told("withdraw", "outsider")) == ""
     assert contest.championship.champion == "mean_logit"
     assert "outsider" not in contest.metrics()
+
+
+def test_what_stood_under_its_name_before_is_not_held_for_a_challenger():
+    contest = Contest(HORIZON_DAYS)
+    contest.decide(told("admit", "outsider"), published())
+    contest.judge(list(labels_of(60, {"outsider": BETTER})))
+    known_until_day = 59 + HORIZON_DAYS + 1
+    contest.decide(told("admit", "outsider", 2), published(trained_until_day=3))
+    contest.judge(list(labels_of(40, {"outsider": WORSE}, seed=1, first_day=60)))
+    assert contest.metrics()["outsider"].rows == (99 - known_until_day) * PER_DAY
+    packed = msgspec.msgpack.encode(contest.state())
+    again = Contest(HORIZON_DAYS).restored(msgspec.msgpack.decode(packed, type=ContestState))
+    assert again.state() == contest.state()
+
+
+def with_trees(budget_us):
+    contest = Contest(HORIZON_DAYS, budget_us=budget_us)
+    assert contest.decide(told("admit", "outsider"), published(model=TREES)) == ""
+    return contest
+
+
+def test_a_challenger_over_the_budget_is_judged_and_promoted_by_nobody():
+    cost = score_us(TREES)
+    contest = with_trees(cost - 0.01)
+    contest.judge(list(labels_of(until_closed(10), {"outsider": BETTER})))
+    assert contest.evidence()["outsider"].is_better
+    assert (contest.championship.champion, contest.proposed()) == ("mean_logit", None)
+    for action in ("promote", "pin"):
+        assert f"takes about {cost:.1f} us, and EBB_SCORE_BUDGET_US is" in contest.decide(told(action, "outsider"))
+    assert (contest.championship.champion, contest.championship.is_pinned) == ("mean_logit", False)
+
+
+def test_a_setting_allows_what_costs_more():
+    contest = with_trees(score_us(TREES))
+    contest.judge(list(labels_of(until_closed(10), {"outsider": BETTER})))
+    assert contest.championship.champion == "outsider"
+    barred = with_trees(2.0)
+    barred.judge(list(labels_of(until_closed(7), {"outsider": BETTER})))
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(barred.state()), type=ContestState)
+    allowed = Contest(HORIZON_DAYS, budget_us=1_000.0).restored(state)
+    assert (barred.proposed(), allowed.proposed()) == (None, "outsider")
+    assert allowed.decide(told("promote", "outsider")) == ""
+    assert allowed.championship.champion == "outsider"
+    assert barred.restored(allowed.state()).championship.champion == "outsider", "who is champion stays it"
 
 
 def test_four_challengers_may_take_part_and_one_may_be_replaced():

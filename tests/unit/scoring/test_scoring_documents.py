@@ -5,7 +5,7 @@ from stream.errors import ModelRefusedError
 from stream.scoring.documents import Judged, OutcomeDocument, SegmentDocument, decode, encode
 from stream.scoring.linear import LinearModel
 
-MODEL = LinearModel(("a",), means=(0.1,), scales=(1 / 3,), weights=(-2.5e-17,), bias=1e300)
+MODEL = LinearModel(("log_purchase_days",), means=(0.1,), scales=(1 / 3,), weights=(-2.5e-17,), bias=1e300)
 
 
 def outcome(**changes):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 import pytest
 
 from stream.errors import ModelRefusedError, StoreUnavailableError
@@ -11,7 +12,9 @@ from stream.memory_store import MemoryModelStore
 from stream.metrics.worker import REGISTRY
 from stream.scoring.documents import encode
 from stream.signing import Keyring, seal
+from stream.warming import warm_trees
 from stream.worker.model_watch import ModelWatch, model_names
+from tests.property.grown_trees import grown
 from tests.world import CENTRES, silence_document
 
 KEYS = Keyring.from_text("ours:" + "5e" * 32)
@@ -60,6 +63,18 @@ async def test_nothing_is_in_force_before_anything_is_published() -> None:
 async def test_what_is_published_is_taken_up(registry: Registry) -> None:
     await registry.publish_document(CENTRES, name="segments")
     assert await in_force(ModelWatch(registry, KEYS)) == {"churn_30d": "good", "segments": "s1"}
+
+
+async def test_what_runs_trees_is_there_before_they_are_in_force_and_nobody_else_loads_it(registry: Registry) -> None:
+    warm_trees.cache_clear()
+    watch = ModelWatch(registry, KEYS)
+    await watch.refresh()
+    assert warm_trees.cache_info().currsize == 0
+    grown_trees = {"outsider": grown(np.random.default_rng(1), trees=2)}
+    with_trees = msgspec.structs.replace(silence_document(version="trees"), candidates=grown_trees, serving="outsider")
+    await registry.publish_document(with_trees)
+    assert await in_force(watch) == {"churn_30d": "trees"}
+    assert warm_trees.cache_info().currsize == 1
 
 
 async def test_a_learner_without_a_document_yet_is_no_refusal(registry: Registry) -> None:
