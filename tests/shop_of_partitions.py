@@ -60,8 +60,10 @@ class Shop:
         self._logs[number] += records
         self._waiting[number] += records
 
-    def work(self, number: int) -> bool:
-        """One chunk of a partition, and send what came of it; False when nothing waits there."""
+    def work(self, number: int, topic: str = "") -> bool:
+        """One chunk of a partition, and send what came of it; False when nothing waits there. Records of `topic` come
+        before those of others, if one is named."""
+        self._waiting[number].sort(key=lambda waits: topic not in ("", waits[0].topic))
         part, self._waiting[number] = self._waiting[number][: self.chunk], self._waiting[number][self.chunk :]
         if part:
             self.applied[number] += part
