@@ -13,6 +13,7 @@ INDEX_EVERY = 65_536  # recent records are looked up in a dict, older ones in a 
 
 HashArray = NDArray[np.uint64]
 Hashes = HashArray | Sequence[int]
+LOOKS_AT_MOST = 32  # for single ids in a loaded window, .7 ms each; to number all of them takes 60
 NO_ID = 0  # stands for a record without an id of its own in the window
 
 
@@ -35,6 +36,7 @@ class SeenWindow:
         self._next = len(hashes)  # number of the next record
         self._sorted: HashArray = np.sort(hashes)
         self._unnumbered: HashArray | None = hashes
+        self._looks_left = LOOKS_AT_MOST
         self._of_sorted: NDArray[np.intp] = np.zeros(0, np.intp)
         self._recent: dict[int, int] = {}
         self._pending: list[HashArray] = []
@@ -63,8 +65,17 @@ class SeenWindow:
             at = np.searchsorted(self._sorted, hashes, side="right") - 1
             known = np.flatnonzero((at >= 0) & (self._sorted[at] == hashes) & (hashes != NO_ID))
             if len(known):
-                numbers[known] = self._numbers()[at[known]]
+                numbers[known] = self._numbers_at(at[known])
         return numbers
+
+    def _numbers_at(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The numbers of sorted hashes. Of a loaded window a few are looked for: the first chunk of a start does not wait
+        for all numbers because a producer has repeated an event.
+        """
+        if self._unnumbered is None or len(places) > self._looks_left:
+            return self._numbers()[places]
+        self._looks_left -= len(places)
+        return np.array([(self._unnumbered == value).nonzero()[0][-1] for value in self._sorted[places]], np.intp)
 
     def _numbers(self) -> NDArray[np.intp]:
         """Of the sorted hashes. Of a window that was loaded they are made when they are first asked for.

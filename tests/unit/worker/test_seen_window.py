@@ -7,7 +7,7 @@ from stream.ports import SeenBlock
 from stream.worker import seen
 from stream.worker.seen import NO_ID, SeenWindow
 
-SMALL_BLOCK, SMALL_INDEX = 4, 7
+SMALL_BLOCK, SMALL_INDEX, FEW_LOOKS = 4, 7, 3
 
 
 def obvious(log: list[int], window: int) -> list[bool]:
@@ -46,14 +46,14 @@ def test_duplicates_are_those_of_the_obvious_search_across_chunks_and_restarts(
 
 
 class small_sizes:  # noqa: N801 - it is used like a function
-    """Blocks and index so small that a few records fill them."""
+    """Blocks and index so small that a few records fill them, and few looks for single ids."""
 
     def __enter__(self) -> None:
-        self._before = seen.BLOCK_RECORDS, seen.INDEX_EVERY
-        seen.BLOCK_RECORDS, seen.INDEX_EVERY = SMALL_BLOCK, SMALL_INDEX
+        self._before = seen.BLOCK_RECORDS, seen.INDEX_EVERY, seen.LOOKS_AT_MOST
+        seen.BLOCK_RECORDS, seen.INDEX_EVERY, seen.LOOKS_AT_MOST = SMALL_BLOCK, SMALL_INDEX, FEW_LOOKS
 
     def __exit__(self, *_: object) -> None:
-        seen.BLOCK_RECORDS, seen.INDEX_EVERY = self._before
+        seen.BLOCK_RECORDS, seen.INDEX_EVERY, seen.LOOKS_AT_MOST = self._before
 
 
 def test_nothing_changes_before_the_records_are_applied() -> None:
