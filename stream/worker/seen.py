@@ -69,8 +69,8 @@ class SeenWindow:
         return numbers
 
     def _numbers_at(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The numbers of sorted hashes. Of a loaded window a few are looked for: the first chunk of a start does not wait
-        for all numbers because a producer has repeated an event.
+        """The numbers of sorted hashes. Of a loaded window a few are looked for: the first chunk after a start does not
+        wait for all numbers because a producer has repeated an event.
         """
         if self._unnumbered is None or len(places) > self._looks_left:
             return self._numbers()[places]
