@@ -19,6 +19,7 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.features.facts import facts_of
 from stream.features.layout import LAYOUT, empty
 from stream.features.model_columns import SEGMENT_COLUMNS
+from stream.last_records import LastRecords
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.hazard import HazardModel
@@ -37,6 +38,8 @@ def warm_up(rules: Rules) -> Changes:
     facts = facts_of([purchase], [0], rules.vocabulary, rules.exponent)
     none = np.zeros(1, np.int64)
     LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
+    last = LastRecords(0)
+    last.remember(np.ones(1, np.uint64), int(last.numbers_of(np.ones(1, np.uint64))[0]) + 1, 0)
     nothing_open = unpack_open([None])
     customers = PartitionCustomers(0, ["anybody"], empty(1), nothing_open)
     records = Records(facts, none)

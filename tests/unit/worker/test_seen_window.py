@@ -3,11 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream import last_records
 from stream.ports import SeenBlock
 from stream.worker import seen
 from stream.worker.seen import NO_ID, SeenWindow
 
-SMALL_BLOCK, SMALL_INDEX, FEW_LOOKS = 4, 7, 3
+SMALL_BLOCK, FEW_PLACES = 4, 2
 
 
 def obvious(log: list[int], window: int) -> list[bool]:
@@ -46,14 +47,14 @@ def test_duplicates_are_those_of_the_obvious_search_across_chunks_and_restarts(
 
 
 class small_sizes:  # noqa: N801 - it is used like a function
-    """Blocks and index so small that a few records fill them, and few looks for single ids."""
+    """Blocks and tables so small that a few records fill them."""
 
     def __enter__(self) -> None:
-        self._before = seen.BLOCK_RECORDS, seen.INDEX_EVERY, seen.LOOKS_AT_MOST
-        seen.BLOCK_RECORDS, seen.INDEX_EVERY, seen.LOOKS_AT_MOST = SMALL_BLOCK, SMALL_INDEX, FEW_LOOKS
+        self._before = seen.BLOCK_RECORDS, last_records.PLACES_AT_LEAST
+        seen.BLOCK_RECORDS, last_records.PLACES_AT_LEAST = SMALL_BLOCK, FEW_PLACES
 
     def __exit__(self, *_: object) -> None:
-        seen.BLOCK_RECORDS, seen.INDEX_EVERY, seen.LOOKS_AT_MOST = self._before
+        seen.BLOCK_RECORDS, last_records.PLACES_AT_LEAST = self._before
 
 
 def test_nothing_changes_before_the_records_are_applied() -> None:
