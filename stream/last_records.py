@@ -18,6 +18,9 @@ NO_ID = 0  # the hash that stands for no id; in the table it marks an empty plac
 NOT_THERE = -1
 PLACES_AT_LEAST = 4_096
 FULL = 0.75  # of the places; looks get longer quickly beyond
+PLACES_AN_ID = (
+    1.9  # of a new table, at least: a window of 2**20 and what comes with it have 2**21, and not twice as many
+)
 _LATER_THAN_FIT = 2**31 - 1
 
 
@@ -41,7 +44,7 @@ class LastRecords:
         self._make(ids)
 
     def _make(self, ids: int) -> None:
-        self._bits = (max(2 * ids, PLACES_AT_LEAST) - 1).bit_length()
+        self._bits = (max(int(PLACES_AN_ID * ids), PLACES_AT_LEAST) - 1).bit_length()
         self._hashes = np.zeros(2**self._bits, np.uint64)
         self._numbers = np.zeros(2**self._bits, np.int32)
         self._used = 0
