@@ -11,6 +11,9 @@ from stream.ports import SeenBlock
 __all__ = ["BLOCK_RECORDS", "NO_ID", "WINDOW_RECORDS", "HashArray", "SeenWindow"]
 
 WINDOW_RECORDS = 1_048_576
+BLOCKS_AT_ONCE = (
+    64  # of a window that is loaded: memory touched for the first time takes longer than what is done in it
+)
 BLOCK_RECORDS = 512  # smaller stored blocks are joined: a window is a few thousand values; 4 kB rewritten a chunk
 
 HashArray = NDArray[np.uint64]
@@ -32,10 +35,10 @@ class SeenWindow:
         self._window = window
         self._block_sizes = [len(block) // 8 for block in blocks]
         self._last_block = np.frombuffer(blocks[-1], "<u8") if blocks else np.zeros(0, np.uint64)
-        hashes: HashArray = np.frombuffer(b"".join(blocks), "<u8").astype(np.uint64)
-        self._next = len(hashes)  # number of the next record
-        self._last = LastRecords(len(hashes))
-        self._last.remember(hashes, 0, 0)
+        self._next = 0  # number of the next record
+        self._last = LastRecords(sum(self._block_sizes))
+        for first in range(0, len(blocks), BLOCKS_AT_ONCE):
+            self._remember(np.frombuffer(b"".join(blocks[first : first + BLOCKS_AT_ONCE]), "<u8"))
 
     def duplicates(self, hashes: Hashes) -> list[bool]:
         """For records to come, in order: is the id of each among the preceding records, or earlier in `hashes`?"""
@@ -69,10 +72,13 @@ class SeenWindow:
 
     def advance(self, hashes: Hashes, block: SeenBlock) -> None:
         """The records are applied and `block` is stored."""
-        self._last.remember(np.asarray(hashes, np.uint64), self._next, self._next - self._window)
-        self._next += len(hashes)
+        self._remember(np.asarray(hashes, np.uint64))
         self._last_block = np.frombuffer(block.packed, "<u8")
         if block.replaces_last:
             self._block_sizes.pop()
         self._block_sizes.append(len(self._last_block))
         del self._block_sizes[: block.drop_first]
+
+    def _remember(self, hashes: HashArray) -> None:
+        self._last.remember(hashes, self._next, self._next - self._window)
+        self._next += len(hashes)
