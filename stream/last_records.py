@@ -64,19 +64,17 @@ class LastRecords:
         """
         end = first + len(hashes)
         if self._used + len(hashes) > FULL * len(self._hashes) or end - self._above > _LATER_THAN_FIT:
-            self._make_room(len(hashes), oldest)
-        self._put(np.array(hashes, np.uint64), np.arange(first - self._above, end - self._above, dtype=np.int32))
+            self.make_room(len(hashes), oldest)
+        new = np.array(hashes, np.uint64)
+        self._used += _put_in(self._hashes, self._numbers, new, first - self._above, self._scatter, self._shift)
 
-    def _make_room(self, coming: int, oldest: int) -> None:
-        before = max(oldest - self._above, 0)
-        kept = ((self._hashes != NO_ID) & (self._numbers >= before)).nonzero()[0]
-        hashes, numbers = self._hashes[kept], self._numbers[kept] - np.int32(before)
-        self._above += before
-        self._make(len(kept) + coming)
-        self._put(hashes, numbers)
-
-    def _put(self, hashes: HashArray, numbers: NDArray[np.int32]) -> None:
-        self._used += _put_in(self._hashes, self._numbers, hashes, numbers, self._scatter, self._shift)
+    def make_room(self, coming: int, oldest: int) -> None:
+        """Forget records before the number `oldest`, and have room for so many ids more."""
+        hashes, numbers, before = self._hashes, self._numbers, np.int32(max(oldest - self._above, 0))
+        kept = int(_count(hashes, numbers, before))
+        self._above += int(before)
+        self._make(kept + coming)
+        self._used = _move(self._hashes, self._numbers, hashes, numbers, before, self._scatter, self._shift)
 
     @property
     def _shift(self) -> np.uint64:
@@ -87,14 +85,11 @@ class LastRecords:
 def _look_up(
     table: HashArray, numbers: NDArray[np.int32], hashes: HashArray, scatter: np.uint64, shift: np.uint64
 ) -> NumberArray:
-    found, within = np.full(len(hashes), NOT_THERE, np.int64), len(table) - 1
+    found = np.full(len(hashes), NOT_THERE, np.int64)
     for at in range(len(hashes)):
-        place = np.int64((hashes[at] * scatter) >> shift)
-        while table[place] != NO_ID:
-            if table[place] == hashes[at]:
-                found[at] = numbers[place]
-                break
-            place = (place + 1) & within
+        place = _place_of(table, hashes[at], scatter, shift)
+        if table[place] != NO_ID:
+            found[at] = numbers[place]
     return found
 
 
@@ -103,20 +98,53 @@ def _put_in(
     table: HashArray,
     numbers: NDArray[np.int32],
     hashes: HashArray,
-    new: NDArray[np.int32],
+    first: int,
     scatter: np.uint64,
     shift: np.uint64,
 ) -> int:
     """Returns how many places more are taken."""
-    taken, within = 0, len(table) - 1
+    taken = 0
     for at in range(len(hashes)):
-        if hashes[at] == NO_ID:
-            continue
-        place = np.int64((hashes[at] * scatter) >> shift)
-        while table[place] != NO_ID and table[place] != hashes[at]:
-            place = (place + 1) & within
-        if table[place] == NO_ID:
-            table[place] = hashes[at]
-            taken += 1
-        numbers[place] = new[at]
+        if hashes[at] != NO_ID:
+            place = _place_of(table, hashes[at], scatter, shift)
+            taken += table[place] == NO_ID
+            table[place], numbers[place] = hashes[at], first + at
     return taken
+
+
+@compiled
+def _count(table: HashArray, numbers: NDArray[np.int32], before: np.int32) -> int:
+    """How many are not older."""
+    count = 0
+    for at in range(len(table)):
+        count += table[at] != NO_ID and numbers[at] >= before
+    return count
+
+
+@compiled
+def _move(
+    table: HashArray,
+    numbers: NDArray[np.int32],
+    old_table: HashArray,
+    old_numbers: NDArray[np.int32],
+    before: np.int32,
+    scatter: np.uint64,
+    shift: np.uint64,
+) -> int:
+    """Put in what is not older, its numbers above `before`; returns how many. No copies between: memory stays flat."""
+    moved = 0
+    for at in range(len(old_table)):
+        if old_table[at] != NO_ID and old_numbers[at] >= before:
+            place = _place_of(table, old_table[at], scatter, shift)
+            table[place], numbers[place] = old_table[at], old_numbers[at] - before
+            moved += 1
+    return moved
+
+
+@compiled
+def _place_of(table: HashArray, wanted: np.uint64, scatter: np.uint64, shift: np.uint64) -> int:
+    """Where a hash is, or the empty place where it belongs."""
+    place, within = np.int64((wanted * scatter) >> shift), len(table) - 1
+    while table[place] != NO_ID and table[place] != wanted:
+        place = (place + 1) & within
+    return int(place)
