@@ -31,9 +31,9 @@ def measure(customers: int, rounds: int, seed: int, say: Say) -> dict[str, Any]:
     starts: dict[int, list[Start]] = {FEW: [], customers: []}
     with ExitStack() as stack:
         shops = {count: _filled(stack, count, seed, say) for count in starts}
-        for _ in range(rounds):
+        for round_ in range(rounds):
             for count, (place, one) in shops.items():
-                fill(place.kafka.address, one_of_each(seed), for_peers=False)
+                fill(place.kafka.address, one_of_each(seed, round_), for_peers=False)
                 starts[count].append(_start(one))
                 first_s, all_s = starts[count][-1].seconds
                 say(f"  {count:,} customers: first commit after {first_s:.2f} s, all partitions after {all_s:.2f} s")
@@ -75,9 +75,9 @@ def _fill_windows(redis_url: str, random: np.random.Generator) -> None:
             client.rpush(key, *(block.tobytes() for block in hashes))
 
 
-def one_of_each(seed: int) -> list[Record]:
-    """A purchase on every partition, so that each has something to commit."""
-    random = np.random.default_rng([seed, 13])
+def one_of_each(seed: int, round_: int) -> list[Record]:
+    """A purchase on every partition, so that each has something to commit; none that an earlier round has made."""
+    random = np.random.default_rng([seed, 13, round_])
     found: dict[int, Record] = {}
     while len(found) < PARTITIONS:
         [record] = written(random.integers(0, FEW, 1), np.array([now_ms()]), random, purchase_share=1.0)

@@ -48,7 +48,7 @@ that makes: some come late, as the labels do after the first midnight. There are
 
 SETTLED = 0.6
 """Of the events, until memory must have settled: by then the windows of event ids that three quarters of the records go
-through are full. Those of purchases fill on, some 2 MB a million events and worker."""
+through are full. Those of purchases fill on: their tables double once more, 6 MB each."""
 
 MEMORY_GROWTH, DESCRIPTOR_GROWTH = 0.10, 8
 OUTBOX_MAX = 20_000

@@ -21,6 +21,7 @@ from stream.features.facts import facts_of
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.features.stored import unpack
+from stream.last_records import LastRecords
 from stream.outcomes.maturity import unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.explain import by_concept
@@ -36,6 +37,9 @@ def warm_up(rules: Rules) -> Changes:
     """Let time pass and somebody buy something under models that say nothing, and forget it."""
     none = np.zeros(1, np.int64)
     LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
+    last, ids = LastRecords(0), np.ones(1, np.uint64)
+    last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
+    last.make_room(0, 0)
     probability(_LINEAR, np.zeros((1, len(MODEL_COLUMNS))))  # as snapshots are scored
     return _stepped(rules, _models(rules.outcomes.names, MeanLogit(_LINEAR, HazardModel(_LINEAR, 30))))
 

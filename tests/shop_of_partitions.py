@@ -33,7 +33,8 @@ def at_ms(day: float) -> int:
 
 @dataclass
 class Shop:
-    """Records wait on their partition until it works; `applied` are those of a partition in the order it took them."""
+    """Records wait on their partition until it works; `applied` are those of a partition in the order it took them.
+    `erased_until` are all the times up to which anybody was ever erased."""
 
     partitions: int = 3
     chunk: int = 50
@@ -49,6 +50,7 @@ class Shop:
         self._waiting: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self.applied: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self._delivered = [0] * self.partitions
+        self.erased_until: set[int] = set()
 
     def write(self, event: Mapping[str, Any], at_ms: int) -> None:
         """An event on the partition of its customer, at this stream time."""
@@ -60,13 +62,17 @@ class Shop:
         self._logs[number] += records
         self._waiting[number] += records
 
-    def work(self, number: int) -> bool:
-        """One chunk of a partition, and send what came of it; False when nothing waits there."""
+    def work(self, number: int, topic: str = "") -> bool:
+        """One chunk of a partition, and send what came of it; False when nothing waits there. Records of `topic` come
+        before those of others, if one is named."""
+        self._waiting[number].sort(key=lambda waits: topic not in ("", waits[0].topic))
         part, self._waiting[number] = self._waiting[number][: self.chunk], self._waiting[number][self.chunk :]
         if part:
             self.applied[number] += part
             self.worlds[number].apply([record for record, _ in part], [time_ms for _, time_ms in part])
             self._deliver(number, part[-1][1])
+            stored = self.worlds[number].stored.identities.values()
+            self.erased_until |= {unpack_identity(packed).erased_ms for packed in stored} - {0}
         return bool(part)
 
     def _deliver(self, number: int, now_ms: int) -> None:

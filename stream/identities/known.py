@@ -34,6 +34,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
         erased_ms: events of this id up to then are dropped; 0 where it was never erased.
         into: the customer that its events count for; empty where that is itself.
         merged_ms: when it was merged into that one; of a merge that did not hold, too.
+        went_ms: the latest event that went with such a merge, or merge into it: whatever ends one has erased all that.
+        again_ms: when the same merge was asked for last, if more than once: it holds anew if that was after its end.
         others: the ids whose events count for this one -> when each was merged; of an alias those of before.
         topic, offset: the record that led to this.
         removed: what that record took out: name -> how many.
@@ -42,6 +44,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     erased_ms: int = 0
     into: str = ""
     merged_ms: int = 0
+    went_ms: int = 0
+    again_ms: int = 0
     others: Mapping[str, int] = {}
     topic: str = ""
     offset: int = -1
@@ -94,6 +98,17 @@ def pack_identity(identity: Identity) -> bytes:
 def unpack_identity(packed: bytes) -> Identity:
     """An identity as stored."""
     return _decoder.decode(packed)
+
+
+def latest(others: Mapping[str, int], more: Mapping[str, int], customer: str) -> dict[str, int]:
+    """Ids whose events count for `customer` -> when each was merged last; it is none of them itself.
+
+    >>> latest({"visitor-7": 9}, {"visitor-7": 5, "visitor-8": 5, "ada": 7}, "ada")
+    {'visitor-7': 9, 'visitor-8': 5}
+    """
+    joined = {name: max(others.get(name, 0), more.get(name, 0)) for name in {**others, **more}}
+    joined.pop(customer, None)
+    return joined
 
 
 def name_of(customer: str) -> str:

@@ -14,21 +14,20 @@ import numpy as np
 
 from schemas.identities import Arrival, Erasure, IdentityRecord, Merge, Release
 from schemas.messages import ChurnAlertClosed
-from schemas.origin import Origin, Path, headers_of
+from schemas.origin import Origin, Path
 from schemas.rejection import Rejection, quoted, reject
-from schemas.topics import CHURN_ALERTS, REROUTED
+from schemas.topics import CHURN_ALERTS
 from stream.actions.churn_alerts import opened_id
 from stream.changes import Changes
-from stream.drafts import CopyDraft, MessageDraft, message_id
+from stream.drafts import MessageDraft, message_id
 from stream.errors import LayoutError
 from stream.features.layout import LAYOUT, StateArray, empty
 from stream.features.merge import merge
 from stream.features.stored import pack, unpack
-from stream.identities.known import Identity, Onward, name_of, pack_identity
+from stream.identities.known import Identity, latest, name_of, pack_identity
+from stream.identities.sending import send_arrival, send_on, send_release
 from stream.outcomes.maturity import OpenArray
 from stream.outcomes.sampling import customer_hash, next_sample_ms
-
-_json = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,13 @@ def _erase(record: Erasure, present: Present, origin: Origin, changes: Changes) 
     if before.drops(record.event_time_ms, path):
         return changes  # an old record, read again: what it asks for is done
     if (onward := before.onward(present.customer, path)) is not None:
-        _send_on(record, onward, before, origin, changes)
+        send_on(record, onward, before, origin, changes)
         return changes
     last_event_ms = int(present.state["features"]["last_event_ms"][0])
-    erased_ms = max(record.event_time_ms, last_event_ms, before.merged_ms, *before.others.values())
+    merges_ms = (before.merged_ms, *before.others.values(), *(merged_ms for _, merged_ms in path))
+    erased_ms = max(record.event_time_ms, last_event_ms, before.went_ms, *merges_ms)
     for other, merged_ms in before.others.items():
-        _send_release(record, other, merged_ms, erased_ms, origin, changes)
+        send_release(record, other, merged_ms, erased_ms, origin, changes)
     removed = _remove(present, changes, "erased", record.event_time_ms)
     identity = Identity(erased_ms, topic=origin.topic, offset=origin.offset, removed=removed)
     changes.identities[name_of(present.customer)] = pack_identity(identity)
@@ -101,7 +101,11 @@ def _release(record: Release, present: Present, origin: Origin, changes: Changes
     before = present.identity
     if not before.into or before.merged_ms != record.merged_ms:
         return changes  # it has been told by another before
-    identity = Identity(max(before.erased_ms, record.erased_ms), topic=origin.topic, offset=origin.offset)
+    erased_ms = max(before.erased_ms, record.erased_ms, before.went_ms)
+    identity = Identity(erased_ms, topic=origin.topic, offset=origin.offset)
+    if before.again_ms > erased_ms:
+        identity = msgspec.structs.replace(identity, into=before.into, merged_ms=before.again_ms)
+        send_arrival(message_id("again", record.event_id), present.customer, identity, b"", origin, changes)
     changes.identities[name_of(present.customer)] = pack_identity(identity)
     changes.count("erasures")
     return changes
@@ -109,33 +113,29 @@ def _release(record: Release, present: Present, origin: Origin, changes: Changes
 
 def _move_out(record: Merge, present: Present, origin: Origin, changes: Changes) -> Changes | Rejection:
     before = present.identity
-    if record.event_time_ms <= before.erased_ms or record.into == before.into:
+    if record.event_time_ms <= before.erased_ms:
+        return changes
+    if record.into == before.into:  # what ends the merge may be on its way, and older than this
+        again = msgspec.structs.replace(before, again_ms=max(before.again_ms, record.event_time_ms))
+        changes.identities[name_of(present.customer)] = pack_identity(again)
         return changes
     if before.into:
         return reject("merged_already", f"into {quoted(before.into)}; merge that customer instead", "customer_id")
     if record.into in before.others:
         return reject("merged_already", f"into is an alias of {quoted(record.customer_id)} since it was merged", "into")
-    merged = {record.customer_id: record.event_time_ms, **before.others}
-    arrival = Arrival(
-        event_id=record.event_id,
-        event_time_ms=record.event_time_ms,
-        customer_id=record.customer_id,
-        merged=list(merged),
-        merged_ms=list(merged.values()),
-        layout=LAYOUT,
-        state=pack(present.state)[0] if present.known else b"",
-    )
     identity = Identity(
         erased_ms=before.erased_ms,
         into=record.into,
         merged_ms=record.event_time_ms,
+        went_ms=max(before.went_ms, int(present.state["features"]["last_event_ms"][0]), *before.others.values()),
         others=before.others,
         topic=origin.topic,
         offset=origin.offset,
         removed=_remove(present, changes, "merged", record.event_time_ms),
     )
     changes.identities[name_of(present.customer)] = pack_identity(identity)
-    _send_on(arrival, Onward(record.into, ((record.customer_id, record.event_time_ms),)), before, origin, changes)
+    state = pack(present.state)[0] if present.known else b""
+    send_arrival(record.event_id, present.customer, identity, state, origin, changes)
     changes.count("merges")
     return changes
 
@@ -156,10 +156,18 @@ def _move_in(
         _erase_arrived(record, merged, known, arrived, origin, changes)
         return changes
     if onward is not None and (known.has_ended(path) or not _ends_circle(path, present)):
-        _send_on(record, onward, known, origin, changes)
+        send_on(record, onward, known, origin, changes)
         return changes
-    others = {name: ms for name, ms in {**known.others, **merged}.items() if name != present.customer}
-    identity = Identity(known.erased_ms, "", known.merged_ms, others, origin.topic, origin.offset)
+    others = latest(known.others, latest(merged, dict(path), present.customer), present.customer)
+    changed = {
+        "into": "",
+        "again_ms": 0,
+        "others": others,
+        "topic": origin.topic,
+        "offset": origin.offset,
+        "removed": {},
+    }
+    identity = msgspec.structs.replace(known, **changed)
     changes.identities[name_of(present.customer)] = pack_identity(identity)
     if record.state:
         _join(present, arrived, stream_time_ms)
@@ -174,7 +182,7 @@ def _erase_arrived(
     last_event_ms = int(arrived["features"]["last_event_ms"][0])
     erased_ms = max(known.erased_ms, last_event_ms, *merged.values())
     for other, merged_ms in merged.items():
-        _send_release(record, other, merged_ms, erased_ms, origin, changes)
+        send_release(record, other, merged_ms, erased_ms, origin, changes)
 
 
 def _ends_circle(path: Path, present: Present) -> bool:
@@ -239,37 +247,3 @@ def _close_alert(customer: str, episode_ms: int, cause: str, now_ms: int, change
     order = (0, 1, 0, customer, "churn-alert.closed")
     changes.drafts.append(MessageDraft(order, CHURN_ALERTS, customer, ChurnAlertClosed, fields))
     changes.count("churn_alerts_closed")
-
-
-def _send_release(
-    because_of: Erasure | Arrival, customer: str, merged_ms: int, erased_ms: int, origin: Origin, changes: Changes
-) -> None:
-    release = release_of(customer, merged_ms, erased_ms, because_of.event_time_ms)
-    _send(release, msgspec.structs.replace(origin, hops=0, path=()), changes)
-
-
-def release_of(customer: str, merged_ms: int, erased_ms: int, event_time_ms: int) -> Release:
-    """What tells an id that its merge at `merged_ms` has ended; told twice it is told once."""
-    return Release(
-        event_id=message_id("release", customer, merged_ms, erased_ms),
-        event_time_ms=event_time_ms,
-        customer_id=customer,
-        merged_ms=merged_ms,
-        erased_ms=erased_ms,
-    )
-
-
-def _send_on(record: Erasure | Arrival, onward: Onward, identity: Identity, origin: Origin, changes: Changes) -> None:
-    """To another customer; under an id of this hop, which no other has. Who gets it back is released before."""
-    if onward.ended_ms:
-        _send_release(record, onward.to, onward.ended_ms, identity.erased_ms, origin, changes)
-    sent = origin.sent_on(onward.path)
-    event_id = message_id(type(record).__struct_config__.tag, record.event_id, onward.to, sent.hops)
-    _send(msgspec.structs.replace(record, event_id=event_id, customer_id=onward.to), sent, changes)
-
-
-def _send(record: Erasure | Arrival | Release, origin: Origin, changes: Changes) -> None:
-    """To the partition of the record's customer, by way of the outbox."""
-    order = (0, 1, 0, record.customer_id, "identity")
-    key, value = record.customer_id.encode(), _json.encode(record)
-    changes.drafts.append(CopyDraft(order, REROUTED, key, value, headers_of(origin), holds_with_commit=True))

@@ -394,5 +394,5 @@ class Applying:
 
 
 async def _window(blocks: Sequence[bytes]) -> SeenWindow:
-    """In a thread, since to sort a full one takes 20 ms: other lanes go on, and load theirs on other cores."""
+    """In a thread, since a full one takes 25 ms and more: other lanes go on in between."""
     return await asyncio.to_thread(SeenWindow, blocks) if blocks else SeenWindow(blocks)

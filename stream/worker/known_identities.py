@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from schemas.origin import Origin, headers_of
 from schemas.topics import REROUTED
 from stream.drafts import CopyDraft, Draft
-from stream.identities.known import UNKNOWN, Identity, name_of, pack_identity, unpack_identity
-from stream.identities.taking_effect import release_of
+from stream.identities.known import UNKNOWN, Identity, latest, name_of, pack_identity, unpack_identity
+from stream.identities.sending import release_of
 from stream.worker.homes import murmur2_of
 from stream.worker.log_records import LogRecords
 from stream.worker.sorting import Redirected, Sorted
@@ -72,7 +72,7 @@ class KnownIdentities:
             customer, record = found.customers[at], found.records[int(found.places[at])]
             name = name_of(customer)
             known = changed.get(name, self._known.get(name, UNKNOWN))
-            others = {**known.others, **{link: ms for link, ms in record.path if link != customer}}
+            others = latest(known.others, dict(record.path), customer)
             if others != known.others:
                 changed[name] = msgspec.structs.replace(known, others=others)
         return {name: pack_identity(identity) for name, identity in changed.items()}

@@ -1,7 +1,7 @@
 """What must hold when a deployment has been through everything: Redis and Kafka say what logs and journal say."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,16 @@ from stream.redis_store.identities import all_identities
 from stream.settings.load import load_worker_settings
 from tests.chaos.models import KeptModels
 from tests.integration.processes import Deployment, read_all
-from tests.integration.recomputation import OUTPUTS, compare, of_partition, recomputed_partition
+from tests.integration.recomputation import (
+    OUTPUTS,
+    Places,
+    compare,
+    of_partition,
+    places,
+    recomputed_partition,
+    require_in_order,
+    sent_as,
+)
 from tests.live_lane import Logs
 
 
@@ -46,24 +55,28 @@ def judged(shop: Deployment, models: KeptModels) -> Verdict:
         AssertionError: something is not as logs and journal say.
     """
     logs = {topic: read_all(shop.servers, topic, "read_committed") for topic in INPUT_TOPICS}
-    expected: dict[str, tuple[int, int]] = {}
+    expected: Places = {}
+    taken = set[tuple[int, int]]()  # also by what is sent from customer to customer
     customers = 0
     with redis.Redis.from_url(shop.redis_url) as client:
         for partition in range(shop.partitions):
             own = of_partition(logs, partition)
             _require_whole_journal(client, partition, own)
             again = recomputed_partition(shop, client, partition, own, models.of)
-            expected |= _places(message for message in again.outgoing() if message.topic in OUTPUTS)
+            outgoing = again.outgoing()
+            expected |= places(message for message in outgoing if message.topic in OUTPUTS)
+            taken |= {place for _, place in map(sent_as, outgoing)}
             compare(shop, client, partition, again)
             customers += len(again.stored.states)
     identities = all_identities(shop.redis_url)
     _require_erased(logs, identities)
     _require_parity(shop, logs, identities)
-    sent = _places(record for topic in OUTPUTS for record in shop.messages(topic))
+    messages = {topic: shop.messages(topic) for topic in OUTPUTS}
+    sent = places(record for records in messages.values() for record in records)
     assert not (missing := expected.keys() - sent.keys()), f"never sent: {sorted(missing)[:5]}"
     lost = sent.keys() - expected.keys()
-    taken = set(expected.values())
     assert not (strange := [name for name in lost if sent[name] not in taken]), f"sent by nobody: {strange[:5]}"
+    require_in_order(messages.values(), expected)
     return Verdict(sum(map(len, logs.values())), customers, len(expected), len(lost))
 
 
@@ -94,17 +107,3 @@ def _require_parity(shop: Deployment, logs: Mapping[str, list[Any]], identities:
     expected = recompute_logs(records, shop.partitions, plan.decoding, plan.rules.vocabulary, identities=identities)
     differences = shop.differences(expected).mismatches
     assert not differences, f"{len(differences)} differ: {differences[:10]}"
-
-
-def _places(messages: Iterable[Any]) -> dict[str, tuple[int, int]]:
-    """What a message says it is -> the partition and the sequence it was sent with."""
-    places = {}
-    for message in messages:
-        named = {name: value.decode() for name, value in message.headers}
-        if "source_offset" in named:
-            name = "dead letter {source_topic} {source_partition} {source_offset}".format(**named)
-        else:
-            named = msgspec.json.decode(message.value)
-            name = named["message_id"]
-        places[name] = int(named["partition"]), int(named["sequence"])
-    return places

@@ -1,8 +1,11 @@
 """What a deployment holds and has sent, computed again from Kafka's logs and the journal alone."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from ebb.compose.worker import worker_plan
 from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, LABELS, SEGMENT_CHANGES
@@ -12,7 +15,10 @@ from stream.redis_store.client import sync_client
 from stream.redis_store.inspection import scan_states, shop_totals
 from stream.settings.load import load_worker_settings
 from tests.integration.processes import Deployment, read_all
-from tests.live_lane import LiveLane, Logged, Logs, ModelsOf, ids, recomputed
+from tests.live_lane import LiveLane, Logged, Logs, ModelsOf, recomputed
+
+Places = dict[str, tuple[int, int]]
+"""What a message says it is -> the partition and the sequence it was sent with."""
 
 OUTPUTS = (LABELS, CHURN_ALERTS, SEGMENT_CHANGES, INVALID)
 
@@ -23,15 +29,57 @@ def equals_recomputation(shop: Deployment) -> int:
     Returns how many distinct messages there are.
     """
     logs = {topic: read_all(shop.servers, topic, "read_committed") for topic in INPUT_TOPICS}
-    expected: set[str] = set()
+    expected: Places = {}
     with sync_client(shop.redis_url) as client:
         for partition in range(shop.partitions):
             again = recomputed_partition(shop, client, partition, of_partition(logs, partition))
-            expected |= set(ids(message for message in again.outgoing() if message.topic in OUTPUTS))
+            expected |= places(message for message in again.outgoing() if message.topic in OUTPUTS)
             compare(shop, client, partition, again)
-    sent = set(ids(record for topic in OUTPUTS for record in shop.messages(topic)))
-    assert sent == expected
-    return len(sent)
+    sent = [shop.messages(topic) for topic in OUTPUTS]
+    assert places(record for records in sent for record in records).keys() == expected.keys()
+    require_in_order(sent, expected)
+    return len(expected)
+
+
+def places(messages: Iterable[Any]) -> Places:
+    """What each message says it is, and where it was sent: the last time, if more than once."""
+    return dict(map(sent_as, messages))
+
+
+def require_in_order(topics: Iterable[Iterable[Any]], expected: Places) -> None:
+    """See that messages come out first in the order in which they were committed, repeats apart. Nothing is said of
+    those without a key, which go to any partition each time, nor of those that were first sent by a commit which Redis
+    has lost since, and so at another place.
+
+    Args:
+        topics: the records of each topic, in the order of their partitions.
+        expected: what was committed, and its places.
+
+    Raises:
+        AssertionError: one overtook another.
+    """
+    for records in topics:
+        seen, last = set[str](), defaultdict[tuple[int, int], tuple[int, str]](lambda: (0, "none before"))
+        for record in records:
+            name, place = sent_as(record)
+            is_first = name not in seen and record.key is not None
+            seen.add(name)
+            if not is_first or place != expected.get(name):
+                continue
+            (partition, sequence), way = place, (record.partition, place[0])
+            assert sequence > last[way][0], f"{name}, {sequence} of partition {partition}, comes behind {last[way]}"
+            last[way] = sequence, name
+
+
+def sent_as(message: Any) -> tuple[str, tuple[int, int]]:
+    """What a message says it is, and its place: partition and sequence."""
+    named = {name: value.decode() for name, value in message.headers}
+    if "source_offset" in named:
+        name = "dead letter {source_topic} {source_partition} {source_offset}".format(**named)
+    else:
+        named = msgspec.json.decode(message.value)
+        name = named["message_id"]
+    return name, (int(named["partition"]), int(named["sequence"]))
 
 
 def counted(redis_url: str) -> tuple[int, int]:

@@ -12,10 +12,11 @@ from offline.history import History
 from offline.verify import compare, recompute
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
-from schemas.topics import INVALID, REROUTED
+from schemas.topics import INVALID, PURCHASES, REROUTED
 from stream.redis_store.identities import all_identities, stored_of
 from stream.redis_store.inspection import outbox_depths, scan_states, shop_totals, stream_times
-from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually
+from tests.integration.live_events import purchase
+from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually, send
 from tests.integration.retail import first_events
 
 EVENTS = 2_500
@@ -80,10 +81,15 @@ def test_customers_are_erased_and_merged_exactly_though_the_worker_is_killed_mea
             0,
             {"valid": True, "customer_id": known, "key_id": "test"},
         )
+        old_ms, dropped = history.events[0].event_time_ms, shop_totals(redis_url).get("erased_events", 0)
+        again = [purchase(name, old_ms, f"sent again for {name}") for name in (known, visitor, erased)]
+        send(shop.servers, [(PURCHASES, event, None, None, []) for event in again])
+        shop.wait_until_applied()
+        assert shop_totals(redis_url)["erased_events"] == dropped + len(again)
+        assert not states(shop).keys() & {known, visitor}
         assert ebb(shop, "erase", "nobody ☃", "--json")[1]["removed"] == {}
         assert shop.messages(INVALID) == []
         assert shop.messages(REROUTED)
-        assert not states(shop).keys() & {known, visitor}
 
 
 def states(shop: Deployment) -> dict[str, bytes]:

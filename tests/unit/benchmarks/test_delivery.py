@@ -62,8 +62,10 @@ def test_a_share_is_what_is_stored_and_computed_more_of_the_whole_chunk() -> Non
 
 
 def test_every_partition_has_something_to_commit_at_a_start() -> None:
-    records = one_of_each(seed=1)
+    records = one_of_each(seed=1, round_=0)
     assert {partition_of(record.key.decode(), PARTITIONS) for record in records} == set(range(PARTITIONS))
+    again = one_of_each(seed=1, round_=1)
+    assert not {record.value for record in records} & {record.value for record in again}, "a round repeats another"
 
 
 def test_of_several_starts_each_step_has_its_own_median() -> None:

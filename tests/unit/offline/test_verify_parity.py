@@ -6,7 +6,7 @@ from offline.verify import Mismatch, compare, recompute
 from schemas.decode import DecodeRules
 from schemas.events import OrderLine, PageView, Purchase, Refund, RefundLine
 from schemas.units import DAY_MS
-from stream.features.layout import LayoutError
+from stream.errors import LayoutError
 from stream.features.stored import pack
 
 RULES = DecodeRules(currency="GBP")

@@ -1,13 +1,16 @@
 """The window of event ids against the obvious: look through the last records."""
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream import last_records
+from stream.last_records import LastRecords
 from stream.ports import SeenBlock
 from stream.worker import seen
-from stream.worker.seen import NO_ID, SeenWindow
+from stream.worker.seen import BLOCK_RECORDS, NO_ID, WINDOW_RECORDS, SeenWindow
 
-SMALL_BLOCK, SMALL_INDEX = 4, 7
+SMALL_BLOCK, FEW_PLACES = 4, 2
 
 
 def obvious(log: list[int], window: int) -> list[bool]:
@@ -46,14 +49,14 @@ def test_duplicates_are_those_of_the_obvious_search_across_chunks_and_restarts(
 
 
 class small_sizes:  # noqa: N801 - it is used like a function
-    """Blocks and index so small that a few records fill them."""
+    """Blocks and tables so small that a few records fill them."""
 
     def __enter__(self) -> None:
-        self._before = seen.BLOCK_RECORDS, seen.INDEX_EVERY
-        seen.BLOCK_RECORDS, seen.INDEX_EVERY = SMALL_BLOCK, SMALL_INDEX
+        self._before = seen.BLOCK_RECORDS, last_records.PLACES_AT_LEAST
+        seen.BLOCK_RECORDS, last_records.PLACES_AT_LEAST = SMALL_BLOCK, FEW_PLACES
 
     def __exit__(self, *_: object) -> None:
-        seen.BLOCK_RECORDS, seen.INDEX_EVERY = self._before
+        seen.BLOCK_RECORDS, last_records.PLACES_AT_LEAST = self._before
 
 
 def test_nothing_changes_before_the_records_are_applied() -> None:
@@ -66,3 +69,13 @@ def test_a_record_without_an_id_repeats_nothing_and_takes_its_place() -> None:
     window = SeenWindow([], window=2)
     log = [5, NO_ID, NO_ID, 5]
     assert window.duplicates(log) == [False, False, False, False]
+
+
+def test_a_full_window_has_two_places_an_id_however_many_records_went_through() -> None:
+    last, chunk = LastRecords(WINDOW_RECORDS + BLOCK_RECORDS), 2**12
+    ids = np.random.default_rng(1).integers(1, 2**63, 3 * WINDOW_RECORDS, np.uint64)
+    for first in range(0, len(ids), chunk):
+        assert len(last._hashes) == 2 * WINDOW_RECORDS
+        last.remember(ids[first : first + chunk], first, first - WINDOW_RECORDS)
+    kept = np.arange(len(ids) - WINDOW_RECORDS, len(ids))
+    np.testing.assert_array_equal(last.numbers_of(ids[kept]), kept)
