@@ -30,6 +30,7 @@ class Drift:
     def __init__(self, outcomes: Sequence[Outcome], sampled: str) -> None:
         self._watch = DriftWatch([outcome.name for outcome in outcomes], sampled, MIX)
         self._to_say: list[DriftNoticed] = []
+        self._shown: dict[tuple[str, str], Measured] = {}
 
     async def restore(self, store: ModelStore) -> int | None:
         """Take up what was saved, and return its offset; None if nothing was.
@@ -47,9 +48,11 @@ class Drift:
     def learn(self, labels: Sequence[Label]) -> None:
         """Watch labels in their order."""
         self._to_say += [_said(moved) for moved in self._watch.learn(labels)]
-        for each in self._watch.measured.values():
+        measured = self._watch.measured
+        for each in (measured[name] for name in measured if measured[name] is not self._shown.get(name)):
             metrics.DRIFT.labels(each.measure, each.subject).set(each.value)
             metrics.DRIFT_LIMIT.labels(each.measure, each.subject).set(each.limit)
+        self._shown = dict(measured)
 
     async def save(self, store: ModelStore, next_offset: int) -> None:
         """Save the watch with the offset up to which it has seen labels."""

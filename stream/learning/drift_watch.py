@@ -6,12 +6,11 @@ snapshots come over half a year, those of short windows first.
 """
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.messages import Label
 from schemas.units import DAY_MS
@@ -21,9 +20,7 @@ from stream.features.model_columns import STEADY_COLUMNS
 from stream.learning.judge import SURE
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.learning.weekly_counts import BINS, CountsState, WeeklyCounts
-
-FloatArray = NDArray[np.float64]
+from stream.learning.weekly_counts import CountsState, WeeklyCounts
 
 WEEK_MS = 7 * DAY_MS
 STABILITY_LIMIT = 0.2  # above what chance brings; Siddiqi calls .1 to .25 a minor change
@@ -98,14 +95,23 @@ class DriftWatch:
         Returns:
             What has moved and had not when its week before ended.
         """
-        ours = [label for label in labels if self._counts_for(label) and self._recent.add(label.message_id)]
-        found: list[Measured] = []
-        for (outcome, week), batch in groupby(ours, key=lambda label: (label.outcome, label.matured_ms // WEEK_MS)):
-            counts = self._counts[outcome]
-            if week > counts.week:
+        by_outcome: dict[str, list[Label]] = {}
+        for label in labels:
+            if self._counts_for(label) and self._recent.add(label.message_id):
+                by_outcome.setdefault(label.outcome, []).append(label)
+        return [moved for outcome, ours in by_outcome.items() for moved in self._learn(outcome, ours)]
+
+    def _learn(self, outcome: str, labels: Sequence[Label]) -> list[Measured]:
+        """Count labels of one outcome; what has moved when a week ended."""
+        counts, found = self._counts[outcome], list[Measured]()
+        weeks = np.array([label.matured_ms // WEEK_MS for label in labels])
+        running = np.maximum.accumulate(np.maximum(weeks, counts.week))
+        begins = np.flatnonzero(np.diff(running, prepend=counts.week)).tolist()
+        for begin, end in pairwise(sorted({0, *begins, len(labels)})):
+            if (week := int(running[begin])) > counts.week:
                 counts.begin(week)
                 found += self._measure(outcome, counts)
-            self._count(outcome, counts, list(batch))
+            self._count(outcome, counts, labels[begin:end])
         return found
 
     def _counts_for(self, label: Label) -> bool:
@@ -118,11 +124,10 @@ class DriftWatch:
     def _count(self, outcome: str, counts: WeeklyCounts, labels: Sequence[Label]) -> None:
         said = np.clip([label.scores[self._candidate] for label in labels], SURE, 1.0 - SURE)
         happened = np.array([label.value >= 0.5 for label in labels])
-        binned = [_binned(np.log(said / (1.0 - said)) + LARGEST_LOGIT, 2 * LARGEST_LOGIT)]
+        subjects = [np.log(said / (1.0 - said)) + LARGEST_LOGIT]
         if outcome == self._sampled:
-            matrix = np.array([label.columns for label in labels])
-            binned += [_binned(matrix[:, place], largest) for place, largest in zip(_PLACES, _LARGEST, strict=True)]
-        counts.add(np.stack(binned, axis=1), said, happened)
+            subjects += [*np.array([label.columns for label in labels])[:, _PLACES].T]
+        counts.add(np.stack(subjects, axis=1), _LARGEST[: len(subjects)], said, happened)
 
     def _measure(self, outcome: str, counts: WeeklyCounts) -> list[Measured]:
         found = []
@@ -184,9 +189,7 @@ def _risen(measure: Measure, outcome: str, week: int, by: float, errors: float) 
 
 
 _PLACES = [MODEL_COLUMNS.index(column) for column in STEADY_COLUMNS]
-_LARGEST = [LARGEST_LOGGED if column.startswith("log_") else 1.0 for column in STEADY_COLUMNS]
-
-
-def _binned(values: FloatArray, largest: float) -> NDArray[np.int64]:
-    """The bin of each value from 0 to `largest`."""
-    return np.clip(values / largest * BINS, 0, BINS - 1).astype(np.int64)
+_LARGEST = np.array(
+    [2 * LARGEST_LOGIT, *(LARGEST_LOGGED if column.startswith("log_") else 1.0 for column in STEADY_COLUMNS)]
+)
+"""Of what the champion says, and of columns."""
