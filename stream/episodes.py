@@ -9,6 +9,7 @@ from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Record
 from stream.decisions import Asked, ask_again_ms, decide, joined
 from stream.features.fold import fold_keeping
 from stream.features.layout import DECISION, pack
+from stream.outcomes.maturity import OpenArray
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import NEVER, Stretches, or_never
 from stream.showing import Showing
@@ -161,6 +162,13 @@ class Episodes:
         rows = np.concatenate([self._fired, self._applied])
         earliest = np.stack([or_never(self._decision[name][rows]) for name in _DEADLINES]).min(axis=0)
         self._decision["due_ms"][rows] = np.where(earliest == NEVER, 0, earliest)
+
+    def told(self) -> tuple[Changes, OpenArray]:
+        """What was said and snapshot, and all accumulators that are open now; for who keeps states as they were given.
+
+        Of the changes states, views, deadlines and labels are missing.
+        """
+        return self._changes, self._outcomes.open
 
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""

@@ -49,6 +49,8 @@ class Pupil:
     learner: OutcomeLearner | SegmentLearner
     labels: int = 0
     version: str = NO_DOCUMENT_YET
+    written: OutcomeDocument | SegmentDocument | None = None
+    """A document that is not sealed yet."""
     sealed: bytes = b""
     metrics: bytes = b"{}"
     epoch_day: int = 0
@@ -153,7 +155,7 @@ class Teacher:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
                 decided = [each for each in rulings if each.decision.outcome == pupil.name]
-                if self._teach(pupil, labels, decided) or decided or not pupil.sealed:
+                if self._teach(pupil, labels, decided) or decided or pupil.version == NO_DOCUMENT_YET:
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)
@@ -181,9 +183,20 @@ class Teacher:
 
     def _write(self, pupil: Pupil) -> None:
         document = self._document(pupil)
-        if document is None:
-            return
-        pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
+        if document is not None:
+            pupil.version, pupil.written = document.version, document
+
+    def take_written(self) -> list[OutcomeDocument | SegmentDocument]:
+        """The documents that were written since this was last asked, for a run in one process, which publishes none."""
+        taken = [pupil.written for pupil in self._pupils if pupil.written is not None]
+        for pupil in self._pupils:
+            pupil.written = None
+        return taken
+
+    def _seal(self, pupil: Pupil) -> None:
+        document, pupil.written = pupil.written, None
+        if document is not None:
+            pupil.sealed = seal(encode(document), self._keyring)
         if isinstance(document, OutcomeDocument):
             _judged(pupil, document)
 
@@ -200,6 +213,7 @@ class Teacher:
         """
         await self.drift.save(self._store, next_offset)
         for pupil in self._pupils:
+            self._seal(pupil)
             packed = pupil.learner.to_bytes()
             saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
             await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)

@@ -1,17 +1,17 @@
-"""Learns where customers lie by silence, frequency, spend and tenure: River's StandardScaler | KMeans."""
+"""Learns where customers lie by silence, frequency, spend and tenure."""
 
 import math
 from collections.abc import Callable, Sequence
 
 import msgspec
-from river import cluster
+import numpy as np
 
 from schemas.messages import Label
 from stream.customers.segments import COLUMN_WEIGHTS, name_centres
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.learning.clusters import Clusters, fresh, learn_rows
 from stream.learning.recent_ids import RecentIds
-from stream.learning.standardiser import ScalerState, Standardiser
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.scoring.documents import SegmentDocument
 
@@ -23,9 +23,17 @@ SEED = 7
 SAMPLES_BEFORE_FIRST = 500
 REFRESH_DAYS = 28  # each new document moves customers who did nothing; four weeks measured as current enough
 
-_PLACES = range(len(SEGMENT_COLUMNS))
+_WEIGHTS = np.array(COLUMN_WEIGHTS)
 
 Reader = Callable[[Sequence[float]], tuple[float, float, float, float]]
+
+
+class ScalerState(msgspec.Struct, frozen=True, kw_only=True):
+    """Moments of the columns, which have all seen `rows` rows."""
+
+    rows: int
+    means: dict[str, float]
+    variances: dict[str, float]
 
 
 class SegmentState(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +64,8 @@ class SegmentLearner:
         self._columns = columns
         self._layout = layout
         self._read = segment_reader(columns)
-        self._samples = 0
         self._published_day = 0
-        self._standardiser = Standardiser()
-        self._clusters = _clusters()
+        self._learned = fresh(CLUSTERS, len(SEGMENT_COLUMNS), SPREAD, SEED)
         self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
@@ -70,13 +76,15 @@ class SegmentLearner:
         Returns:
             How many samples were new.
         """
-        new = 0
-        for label in labels:
-            is_ours = label.outcome == self._sampled_outcome and label.layout == self._layout
-            if is_ours and self._recent.add(label.message_id):
-                self._learn_one(label.columns)
-                new += 1
-        return new
+        ours = [label for label in labels if label.outcome == self._sampled_outcome and label.layout == self._layout]
+        new = [self._read(label.columns) for label in ours if self._recent.add(label.message_id)]
+        if new:
+            learn_rows(self._learned, np.array(new), _WEIGHTS, FIRST_STEP, STEP)
+        return len(new)
+
+    @property
+    def _samples(self) -> int:
+        return int(self._learned.rows[0])
 
     def document(self, version: str, epoch_day: int) -> SegmentDocument | None:
         """The centres and their names, when it is time for new ones; None while those last given out stay in force.
@@ -88,14 +96,14 @@ class SegmentLearner:
         if not due:
             return None
         self._published_day = epoch_day
-        means, deviations = self._standardiser.moments(SEGMENT_COLUMNS)
+        means, deviations = self._learned.means.tolist(), np.sqrt(self._learned.variances).tolist()
         scales = tuple(d / weight if d else 1.0 for d, weight in zip(deviations, COLUMN_WEIGHTS, strict=True))
-        centres = tuple(tuple(centre) for centre in self._centres())
+        centres = tuple(map(tuple, self._learned.centres.tolist()))
         return SegmentDocument(
             version=version,
             epoch_day=epoch_day,
             layout=self._layout,
-            means=means,
+            means=tuple(means),
             scales=scales,
             centres=centres,
             names=tuple(name_centres(centres, means, scales)),
@@ -109,8 +117,8 @@ class SegmentLearner:
             columns=self._columns,
             samples=self._samples,
             published_day=self._published_day,
-            scaler=self._standardiser.state(),
-            centres=self._centres(),
+            scaler=self._moments(),
+            centres=self._learned.centres.tolist(),
             recent=self._recent.to_bytes(),
         )
         return msgspec.msgpack.encode(state)
@@ -124,27 +132,25 @@ class SegmentLearner:
         state = decode_state(packed, SegmentState)
         refuse_other_layout("segments", (state.layout, state.columns), (self._layout, self._columns))
         learner = SegmentLearner(self._sampled_outcome, self._columns, self._layout)
-        learner._samples = state.samples
         learner._published_day = state.published_day
-        learner._standardiser = Standardiser(state.scaler)
-        learner._clusters.centers = {place: dict(enumerate(centre)) for place, centre in enumerate(state.centres)}
+        learner._learned = _restored(state)
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
-    def _learn_one(self, columns: Sequence[float]) -> None:
-        row = dict(zip(SEGMENT_COLUMNS, self._read(columns), strict=True))
-        self._standardiser.learn(row)
-        standardised = self._standardiser.transform(row)
-        weighted = [
-            standardised.get(name, 0.0) * weight for name, weight in zip(SEGMENT_COLUMNS, COLUMN_WEIGHTS, strict=True)
-        ]
-        self._samples += 1
-        self._clusters.halflife = max(STEP, min(FIRST_STEP, CLUSTERS / self._samples))
-        # Numbers as keys: River adds up a distance in the order of a set of keys, which for text differs by process.
-        self._clusters.learn_one(dict(enumerate(weighted)))
+    def _moments(self) -> ScalerState:
+        means, variances = (
+            dict(zip(SEGMENT_COLUMNS, each.tolist(), strict=True))
+            for each in (self._learned.means, self._learned.variances)
+        )
+        return ScalerState(rows=self._samples, means=means, variances=variances)
 
-    def _centres(self) -> list[list[float]]:
-        return [[centre[place] for place in _PLACES] for centre in self._clusters.centers.values()]
+
+def _restored(state: SegmentState) -> Clusters:
+    means, variances = (
+        np.array([each.get(column, 0.0) for column in SEGMENT_COLUMNS])
+        for each in (state.scaler.means, state.scaler.variances)
+    )
+    return Clusters(np.array([float(state.samples)]), means, variances, np.array(state.centres))
 
 
 def segment_reader(columns: tuple[str, ...]) -> Reader:
@@ -173,10 +179,3 @@ def segment_reader(columns: tuple[str, ...]) -> Reader:
         return row[silence], row[frequency], math.log1p(net), row[tenure]
 
     return read
-
-
-def _clusters() -> cluster.KMeans:
-    """River draws a centre when it is first looked at; looking at all of them now leaves nothing to chance later."""
-    clusters = cluster.KMeans(n_clusters=CLUSTERS, halflife=FIRST_STEP, mu=0, sigma=SPREAD, seed=SEED)
-    clusters.predict_one(dict.fromkeys(_PLACES, 0.0))
-    return clusters

@@ -1,6 +1,7 @@
 """Snapshots and open outcomes of a chunk's customers: taken at midnights, counted by events, closed into labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from stream.outcomes.maturity import (
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
 from stream.outcomes.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from stream.scoring.linear import FloatArray
-from stream.scoring.serving import score_outcome
+from stream.scoring.serving import score_outcomes
 
 
 class WaitingOutcomes:
@@ -58,7 +59,7 @@ class WaitingOutcomes:
         closed, self._open = in_order(self._open[over]), self._open[~over]
         matured_ms = time_ms[closed["row"]].tolist()
         places = self._outcomes.places(closed["outcome"])
-        snapshots = {key: self._snapshot(*key) for key in _snapshots_of(closed[places != FORGOTTEN])}
+        snapshots = {key: _Taken.of(self._snapshot(*key)) for key in _snapshots_of(closed[places != FORGOTTEN])}
         for each, place, matured in zip(closed.tolist(), places.tolist(), matured_ms, strict=True):
             if place == FORGOTTEN:
                 self._changes.count("labels_dropped")
@@ -76,7 +77,7 @@ class WaitingOutcomes:
         taken = self._changes.snapshots.get(key)
         return decode_snapshot(self._given.snapshots[key] if taken is None else taken)
 
-    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, snapshot: Snapshot) -> None:
+    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, taken: "_Taken") -> None:
         row, day, _, window_days, hits, amount_minor = accumulator
         customer, outcome = self._ids[row], self._outcomes.outcomes[place]
         self._announcer.say(
@@ -87,8 +88,8 @@ class WaitingOutcomes:
             matured_ms=matured_ms,
             horizon_ms=(day + window_days) * DAY_MS,
             value=outcome.value(hits, amount_minor, self._outcomes.minimum_minor[place]),
-            columns=snapshot.column_values(LAYOUT),
-            scores=snapshot.scores.get(outcome.name, {}),
+            columns=taken.columns,
+            scores=taken.scores.get(outcome.name, {}),
             layout=LAYOUT,
         )  # fmt: skip
         self._changes.count("labels")
@@ -161,10 +162,27 @@ class WaitingOutcomes:
             late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known, self._outcomes)
             self._changes.count("late_label_events", int(late.sum()))
 
+    @property
+    def open(self) -> OpenArray:
+        """All accumulators that are open, in no order."""
+        return self._open
+
     def stored(self) -> dict[str, bytes]:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
         packed = pack_open(self._open[self._moved[self._open["row"]]])
         return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
+
+
+class _Taken(NamedTuple):
+    """A snapshot, unpacked once for all labels that it is part of."""
+
+    columns: list[float]
+    scores: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "_Taken":
+        """What is in it."""
+        return cls(snapshot.column_values(LAYOUT), snapshot.scores)
 
 
 def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
@@ -174,9 +192,14 @@ def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
 
 def _scores(models: Models, matrix: FloatArray, names: Sequence[str]) -> list[dict[str, dict[str, float]]]:
     """Of each row of the matrix: outcome -> candidate -> probability."""
-    scored = {name: score_outcome(models.outcomes.get(name), matrix).candidates for name in names}
-    listed = {outcome: {name: p.tolist() for name, p in by.items()} for outcome, by in scored.items()}
-    return [
-        {outcome: {name: values[at] for name, values in by.items()} for outcome, by in listed.items()}
-        for at in range(len(matrix))
-    ]
+    scored = score_outcomes([models.outcomes.get(name) for name in names], matrix)
+    by_outcome = [_by_row(scores.candidates, len(matrix)) for scores in scored]
+    return [dict(zip(names, of_row, strict=True)) for of_row in zip(*by_outcome, strict=True)]
+
+
+def _by_row(candidates: Mapping[str, FloatArray], rows: int) -> list[dict[str, float]]:
+    """Of each row: candidate -> probability."""
+    if not candidates:
+        return [{} for _ in range(rows)]
+    names = list(candidates)
+    return [dict(zip(names, row, strict=True)) for row in np.stack(list(candidates.values()), axis=1).tolist()]

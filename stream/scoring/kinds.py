@@ -126,11 +126,24 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     >>> probability(HazardModel(weekly, horizon_days=14), rows, weekly.columns).round(4)  # .75 each week
     array([0.5625, 0.5625])
     """
-    probabilities = np.empty(len(matrix))
-    _score_each(
-        probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns)
-    )
-    return probabilities
+    return probabilities((model,), matrix, columns)[0]
+
+
+def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequence[str] = MODEL_COLUMNS) -> FloatArray:
+    """What each of some models says of each row; arguments otherwise as of `probability`.
+
+    Hazards of one weekly model are rolled forward once.
+
+    Returns:
+        Shape (models, rows), strictly between 0 and 1.
+
+    Raises:
+        ValueError: a model reads a column that the matrix does not have.
+    """
+    found = np.empty((len(models), len(matrix)))
+    hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1, columns)
+    _score_each(found, np.ascontiguousarray(matrix, np.float64), scorers(models, columns), hazards, scratch)
+    return found
 
 
 def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
@@ -171,11 +184,17 @@ def said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
         row: the columns of now.
         hazards: as `roll_each` filled them.
     """
+    return _said(model, row, hazards[model.rolled_by])
+
+
+@compiled
+def _said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
+    """A model's probability for one row, with the hazards of its weekly model."""
     linear = none = 0.0
     if model.kind != ONLY_HAZARD:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
     if model.kind != ONLY_LINEAR:
-        none = model.sign * none_logit(hazards[model.rolled_by], _days(model, row))
+        none = model.sign * none_logit(hazards, _days(model, row))
     return sigmoid((bounded(linear) + bounded(none)) / 2.0 if model.kind == MEAN else linear + none)
 
 
@@ -191,5 +210,18 @@ def alone(model: Any, row: FloatArray, hazards: FloatArray, scratch: FloatArray)
 def _score_each(
     probabilities: FloatArray, matrix: FloatArray, models: Scorers, hazards: FloatArray, scratch: FloatArray
 ) -> None:
-    for i in range(len(matrix)):
-        probabilities[i] = alone(models[0], matrix[i], hazards, scratch)
+    """Fill `probabilities`; `hazards`, shape (rows, steps), is overwritten for each weekly model."""
+    for first in range(len(models)):
+        if models[first].rolled_by != first:
+            continue
+        for i in range(len(matrix)):
+            days = 0.0
+            for m in range(first, len(models)):
+                if models[m].rolled_by == first and models[m].kind != ONLY_LINEAR:
+                    days = max(days, _days(models[m], matrix[i]))
+            if days > 0.0:
+                roll(hazards[i], models[first].rolling, matrix[i], days, scratch)
+        for m in range(first, len(models)):
+            if models[m].rolled_by == first:
+                for i in range(len(matrix)):
+                    probabilities[m, i] = _said(models[m], matrix[i], hazards[i])

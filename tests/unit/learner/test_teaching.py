@@ -272,6 +272,7 @@ async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> N
     series = {"outcome": "churn_30d", "candidate": "outsider"}
     assert REGISTRY.get_sample_value("ebb_model_serving", series) == 0.0
     again.learn([], FIRST_DAY + 22, [await again.ruling(decision("withdraw", "outsider"))])
+    await again.publish(next_offset=101)
     assert REGISTRY.get_sample_value("ebb_model_serving", series) is None
 
 

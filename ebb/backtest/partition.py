@@ -1,0 +1,90 @@
+"""A partition as arrays: the engine changes its customers in place, and no store, commit or message log is between."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from schemas.messages import Label
+from schemas.topics import LABELS
+from stream.changes import Changes
+from stream.chunk import BoolArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
+from stream.drafts import MessageDraft, in_order
+from stream.engine import play
+from stream.features.facts import EventFacts
+from stream.features.layout import ROW, empty
+from stream.outcomes.maturity import OPEN, OpenArray
+
+_OPEN_ROW = np.dtype(("V", OPEN.itemsize))  # numpy copies such whole
+
+
+class Partition:
+    """What a worker has stored of a partition, and applies events to, day by day.
+
+    Args:
+        customers: everybody there will be, in the order in which they come.
+        rules: of the engine.
+
+    Attributes:
+        states: shape (customers,); all zero of who has not come yet.
+    """
+
+    def __init__(self, customers: Sequence[str], rules: Rules) -> None:
+        self._customers, self._rules = np.array(customers, np.object_), rules
+        self.states = empty(len(customers))
+        self._open: OpenArray = np.zeros(0, OPEN)
+        self._snapshots: dict[tuple[str, int], bytes] = {}
+        self._sequence = 0
+
+    def apply(self, facts: EventFacts, before_ms: int, until_ms: int, models: Models) -> list[Label]:
+        """Apply the events of a day, then all deadlines up to its end.
+
+        Args:
+            facts: in log order; a row is a place among the customers.
+            before_ms: stream time of the events: the moment before them.
+            until_ms: the moment after them.
+            models: in force.
+
+        Returns:
+            The labels that have become known, in the order of the outbox.
+        """
+        rows = self._touched(facts, until_ms)
+        mine = np.isin(self._open["row"], rows)
+        given = PartitionCustomers(
+            0, self._customers[rows].tolist(), self.states.take(rows), self._opened(mine, rows), self._snapshots
+        )
+        records = Records(replace(facts, row=np.searchsorted(rows, facts.row)), np.arange(len(facts)))
+        times = StreamTimes(np.full(len(facts), before_ms, np.int64), until_ms)
+        changes, opened = play(given, records, times, models, self._rules).told()
+        self.states.view(ROW)[rows] = given.states.view(ROW)
+        self._keep(changes, mine, rows, opened)
+        return self._labels(changes)
+
+    def _touched(self, facts: EventFacts, until_ms: int) -> RowArray:
+        due_ms = self.states["decision"]["due_ms"]
+        touched = (due_ms != 0) & (due_ms <= until_ms)
+        touched[facts.row] = True
+        return np.flatnonzero(touched)
+
+    def _opened(self, mine: BoolArray, rows: RowArray) -> OpenArray:
+        """The open accumulators of some rows, which become places among these."""
+        opened: OpenArray = self._open.view(_OPEN_ROW)[mine].view(OPEN)
+        opened["row"] = np.searchsorted(rows, opened["row"])
+        return opened
+
+    def _keep(self, changes: Changes, mine: BoolArray, rows: RowArray, opened: OpenArray) -> None:
+        opened["row"] = rows[opened["row"]]
+        others = self._open.view(_OPEN_ROW)[~mine]
+        self._open = np.concatenate([others, opened.view(_OPEN_ROW)]).view(OPEN)
+        self._snapshots |= changes.snapshots
+        for closed in changes.closed_snapshots:
+            self._snapshots.pop(closed, None)
+
+    def _labels(self, changes: Changes) -> list[Label]:
+        first, labels = self._sequence + 1, list[Label]()
+        drafts = in_order(changes.drafts)
+        self._sequence += len(drafts)
+        for sequence, draft in enumerate(drafts, first):
+            if isinstance(draft, MessageDraft) and draft.topic == LABELS:
+                labels.append(Label(partition=0, sequence=sequence, **draft.fields))
+        return labels
