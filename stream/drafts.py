@@ -83,7 +83,7 @@ def message_id(*parts: object) -> str:
     >>> message_id("churn-alert.opened", "17850", 1) == message_id("churn-alert.opened", "17850", 1)
     True
     """
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

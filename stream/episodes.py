@@ -9,7 +9,6 @@ from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Record
 from stream.decisions import Asked, ask_again_ms, decide, joined
 from stream.features.fold import fold_keeping
 from stream.features.layout import DECISION, pack
-from stream.outcomes.maturity import OpenArray
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import NEVER, Stretches, or_never
 from stream.showing import Showing
@@ -163,12 +162,12 @@ class Episodes:
         earliest = np.stack([or_never(self._decision[name][rows]) for name in _DEADLINES]).min(axis=0)
         self._decision["due_ms"][rows] = np.where(earliest == NEVER, 0, earliest)
 
-    def told(self) -> tuple[Changes, OpenArray]:
-        """What was said and snapshot, and all accumulators that are open now; for who keeps states as they were given.
+    def told(self) -> tuple[Changes, WaitingOutcomes]:
+        """What was said, and what waits to be known now; for who keeps states as they were given.
 
-        Of the changes states, views, deadlines and labels are missing.
+        Of the changes states, views, deadlines, labels and snapshots are missing.
         """
-        return self._changes, self._outcomes.open
+        return self._changes, self._outcomes
 
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""
@@ -181,5 +180,6 @@ class Episodes:
             customer: due for customer, due, has in zip(ids, due_ms.tolist(), moved.tolist(), strict=True) if has
         }
         changes.labels = self._outcomes.stored()
+        changes.snapshots = self._outcomes.snapshots()
         changes.views = self._showing.views()
         return changes

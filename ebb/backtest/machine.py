@@ -98,7 +98,7 @@ def live_through(history: History, shop: Shop, look: Look) -> Lived:
         look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], labels))
         if time_ms // DAY_MS > before_ms // DAY_MS:  # an epoch has passed
             labels.sort(key=attrgetter("matured_ms", "customer_id", "outcome"))
-            teacher.learn(labels, time_ms // DAY_MS)
+            teacher.teach(labels, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
     return Lived(models, taken)

@@ -14,6 +14,8 @@ from stream.engine import play
 from stream.features.facts import EventFacts
 from stream.features.layout import ROW, empty
 from stream.outcomes.maturity import OPEN, OpenArray
+from stream.outcomes.snapshot import Taken
+from stream.outcomes.waiting import WaitingOutcomes
 
 _OPEN_ROW = np.dtype(("V", OPEN.itemsize))  # numpy copies such whole
 
@@ -33,7 +35,7 @@ class Partition:
         self._customers, self._rules = np.array(customers, np.object_), rules
         self.states = empty(len(customers))
         self._open: OpenArray = np.zeros(0, OPEN)
-        self._snapshots: dict[tuple[str, int], bytes] = {}
+        self._snapshots: dict[tuple[str, int], Taken] = {}
         self._sequence = 0
 
     def apply(self, facts: EventFacts, before_ms: int, until_ms: int, models: Models) -> list[Label]:
@@ -55,9 +57,9 @@ class Partition:
         )
         records = Records(replace(facts, row=np.searchsorted(rows, facts.row)), np.arange(len(facts)))
         times = StreamTimes(np.full(len(facts), before_ms, np.int64), until_ms)
-        changes, opened = play(given, records, times, models, self._rules).told()
+        changes, waiting = play(given, records, times, models, self._rules).told()
         self.states.view(ROW)[rows] = given.states.view(ROW)
-        self._keep(changes, mine, rows, opened)
+        self._keep(waiting, mine, rows, changes.closed_snapshots)
         return self._labels(changes)
 
     def _touched(self, facts: EventFacts, until_ms: int) -> RowArray:
@@ -72,13 +74,17 @@ class Partition:
         opened["row"] = np.searchsorted(rows, opened["row"])
         return opened
 
-    def _keep(self, changes: Changes, mine: BoolArray, rows: RowArray, opened: OpenArray) -> None:
+    def _keep(
+        self, waiting: WaitingOutcomes, mine: BoolArray, rows: RowArray, closed: Sequence[tuple[str, int]]
+    ) -> None:
+        """Take over what waits to be known, and forget the snapshots that nobody waits for any more."""
+        opened = waiting.open
         opened["row"] = rows[opened["row"]]
         others = self._open.view(_OPEN_ROW)[~mine]
         self._open = np.concatenate([others, opened.view(_OPEN_ROW)]).view(OPEN)
-        self._snapshots |= changes.snapshots
-        for closed in changes.closed_snapshots:
-            self._snapshots.pop(closed, None)
+        self._snapshots |= waiting.taken
+        for snapshot in closed:
+            self._snapshots.pop(snapshot, None)
 
     def _labels(self, changes: Changes) -> list[Label]:
         first, labels = self._sequence + 1, list[Label]()

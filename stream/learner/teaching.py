@@ -149,6 +149,11 @@ class Teacher:
             day: the epoch they complete; None on the live clock.
             rulings: a person's decisions.
         """
+        self.teach(labels, day, rulings)
+        self.drift.learn(labels)
+
+    def teach(self, labels: Sequence[Label], day: int | None, rulings: Sequence[Ruling] = ()) -> None:
+        """`learn` without a watch for drift, for a run in one process, where nobody would be told."""
         newest_ms = max((label.matured_ms for label in labels), default=0)
         taught = []
         for pupil in self._pupils:
@@ -159,7 +164,6 @@ class Teacher:
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)
-        self.drift.learn(labels)
 
     def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> int:
         new = pupil.learner.learn(labels)

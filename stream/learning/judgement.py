@@ -1,6 +1,7 @@
 """The candidates of an outcome judged side by side: over all labels, in blocks to decide by, by 28 days to look at."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -26,8 +27,8 @@ Spans = dict[int, dict[str, Judge]]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-SharedOut = tuple[Spans, list[int], NDArray[np.int64]]
-"""Spans, the numbers of those that labels fall into, and for each label the place of its number among them."""
+SharedOut = tuple[Spans, list[tuple[int, NDArray[np.intp]]]]
+"""Spans, and the numbers of those that labels fall into, with the places of their labels."""
 
 
 class JudgementState(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,14 +66,19 @@ def scored(labels: Sequence[Label], own: Sequence[str], others: Mapping[str, int
     """
     whole = [label for label in labels if label.scores.keys() >= set(own)]
     snapshot_ms = np.array([label.snapshot_ms for label in whole], np.int64)
-    said = {name: _said(whole, name) for name in (*own, *others)}
+    said = dict(zip((*own, *others), _said(whole, (*own, *others)), strict=True))
     for name, trained_until_ms in others.items():
         said[name][snapshot_ms <= trained_until_ms] = np.nan
     return Scored(snapshot_ms, np.array([label.value >= 0.5 for label in whole], np.bool_), said)
 
 
-def _said(labels: Sequence[Label], candidate: str) -> NDArray[np.float64]:
-    return np.array([label.scores.get(candidate, np.nan) for label in labels], np.float64)
+def _said(labels: Sequence[Label], candidates: Sequence[str]) -> FloatArray:
+    """What each candidate has said of each label, nan where it has not; shape (candidates, labels)."""
+    try:
+        each = [itemgetter(*candidates)(label.scores) for label in labels]
+    except KeyError:
+        each = [tuple(label.scores.get(name, np.nan) for name in candidates) for label in labels]
+    return np.array(each, np.float64).reshape(len(labels), len(candidates)).T.copy()
 
 
 class Judgement:
@@ -106,22 +112,33 @@ class Judgement:
         for name, said in labels.said.items():
             given = ~np.isnan(said)
             if given.any():
-                self._add(name, said, labels, given, spans)
+                self._add(name, said, labels, given)
+                self._add_to_spans(name, said, labels.happened, given, spans)
         _drop_oldest(self.blocks, BLOCKS_KEPT)
         _drop_oldest(self.periods, PERIODS_KEPT)
 
-    def _add(self, name: str, said: FloatArray, labels: Scored, given: BoolArray, spans: list[SharedOut]) -> None:
-        self.pooled.setdefault(name, Judge(grid=FINE)).add(said[given], labels.happened[given])
+    def _add(self, name: str, said: FloatArray, labels: Scored, given: BoolArray) -> None:
+        if name not in self.pooled:
+            self.pooled[name] = Judge(grid=FINE)
+        self.pooled[name].add(said[given], labels.happened[given])
         if name not in FLOORS:
             beside = self.beside.setdefault(name, dict.fromkeys(FLOORS, 0.0))
             for floor in FLOORS:
                 beside[floor] = add_losses(beside[floor], labels.said[floor][given], labels.happened[given])
-        for judges, numbers, place in spans:
-            for at, number in enumerate(numbers):
-                inside = given & (place == at)
-                if inside.any():
-                    judge = judges.setdefault(number, {}).setdefault(name, Judge(grid=COARSE))
-                    judge.add(said[inside], labels.happened[inside])
+
+    @staticmethod
+    def _add_to_spans(
+        name: str, said: FloatArray, happened: BoolArray, given: BoolArray, spans: Sequence[SharedOut]
+    ) -> None:
+        everybody = bool(given.all())
+        for judges, parts in spans:
+            for number, part in parts:
+                inside = part if everybody else part[given[part]]
+                if len(inside):
+                    of = judges.setdefault(number, {})
+                    if name not in of:
+                        of[name] = Judge(grid=COARSE)
+                    of[name].add(said[inside], happened[inside])
 
     def losses_of_floors(self, candidate: str) -> dict[str, float]:
         """Floor -> its mean log loss over the labels that the candidate is judged on; empty of a floor itself."""
@@ -147,8 +164,9 @@ class Judgement:
 
 def _shared_out(spans: Spans, numbers: NDArray[np.int64]) -> SharedOut:
     """Which of the spans labels fall into, by the number of each label's."""
-    distinct, place = np.unique(numbers, return_inverse=True)
-    return spans, distinct.tolist(), place
+    order = np.argsort(numbers, kind="stable")
+    distinct, begins = np.unique(numbers[order], return_index=True)
+    return spans, list(zip(distinct.tolist(), np.split(order, begins[1:]), strict=True))
 
 
 def _drop_oldest(spans: Spans, kept: int) -> None:

@@ -1,6 +1,6 @@
 """Snapshots and open outcomes of a chunk's customers: taken at midnights, counted by events, closed into labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from stream.outcomes.maturity import (
     pack_open,
 )
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
-from stream.outcomes.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from stream.outcomes.snapshot import Said, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcomes
 
@@ -43,6 +43,8 @@ class WaitingOutcomes:
         self._features, self._decision = given.states["features"], given.states["decision"]
         self._open = given.accumulators
         self._moved = np.zeros(len(given.customers), np.bool_)
+        self.taken: dict[tuple[str, int], Taken] = {}
+        """(customer, day) -> snapshot, of those taken in this chunk that are waited for."""
 
     def mature(self, rows: RowArray, now_ms: IntArray) -> None:
         """Close what is over: each accumulator becomes a label, and a snapshot nobody waits for goes.
@@ -59,7 +61,7 @@ class WaitingOutcomes:
         closed, self._open = in_order(self._open[over]), self._open[~over]
         matured_ms = time_ms[closed["row"]].tolist()
         places = self._outcomes.places(closed["outcome"])
-        snapshots = {key: _Taken.of(self._snapshot(*key)) for key in _snapshots_of(closed[places != FORGOTTEN])}
+        snapshots = {key: _Known.of(self._snapshot(*key)) for key in _snapshots_of(closed[places != FORGOTTEN])}
         for each, place, matured in zip(closed.tolist(), places.tolist(), matured_ms, strict=True):
             if place == FORGOTTEN:
                 self._changes.count("labels_dropped")
@@ -67,17 +69,17 @@ class WaitingOutcomes:
                 self._label(each, place, matured, snapshots[each[0], each[1]])
         still_open = self._open[time_ms[self._open["row"]] > 0]
         for row, day in sorted(_snapshots_of(closed) - _snapshots_of(still_open)):
-            self._changes.snapshots.pop((self._ids[row], day), None)
+            self.taken.pop((self._ids[row], day), None)
             self._changes.closed_snapshots.append((self._ids[row], day))
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
 
-    def _snapshot(self, row: int, day: int) -> Snapshot:
+    def _snapshot(self, row: int, day: int) -> Taken:
         key = self._ids[row], day
-        taken = self._changes.snapshots.get(key)
-        return decode_snapshot(self._given.snapshots[key] if taken is None else taken)
+        found = self.taken.get(key) or self._given.snapshots[key]
+        return decode_snapshot(found).read(LAYOUT) if isinstance(found, bytes) else found
 
-    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, taken: "_Taken") -> None:
+    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, known: "_Known") -> None:
         row, day, _, window_days, hits, amount_minor = accumulator
         customer, outcome = self._ids[row], self._outcomes.outcomes[place]
         self._announcer.say(
@@ -88,8 +90,8 @@ class WaitingOutcomes:
             matured_ms=matured_ms,
             horizon_ms=(day + window_days) * DAY_MS,
             value=outcome.value(hits, amount_minor, self._outcomes.minimum_minor[place]),
-            columns=taken.columns,
-            scores=taken.scores.get(outcome.name, {}),
+            columns=known.columns,
+            scores=known.snapshot.scores_of(outcome.name),
             layout=LAYOUT,
         )  # fmt: skip
         self._changes.count("labels")
@@ -141,10 +143,15 @@ class WaitingOutcomes:
             self._write(rows[wanted], now_ms[wanted], matrix_of(features)[wanted], models)
 
     def _write(self, rows: RowArray, now_ms: IntArray, matrix: FloatArray, models: Models) -> None:
-        scores = _scores(models, matrix, self._outcomes.names)
-        days = (now_ms // DAY_MS).tolist()
-        for row, day, columns, scored in zip(rows.tolist(), days, matrix, scores, strict=True):
-            self._changes.snapshots[self._ids[row], day] = encode_snapshot(LAYOUT, columns, scored)
+        scored = score_outcomes([models.outcomes.get(name) for name in self._outcomes.names], matrix)
+        said = Said.of(
+            {name: tuple(of.candidates) for name, of in zip(self._outcomes.names, scored, strict=True)}
+        )
+        given = [said for of in scored for said in of.candidates.values()]
+        scores = np.stack(given, axis=1) if given else np.zeros((len(rows), 0))
+        days, columns = (now_ms // DAY_MS).tolist(), matrix.astype("<f4")
+        for at, (row, day) in enumerate(zip(rows.tolist(), days, strict=True)):
+            self.taken[self._ids[row], day] = Taken(columns[at], scores[at], said)
 
     def count(self, facts: EventFacts, first_purchase_ms: IntArray, stream_time_ms: IntArray) -> None:
         """Count a round's events in the open outcomes they fall into, and those that came too late for one.
@@ -167,39 +174,28 @@ class WaitingOutcomes:
         """All accumulators that are open, in no order."""
         return self._open
 
+    def snapshots(self) -> dict[tuple[str, int], bytes]:
+        """(customer, day) -> what is to be stored of what was taken."""
+        return {key: taken.packed(LAYOUT) for key, taken in self.taken.items()}
+
     def stored(self) -> dict[str, bytes]:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
         packed = pack_open(self._open[self._moved[self._open["row"]]])
         return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
 
 
-class _Taken(NamedTuple):
-    """A snapshot, unpacked once for all labels that it is part of."""
+class _Known(NamedTuple):
+    """A snapshot, and its columns once for all labels that it is part of."""
 
+    snapshot: Taken
     columns: list[float]
-    scores: Mapping[str, Mapping[str, float]]
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "_Taken":
-        """What is in it."""
-        return cls(snapshot.column_values(LAYOUT), snapshot.scores)
+    def of(cls, snapshot: Taken) -> "_Known":
+        """A snapshot's."""
+        return cls(snapshot, snapshot.columns.tolist())
 
 
 def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
     """(row, day) of the snapshots that accumulators wait for."""
     return set(zip(accumulators["row"].tolist(), accumulators["day"].tolist(), strict=True))
-
-
-def _scores(models: Models, matrix: FloatArray, names: Sequence[str]) -> list[dict[str, dict[str, float]]]:
-    """Of each row of the matrix: outcome -> candidate -> probability."""
-    scored = score_outcomes([models.outcomes.get(name) for name in names], matrix)
-    by_outcome = [_by_row(scores.candidates, len(matrix)) for scores in scored]
-    return [dict(zip(names, of_row, strict=True)) for of_row in zip(*by_outcome, strict=True)]
-
-
-def _by_row(candidates: Mapping[str, FloatArray], rows: int) -> list[dict[str, float]]:
-    """Of each row: candidate -> probability."""
-    if not candidates:
-        return [{} for _ in range(rows)]
-    names = list(candidates)
-    return [dict(zip(names, row, strict=True)) for row in np.stack(list(candidates.values()), axis=1).tolist()]
