@@ -1,6 +1,6 @@
 """What a step has to say, and which record or deadline made it say so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -42,3 +42,13 @@ class Announcer:
     def _order(self, row: int, kind: str) -> Order:
         deadline_ms = int(self._deadline_ms[row])
         return int(self._record[row]), int(deadline_ms == 0), deadline_ms, self._customers[row], kind
+
+    def say_all(
+        self, topic: str, build: type[msgspec.Struct], messages: Iterable[tuple[int, str, dict[str, Any]]]
+    ) -> None:
+        """`say` of many: (row, kind, fields) of each."""
+        records, deadlines_ms, drafts = self._record.tolist(), self._deadline_ms.tolist(), self._changes.drafts
+        for row, kind, fields in messages:
+            customer = fields["customer_id"] = self._customers[row]
+            order = records[row], int(deadlines_ms[row] == 0), deadlines_ms[row], customer, kind
+            drafts.append(MessageDraft(order, topic, customer, build, fields))

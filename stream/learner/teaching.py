@@ -47,6 +47,8 @@ class Pupil:
 
     name: str
     learner: OutcomeLearner | SegmentLearner
+    learns_from: str
+    """The outcome whose labels it learns from."""
     labels: int = 0
     version: str = NO_DOCUMENT_YET
     written: OutcomeDocument | SegmentDocument | None = None
@@ -68,10 +70,11 @@ class Teacher:
     def __init__(self, store: ModelStore, keyring: Keyring, outcomes: Sequence[Outcome] = BUILT_IN) -> None:
         self._store, self._keyring = store, keyring
         self._weekly = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
-        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes)) for outcome in outcomes]
+        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes), outcome.name) for outcome in outcomes]
         self._shown: dict[str, str] = {}
-        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
-        self.drift = Drift(outcomes, sampled_outcome(outcomes))
+        sampled = sampled_outcome(outcomes)
+        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled), sampled))
+        self.drift = Drift(outcomes, sampled)
 
     @property
     def epoch_day(self) -> int:
@@ -155,12 +158,15 @@ class Teacher:
     def teach(self, labels: Sequence[Label], day: int | None, rulings: Sequence[Ruling] = ()) -> None:
         """`learn` without a watch for drift, for a run in one process, where nobody would be told."""
         newest_ms = max((label.matured_ms for label in labels), default=0)
+        by_outcome: dict[str, list[Label]] = {}
+        for label in labels:
+            by_outcome.setdefault(label.outcome, []).append(label)
         taught = []
         for pupil in self._pupils:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
                 decided = [each for each in rulings if each.decision.outcome == pupil.name]
-                if self._teach(pupil, labels, decided) or decided or pupil.version == NO_DOCUMENT_YET:
+                if self._teach(pupil, by_outcome.get(pupil.learns_from, ()), decided) or decided or pupil.version == NO_DOCUMENT_YET:
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)

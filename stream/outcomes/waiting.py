@@ -1,6 +1,6 @@
 """Snapshots and open outcomes of a chunk's customers: taken at midnights, counted by events, closed into labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,9 @@ from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcomes
 
 
+_DAYS = 1 << 31  # more than there are days in a stored accumulator
+
+
 class WaitingOutcomes:
     """What waits to be known of each customer. It keeps the deadlines `snapshot_at_ms` and `close_at_ms` of states."""
 
@@ -59,42 +62,64 @@ class WaitingOutcomes:
         time_ms[rows] = now_ms
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
         closed, self._open = in_order(self._open[over]), self._open[~over]
-        matured_ms = time_ms[closed["row"]].tolist()
         places = self._outcomes.places(closed["outcome"])
-        snapshots = {key: _Known.of(self._snapshot(*key)) for key in _snapshots_of(closed[places != FORGOTTEN])}
-        for each, place, matured in zip(closed.tolist(), places.tolist(), matured_ms, strict=True):
-            if place == FORGOTTEN:
-                self._changes.count("labels_dropped")
-            else:
-                self._label(each, place, matured, snapshots[each[0], each[1]])
+        self._changes.count("labels_dropped", int((places == FORGOTTEN).sum()))
+        asked = places != FORGOTTEN
+        self._say_labels(closed[asked], places[asked], time_ms)
         still_open = self._open[time_ms[self._open["row"]] > 0]
-        for row, day in sorted(_snapshots_of(closed) - _snapshots_of(still_open)):
-            self.taken.pop((self._ids[row], day), None)
-            self._changes.closed_snapshots.append((self._ids[row], day))
+        for key in self._keys(np.setdiff1d(_snapshots_of(closed), _snapshots_of(still_open))):
+            self.taken.pop(key, None)
+            self._changes.closed_snapshots.append(key)
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
 
-    def _snapshot(self, row: int, day: int) -> Taken:
-        key = self._ids[row], day
+    def _say_labels(self, closed: OpenArray, places: IntArray, matured_ms: IntArray) -> None:
+        """Draft the labels of accumulators, of outcomes at these places; `matured_ms` is of each customer."""
+        snapshots = _snapshots_of(closed)
+        distinct, which = np.unique(snapshots, return_inverse=True)
+        known = [_Known.of(self._snapshot(key)) for key in self._keys(distinct)]
+        labels = zip(
+            closed["row"].tolist(),
+            closed["day"].tolist(),
+            closed["window_days"].tolist(),
+            matured_ms[closed["row"]].tolist(),
+            [self._outcomes.names[place] for place in places.tolist()],
+            self._outcomes.values(places, closed["hits"], closed["amount_minor"]).tolist(),
+            which.tolist(),
+            strict=True,
+        )
+        self._announcer.say_all(
+            LABELS,
+            Label,
+            (
+                (
+                    row,
+                    f"label:{day:012d}:{outcome}",
+                    {
+                        "message_id": message_id("label", self._ids[row], outcome, day),
+                        "outcome": outcome,
+                        "snapshot_ms": day * DAY_MS,
+                        "matured_ms": matured,
+                        "horizon_ms": (day + window_days) * DAY_MS,
+                        "value": value,
+                        "columns": known[at].columns,
+                        "scores": known[at].snapshot.scores_of(outcome),
+                        "layout": LAYOUT,
+                    },
+                )
+                for row, day, window_days, matured, outcome, value, at in labels
+            ),
+        )
+        self._changes.count("labels", len(closed))
+
+    def _keys(self, snapshots: IntArray) -> Iterator[tuple[str, int]]:
+        """(customer, day) of what `_snapshots_of` gives."""
+        rows, days = np.divmod(snapshots, _DAYS)
+        return zip((self._ids[row] for row in rows.tolist()), days.tolist(), strict=True)
+
+    def _snapshot(self, key: tuple[str, int]) -> Taken:
         found = self.taken.get(key) or self._given.snapshots[key]
         return decode_snapshot(found).read(LAYOUT) if isinstance(found, bytes) else found
-
-    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, known: "_Known") -> None:
-        row, day, _, window_days, hits, amount_minor = accumulator
-        customer, outcome = self._ids[row], self._outcomes.outcomes[place]
-        self._announcer.say(
-            row, f"label:{day:012d}:{outcome.name}", LABELS, Label,
-            message_id=message_id("label", customer, outcome.name, day),
-            outcome=outcome.name,
-            snapshot_ms=day * DAY_MS,
-            matured_ms=matured_ms,
-            horizon_ms=(day + window_days) * DAY_MS,
-            value=outcome.value(hits, amount_minor, self._outcomes.minimum_minor[place]),
-            columns=known.columns,
-            scores=known.snapshot.scores_of(outcome.name),
-            layout=LAYOUT,
-        )  # fmt: skip
-        self._changes.count("labels")
 
     def sample(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
         """Take the snapshots of customers who bought within 180 days, with what every candidate says of them.
@@ -196,6 +221,6 @@ class _Known(NamedTuple):
         return cls(snapshot, snapshot.columns.tolist())
 
 
-def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
-    """(row, day) of the snapshots that accumulators wait for."""
-    return set(zip(accumulators["row"].tolist(), accumulators["day"].tolist(), strict=True))
+def _snapshots_of(accumulators: OpenArray) -> IntArray:
+    """A number for the snapshot that each accumulator waits for, in the order of (row, day)."""
+    return accumulators["row"] * _DAYS + accumulators["day"]
