@@ -68,9 +68,9 @@ def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COL
     weekly = [hazard.weekly if hazard else NO_WEEKLY for _, hazard in map(parts, models)]
     for record, (linear, hazard), by in zip(records, map(parts, models), weekly, strict=True):
         record["kind"] = _kind(linear, hazard)
-        record["linear"], record["rolling"] = weighing_record(linear, columns), rolling(by, columns)
-        record["rolled_by"] = weekly.index(by)
+        record["linear"], record["rolled_by"] = weighing_record(linear, columns), weekly.index(by)
         if hazard:
+            record["rolling"] = rolling(by, columns)
             record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
         record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
     return records

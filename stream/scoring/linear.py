@@ -156,10 +156,11 @@ def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.i
 
 def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
     """`weighing` as a record of `WEIGHING`; the model has at most as many columns as there are."""
-    record = np.zeros((), WEIGHING)
-    for name, value in weighing(model, columns)._asdict().items():
-        where = slice(len(value)) if isinstance(value, np.ndarray) else ()
-        record[name][where] = value
+    known, record = weighing(model, columns), np.zeros((), WEIGHING)
+    for name in ("places", "means", "rates", "weights"):
+        record[name][: known.columns] = getattr(known, name)
+    for name in ("columns", "moving", "bias", "clip"):
+        record[name] = getattr(known, name)
     return record
 
 
