@@ -1,7 +1,7 @@
 """Messages before they are numbered: collected in any order, published in the order of what caused them."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ class MessageDraft(msgspec.Struct, frozen=True):
     topic: str
     key: str
     build: type[msgspec.Struct]
-    fields: dict[str, Any]
+    fields: Mapping[str, Any]
 
     def outgoing(self, partition: int, sequence: int, _timeline: str = "") -> Outgoing:
         """The message with its number."""

@@ -165,13 +165,14 @@ class Episodes:
     def told(self) -> tuple[Changes, WaitingOutcomes]:
         """What was said, and what waits to be known now; for who keeps states as they were given.
 
-        Of the changes states, views, deadlines, labels and snapshots are missing.
+        Of the changes states, views, deadlines, labels, snapshots and label messages are missing.
         """
         return self._changes, self._outcomes
 
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""
         rows, changes = np.flatnonzero(self._touched), self._changes
+        self._outcomes.say()
         due_ms = self._decision["due_ms"][rows]
         moved = due_ms != self._due_before_ms[rows]
         ids = [self._ids[row] for row in rows.tolist()]

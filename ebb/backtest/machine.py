@@ -6,11 +6,11 @@ nowhere: customers do not influence each other, and the learner sorts the labels
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 
 from ebb.backtest.partition import Partition
+from ebb.backtest.taught import label_rows
 from offline.addresses import topic_of
 from offline.days import moments
 from offline.history import History
@@ -25,6 +25,7 @@ from stream.features.facts import EventFacts, facts_of
 from stream.features.layout import StateArray
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
+from stream.outcomes.matured import Matured
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.signing import Keyring
 
@@ -58,7 +59,8 @@ class Moment:
         models: in force.
         customers: all that have come, in the order in which they did.
         states: theirs, shape (customers,); they are changed after this moment.
-        labels: that have become known since the moment before.
+        matured: what has become known since the moment before; None for nothing.
+        outcomes: names of the declared ones.
     """
 
     time_ms: int
@@ -66,7 +68,14 @@ class Moment:
     models: Models
     customers: Sequence[str]
     states: StateArray
-    labels: Sequence[Label]
+    matured: Matured | None
+    outcomes: Sequence[str]
+
+    @property
+    def labels(self) -> list[Label]:
+        """What has become known, as a worker tells it; sequence numbers, which mean nothing here, are 0."""
+        fields = self.matured.fields(self.customers, self.outcomes) if self.matured else ()
+        return [Label(partition=0, sequence=0, **of) for of in fields]
 
 
 Look = Callable[[Moment], None]
@@ -92,13 +101,13 @@ def live_through(history: History, shop: Shop, look: Look) -> Lived:
     partition = Partition(past.customers, shop.rules)
     teacher = Teacher(MemoryModelStore(), KEYRING, shop.rules.outcomes.outcomes)
     models, before_ms, come = Models(), 0, 0
+    names, rank = shop.rules.outcomes.names, _ranks(past.customers)
     for time_ms, events, facts in past.days():
-        labels = partition.apply(facts, before_ms, time_ms, models)
+        matured = partition.apply(facts, before_ms, time_ms, models)
         come = max(come, int(facts.row.max(initial=-1)) + 1)
-        look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], labels))
+        look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], matured, names))
         if time_ms // DAY_MS > before_ms // DAY_MS:  # an epoch has passed
-            labels.sort(key=attrgetter("matured_ms", "customer_id", "outcome"))
-            teacher.teach(labels, time_ms // DAY_MS)
+            teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
     return Lived(models, taken)
@@ -147,6 +156,13 @@ class _Past:
         for time_ms, come, end in zip(self.times_ms.tolist(), self.come.tolist(), self.ends.tolist(), strict=True):
             yield time_ms, come, self.facts.take(np.arange(begin, end))
             begin = end
+
+
+def _ranks(customers: Sequence[str]) -> IntArray:
+    """The place of each among all in alphabetical order."""
+    rank = np.empty(len(customers), np.int64)
+    rank[np.argsort(np.array(customers, np.object_))] = np.arange(len(customers))
+    return rank
 
 
 def _moment_of(events: Sequence[Event], times_ms: IntArray) -> IntArray:

@@ -5,15 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from schemas.messages import Label
-from schemas.topics import LABELS
-from stream.changes import Changes
 from stream.chunk import BoolArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
-from stream.drafts import MessageDraft, in_order
 from stream.engine import play
 from stream.features.facts import EventFacts
 from stream.features.layout import ROW, empty
 from stream.outcomes.maturity import OPEN, OpenArray
+from stream.outcomes.matured import Matured, together
 from stream.outcomes.snapshot import Taken
 from stream.outcomes.waiting import WaitingOutcomes
 
@@ -36,9 +33,8 @@ class Partition:
         self.states = empty(len(customers))
         self._open: OpenArray = np.zeros(0, OPEN)
         self._snapshots: dict[tuple[str, int], Taken] = {}
-        self._sequence = 0
 
-    def apply(self, facts: EventFacts, before_ms: int, until_ms: int, models: Models) -> list[Label]:
+    def apply(self, facts: EventFacts, before_ms: int, until_ms: int, models: Models) -> Matured | None:
         """Apply the events of a day, then all deadlines up to its end.
 
         Args:
@@ -48,7 +44,7 @@ class Partition:
             models: in force.
 
         Returns:
-            The labels that have become known, in the order of the outbox.
+            The labels that have become known; their rows are places among the customers.
         """
         rows = self._touched(facts, until_ms)
         mine = np.isin(self._open["row"], rows)
@@ -60,7 +56,8 @@ class Partition:
         changes, waiting = play(given, records, times, models, self._rules).told()
         self.states.view(ROW)[rows] = given.states.view(ROW)
         self._keep(waiting, mine, rows, changes.closed_snapshots)
-        return self._labels(changes)
+        matured = together(waiting.matured) if waiting.matured else None
+        return matured and matured._replace(rows=rows[matured.rows])
 
     def _touched(self, facts: EventFacts, until_ms: int) -> RowArray:
         due_ms = self.states["decision"]["due_ms"]
@@ -85,12 +82,3 @@ class Partition:
         self._snapshots |= waiting.taken
         for snapshot in closed:
             self._snapshots.pop(snapshot, None)
-
-    def _labels(self, changes: Changes) -> list[Label]:
-        first, labels = self._sequence + 1, list[Label]()
-        drafts = in_order(changes.drafts)
-        self._sequence += len(drafts)
-        for sequence, draft in enumerate(drafts, first):
-            if isinstance(draft, MessageDraft) and draft.topic == LABELS:
-                labels.append(Label(partition=0, sequence=sequence, **draft.fields))
-        return labels

@@ -1,6 +1,6 @@
 """All learners of a deployment together: taught from the same labels, saved and published one after another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from stream.features.layout import LAYOUT
 from stream.learner.drift import Drift
 from stream.learner.saved import SEGMENTS_NAME, Saved
 from stream.learner.showing import show_contest
+from stream.learning.label_rows import LabelRows
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
@@ -152,11 +153,6 @@ class Teacher:
             day: the epoch they complete; None on the live clock.
             rulings: a person's decisions.
         """
-        self.teach(labels, day, rulings)
-        self.drift.learn(labels)
-
-    def teach(self, labels: Sequence[Label], day: int | None, rulings: Sequence[Ruling] = ()) -> None:
-        """`learn` without a watch for drift, for a run in one process, where nobody would be told."""
         newest_ms = max((label.matured_ms for label in labels), default=0)
         by_outcome: dict[str, list[Label]] = {}
         for label in labels:
@@ -166,18 +162,38 @@ class Teacher:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
                 decided = [each for each in rulings if each.decision.outcome == pupil.name]
-                if self._teach(pupil, by_outcome.get(pupil.learns_from, ()), decided) or decided or pupil.version == NO_DOCUMENT_YET:
+                new = pupil.learner.learn(by_outcome.get(pupil.learns_from, ()))
+                if self._taught(pupil, new, decided):
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)
+        self.drift.learn(labels)
 
-    def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> int:
-        new = pupil.learner.learn(labels)
+    def learn_rows(self, labels: Mapping[str, LabelRows], day: int) -> None:
+        """Learn the labels of an epoch, in one process: none of them comes twice, and nobody waits to be told of drift.
+
+        Args:
+            labels: outcome -> its labels, sorted as they should be learned; at least one each.
+            day: the epoch that they complete.
+        """
+        taught = []
+        for pupil in self._pupils:
+            ours, new, pupil.epoch_day = labels.get(pupil.learns_from), 0, day
+            if ours is not None:
+                learner = pupil.learner
+                new = learner.learn_rows(ours.columns if isinstance(learner, SegmentLearner) else ours)
+            if self._taught(pupil, new):
+                taught.append(pupil)
+        for pupil in taught:
+            self._write(pupil)
+
+    def _taught(self, pupil: Pupil, new: int, rulings: Sequence[Ruling] = ()) -> bool:
+        """Count new labels and do what was decided; whether there is something to write."""
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
         for ruling in rulings:
             _do(ruling, pupil.learner)
-        return new
+        return bool(new or rulings or pupil.version == NO_DOCUMENT_YET)
 
     def _document(self, pupil: Pupil) -> OutcomeDocument | SegmentDocument | None:
         if isinstance(pupil.learner, SegmentLearner):

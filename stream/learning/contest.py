@@ -3,14 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
-from schemas.messages import Label, ModelDecision
+from schemas.messages import ModelDecision
 from stream.learning.calibration import Calibration, CalibrationState
 from stream.learning.champion import Standing
 from stream.learning.championship import Championship, ChampionshipState
 from stream.learning.evidence import Evidence
 from stream.learning.judge import JudgeState
 from stream.learning.judgement import Judgement, JudgementState, scored
+from stream.learning.label_rows import LabelRows
 from stream.learning.recipes import RECIPES
 from stream.ports import CHALLENGERS_AT_MOST
 from stream.scoring.challengers import ChallengerDocument
@@ -87,19 +89,19 @@ class Contest:
         """Everybody who takes part."""
         return (*self._own, CALIBRATED, *self.challengers)
 
-    def judge(self, labels: Sequence[Label]) -> None:
+    def judge(self, labels: LabelRows) -> None:
         """Count labels; whenever one shows that blocks are over, the rule looks at them before it is counted."""
-        begin = 0
-        for at, label in enumerate(labels):
-            self.newest_ms = max(self.newest_ms, label.matured_ms)
-            closed = self.judgement.closed_before(self.newest_ms)
-            if self.championship.closes(closed):
-                self._count(labels[begin:at])
-                begin = at
-                self.championship.look(self.judgement, closed, self.newest_ms)
-        self._count(labels[begin:])
+        newest_ms = np.maximum.accumulate(np.maximum(labels.matured_ms, self.newest_ms))
+        closed, begin = self.judgement.closed_before(newest_ms), 0
+        for at in np.flatnonzero(np.diff(closed, prepend=-1)).tolist():
+            if self.championship.closes(int(closed[at])):
+                self._count(labels.part(begin, at))
+                begin, self.newest_ms = at, int(newest_ms[at])
+                self.championship.look(self.judgement, int(closed[at]), self.newest_ms)
+        self._count(labels.part(begin, len(labels)))
+        self.newest_ms = int(newest_ms[-1])
 
-    def _count(self, labels: Sequence[Label]) -> None:
+    def _count(self, labels: LabelRows) -> None:
         others = {CALIBRATED: -1} | {name: each.trained_until_ms for name, each in self.challengers.items()}
         counted = scored(labels, self._own, others)
         if len(counted.happened):
@@ -174,7 +176,7 @@ class Contest:
 
     def is_open(self, block: int) -> bool:
         """Whether a block may still get labels."""
-        return block >= self.judgement.closed_before(self.newest_ms)
+        return block >= int(self.judgement.closed_before(np.array([self.newest_ms]))[0])
 
     @property
     def decisions(self) -> int:

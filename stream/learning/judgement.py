@@ -1,15 +1,14 @@
 """The candidates of an outcome judged side by side: over all labels, in blocks to decide by, by 28 days to look at."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.messages import Label
 from schemas.units import DAY_MS
+from stream.learning.label_rows import LabelRows
 from stream.learning.judge import COARSE, FINE, Judge, JudgeState, add_losses
 from stream.outcomes.declaration import GRACE_MS
 from stream.scoring.documents import FLOORS
@@ -26,6 +25,7 @@ Spans = dict[int, dict[str, Judge]]
 """Number of a span of snapshot time, counted from 1970 -> candidate -> its judge."""
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 SharedOut = tuple[Spans, list[tuple[int, NDArray[np.intp]]]]
 """Spans, and the numbers of those that labels fall into, with the places of their labels."""
@@ -50,12 +50,12 @@ class Scored(NamedTuple):
         said: candidate -> shape (labels,); nan where it had given no score, or where its score does not count.
     """
 
-    snapshot_ms: NDArray[np.int64]
-    happened: NDArray[np.bool_]
-    said: Mapping[str, NDArray[np.float64]]
+    snapshot_ms: IntArray
+    happened: BoolArray
+    said: Mapping[str, FloatArray]
 
 
-def scored(labels: Sequence[Label], own: Sequence[str], others: Mapping[str, int]) -> Scored:
+def scored(labels: LabelRows, own: Sequence[str], others: Mapping[str, int]) -> Scored:
     """The scores stored with labels: of those that every candidate of the learner's own has scored.
 
     Args:
@@ -64,21 +64,15 @@ def scored(labels: Sequence[Label], own: Sequence[str], others: Mapping[str, int
         others: further candidates -> until when their training has seen what happened, in ms: a score counts of
             snapshots after that.
     """
-    whole = [label for label in labels if label.scores.keys() >= set(own)]
-    snapshot_ms = np.array([label.snapshot_ms for label in whole], np.int64)
-    said = dict(zip((*own, *others), _said(whole, (*own, *others)), strict=True))
+    said = {name: labels.said(name) for name in (*own, *others)}
     for name, trained_until_ms in others.items():
-        said[name][snapshot_ms <= trained_until_ms] = np.nan
-    return Scored(snapshot_ms, np.array([label.value >= 0.5 for label in whole], np.bool_), said)
-
-
-def _said(labels: Sequence[Label], candidates: Sequence[str]) -> FloatArray:
-    """What each candidate has said of each label, nan where it has not; shape (candidates, labels)."""
-    try:
-        each = [itemgetter(*candidates)(label.scores) for label in labels]
-    except KeyError:
-        each = [tuple(label.scores.get(name, np.nan) for name in candidates) for label in labels]
-    return np.array(each, np.float64).reshape(len(labels), len(candidates)).T.copy()
+        said[name][labels.snapshot_ms <= trained_until_ms] = np.nan
+    whole = ~np.isnan([said[name] for name in own]).any(axis=0)
+    if whole.all():
+        return Scored(labels.snapshot_ms, labels.happened, said)
+    return Scored(
+        labels.snapshot_ms[whole], labels.happened[whole], {name: each[whole] for name, each in said.items()}
+    )
 
 
 class Judgement:
@@ -101,8 +95,8 @@ class Judgement:
             self.beside = {name: dict(each) for name, each in state.beside.items()}
             self.blocks, self.periods = _restored(state.blocks), _restored(state.periods)
 
-    def closed_before(self, matured_ms: int) -> int:
-        """The first block that may still get labels when one has matured at this time: all before it are closed."""
+    def closed_before(self, matured_ms: IntArray) -> IntArray:
+        """The first block that may still get labels when one has matured at each time: all before it are closed."""
         return (matured_ms - self._horizon_ms - _CLOSES_LATE_MS) // (self.block_days * DAY_MS)
 
     def add(self, labels: Scored) -> None:
@@ -162,7 +156,7 @@ class Judgement:
         )
 
 
-def _shared_out(spans: Spans, numbers: NDArray[np.int64]) -> SharedOut:
+def _shared_out(spans: Spans, numbers: IntArray) -> SharedOut:
     """Which of the spans labels fall into, by the number of each label's."""
     order = np.argsort(numbers, kind="stable")
     distinct, begins = np.unique(numbers[order], return_index=True)

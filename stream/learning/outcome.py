@@ -14,6 +14,7 @@ from stream.features.layout import LAYOUT
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
 from stream.learning.judge import JudgeState, add_losses
+from stream.learning.label_rows import LabelRows
 from stream.learning.linear import (
     RegressionsState,
     exported,
@@ -120,12 +121,18 @@ class OutcomeLearner:
             for label in labels
             if label.outcome == self.name and label.layout == self._layout and self._recent.add(label.message_id)
         ]
-        if new:
-            happened = np.array([label.value >= 0.5 for label in new])
-            self.contest.judge(new)
-            self._learn(np.array([label.columns for label in new]), happened)
-            self._trained_until_ms = max(self._trained_until_ms, *(label.matured_ms for label in new))
-        return len(new)
+        return self.learn_rows(LabelRows.of(new)) if new else 0
+
+    def learn_rows(self, labels: LabelRows) -> int:
+        """Judge and learn labels, at least one, of this outcome and layout, none of which has been learned.
+
+        Returns:
+            How many there are.
+        """
+        self.contest.judge(labels)
+        self._learn(labels.columns, labels.happened)
+        self._trained_until_ms = max(self._trained_until_ms, int(labels.matured_ms.max()))
+        return len(labels)
 
     def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
         """Do what a person has decided; why it was not done, "" if it was (`Contest.decide`)."""

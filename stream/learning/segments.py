@@ -1,10 +1,10 @@
 """Learns where customers lie by silence, frequency, spend and tenure."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.messages import Label
 from stream.customers.segments import COLUMN_WEIGHTS, name_centres
@@ -25,7 +25,9 @@ REFRESH_DAYS = 28  # each new document moves customers who did nothing; four wee
 
 _WEIGHTS = np.array(COLUMN_WEIGHTS)
 
-Reader = Callable[[Sequence[float]], tuple[float, float, float, float]]
+FloatArray = NDArray[np.float64]
+Reader = Callable[[FloatArray], FloatArray]
+"""Rows of model columns -> rows of `SEGMENT_COLUMNS`."""
 
 
 class ScalerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +79,20 @@ class SegmentLearner:
             How many samples were new.
         """
         ours = [label for label in labels if label.outcome == self._sampled_outcome and label.layout == self._layout]
-        new = [self._read(label.columns) for label in ours if self._recent.add(label.message_id)]
-        if new:
-            learn_rows(self._learned, np.array(new), _WEIGHTS, FIRST_STEP, STEP)
-        return len(new)
+        new = [label.columns for label in ours if self._recent.add(label.message_id)]
+        return self.learn_rows(np.array(new)) if new else 0
+
+    def learn_rows(self, columns: FloatArray) -> int:
+        """Take samples of this outcome and layout, none of which has been taken.
+
+        Args:
+            columns: shape (samples, model columns).
+
+        Returns:
+            How many there are.
+        """
+        learn_rows(self._learned, self._read(columns), _WEIGHTS, FIRST_STEP, STEP)
+        return len(columns)
 
     @property
     def _samples(self) -> int:
@@ -154,14 +166,14 @@ def _restored(state: SegmentState) -> Clusters:
 
 
 def segment_reader(columns: tuple[str, ...]) -> Reader:
-    """How to read the `SEGMENT_COLUMNS` from a row of model columns, as `segment_matrix` computes them from a state.
+    """How to read the `SEGMENT_COLUMNS` from rows of model columns, as `segment_matrix` computes them from states.
 
     Net spend is the one that is not a model column itself: it is the difference of two that are.
 
     >>> names = ("log_since_last_purchase_days", "log_purchase_days", "log_since_first_purchase_days",
     ...          "log_decayed_spend_365d_minor", "log_decayed_refund_365d_minor")
-    >>> [round(math.expm1(x)) for x in segment_reader(names)([math.log1p(x) for x in (3, 5, 40, 700, 200)])]
-    [3, 5, 500, 40]
+    >>> np.expm1(segment_reader(names)(np.log1p([[3, 5, 40, 700, 200]]))).round().tolist()
+    [[3.0, 5.0, 500.0, 40.0]]
     """
     silence, frequency, tenure, spent, refunded = (
         columns.index(f"log_{feature}")
@@ -174,8 +186,8 @@ def segment_reader(columns: tuple[str, ...]) -> Reader:
         )
     )
 
-    def read(row: Sequence[float]) -> tuple[float, float, float, float]:
-        net = max(math.expm1(row[spent]) - math.expm1(row[refunded]), 0.0)
-        return row[silence], row[frequency], math.log1p(net), row[tenure]
+    def read(rows: FloatArray) -> FloatArray:
+        net = np.maximum(np.expm1(rows[:, spent]) - np.expm1(rows[:, refunded]), 0.0)
+        return np.stack([rows[:, silence], rows[:, frequency], np.log1p(net), rows[:, tenure]], axis=1)
 
     return read

@@ -1,6 +1,7 @@
 """What was known of a customer at one midnight, and what each model said then. Written once, read at maturity."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -51,10 +52,14 @@ class Said(NamedTuple):
         >>> Said.of({"churn_30d": ("base_rate", "hazard"), "lapsed": ("hazard",)}).places["lapsed"]
         (2, ('hazard',))
         """
-        begins = np.cumsum([0, *map(len, candidates.values())]).tolist()
-        return cls(
-            {outcome: (begin, names) for begin, (outcome, names) in zip(begins[:-1], candidates.items(), strict=True)}
-        )
+        return _said(tuple((outcome, tuple(names)) for outcome, names in candidates.items()))
+
+
+@lru_cache(maxsize=64)  # the same object for the same candidates: they change when a challenger comes or goes
+def _said(candidates: tuple[tuple[str, tuple[str, ...]], ...]) -> Said:
+    begins = np.cumsum([0, *(len(names) for _, names in candidates)]).tolist()
+    places = {outcome: (begin, names) for begin, (outcome, names) in zip(begins[:-1], candidates, strict=True)}
+    return Said(places)
 
 
 class Taken(NamedTuple):

@@ -1,7 +1,6 @@
 """Snapshots and open outcomes of a chunk's customers: taken at midnights, counted by events, closed into labels."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from schemas.units import DAY_MS
 from stream.announcing import Announcer
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, RowArray, Rules
-from stream.drafts import message_id
 from stream.features.columns import matrix_of, natural
 from stream.features.facts import EventFacts
 from stream.features.layout import LAYOUT
@@ -27,6 +25,7 @@ from stream.outcomes.maturity import (
     open_snapshots,
     pack_open,
 )
+from stream.outcomes.matured import Matured
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
 from stream.outcomes.snapshot import Said, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
@@ -48,6 +47,8 @@ class WaitingOutcomes:
         self._moved = np.zeros(len(given.customers), np.bool_)
         self.taken: dict[tuple[str, int], Taken] = {}
         """(customer, day) -> snapshot, of those taken in this chunk that are waited for."""
+        self.matured: list[Matured] = []
+        """The labels of each round."""
 
     def mature(self, rows: RowArray, now_ms: IntArray) -> None:
         """Close what is over: each accumulator becomes a label, and a snapshot nobody waits for goes.
@@ -65,7 +66,7 @@ class WaitingOutcomes:
         places = self._outcomes.places(closed["outcome"])
         self._changes.count("labels_dropped", int((places == FORGOTTEN).sum()))
         asked = places != FORGOTTEN
-        self._say_labels(closed[asked], places[asked], time_ms)
+        self._close(closed[asked], places[asked], time_ms)
         still_open = self._open[time_ms[self._open["row"]] > 0]
         for key in self._keys(np.setdiff1d(_snapshots_of(closed), _snapshots_of(still_open))):
             self.taken.pop(key, None)
@@ -73,44 +74,35 @@ class WaitingOutcomes:
         self._moved[rows] = True
         self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
 
-    def _say_labels(self, closed: OpenArray, places: IntArray, matured_ms: IntArray) -> None:
-        """Draft the labels of accumulators, of outcomes at these places; `matured_ms` is of each customer."""
-        snapshots = _snapshots_of(closed)
-        distinct, which = np.unique(snapshots, return_inverse=True)
-        known = [_Known.of(self._snapshot(key)) for key in self._keys(distinct)]
-        labels = zip(
-            closed["row"].tolist(),
-            closed["day"].tolist(),
-            closed["window_days"].tolist(),
-            matured_ms[closed["row"]].tolist(),
-            [self._outcomes.names[place] for place in places.tolist()],
-            self._outcomes.values(places, closed["hits"], closed["amount_minor"]).tolist(),
-            which.tolist(),
-            strict=True,
-        )
-        self._announcer.say_all(
-            LABELS,
-            Label,
-            (
-                (
-                    row,
-                    f"label:{day:012d}:{outcome}",
-                    {
-                        "message_id": message_id("label", self._ids[row], outcome, day),
-                        "outcome": outcome,
-                        "snapshot_ms": day * DAY_MS,
-                        "matured_ms": matured,
-                        "horizon_ms": (day + window_days) * DAY_MS,
-                        "value": value,
-                        "columns": known[at].columns,
-                        "scores": known[at].snapshot.scores_of(outcome),
-                        "layout": LAYOUT,
-                    },
-                )
-                for row, day, window_days, matured, outcome, value, at in labels
-            ),
-        )
+    def _close(self, closed: OpenArray, places: IntArray, time_ms: IntArray) -> None:
+        """Keep what accumulators of the outcomes at these places have come to."""
+        distinct, taken = np.unique(_snapshots_of(closed), return_inverse=True)
+        records, deadlines_ms = self._announcer.causes(closed["row"])
         self._changes.count("labels", len(closed))
+        self.matured.append(
+            Matured(
+                rows=closed["row"],
+                days=closed["day"],
+                windows_days=closed["window_days"],
+                outcomes=places,
+                values=self._outcomes.values(places, closed["hits"], closed["amount_minor"]),
+                matured_ms=time_ms[closed["row"]],
+                snapshots=[self._snapshot(key) for key in self._keys(distinct)],
+                taken=taken,
+                records=records,
+                deadlines_ms=deadlines_ms,
+            )
+        )
+
+    def say(self) -> None:
+        """Draft a message of each label."""
+        for matured in self.matured:
+            kinds = [
+                f"label:{day:012d}:{self._outcomes.names[place]}"
+                for day, place in zip(matured.days.tolist(), matured.outcomes.tolist(), strict=True)
+            ]
+            fields = matured.fields(self._ids, self._outcomes.names)
+            self._announcer.say_all(LABELS, Label, matured.records, matured.deadlines_ms, kinds, fields)
 
     def _keys(self, snapshots: IntArray) -> Iterator[tuple[str, int]]:
         """(customer, day) of what `_snapshots_of` gives."""
@@ -207,18 +199,6 @@ class WaitingOutcomes:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
         packed = pack_open(self._open[self._moved[self._open["row"]]])
         return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
-
-
-class _Known(NamedTuple):
-    """A snapshot, and its columns once for all labels that it is part of."""
-
-    snapshot: Taken
-    columns: list[float]
-
-    @classmethod
-    def of(cls, snapshot: Taken) -> "_Known":
-        """A snapshot's."""
-        return cls(snapshot, snapshot.columns.tolist())
 
 
 def _snapshots_of(accumulators: OpenArray) -> IntArray:

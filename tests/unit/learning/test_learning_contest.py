@@ -9,6 +9,7 @@ from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.contest import Contest, ContestState
+from stream.learning.label_rows import LabelRows
 from stream.learning.evidence import weigh
 from stream.learning.judge import JudgeState
 from stream.scoring.challengers import ChallengerDocument
@@ -47,7 +48,7 @@ def shown(*histories, decisions=()):
     for decision in decisions:
         contest.decide(decision)
     for history in histories:
-        contest.judge(list(history))
+        contest.judge(LabelRows.of(list(history)))
     return contest
 
 
@@ -84,9 +85,9 @@ def test_who_is_not_better_is_not_looked_at_again_before_eight_new_blocks():
     contest = shown(labels_of(until_closed(8)))
     assert contest.championship.champion == "mean_logit"
     assert {evidence.blocks for evidence in contest.evidence().values()} == {0}
-    contest.judge(list(labels_of(7 * BLOCK_DAYS, BY_NEWTON, seed=1, first_day=until_closed(8))))
+    contest.judge(LabelRows.of(list(labels_of(7 * BLOCK_DAYS, BY_NEWTON, seed=1, first_day=until_closed(8)))))
     assert contest.championship.champion == "mean_logit", "seven new blocks decided"
-    contest.judge(list(labels_of(BLOCK_DAYS, BY_NEWTON, seed=2, first_day=until_closed(15))))
+    contest.judge(LabelRows.of(list(labels_of(BLOCK_DAYS, BY_NEWTON, seed=2, first_day=until_closed(15)))))
     assert contest.championship.champion == "newton_logistic"
 
 
@@ -148,10 +149,10 @@ def published(trained_until_day=0, name="outsider"):
 def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_the_same_rule():
     contest = Contest(HORIZON_DAYS)
     assert contest.decide(told("admit", "outsider"), published(trained_until_day=19)) == ""
-    contest.judge(list(labels_of(until_closed(9), {"outsider": BETTER})))
+    contest.judge(LabelRows.of(list(labels_of(until_closed(9), {"outsider": BETTER}))))
     assert contest.metrics()["outsider"].rows == (until_closed(9) - 20) * PER_DAY
     assert contest.evidence()["outsider"].blocks == 7, "the first block, and the one its training ended in, count"
-    contest.judge(list(labels_of(BLOCK_DAYS, {"outsider": BETTER}, seed=1, first_day=until_closed(9))))
+    contest.judge(LabelRows.of(list(labels_of(BLOCK_DAYS, {"outsider": BETTER}, seed=1, first_day=until_closed(9)))))
     assert contest.championship.champion == "outsider"
     assert "champion" in contest.decide(told("admit", "outsider", 2), published())
     assert contest.decide(told("withdraw", "outsider")) == ""
@@ -177,7 +178,7 @@ def test_a_contest_is_a_function_of_its_labels_however_they_are_cut_and_wherever
         first = shown(history[:cut])
         packed = msgspec.msgpack.encode(first.state())
         second = Contest(HORIZON_DAYS).restored(msgspec.msgpack.decode(packed, type=ContestState))
-        second.judge(history[cut:])
+        second.judge(LabelRows.of(history[cut:]))
         assert second.state() == whole.state(), cut
     one_by_one = shown(*([label] for label in history))
     assert one_by_one.state() == whole.state()
@@ -219,9 +220,9 @@ def test_an_outcome_of_another_horizon_keeps_its_champion_and_is_judged_anew():
     after = Contest(HORIZON_DAYS + 30).restored(before.state())
     assert (after.championship.champion, after.metrics()) == ("newton_logistic", {})
     history = list(labels_of(10 * 44, {"mean_logit": BETTER}, seed=1))
-    after.judge(history[: 8 * 44 * PER_DAY])
+    after.judge(LabelRows.of(history[: 8 * 44 * PER_DAY]))
     assert after.championship.champion == "newton_logistic"
-    after.judge(history[8 * 44 * PER_DAY :])
+    after.judge(LabelRows.of(history[8 * 44 * PER_DAY :]))
     assert after.championship.champion == "mean_logit"
 
 
@@ -230,7 +231,7 @@ def test_a_candidate_of_a_newer_release_stands_beside_the_floors_on_the_labels_i
         labels_of(300, {"count_90d": 0.99}),
     ).state()
     newer = Contest(HORIZON_DAYS, (*CANDIDATES, "newest"), "newest", state)
-    newer.judge(list(labels_of(100, {"newest": 0.7, "count_90d": WORSE}, seed=1, first_day=300)))
+    newer.judge(LabelRows.of(list(labels_of(100, {"newest": 0.7, "count_90d": WORSE}, seed=1, first_day=300))))
     floors = newer.judgement.losses_of_floors("newest")
     assert newer.metrics()["newest"].rows == 100 * PER_DAY
     assert floors["count_90d"] == floors["base_rate"] > newer.metrics()["count_90d"].log_loss

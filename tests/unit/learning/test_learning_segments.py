@@ -101,7 +101,7 @@ def test_segment_columns_read_from_a_label_are_those_computed_from_the_state():
     features["decayed_reference"] = (now_ms // DAY_MS // np.array([7, 30, 90, 365])).astype(np.int32)
     known = natural(states, now_ms)
     read = segment_reader(MODEL_COLUMNS)
-    from_labels = [read(row.astype(np.float32).astype(float).tolist()) for row in matrix_of(known)]
+    from_labels = read(matrix_of(known).astype(np.float32).astype(float))
     np.testing.assert_allclose(from_labels, segments_of(known), rtol=2e-5, atol=2e-5)
     assert segments_of(known)[:, 2].max() > 5
 
