@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.messages import Label, ModelDecision
+from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
@@ -130,7 +131,7 @@ class OutcomeLearner:
             How many there are.
         """
         self.contest.judge(labels)
-        self._learn(labels.columns, labels.happened)
+        self._learn(labels)
         self._trained_until_ms = max(self._trained_until_ms, int(labels.matured_ms.max()))
         return len(labels)
 
@@ -212,9 +213,9 @@ class OutcomeLearner:
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
-    def _learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_]) -> None:
-        before = np.empty((len(matrix), len(DESCENDING) + 1))
-        learn_rows(self._learned, matrix, happened, before)
+    def _learn(self, labels: LabelRows) -> None:
+        before, happened = np.empty((len(labels), len(DESCENDING) + 1)), labels.happened
+        learn_rows(self._learned, labels.columns, happened, labels.matured_ms // DAY_MS, before)
         said = dict(zip((*DESCENDING, NEWTON), before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
         said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON])
         for name, loss in self._progressive_loss.items():
