@@ -9,8 +9,8 @@ from stream.chunk import BoolArray, Models, PartitionCustomers, Records, RowArra
 from stream.engine import play
 from stream.features.facts import EventFacts
 from stream.features.layout import ROW, empty
-from stream.outcomes.maturity import OPEN, OpenArray
 from stream.outcomes.matured import Matured, together
+from stream.outcomes.maturity import OPEN, OpenArray
 from stream.outcomes.snapshot import Taken
 from stream.outcomes.waiting import WaitingOutcomes
 

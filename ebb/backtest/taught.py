@@ -62,6 +62,6 @@ class _Scores:
         for number, ((begin, names), (_, matrix)) in enumerate(zip(known, self._groups, strict=True)):
             ours = np.flatnonzero(self._group[taken] == number)
             if len(ours) and names:
-                at = [candidates.index(name) for name in names]
-                scores[np.ix_(ours, at)] = matrix[self._place[taken[ours]], begin : begin + len(names)]
+                at = np.array([candidates.index(name) for name in names])
+                scores[ours[:, None], at] = matrix[self._place[taken[ours]], begin : begin + len(names)]
         return candidates, scores

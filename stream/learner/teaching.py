@@ -178,11 +178,8 @@ class Teacher:
         """
         taught = []
         for pupil in self._pupils:
-            ours, new, pupil.epoch_day = labels.get(pupil.learns_from), 0, day
-            if ours is not None:
-                learner = pupil.learner
-                new = learner.learn_rows(ours.columns if isinstance(learner, SegmentLearner) else ours)
-            if self._taught(pupil, new):
+            ours, pupil.epoch_day = labels.get(pupil.learns_from), day
+            if self._taught(pupil, 0 if ours is None else pupil.learner.learn_rows(ours)):
                 taught.append(pupil)
         for pupil in taught:
             self._write(pupil)

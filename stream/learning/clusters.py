@@ -1,4 +1,4 @@
-"""Cluster centres learned one row after another, compiled: River's StandardScaler | KMeans (a test holds them together).
+"""Cluster centres learned row by row, compiled: River's StandardScaler | KMeans (a test holds them together).
 
 Sequential k-means: the nearest centre moves a step towards each row. MacQueen, Fifth Berkeley Symposium, 1967.
 """

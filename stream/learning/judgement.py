@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
-from stream.learning.label_rows import LabelRows
 from stream.learning.judge import COARSE, FINE, Judge, JudgeState, add_losses
+from stream.learning.label_rows import LabelRows
 from stream.outcomes.declaration import GRACE_MS
 from stream.scoring.documents import FLOORS
 
@@ -70,9 +70,7 @@ def scored(labels: LabelRows, own: Sequence[str], others: Mapping[str, int]) -> 
     whole = ~np.isnan([said[name] for name in own]).any(axis=0)
     if whole.all():
         return Scored(labels.snapshot_ms, labels.happened, said)
-    return Scored(
-        labels.snapshot_ms[whole], labels.happened[whole], {name: each[whole] for name, each in said.items()}
-    )
+    return Scored(labels.snapshot_ms[whole], labels.happened[whole], {name: each[whole] for name, each in said.items()})
 
 
 class Judgement:

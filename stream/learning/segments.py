@@ -11,6 +11,7 @@ from stream.customers.segments import COLUMN_WEIGHTS, name_centres
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.clusters import Clusters, fresh, learn_rows
+from stream.learning.label_rows import LabelRows
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.scoring.documents import SegmentDocument
@@ -79,20 +80,17 @@ class SegmentLearner:
             How many samples were new.
         """
         ours = [label for label in labels if label.outcome == self._sampled_outcome and label.layout == self._layout]
-        new = [label.columns for label in ours if self._recent.add(label.message_id)]
-        return self.learn_rows(np.array(new)) if new else 0
+        new = [label for label in ours if self._recent.add(label.message_id)]
+        return self.learn_rows(LabelRows.of(new)) if new else 0
 
-    def learn_rows(self, columns: FloatArray) -> int:
-        """Take samples of this outcome and layout, none of which has been taken.
-
-        Args:
-            columns: shape (samples, model columns).
+    def learn_rows(self, labels: LabelRows) -> int:
+        """Take samples of this outcome and layout, at least one, none of which has been taken.
 
         Returns:
             How many there are.
         """
-        learn_rows(self._learned, self._read(columns), _WEIGHTS, FIRST_STEP, STEP)
-        return len(columns)
+        learn_rows(self._learned, self._read(labels.columns), _WEIGHTS, FIRST_STEP, STEP)
+        return len(labels)
 
     @property
     def _samples(self) -> int:

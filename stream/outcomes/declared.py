@@ -117,10 +117,13 @@ class DeclaredOutcomes:
             windows[place] = np.where(is_asked, days, 0)
         return windows
 
-    def values(self, places: NDArray[np.int64], hits: NDArray[np.uint32], amounts_minor: NDArray[np.int64]) -> NDArray[np.float64]:
+    def values(
+        self, places: NDArray[np.int64], hits: NDArray[np.uint32], amounts_minor: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """The label of each accumulator: `Outcome.value` of the outcome at its place."""
         reached = (hits > 0) & (amounts_minor >= self._minimum_minor[places])
-        return (reached == self._true_when_any[places]).astype(np.float64)
+        values: NDArray[np.float64] = (reached == self._true_when_any[places]).astype(np.float64)
+        return values
 
     @property
     def kept_days(self) -> int:

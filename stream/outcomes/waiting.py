@@ -16,6 +16,7 @@ from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS
 from stream.outcomes.declared import FORGOTTEN, Asked
 from stream.outcomes.lateness import came_too_late
+from stream.outcomes.matured import Matured
 from stream.outcomes.maturity import (
     OpenArray,
     closes_ms,
@@ -25,12 +26,10 @@ from stream.outcomes.maturity import (
     open_snapshots,
     pack_open,
 )
-from stream.outcomes.matured import Matured
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
 from stream.outcomes.snapshot import Said, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcomes
-
 
 _DAYS = 1 << 31  # more than there are days in a stored accumulator
 
@@ -161,9 +160,7 @@ class WaitingOutcomes:
 
     def _write(self, rows: RowArray, now_ms: IntArray, matrix: FloatArray, models: Models) -> None:
         scored = score_outcomes([models.outcomes.get(name) for name in self._outcomes.names], matrix)
-        said = Said.of(
-            {name: tuple(of.candidates) for name, of in zip(self._outcomes.names, scored, strict=True)}
-        )
+        said = Said.of({name: tuple(of.candidates) for name, of in zip(self._outcomes.names, scored, strict=True)})
         given = [said for of in scored for said in of.candidates.values()]
         scores = np.stack(given, axis=1) if given else np.zeros((len(rows), 0))
         days, columns = (now_ms // DAY_MS).tolist(), matrix.astype("<f4")
@@ -203,4 +200,5 @@ class WaitingOutcomes:
 
 def _snapshots_of(accumulators: OpenArray) -> IntArray:
     """A number for the snapshot that each accumulator waits for, in the order of (row, day)."""
-    return accumulators["row"] * _DAYS + accumulators["day"]
+    numbers: IntArray = accumulators["row"] * _DAYS + accumulators["day"]
+    return numbers

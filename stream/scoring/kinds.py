@@ -126,7 +126,8 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     >>> probability(HazardModel(weekly, horizon_days=14), rows, weekly.columns).round(4)  # .75 each week
     array([0.5625, 0.5625])
     """
-    return probabilities((model,), matrix, columns)[0]
+    found: FloatArray = probabilities((model,), matrix, columns)[0]
+    return found
 
 
 def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequence[str] = MODEL_COLUMNS) -> FloatArray:

@@ -9,9 +9,9 @@ from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.contest import Contest, ContestState
-from stream.learning.label_rows import LabelRows
 from stream.learning.evidence import weigh
 from stream.learning.judge import JudgeState
+from stream.learning.label_rows import LabelRows
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
 from stream.scoring.linear import LinearModel
