@@ -67,7 +67,7 @@ class WaitingOutcomes:
         asked = places != FORGOTTEN
         self._close(closed[asked], places[asked], time_ms)
         still_open = self._open[time_ms[self._open["row"]] > 0]
-        for key in self._keys(np.setdiff1d(_snapshots_of(closed), _snapshots_of(still_open))):
+        for key in self._keys(_left_out(np.unique(_snapshots_of(closed)), _snapshots_of(still_open))):
             self.taken.pop(key, None)
             self._changes.closed_snapshots.append(key)
         self._moved[rows] = True
@@ -196,6 +196,20 @@ class WaitingOutcomes:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
         packed = pack_open(self._open[self._moved[self._open["row"]]])
         return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
+
+
+def _left_out(some: IntArray, others: IntArray) -> IntArray:
+    """Those of `some`, sorted, that are not among the others, of which there may be many.
+
+    >>> _left_out(np.array([3, 5, 9]), np.array([5, 7, 5])).tolist(), _left_out(np.array([], int), np.array([1])).tolist()
+    ([3, 9], [])
+    """
+    if not len(some):
+        return some
+    at = np.minimum(np.searchsorted(some, others), len(some) - 1)
+    left = np.ones(len(some), np.bool_)
+    left[at[some[at] == others]] = False
+    return some[left]
 
 
 def _snapshots_of(accumulators: OpenArray) -> IntArray:
