@@ -61,17 +61,18 @@ class WaitingOutcomes:
         time_ms = np.zeros(len(self._ids), np.int64)
         time_ms[rows] = now_ms
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
-        closed, self._open = in_order(self._open[over]), self._open[~over]
+        # `take` copies accumulators whole, indexing by a mask field by field
+        closed, self._open = in_order(self._open.take(over.nonzero()[0])), self._open.take((~over).nonzero()[0])
         places = self._outcomes.places(closed["outcome"])
         self._changes.count("labels_dropped", int((places == FORGOTTEN).sum()))
         asked = places != FORGOTTEN
         self._close(closed[asked], places[asked], time_ms)
-        still_open = self._open[time_ms[self._open["row"]] > 0]
+        still_open = self._open.take((time_ms[self._open["row"]] > 0).nonzero()[0])
         for key in self._keys(_left_out(np.unique(_snapshots_of(closed)), _snapshots_of(still_open))):
             self.taken.pop(key, None)
             self._changes.closed_snapshots.append(key)
         self._moved[rows] = True
-        self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
+        self._decision["close_at_ms"][rows] = next_close_ms(still_open, rows)
 
     def _close(self, closed: OpenArray, places: IntArray, time_ms: IntArray) -> None:
         """Keep what accumulators of the outcomes at these places have come to."""
@@ -149,11 +150,14 @@ class WaitingOutcomes:
         since_purchase_ms = now_ms - self._features["last_purchase_ms"][rows]
         asked = Asked(since_purchase_ms, features["purchase_days"], features["mean_gap_days"])
         windows_days = self._outcomes.windows_days(asked)
-        opened = open_snapshots(self._open, rows, now_ms // DAY_MS, windows_days, self._outcomes)
+        asked_rows = np.zeros(len(self._ids), np.bool_)
+        asked_rows[rows] = True
+        theirs = self._open.take(asked_rows[self._open["row"]].nonzero()[0])
+        opened = open_snapshots(theirs, rows, now_ms // DAY_MS, windows_days, self._outcomes)
         self._open = np.concatenate([self._open, opened])
         self._changes.count("labels_opened", len(opened))
         self._moved[rows] = True
-        self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
+        self._decision["close_at_ms"][rows] = next_close_ms(np.concatenate([theirs, opened]), rows)
         wanted = np.isin(rows, opened["row"])  # not where every outcome waits for as many as it may, or none asks
         if wanted.any():
             self._write(rows[wanted], now_ms[wanted], matrix_of(features)[wanted], models)
