@@ -21,7 +21,7 @@ from stream.scoring.hazard import (
     rolling,
     window_of,
 )
-from stream.scoring.linear import WEIGHING, LinearModel, bounded, moving_logit, sigmoid, standing_logit, weighing_record
+from stream.scoring.linear import WEIGHING, LinearModel, bounded, fill_weighings, moving_logit, sigmoid, standing_logit
 
 ONLY_LINEAR, MEAN, ONLY_HAZARD = range(3)
 
@@ -68,11 +68,12 @@ def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COL
     weekly = [hazard.weekly if hazard else NO_WEEKLY for _, hazard in map(parts, models)]
     for record, (linear, hazard), by in zip(records, map(parts, models), weekly, strict=True):
         record["kind"] = _kind(linear, hazard)
-        record["linear"], record["rolled_by"] = weighing_record(linear, columns), weekly.index(by)
+        record["rolled_by"] = weekly.index(by)
         if hazard:
             record["rolling"] = rolling(by, columns)
             record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
         record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
+    fill_weighings(records["linear"], [linear for linear, _ in map(parts, models)], columns)
     return records
 
 
