@@ -174,13 +174,14 @@ class Teacher:
                 decided = [each for each in rulings if each.decision.outcome == pupil.name]
                 begun = _begun(pupil.learner)
                 new = pupil.learner.learn(by_outcome.get(pupil.learns_from, ()))
-                if self._taught(pupil, begun, new, decided):
+                _tell_who_came_and_went(pupil.name, begun, _begun(pupil.learner))
+                if self._taught(pupil, new, decided):
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)
 
     def learn_rows(self, labels: Mapping[str, LabelRows], day: int) -> None:
-        """Learn the labels of an epoch, in one process: none of them comes twice, and no person decides anything.
+        """Learn the labels of an epoch, in one process: none of them comes twice, no person decides, and no log is told.
 
         Args:
             labels: outcome -> its labels, sorted as they should be learned; at least one each.
@@ -189,16 +190,14 @@ class Teacher:
         taught = []
         for pupil in self._pupils:
             ours, pupil.epoch_day = labels.get(pupil.learns_from), day
-            begun = _begun(pupil.learner)
-            if self._taught(pupil, begun, 0 if ours is None else pupil.learner.learn_rows(ours)):
+            if self._taught(pupil, 0 if ours is None else pupil.learner.learn_rows(ours)):
                 taught.append(pupil)
         for pupil in taught:
             self._write(pupil)
 
-    def _taught(self, pupil: Pupil, begun: Mapping[str, str], new: int, rulings: Sequence[Ruling] = ()) -> bool:
-        """Say what a pupil has noticed, count new labels, do what was decided; whether there is something to write."""
+    def _taught(self, pupil: Pupil, new: int, rulings: Sequence[Ruling] = ()) -> bool:
+        """Show what a pupil has noticed, count new labels, do what was decided; whether there is something to write."""
         self._heed_drift(pupil)
-        _tell_who_came_and_went(pupil.name, begun, _begun(pupil.learner))
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
         for ruling in rulings:

@@ -5,7 +5,6 @@ history. A label belongs to the week in which it matured: where windows are a cu
 snapshots come over half a year, those of short windows first.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
@@ -33,11 +32,13 @@ LOSS_RISE: Final = "loss_rise"
 CALIBRATION_SHIFT: Final = "calibration_shift"
 
 
-def by_week(labels: LabelRows) -> Iterator[LabelRows]:
+def by_week(labels: LabelRows) -> list[LabelRows]:
     """Labels in their order, at least one, cut where one matured in a later week than all before it."""
-    week = np.maximum.accumulate(labels.matured_ms // WEEK_MS)
-    begins = (np.flatnonzero(np.diff(week)) + 1).tolist()
-    return (labels.part(begin, end) for begin, end in pairwise((0, *begins, len(labels))))
+    week = labels.matured_ms // WEEK_MS
+    if week[0] == week.max():  # as nearly always
+        return [labels]
+    begins = (np.flatnonzero(np.diff(np.maximum.accumulate(week))) + 1).tolist()
+    return [labels.part(begin, end) for begin, end in pairwise((0, *begins, len(labels)))]
 
 
 class Measured(NamedTuple):
