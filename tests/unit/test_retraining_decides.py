@@ -52,6 +52,7 @@ def judged(loss=0.5, auc_low=0.6, **figures):
         importance=Influence(by_column={}, by_concept={}),
         curves=[],
         coefficients=[],
+        shares={},
     )
 
 
