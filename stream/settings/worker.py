@@ -48,7 +48,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
             ge=0,
             le=1_000,
         ),
-    ] = 20
+    ] = 30
     queue_bytes: Annotated[
         int, setting("Most bytes fetched ahead, per topic and partition.", unit="bytes", ge=1_000)
     ] = 16_000_000
