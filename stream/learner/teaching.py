@@ -181,7 +181,7 @@ class Teacher:
             self._write(pupil)
 
     def learn_rows(self, labels: Mapping[str, LabelRows], day: int) -> None:
-        """Learn the labels of an epoch, in one process: none of them comes twice, no person decides, and no log is told.
+        """Learn the labels of an epoch, in one process: none comes twice, no person decides, no log is told.
 
         Args:
             labels: outcome -> its labels, sorted as they should be learned; at least one each.
