@@ -23,7 +23,6 @@ from offline.backtest.figures import judge
 from offline.history import History
 from offline.sources.cdnow import CURRENCY, read
 from stream.features.columns import model_matrix
-from stream.features.stored import unpack
 from stream.outcomes.declaration import PURCHASE_7D, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.scoring.serving import score_outcome
@@ -42,9 +41,9 @@ def main() -> None:
     known = [event for event in history.events if event.event_time_ms < FROM_MS]
     buyers = {event.customer_id for event in history.events if event.event_time_ms >= FROM_MS}
     last = _lived(replace(history, events=known))
-    customers = list(last.stored.states)
+    customers = last.customers
     bought = np.array([customer in buyers for customer in customers])
-    matrix = model_matrix(unpack(list(last.stored.states.values())), FROM_MS)
+    matrix = model_matrix(last.states, FROM_MS)
     scores = score_outcome(last.models.outcomes.get(SIX_MONTHS.name), matrix)
     print(f"{len(customers):,} customers, of whom {bought.sum():,} bought again; {scores.model} serves")
     print(f"{'':<28}{'AUROC':>7}{'log loss':>10}")

@@ -46,8 +46,8 @@ class Learner(Protocol):
         """The probability that the outcome comes true."""
         ...
 
-    def learn(self, row: FloatArray, true: bool) -> None:
-        """Learn a label."""
+    def learn(self, row: FloatArray, true: bool, day: int) -> None:
+        """Learn a label that became known on a day, since 1970."""
         ...
 
 
@@ -61,7 +61,7 @@ class OfRiver:
         """What it gives for true."""
         return float(self._model.predict_proba_one(dict(zip(MODEL_COLUMNS, row.tolist(), strict=True))).get(True, 0.0))
 
-    def learn(self, row: FloatArray, true: bool) -> None:
+    def learn(self, row: FloatArray, true: bool, day: int) -> None:
         """Learn a label."""
         self._model.learn_one(dict(zip(MODEL_COLUMNS, row.tolist(), strict=True)), true)
 
@@ -98,7 +98,7 @@ class MbgNbd:
         none = none_within(self._of, max(days - 1, 0), max(age - silence, 0) / 7, age / 7, horizon / 7)
         return none if self._outcome.true_when == "none" else 1 - none
 
-    def learn(self, row: FloatArray, true: bool) -> None:
+    def learn(self, row: FloatArray, true: bool, day: int) -> None:
         """It never does."""
 
 
@@ -118,9 +118,9 @@ class OfEbb:
         bias = (learned.intercepts[0] + learned.newton[-1]) / 2
         return float(1.0 / (1.0 + np.exp(-(np.clip(deviations, -CLIP, CLIP) @ weights + bias))))
 
-    def learn(self, row: FloatArray, true: bool) -> None:
+    def learn(self, row: FloatArray, true: bool, day: int) -> None:
         """A step of both."""
-        learn_rows(self._learned, self._with(row)[None], np.array([true]), np.empty((1, 2)))
+        learn_rows(self._learned, self._with(row)[None], np.array([true]), np.array([day]), np.empty((1, 2)))
 
     def _with(self, row: FloatArray) -> FloatArray:
         if self._besides is None:
@@ -165,16 +165,14 @@ def said_in_time(labels: Sequence[Label], asked: Mapping[str, Learner]) -> dict[
         asked: learners, new; are taught.
     """
     rows, true = np.array([label.columns for label in labels], np.float64), happened(labels)
-    known_day = np.array(
-        [label.matured_ms // DAY_MS + 1 for label in labels]
-    )  # with the epoch of the day it matured on
+    matured_day = np.array([label.matured_ms // DAY_MS for label in labels], np.int64)
     said = {name: np.full(len(labels), np.nan) for name in asked}
     learned = 0
     for day, of_a_day in _by_day(snapshot_days(labels)):
-        until = int(np.searchsorted(known_day, day))
+        until = int(np.searchsorted(matured_day + 1, day))  # known with the epoch of the day it matured on
         for name, learner in asked.items():
             for at in range(learned, until):
-                learner.learn(rows[at], bool(true[at]))
+                learner.learn(rows[at], bool(true[at]), int(matured_day[at]))
             if until >= LABELS_BEFORE:
                 said[name][of_a_day] = [learner.say(row) for row in rows[of_a_day]]
         learned = max(learned, until)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from offline.backtest import batch
 from offline.training import as_data
+from stream.compiled import compiled
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.clusters import assign
@@ -24,7 +25,7 @@ from stream.scoring.costs import score_us
 from stream.scoring.documents import SegmentDocument
 from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel
-from stream.scoring.kinds import MeanLogit, Model, explained, probability, score_each, scorers, workspace
+from stream.scoring.kinds import MeanLogit, Model, Scorers, alone, explained, probability, scorers, workspace
 from stream.scoring.linear import LinearModel
 
 with suppress(ModuleNotFoundError):  # it comes with the extra `offline`; `require_scikit_learn` says so
@@ -76,7 +77,15 @@ def us_a_row(work: Callable[[], Any], rows: int) -> float:
 def one_by_one(model: Model, rows: FloatArray) -> Callable[[], Any]:
     """Ask compiled code for one customer after another; a lone call from Python would cost more than the score."""
     said, prepared, space = np.empty(len(rows)), scorers((model,)), workspace(1)
-    return lambda: score_each(said, rows, prepared, *space)
+    return lambda: _score_each(said, rows, prepared, *space)
+
+
+@compiled
+def _score_each(
+    said: FloatArray, rows: FloatArray, prepared: Scorers, hazards: FloatArray, scratch: FloatArray
+) -> None:
+    for i in range(len(rows)):
+        said[i] = alone(prepared.models[0], prepared.nodes, rows[i], hazards, scratch)
 
 
 def main() -> None:

@@ -64,8 +64,8 @@ def lived(history: History, currency: str, received_ms: int, wanted_ms: Collecti
             documents[moment.time_ms] = dict(moment.models.outcomes)
 
     shop = shop_of(msgspec.structs.replace(load_offline_settings(), currency=currency), received_ms)
-    machine = live_through(history, shop, look)
-    return Lived(labels, serving, documents, machine.noticed)
+    noticed = live_through(history, shop, look).noticed
+    return Lived(labels, serving, documents, noticed)
 
 
 def simulated(settings: ShopSettings) -> History:

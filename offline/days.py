@@ -25,12 +25,18 @@ def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
     >>> [(time_ms // 3_600_000, [event.event_id for event in between]) for time_ms, between in days(hours)]
     [(0, []), (24, ['7', '8']), (48, []), (49, ['49'])]
     """
-    if not events:
-        return
-    first_ms, last_ms = events[0].event_time_ms, events[-1].event_time_ms
     start = 0
-    for midnight_ms in range(first_ms - first_ms % DAY_MS, last_ms + 1, DAY_MS):
-        end = bisect_left(events, midnight_ms, lo=start, key=attrgetter("event_time_ms"))
-        yield midnight_ms, events[start:end]
+    for time_ms in moments(events)[:-1]:
+        end = bisect_left(events, time_ms, lo=start, key=attrgetter("event_time_ms"))
+        yield time_ms, events[start:end]
         start = end
-    yield last_ms, events[start:]
+    if events:
+        yield events[-1].event_time_ms, events[start:]
+
+
+def moments(events: Sequence[Event]) -> list[int]:
+    """The moments of `days`, in ms since 1970."""
+    if not events:
+        return []
+    first_ms, last_ms = events[0].event_time_ms, events[-1].event_time_ms
+    return [*range(first_ms - first_ms % DAY_MS, last_ms + 1, DAY_MS), last_ms]

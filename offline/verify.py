@@ -6,6 +6,7 @@ out by the same window, folded by the same code.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ NOBODY_GONE: Mapping[str, Identity] = {}
 BLOCKS = ("features", "engagement")
 """The blocks that are a function of the events; the decision block is its owner's."""
 
+DECODED_AT_ONCE = 512
 RELATIVE_TOLERANCE = 1e-9  # of sums of floats, which depend on the order of the events
 
 
@@ -169,8 +171,13 @@ def _decoded(events: Sequence[Event], rules: DecodeRules, received_ms: int) -> l
     """What a worker reads of each event."""
     encode = msgspec.json.Encoder().encode
     read = rejecting_bugs(lambda topic, values, times_ms: decode_many(topic, values, times_ms, rules))
-    decoded = (read(topic_of(event), [encode(event)], [received_ms])[0] for event in events)
-    return [event for event in decoded if isinstance(event, Event | Rejection)]  # events are encoded as nothing else
+    decoded: list[Event | Rejection] = []
+    for topic, ours in groupby(events, key=topic_of):
+        values = map(encode, ours)
+        while some := list(islice(values, DECODED_AT_ONCE)):
+            found = read(topic, some, [received_ms] * len(some))
+            decoded += [event for event in found if isinstance(event, Event | Rejection)]  # encoded as nothing else
+    return decoded
 
 
 def _lanes(events: Sequence[Event], partitions: int) -> NDArray[np.int64]:

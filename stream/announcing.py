@@ -1,6 +1,6 @@
 """What a step has to say, and which record or deadline made it say so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,3 +42,24 @@ class Announcer:
     def _order(self, row: int, kind: str) -> Order:
         deadline_ms = int(self._deadline_ms[row])
         return int(self._record[row]), int(deadline_ms == 0), deadline_ms, self._customers[row], kind
+
+    def causes(self, rows: RowArray) -> tuple[IntArray, IntArray]:
+        """Of each row the record that makes it speak, and its deadline, 0 where the record itself is the cause."""
+        return self._record[rows], self._deadline_ms[rows]
+
+    def say_all(
+        self,
+        topic: str,
+        build: type[msgspec.Struct],
+        records: IntArray,
+        deadlines_ms: IntArray,
+        kinds: Sequence[str],
+        fields: Iterable[Mapping[str, Any]],
+    ) -> None:
+        """`say` of many, whose causes were kept."""
+        drafts = self._changes.drafts
+        each = zip(records.tolist(), deadlines_ms.tolist(), kinds, fields, strict=True)
+        for record, deadline_ms, kind, of in each:
+            customer = of["customer_id"]
+            order = record, int(deadline_ms == 0), deadline_ms, customer, kind
+            drafts.append(MessageDraft(order, topic, customer, build, of))

@@ -13,6 +13,7 @@ from stream.features.layout import StateArray
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.maturity import OpenArray
+from stream.outcomes.snapshot import Taken
 from stream.scoring.deadlines import SHORTEST_SEARCH_MS
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 
@@ -30,14 +31,15 @@ class PartitionCustomers:
         customers: ids; a customer's position here is its row everywhere else.
         states: shape (customers,), the packed records.
         accumulators: open outcomes of these customers.
-        snapshots: (customer, day) -> stored snapshot, at least of every accumulator that closes in this chunk.
+        snapshots: (customer, day) -> snapshot, stored or as it was taken, at least of every accumulator that closes in
+            this chunk.
     """
 
     partition: int
     customers: Sequence[str]
     states: StateArray
     accumulators: OpenArray
-    snapshots: Mapping[tuple[str, int], bytes] = field(default_factory=dict)
+    snapshots: Mapping[tuple[str, int], bytes | Taken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Messages before they are numbered: collected in any order, published in the order of what caused them."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ class MessageDraft(msgspec.Struct, frozen=True):
     topic: str
     key: str
     build: type[msgspec.Struct]
-    fields: dict[str, Any]
+    fields: Mapping[str, Any]
 
     def outgoing(self, partition: int, sequence: int, _timeline: str = "") -> Outgoing:
         """The message with its number."""
@@ -83,7 +83,7 @@ def message_id(*parts: object) -> str:
     >>> message_id("churn-alert.opened", "17850", 1) == message_id("churn-alert.opened", "17850", 1)
     True
     """
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -7,6 +7,11 @@ from stream.rounds import Queues
 
 
 def step(customers: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules) -> Changes:
+    """`play`, and what it changed as a store takes it."""
+    return play(customers, records, times, models, rules).changes()
+
+
+def play(customers: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules) -> Episodes:
     """Apply records to customers as if one after another (docs/architecture.md, "Per record, executed in chunks").
 
     Args:
@@ -29,4 +34,4 @@ def step(customers: PartitionCustomers, records: Records, times: StreamTimes, mo
         episodes.decide()  # and whoever changed is scored, after each of them
         queues.advance(*episodes.accept())  # up to the first that changes segment or alert, it all takes effect
         episodes.reschedule()  # until silence would change something
-    return episodes.changes()
+    return episodes

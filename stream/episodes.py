@@ -164,14 +164,23 @@ class Episodes:
         earliest = np.stack([or_never(self._decision[name][rows]) for name in _DEADLINES]).min(axis=0)
         self._decision["due_ms"][rows] = np.where(earliest == NEVER, 0, earliest)
 
+    def told(self) -> tuple[Changes, WaitingOutcomes]:
+        """What was said, and what waits to be known now; for who keeps states as they were given.
+
+        Of the changes states, views, deadlines, labels, snapshots and label messages are missing.
+        """
+        return self._changes, self._outcomes
+
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""
         rows, changes = np.flatnonzero(self._touched), self._changes
+        self._outcomes.say()
         due_ms = self._decision["due_ms"][rows]
         moved = (due_ms != self._due_before_ms[rows]).nonzero()[0]
         ids = [self._ids[row] for row in rows.tolist()]
         changes.states = CustomerBytes(ids, stored_form(self._states.take(rows)))
         changes.deadlines = {ids[at]: due for at, due in zip(moved.tolist(), due_ms[moved].tolist(), strict=True)}
         changes.labels = self._outcomes.stored()
+        changes.snapshots = self._outcomes.snapshots()
         changes.views = self._showing.views()
         return changes

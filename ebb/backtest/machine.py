@@ -1,47 +1,35 @@
-"""A history day by day through the worker's engine and the learner, over memory: no Kafka, no Redis, no threads.
+"""A history day by day through the worker's engine and the learner, in one process: no Kafka, no Redis, no threads.
 
 It is a lockstep replay of one partition (docs/architecture.md, "Learning"). How many partitions there are shows
 nowhere: customers do not influence each other, and the learner sorts the labels of a day.
 """
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-import msgspec
+import numpy as np
 
-from offline.addresses import key_of, topic_of
-from offline.days import days
+from ebb.backtest.partition import Partition
+from ebb.backtest.taught import label_rows
+from offline.addresses import topic_of
+from offline.days import moments
 from offline.history import History
-from schemas.clock import ClockRecord
+from offline.verify import accepted
 from schemas.decode import DecodeRules
-from schemas.decode_many import decode_many
 from schemas.events import Event
-from schemas.messages import DriftNoticed, Label, LabelRecord
-from schemas.topics import CLOCK, INPUT_TOPICS, LABELS
-from stream.chunk import Models, Rules
-from stream.drafts import unpack_outgoing
+from schemas.messages import DriftNoticed, Label
+from schemas.topics import INPUT_TOPICS
+from schemas.units import DAY_MS
+from stream.chunk import IntArray, Models, Rules
+from stream.features.facts import EventFacts, facts_of
+from stream.features.layout import StateArray
 from stream.learner.teaching import Teacher
-from stream.learning.lockstep import Lockstep
-from stream.memory_store import MemoryModelStore, MemoryPartitionStore, StoredPartition
+from stream.memory_store import MemoryModelStore
+from stream.outcomes.matured import Matured
+from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.signing import Keyring
-from stream.worker.applying import Applying
-from stream.worker.assembly import Assembly
-from stream.worker.fetched import Fetched
-from stream.worker.inbox import Inbox
-from stream.worker.model_watch import ModelWatch
-from stream.worker.timing import LaneLimits, ReplayTiming
 
-OWNER = "ebb offline"
-NO_LIMIT = 1 << 40
-RECORDS_AT_ONCE = 5_000
-KEYRING = Keyring.from_text("process:" + "00" * 32)  # what it signs never leaves the process
-
-_LIMITS = LaneLimits(RECORDS_AT_ONCE, chunk_bytes=NO_LIMIT, queue_bytes=NO_LIMIT, tick_ms=NO_LIMIT)
-_encode = msgspec.json.Encoder().encode
-_labels = msgspec.json.Decoder(LabelRecord)
+KEYRING = Keyring.from_text("process:" + "00" * 32)  # nothing is signed: nothing leaves the process
 
 
 @dataclass(frozen=True)
@@ -52,164 +40,142 @@ class Shop:
         rules: of the engine.
         decoding: which records are events.
         received_ms: Kafka timestamp that all records count as having, in ms since 1970.
-        resident_bytes: memory for customers that need not be unpacked again.
     """
 
     rules: Rules
     decoding: DecodeRules
     received_ms: int
-    resident_bytes: int = 256_000_000
 
 
 @dataclass(frozen=True)
 class Moment:
     """A moment of the clock: everything up to it has taken effect, and labels of the day before are not learned yet.
 
-    What `models` say of `stored` is what a snapshot of this moment says.
+    What `models` say of `states` is what a snapshot of this moment says.
 
     Attributes:
         time_ms: a midnight UTC, or at the end the time of the last event.
-        events: how many have been applied.
+        events: how many of the history have come.
         models: in force.
-        stored: customers, open labels, totals.
-        labels: that have become known since the moment before.
+        customers: all that have come, in the order in which they did.
+        states: theirs, shape (customers,); they are changed after this moment.
+        matured: what has become known since the moment before; None for nothing.
+        outcomes: names of the declared ones.
     """
 
     time_ms: int
     events: int
     models: Models
-    stored: StoredPartition
-    labels: Sequence[Label]
+    customers: Sequence[str]
+    states: StateArray
+    matured: Matured | None
+    outcomes: Sequence[str]
+
+    @property
+    def labels(self) -> list[Label]:
+        """What has become known, as a worker tells it; sequence numbers, which mean nothing here, are 0."""
+        fields = self.matured.fields(self.customers, self.outcomes) if self.matured else ()
+        return [Label(partition=0, sequence=0, **of) for of in fields]
 
 
 Look = Callable[[Moment], None]
 
 
-def live_through(history: History, shop: Shop, look: Look) -> "TimeMachine":
-    """Apply a whole history, and be shown each moment of its clock.
-
-    Returns:
-        The machine as it stands at the end: `stored`, `models`, `registry`, `noticed`.
-    """
-    machine = TimeMachine(shop)
-    asyncio.run(machine.run(history, look))
-    return machine
-
-
-class TimeMachine:
-    """One partition of a worker and the learner of its labels.
+@dataclass(frozen=True)
+class Lived:
+    """What a run through a history ends with.
 
     Attributes:
-        stored: what Redis would hold of the partition.
-        registry: what it would hold of models and learners.
+        models: in force.
+        events: of the history, all that took effect.
         noticed: what would be on `ebb.drift`.
     """
 
-    def __init__(self, shop: Shop) -> None:
-        self.stored, self.registry = StoredPartition(), MemoryModelStore()
-        self.noticed: list[DriftNoticed] = []
-        self._store = MemoryPartitionStore(self.stored)
-        self._teacher = Teacher(self.registry, KEYRING, shop.rules.outcomes.outcomes)
-        self._watch = ModelWatch(self.registry, KEYRING, shop.rules.outcomes.names)
-        self._epochs, self._log = Lockstep(partitions=1), _LabelsLog()
-        self._received_ms = shop.received_ms
-        self._inbox = Inbox(
-            dict.fromkeys(INPUT_TOPICS, 0),
-            lambda topic, values, times: decode_many(topic, values, times, shop.decoding),
+    models: Models
+    events: Sequence[Event]
+    noticed: Sequence[DriftNoticed]
+
+
+def live_through(history: History, shop: Shop, look: Look) -> Lived:
+    """Apply a whole history, and be shown each moment of its clock."""
+    taken = accepted(history, 1, shop.decoding, shop.received_ms).events
+    past = _Past.of(history, taken, shop.rules)
+    partition = Partition(past.customers, shop.rules)
+    teacher = Teacher(MemoryModelStore(), KEYRING, shop.rules.outcomes.outcomes)
+    models, before_ms, come = Models(), 0, 0
+    names, rank = shop.rules.outcomes.names, _ranks(past.customers)
+    for time_ms, events, facts in past.days():
+        matured = partition.apply(facts, before_ms, time_ms, models)
+        come = max(come, int(facts.row.max(initial=-1)) + 1)
+        look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], matured, names))
+        if time_ms // DAY_MS > before_ms // DAY_MS:  # an epoch has passed
+            teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
+            models = _in_force(models, teacher.take_written())
+        before_ms = time_ms
+    return Lived(models, taken, teacher.take_noticed())
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A history as columns.
+
+    Attributes:
+        customers: in the order in which they come.
+        times_ms: the moments of its clock.
+        come: shape (moments,), how many of its events have come by each.
+        ends: shape (moments,), how many of `facts` have.
+        facts: of the customers' events, moment by moment, in the order in which a worker takes a moment's.
+    """
+
+    customers: Sequence[str]
+    times_ms: IntArray
+    come: IntArray
+    ends: IntArray
+    facts: EventFacts
+
+    @classmethod
+    def of(cls, history: History, taken: Sequence[Event], rules: Rules) -> "_Past":
+        """That of a history, of which these events take effect."""
+        times_ms = np.array(moments(history.events), np.int64)
+        named = [event for event in taken if event.customer_id is not None]  # those of guests count in totals alone
+        moment = _moment_of(named, times_ms)
+        topic = np.array([INPUT_TOPICS.index(topic_of(event)) for event in named], np.int64)
+        order = np.lexsort((topic, moment))
+        events = [named[place] for place in order.tolist()]
+        places: dict[str, int] = {}
+        rows = [places.setdefault(event.customer_id or "", len(places)) for event in events]
+        return cls(
+            customers=list(places),
+            times_ms=times_ms,
+            come=np.searchsorted(_moment_of(history.events, times_ms), np.arange(len(times_ms)), "right"),
+            ends=np.searchsorted(moment[order], np.arange(len(times_ms)), "right"),
+            facts=facts_of(events, rows, rules.vocabulary, rules.exponent),
         )
-        self._timing = ReplayTiming(0, _LIMITS)
-        assembly = Assembly(0, 1, shop.rules, lockstep=True)
-        self._applying = Applying(
-            0, OWNER, self._store, self._log, assembly, NO_LIMIT, {}, resident_bytes=shop.resident_bytes
-        )
 
-    @property
-    def models(self) -> Models:
-        """The models in force."""
-        return self._watch.models
-
-    async def run(self, history: History, look: Look) -> None:
-        """Apply a history, which comes after whatever was applied before."""
-        await self._applying.load(await self._store.claim(OWNER))
-        applied = 0
-        for time_ms, events in days(history.events):
-            self._deliver(events, time_ms)
-            await self._apply()
-            applied += len(events)
-            sent = self._log.take()
-            labels = [record for _, record in sent if isinstance(record, Label)]
-            look(Moment(time_ms, applied, self.models, self.stored, labels))
-            await self._learn(sent)
-
-    def _deliver(self, events: Sequence[Event], time_ms: int) -> None:
-        """Write the events of a day, then the clock record that ends it."""
-        by_topic: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
-        for event in events:
-            by_topic[topic_of(event)].append((key_of(event), _encode(event)))
-        for topic, written in by_topic.items():
-            self._put(topic, written)
-        ends = {topic: self._inbox.tail(topic) for topic in INPUT_TOPICS if topic != CLOCK}
-        self._put(CLOCK, [("", _encode(ClockRecord(time_ms=time_ms, ends=ends)))])
-
-    def _put(self, topic: str, written: Sequence[tuple[str, bytes]]) -> None:
-        before = self._inbox.tail(topic)
-        records = [
-            _Record(topic, offset, self._received_ms, key.encode(), value)
-            for offset, (key, value) in enumerate(written, start=before)
-        ]
-        self._inbox.put(Fetched.of(topic, 0, before, records))
-
-    async def _apply(self) -> None:
-        while (batch := self._timing.take(self._inbox)) is not None:
-            await self._applying.apply(batch, self._timing.times(batch), self.models)
-        self.stored.journal.clear()  # it is for who comes after a crash
-
-    async def _learn(self, sent: Sequence[tuple[int, LabelRecord]]) -> None:
-        """Train on the days that are complete, and take up what is published of them."""
-        for offset, record in sent:
-            for epoch in self._epochs.add(offset, record):
-                self._teacher.learn(epoch.labels, epoch.day)
-                self.noticed += self._teacher.take_noticed()
-                await self._teacher.publish(epoch.resume_offset)
-        await self._watch.refresh()
+    def days(self) -> Iterator[tuple[int, int, EventFacts]]:
+        """Each moment, how many events have come by then, and those of customers since the moment before."""
+        begin = 0
+        for time_ms, come, end in zip(self.times_ms.tolist(), self.come.tolist(), self.ends.tolist(), strict=True):
+            yield time_ms, come, self.facts.take(np.arange(begin, end))
+            begin = end
 
 
-class _Record(NamedTuple):
-    """What a consumer would hand over."""
-
-    topic: str
-    offset: int
-    timestamp: int
-    key: bytes
-    value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+def _ranks(customers: Sequence[str]) -> IntArray:
+    """The place of each among all in alphabetical order."""
+    rank = np.empty(len(customers), np.int64)
+    rank[np.argsort(np.array(customers, np.object_))] = np.arange(len(customers))
+    return rank
 
 
-@dataclass
-class _LabelsLog:
-    """Stands where the publisher does: what is committed is sent at once. Of it the labels topic is kept until read."""
+def _moment_of(events: Sequence[Event], times_ms: IntArray) -> IntArray:
+    """The place of the moment by which each event has come; one at midnight belongs to the day that begins."""
+    event_ms = np.array([event.event_time_ms for event in events], np.int64)
+    found: IntArray = np.minimum(np.searchsorted(times_ms, event_ms, "right"), len(times_ms) - 1)
+    return found
 
-    _records: list[LabelRecord] = field(default_factory=list)
-    _acknowledged: list[int] = field(default_factory=list)
-    _read: int = 0
 
-    def add(self, messages: Sequence[tuple[int, bytes]], _caused: object = None, /) -> None:
-        """Send messages."""
-        self._acknowledged += [sequence for sequence, _ in messages]
-        sent = (unpack_outgoing(packed) for _, packed in messages)
-        self._records += [_labels.decode(message.value or b"") for message in sent if message.topic == LABELS]
-
-    def take_acknowledged(self) -> list[int]:
-        """What the outbox may forget."""
-        taken, self._acknowledged = self._acknowledged, []
-        return taken
-
-    def give_back(self, sequences: list[int]) -> None:
-        """They were not forgotten."""
-        self._acknowledged += sequences
-
-    def take(self) -> list[tuple[int, LabelRecord]]:
-        """(offset, record) of what has not been read."""
-        taken, self._records = self._records, []
-        first, self._read = self._read, self._read + len(taken)
-        return list(enumerate(taken, start=first))
+def _in_force(models: Models, written: Sequence[OutcomeDocument | SegmentDocument]) -> Models:
+    """The models that are in force once these are."""
+    outcomes = {document.name: document for document in written if isinstance(document, OutcomeDocument)}
+    segments = [document for document in written if isinstance(document, SegmentDocument)]
+    return Models({**models.outcomes, **outcomes}, segments[-1] if segments else models.segments)

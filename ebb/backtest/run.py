@@ -1,18 +1,18 @@
 """A backtest from start to end: live through the history, keep a row per customer and week, judge."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from ebb.backtest.machine import Moment, Shop, TimeMachine, live_through
+from ebb.backtest.machine import Lived, Moment, Shop, live_through
 from offline.backtest.batch import require_scikit_learn
 from offline.backtest.labels import values_of
 from offline.backtest.report import Report, Span, refuse_short, report
 from offline.backtest.rows import Rows, RowsInTheMaking
 from offline.history import History
-from offline.verify import accepted
 from stream.errors import OfflineError
-from stream.features.stored import unpack
 from stream.outcomes.declaration import Outcome
 
 Told = Callable[[int, int], None]
@@ -20,11 +20,11 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Lived:
-    """What a run through a history leaves: rows of every week, the machine as it ended, and how fast it went."""
+class Weeks:
+    """What a run through a history leaves: rows of every week, what it ended with, and how fast it went."""
 
     rows: Rows
-    machine: TimeMachine
+    lived: Lived
     events_per_s: float
 
 
@@ -44,10 +44,9 @@ def backtest(history: History, shop: Shop, outcome: Outcome, split_ms: int, told
     require_scikit_learn()
     span = span_of(history, split_ms)
     refuse_short(outcome, span)
-    lived = weekly_rows(history, shop, span.split_day, told)
-    events = accepted(history, 1, shop.decoding, shop.received_ms).events
-    value = values_of(lived.rows, outcome, events, shop.rules)
-    return report(lived.rows, outcome, value, span, lived.events_per_s)
+    weeks = weekly_rows(history, shop, span.split_day, told)
+    value = values_of(weeks.rows, outcome, weeks.lived.events, shop.rules)
+    return report(weeks.rows, outcome, value, span, weeks.events_per_s)
 
 
 def span_of(history: History, split_ms: int) -> Span:
@@ -61,17 +60,29 @@ def span_of(history: History, split_ms: int) -> Span:
     return Span(history.events[0].event_time_ms, history.events[-1].event_time_ms, split_ms)
 
 
-def weekly_rows(history: History, shop: Shop, split_day: int, told: Told | None = None) -> Lived:
+def weekly_rows(history: History, shop: Shop, split_day: int, told: Told | None = None) -> Weeks:
     """Live through a history, and keep rows of all active customers every seventh midnight, `split_day` among them."""
     making = RowsInTheMaking(shop.rules.outcomes, split_day)
 
     def look(moment: Moment) -> None:
         if making.wants(moment.time_ms):
-            states = moment.stored.states
-            making.take(moment.time_ms, list(states), unpack(list(states.values())), moment.models)
+            making.take(moment.time_ms, moment.customers, moment.states, moment.models)
         if told:
             told(moment.events, len(history.events))
 
     began_s = monotonic()
-    machine = live_through(history, shop, look)
-    return Lived(making.rows(), machine, len(history.events) / max(monotonic() - began_s, 1e-9))
+    with _no_garbage_looked_for():
+        lived = live_through(history, shop, look)
+    return Weeks(making.rows(), lived, len(history.events) / max(monotonic() - began_s, 1e-9))
+
+
+@contextmanager
+def _no_garbage_looked_for() -> Iterator[None]:
+    """Python looks for cycles among all events and labels again and again, a tenth of the time; there are none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

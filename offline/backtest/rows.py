@@ -17,7 +17,8 @@ from stream.features.columns import MODEL_COLUMNS, Natural, matrix_of, natural
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS
 from stream.outcomes.declared import Asked, DeclaredOutcomes
-from stream.scoring.serving import score_outcome
+from stream.scoring.kinds import probabilities
+from stream.scoring.serving import serving_model
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -127,7 +128,14 @@ class RowsInTheMaking:
         )
 
     def _scores(self, models: Models, matrix: FloatArray) -> dict[str, FloatArray]:
-        return {name: score_outcome(models.outcomes.get(name), matrix).served for name in self.outcomes.names}
+        """What serves of each outcome."""
+        names = self.outcomes.names
+        serving = [serving_model(models.outcomes.get(name)) for name in names]
+        said = iter(probabilities(tuple(model for model in serving if model), matrix))
+        return {
+            name: next(said) if model else np.full(len(matrix), np.nan)
+            for name, model in zip(names, serving, strict=True)
+        }
 
     def rows(self) -> Rows:
         """All rows so far."""

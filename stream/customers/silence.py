@@ -30,6 +30,5 @@ def own_window_days(mean_gap_days: NDArray[np.float64]) -> NDArray[np.int64]:
     >>> own_window_days(np.array([3.0, 12.1, 120.0, np.nan])).tolist()
     [14, 25, 180, 0]
     """
-    bounds = GAP_MULTIPLE, AT_LEAST_DAYS, AT_MOST_DAYS
-    days = np.array([long_silence_days(gap, *bounds) for gap in mean_gap_days.tolist()], np.float64)
-    return np.where(np.isinf(days), 0.0, np.ceil(days)).astype(np.int64)
+    days = np.ceil(np.clip(GAP_MULTIPLE * mean_gap_days, AT_LEAST_DAYS, AT_MOST_DAYS))
+    return np.where(np.isnan(days), 0.0, days).astype(np.int64)

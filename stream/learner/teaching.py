@@ -15,6 +15,7 @@ from stream.features.layout import LAYOUT
 from stream.learner.drift import news, show_drift
 from stream.learner.saved import Saved
 from stream.learner.showing import show_contest
+from stream.learning.label_rows import LabelRows
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
@@ -48,8 +49,12 @@ class Pupil:
 
     name: str
     learner: OutcomeLearner | SegmentLearner
+    learns_from: str
+    """The outcome whose labels it learns from."""
     labels: int = 0
     version: str = NO_DOCUMENT_YET
+    written: OutcomeDocument | SegmentDocument | None = None
+    """A document that is not sealed yet."""
     sealed: bytes = b""
     metrics: bytes = b"{}"
     epoch_day: int = 0
@@ -73,9 +78,12 @@ class Teacher:
     ) -> None:
         self._store, self._keyring = store, keyring
         self._weekly = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
-        self._pupils = [Pupil(outcome.name, learner_of(outcome, outcomes, budget_us)) for outcome in outcomes]
+        sampled = sampled_outcome(outcomes)
+        self._pupils = [
+            Pupil(outcome.name, learner_of(outcome, outcomes, budget_us), outcome.name) for outcome in outcomes
+        ]
+        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled), sampled))
         self._shown: dict[str, str] = {}
-        self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled_outcome(outcomes))))
         self._noticed: list[DriftNoticed] = []
 
     @property
@@ -156,26 +164,45 @@ class Teacher:
             rulings: a person's decisions.
         """
         newest_ms = max((label.matured_ms for label in labels), default=0)
+        by_outcome: dict[str, list[Label]] = {}
+        for label in labels:
+            by_outcome.setdefault(label.outcome, []).append(label)
         taught = []
         for pupil in self._pupils:
             if day is None or day > pupil.epoch_day:
                 pupil.epoch_day = day if day is not None else max(pupil.epoch_day, newest_ms // DAY_MS)
                 decided = [each for each in rulings if each.decision.outcome == pupil.name]
-                if self._teach(pupil, labels, decided) or decided or not pupil.sealed:
+                begun = _begun(pupil.learner)
+                new = pupil.learner.learn(by_outcome.get(pupil.learns_from, ()))
+                _tell_who_came_and_went(pupil.name, begun, _begun(pupil.learner))
+                if self._taught(pupil, new, decided):
                     taught.append(pupil)
         for pupil in taught:  # when all have learned: what one has learned of weeks is part of another's document
             self._write(pupil)
 
-    def _teach(self, pupil: Pupil, labels: Sequence[Label], rulings: Sequence[Ruling]) -> int:
-        begun = _begun(pupil.learner)
-        new = pupil.learner.learn(labels)
+    def learn_rows(self, labels: Mapping[str, LabelRows], day: int) -> None:
+        """Learn the labels of an epoch, in one process: none comes twice, no person decides, no log is told.
+
+        Args:
+            labels: outcome -> its labels, sorted as they should be learned; at least one each.
+            day: the epoch that they complete.
+        """
+        taught = []
+        for pupil in self._pupils:
+            ours, pupil.epoch_day = labels.get(pupil.learns_from), day
+            if self._taught(pupil, 0 if ours is None else pupil.learner.learn_rows(ours)):
+                taught.append(pupil)
+        for pupil in taught:
+            self._write(pupil)
+
+    def _taught(self, pupil: Pupil, new: int, rulings: Sequence[Ruling] = ()) -> bool:
+        """Show what a pupil has noticed, count new labels, do what was decided; whether there is something to write."""
         self._heed_drift(pupil)
-        _tell_who_came_and_went(pupil.name, begun, _begun(pupil.learner))
         pupil.labels += new
         metrics.LABELS.labels(pupil.name).inc(new)
         for ruling in rulings:
             _do(ruling, pupil.learner)
-        return new
+        return bool(new or rulings or pupil.version == NO_DOCUMENT_YET)
 
     def _heed_drift(self, pupil: Pupil) -> None:
         """Show what a learner has measured at the ends of weeks, and keep what is to be said."""
@@ -203,9 +230,20 @@ class Teacher:
 
     def _write(self, pupil: Pupil) -> None:
         document = self._document(pupil)
-        if document is None:
-            return
-        pupil.version, pupil.sealed = document.version, seal(encode(document), self._keyring)
+        if document is not None:
+            pupil.version, pupil.written = document.version, document
+
+    def take_written(self) -> list[OutcomeDocument | SegmentDocument]:
+        """The documents that were written since this was last asked, for a run in one process, which publishes none."""
+        taken = [pupil.written for pupil in self._pupils if pupil.written is not None]
+        for pupil in self._pupils:
+            pupil.written = None
+        return taken
+
+    def _seal(self, pupil: Pupil) -> None:
+        document, pupil.written = pupil.written, None
+        if document is not None:
+            pupil.sealed = seal(encode(document), self._keyring)
         if isinstance(document, OutcomeDocument):
             _judged(pupil, document)
 
@@ -217,6 +255,7 @@ class Teacher:
     async def publish(self, next_offset: int) -> None:
         """Save each learner with its offset in one write, then put its document in force."""
         for pupil in self._pupils:
+            self._seal(pupil)
             packed = pupil.learner.to_bytes()
             saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
             await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)

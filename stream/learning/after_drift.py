@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.messages import Label
+from schemas.units import DAY_MS
 from stream.learning.contest import Contest
 from stream.learning.drift_watch import WEEK_MS, DriftState, DriftWatch, Measured
+from stream.learning.label_rows import LabelRows
 from stream.learning.linear import (
     Regressions,
     RegressionsState,
@@ -66,7 +66,7 @@ class AfterDrift:
         """One of the same kind that goes on where another was."""
         return AfterDrift(self._outcome, self._columns, watches_columns=self._watches_columns, state=state)
 
-    def heed(self, labels: Sequence[Label], contest: Contest, learned: Regressions) -> None:
+    def heed(self, labels: LabelRows, contest: Contest, learned: Regressions) -> None:
         """Look at labels of one week before they are judged and learned: with the first of them a week may have ended.
 
         Where drift of the outcome is news a challenger begins. One that has not won gives way to that of another drift,
@@ -87,11 +87,12 @@ class AfterDrift:
         elif measured and not self._watch.has_moved:
             contest.end_behind()
 
-    def learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_], contest: Contest) -> None:
+    def learn(self, labels: LabelRows, contest: Contest) -> None:
         """Learn labels that have been judged; who takes part no more is forgotten."""
         self._begun = {name: each for name, each in self._begun.items() if name in contest.begun}
         for each in self._begun.values():
-            learn_rows(each, matrix, happened, np.empty((len(matrix), 2)))
+            days = labels.matured_ms // DAY_MS
+            learn_rows(each, labels.columns, labels.happened, days, np.empty((len(labels), 2)))
 
     def models(self, contest: Contest) -> dict[str, LinearModel]:
         """The challengers that take part."""

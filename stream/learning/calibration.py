@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.compiled import compiled
-from stream.learning.linear import newton_step
+from stream.learning.newton import newton_step
 from stream.scoring.linear import LARGEST_LOGIT, LinearModel
 
 FloatArray = NDArray[np.float64]

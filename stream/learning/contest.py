@@ -3,14 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
-from schemas.messages import Label, ModelDecision
+from schemas.messages import ModelDecision
 from stream.learning.calibration import Calibration, CalibrationState
 from stream.learning.champion import Standing
 from stream.learning.championship import Championship, ChampionshipState
 from stream.learning.evidence import Evidence
 from stream.learning.judge import JudgeState
 from stream.learning.judgement import Judgement, JudgementState, scored
+from stream.learning.label_rows import LabelRows
 from stream.learning.outsiders import Outsiders
 from stream.learning.recipes import RECIPES
 from stream.scoring.budget import SCORE_BUDGET_US
@@ -112,17 +114,17 @@ class Contest:
             if cost > self._budget_us
         }
 
-    def judge(self, labels: Sequence[Label]) -> None:
+    def judge(self, labels: LabelRows) -> None:
         """Count labels; whenever one shows that blocks are over, the rule looks at them before it is counted."""
-        begin = 0
-        for at, label in enumerate(labels):
-            self.newest_ms = max(self.newest_ms, label.matured_ms)
-            closed = self.judgement.closed_before(self.newest_ms)
-            if self.championship.closes(closed):
-                self._count(labels[begin:at])
-                begin = at
-                self._let_go(self.championship.look(self.judgement, closed, self.newest_ms, self.over_budget))
-        self._count(labels[begin:])
+        newest_ms = np.maximum.accumulate(np.maximum(labels.matured_ms, self.newest_ms))
+        closed, begin = self.judgement.closed_before(newest_ms), 0
+        for at in np.flatnonzero(np.diff(closed, prepend=-1)).tolist():
+            if self.championship.closes(block := int(closed[at])):
+                self._count(labels.part(begin, at))
+                begin, self.newest_ms = at, int(newest_ms[at])
+                self._let_go(self.championship.look(self.judgement, block, self.newest_ms, self.over_budget))
+        self._count(labels.part(begin, len(labels)))
+        self.newest_ms = int(newest_ms[-1])
 
     def begin(self, name: str, recipe: str, *, is_another: bool) -> bool:
         """Let somebody take part until it has lost a look; whether it does.
@@ -154,7 +156,7 @@ class Contest:
                 self._forget(name)
                 self.championship.withdrawn(name, self.newest_ms, "")
 
-    def _count(self, labels: Sequence[Label]) -> None:
+    def _count(self, labels: LabelRows) -> None:
         others = dict.fromkeys((CALIBRATED, *self.begun), -1) | self._outsiders.judged_after_ms
         counted = scored(labels, self._own, others)
         if len(counted.happened):
@@ -210,7 +212,7 @@ class Contest:
 
     def is_open(self, block: int) -> bool:
         """Whether a block may still get labels."""
-        return block >= self.judgement.closed_before(self.newest_ms)
+        return block >= int(self.judgement.closed_before(np.array([self.newest_ms]))[0])
 
     def standing(self, metrics: Mapping[str, Judged], made: Collection[str]) -> Standing:
         """How the champion stands beside the floors; until it is among those `made`, the mean logit stands in."""

@@ -5,22 +5,18 @@ history. A label belongs to the week in which it matured: where windows are a cu
 snapshots come over half a year, those of short windows first.
 """
 
-from collections.abc import Sequence
-from itertools import groupby
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.messages import Label
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.model_columns import STEADY_COLUMNS
 from stream.learning.judge import SURE
-from stream.learning.weekly_counts import BINS, CountsState, WeeklyCounts
-
-FloatArray = NDArray[np.float64]
+from stream.learning.label_rows import LabelRows
+from stream.learning.weekly_counts import CountsState, WeeklyCounts
 
 WEEK_MS = 7 * DAY_MS
 STABILITY_LIMIT = 0.2  # above what chance brings; Siddiqi calls .1 to .25 a minor change
@@ -36,9 +32,13 @@ LOSS_RISE: Final = "loss_rise"
 CALIBRATION_SHIFT: Final = "calibration_shift"
 
 
-def week_of(label: Label) -> int:
-    """The week in which a label matured, counted from 1970."""
-    return label.matured_ms // WEEK_MS
+def by_week(labels: LabelRows) -> list[LabelRows]:
+    """Labels in their order, at least one, cut where one matured in a later week than all before it."""
+    week = labels.matured_ms // WEEK_MS
+    if week[0] == week.max():  # as nearly always
+        return [labels]
+    begins = (np.flatnonzero(np.diff(np.maximum.accumulate(week))) + 1).tolist()
+    return [labels.part(begin, end) for begin, end in pairwise((0, *begins, len(labels)))]
 
 
 class Measured(NamedTuple):
@@ -101,24 +101,24 @@ class DriftWatch:
             self._moved = set(state.moved)
             self.measured = {(each.measure, each.subject): each for each in state.measured}
 
-    def learn(self, labels: Sequence[Label]) -> list[Measured]:
+    def learn(self, labels: LabelRows) -> list[Measured]:
         """Count labels in their order, and measure whenever a week has ended.
 
         A week begins with its first label; labels from before there was a model are not counted.
 
         Args:
-            labels: of the outcome, each once, of the layout at hand.
+            labels: of the outcome, each once, of the layout at hand, at least one.
 
         Returns:
             What was measured.
         """
         found: list[Measured] = []
-        for week, batch in groupby(labels, key=week_of):
+        for of_a_week in by_week(labels):
+            week = int(of_a_week.matured_ms[0]) // WEEK_MS
             if week > self._counts.week:
                 self._counts.begin(week)
                 found += self._measure()
-            if ours := [label for label in batch if self._candidate in label.scores]:
-                self._count(ours)
+            self._count(of_a_week)
         return found
 
     @property
@@ -131,14 +131,16 @@ class DriftWatch:
         """What the candidate says, and columns where they are watched."""
         return 1 + (len(STEADY_COLUMNS) if self._watches_columns else 0)
 
-    def _count(self, labels: Sequence[Label]) -> None:
-        said = np.clip([label.scores[self._candidate] for label in labels], SURE, 1.0 - SURE)
-        happened = np.array([label.value >= 0.5 for label in labels])
-        binned = [_binned(np.log(said / (1.0 - said)) + LARGEST_LOGIT, 2 * LARGEST_LOGIT)]
-        if self._watches_columns:
-            matrix = np.array([label.columns for label in labels])
-            binned += [_binned(matrix[:, place], largest) for place, largest in zip(_PLACES, _LARGEST, strict=True)]
-        self._counts.add(np.stack(binned, axis=1), said, happened)
+    def _count(self, labels: LabelRows) -> None:
+        stored = labels.said(self._candidate)
+        given = np.flatnonzero(~np.isnan(stored))
+        if len(given):
+            said = np.clip(stored[given], SURE, 1.0 - SURE)
+            values = np.empty((len(given), self._subjects))
+            values[:, 0] = np.log(said / (1.0 - said)) + LARGEST_LOGIT
+            if self._watches_columns:
+                values[:, 1:] = labels.columns[given][:, _PLACES]
+            self._counts.add(values, _LARGEST[: self._subjects], said, labels.happened[given])
 
     def _measure(self) -> list[Measured]:
         counts, outcome, found = self._counts, self._outcome, []
@@ -185,9 +187,7 @@ def _risen(measure: Measure, outcome: str, week: int, by: float, errors: float) 
 
 
 _PLACES = [MODEL_COLUMNS.index(column) for column in STEADY_COLUMNS]
-_LARGEST = [LARGEST_LOGGED if column.startswith("log_") else 1.0 for column in STEADY_COLUMNS]
-
-
-def _binned(values: FloatArray, largest: float) -> NDArray[np.int64]:
-    """The bin of each value from 0 to `largest`."""
-    return np.clip(values / largest * BINS, 0, BINS - 1).astype(np.int64)
+_LARGEST = np.array(
+    [2 * LARGEST_LOGIT, *(LARGEST_LOGGED if column.startswith("log_") else 1.0 for column in STEADY_COLUMNS)]
+)
+"""Of what the candidate says, and of columns."""

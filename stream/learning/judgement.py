@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.messages import Label
 from schemas.units import DAY_MS
 from stream.learning.judge import COARSE, FINE, Judge, JudgeState, add_losses
+from stream.learning.label_rows import LabelRows
 from stream.outcomes.declaration import GRACE_MS
 from stream.scoring.documents import FLOORS
 
@@ -25,9 +25,10 @@ Spans = dict[int, dict[str, Judge]]
 """Number of a span of snapshot time, counted from 1970 -> candidate -> its judge."""
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
-SharedOut = tuple[Spans, list[int], NDArray[np.int64]]
-"""Spans, the numbers of those that labels fall into, and for each label the place of its number among them."""
+SharedOut = tuple[Spans, list[tuple[int, NDArray[np.intp]]]]
+"""Spans, and the numbers of those that labels fall into, with the places of their labels."""
 
 
 class JudgementState(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +50,12 @@ class Scored(NamedTuple):
         said: candidate -> shape (labels,); nan where it had given no score, or where its score does not count.
     """
 
-    snapshot_ms: NDArray[np.int64]
-    happened: NDArray[np.bool_]
-    said: Mapping[str, NDArray[np.float64]]
+    snapshot_ms: IntArray
+    happened: BoolArray
+    said: Mapping[str, FloatArray]
 
 
-def scored(labels: Sequence[Label], own: Sequence[str], others: Mapping[str, int]) -> Scored:
+def scored(labels: LabelRows, own: Sequence[str], others: Mapping[str, int]) -> Scored:
     """The scores stored with labels: of those that every candidate of the learner's own has scored.
 
     Args:
@@ -62,16 +63,13 @@ def scored(labels: Sequence[Label], own: Sequence[str], others: Mapping[str, int
         own: the learner's candidates.
         others: further candidates -> a score counts of snapshots after this, in ms.
     """
-    whole = [label for label in labels if label.scores.keys() >= set(own)]
-    snapshot_ms = np.array([label.snapshot_ms for label in whole], np.int64)
-    said = {name: _said(whole, name) for name in (*own, *others)}
+    said = {name: labels.said(name) for name in (*own, *others)}
     for name, after_ms in others.items():
-        said[name][snapshot_ms <= after_ms] = np.nan
-    return Scored(snapshot_ms, np.array([label.value >= 0.5 for label in whole], np.bool_), said)
-
-
-def _said(labels: Sequence[Label], candidate: str) -> NDArray[np.float64]:
-    return np.array([label.scores.get(candidate, np.nan) for label in labels], np.float64)
+        said[name][labels.snapshot_ms <= after_ms] = np.nan
+    whole = ~np.isnan([said[name] for name in own]).any(axis=0)
+    if whole.all():
+        return Scored(labels.snapshot_ms, labels.happened, said)
+    return Scored(labels.snapshot_ms[whole], labels.happened[whole], {name: each[whole] for name, each in said.items()})
 
 
 class Judgement:
@@ -94,8 +92,8 @@ class Judgement:
             self.beside = {name: dict(each) for name, each in state.beside.items()}
             self.blocks, self.periods = _restored(state.blocks), _restored(state.periods)
 
-    def closed_before(self, matured_ms: int) -> int:
-        """The first block that may still get labels when one has matured at this time: all before it are closed."""
+    def closed_before(self, matured_ms: IntArray) -> IntArray:
+        """The first block that may still get labels when one has matured at each time: all before it are closed."""
         return (matured_ms - self._horizon_ms - _CLOSES_LATE_MS) // (self.block_days * DAY_MS)
 
     def add(self, labels: Scored) -> None:
@@ -105,22 +103,33 @@ class Judgement:
         for name, said in labels.said.items():
             given = ~np.isnan(said)
             if given.any():
-                self._add(name, said, labels, given, spans)
+                self._add(name, said, labels, given)
+                self._add_to_spans(name, said, labels.happened, given, spans)
         _drop_oldest(self.blocks, BLOCKS_KEPT)
         _drop_oldest(self.periods, PERIODS_KEPT)
 
-    def _add(self, name: str, said: FloatArray, labels: Scored, given: BoolArray, spans: list[SharedOut]) -> None:
-        self.pooled.setdefault(name, Judge(grid=FINE)).add(said[given], labels.happened[given])
+    def _add(self, name: str, said: FloatArray, labels: Scored, given: BoolArray) -> None:
+        if name not in self.pooled:
+            self.pooled[name] = Judge(grid=FINE)
+        self.pooled[name].add(said[given], labels.happened[given])
         if name not in FLOORS:
             beside = self.beside.setdefault(name, dict.fromkeys(FLOORS, 0.0))
             for floor in FLOORS:
                 beside[floor] = add_losses(beside[floor], labels.said[floor][given], labels.happened[given])
-        for judges, numbers, place in spans:
-            for at, number in enumerate(numbers):
-                inside = given & (place == at)
-                if inside.any():
-                    judge = judges.setdefault(number, {}).setdefault(name, Judge(grid=COARSE))
-                    judge.add(said[inside], labels.happened[inside])
+
+    @staticmethod
+    def _add_to_spans(
+        name: str, said: FloatArray, happened: BoolArray, given: BoolArray, spans: Sequence[SharedOut]
+    ) -> None:
+        everybody = bool(given.all())
+        for judges, parts in spans:
+            for number, part in parts:
+                inside = part if everybody else part[given[part]]
+                if len(inside):
+                    of = judges.setdefault(number, {})
+                    if name not in of:
+                        of[name] = Judge(grid=COARSE)
+                    of[name].add(said[inside], happened[inside])
 
     def losses_of_floors(self, candidate: str) -> dict[str, float]:
         """Floor -> its mean log loss over the labels that the candidate is judged on; empty of a floor itself."""
@@ -144,10 +153,11 @@ class Judgement:
         )
 
 
-def _shared_out(spans: Spans, numbers: NDArray[np.int64]) -> SharedOut:
+def _shared_out(spans: Spans, numbers: IntArray) -> SharedOut:
     """Which of the spans labels fall into, by the number of each label's."""
-    distinct, place = np.unique(numbers, return_inverse=True)
-    return spans, distinct.tolist(), place
+    order = np.argsort(numbers, kind="stable")
+    distinct, begins = np.unique(numbers[order], return_index=True)
+    return spans, list(zip(distinct.tolist(), np.split(order, begins[1:]), strict=True))
 
 
 def _drop_oldest(spans: Spans, kept: int) -> None:

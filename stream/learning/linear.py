@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.compiled import compiled
+from stream.learning.newton import SETTLED_LABELS, grow_unsure, move_means, newton_logit, newton_step, prior
 from stream.scoring.linear import CLIP, LinearModel, sigmoid
 
 FloatArray = NDArray[np.float64]
@@ -20,7 +21,6 @@ FloatArray = NDArray[np.float64]
 LEARNING_RATE = 0.03  # AdaGrad .03 measured best of the optimisers and rates tried (docs/architecture.md, "Learning")
 INTERCEPT_RATE = 0.01  # River's own
 EPSILON = 1e-8  # River's own
-PRIOR_VARIANCE = 0.1  # of a weight before the first label; of 1, .3 and .1 the best over six outcomes of two shops
 SURE_LOGIT = 18.0  # River's log loss is flat beyond it
 
 
@@ -29,6 +29,7 @@ class Regressions(NamedTuple):
 
     Attributes:
         rows: shape (1,), labels learned.
+        day: shape (1,), the latest day on which one of them matured, since 1970; 0 before the first.
         means, variances: shape (k,), of the columns so far (Welford).
         reads: shape (m, k), which columns each regression has.
         weights, squared_gradients: shape (m, k).
@@ -38,6 +39,7 @@ class Regressions(NamedTuple):
     """
 
     rows: FloatArray
+    day: FloatArray
     means: FloatArray
     variances: FloatArray
     reads: NDArray[np.bool_]
@@ -52,6 +54,7 @@ class RegressionsState(msgspec.Struct, frozen=True, kw_only=True):
     """`Regressions` as numbers: little-endian float64, row by row."""
 
     rows: int
+    day: int = 0
     means: bytes
     variances: bytes
     weights: bytes
@@ -70,6 +73,7 @@ def fresh(reads: NDArray[np.bool_]) -> Regressions:
     m, k = reads.shape
     return Regressions(
         rows=np.zeros(1),
+        day=np.zeros(1),
         means=np.zeros(k),
         variances=np.zeros(k),
         reads=reads,
@@ -77,15 +81,15 @@ def fresh(reads: NDArray[np.bool_]) -> Regressions:
         squared_gradients=np.zeros((m, k)),
         intercepts=np.zeros(m),
         newton=np.zeros(k + 1),
-        covariance=np.eye(k + 1) * PRIOR_VARIANCE,
+        covariance=prior(k),
     )
 
 
 def state_of(learned: Regressions) -> RegressionsState:
     """Everything to go on from."""
     arrays = {name: array.astype("<f8").tobytes() for name, array in learned._asdict().items()}
-    del arrays["reads"], arrays["rows"]
-    return RegressionsState(rows=int(learned.rows[0]), **arrays)
+    del arrays["reads"], arrays["rows"], arrays["day"]
+    return RegressionsState(rows=int(learned.rows[0]), day=int(learned.day[0]), **arrays)
 
 
 def restored(state: RegressionsState, reads: NDArray[np.bool_]) -> Regressions:
@@ -98,9 +102,10 @@ def restored(state: RegressionsState, reads: NDArray[np.bool_]) -> Regressions:
     arrays = {
         name: np.frombuffer(getattr(state, name), "<f8").reshape(shapes[name].shape).astype(np.float64)
         for name in RegressionsState.__struct_fields__
-        if name != "rows"
+        if name not in ("rows", "day")
     }
-    return Regressions(rows=np.array([float(state.rows)]), reads=reads, **arrays)
+    counts = {"rows": np.array([float(state.rows)]), "day": np.array([float(state.day)])}
+    return Regressions(reads=reads, **counts, **arrays)
 
 
 def of_which(learned: Regressions, share: float) -> Regressions:
@@ -113,31 +118,37 @@ def of_which(learned: Regressions, share: float) -> Regressions:
         learned: is left as it is; its first regression by gradient descent is taken along.
         share: above 0, up to 1.
     """
-    prior = np.eye(len(learned.newton)) / PRIOR_VARIANCE
-    covariance = np.linalg.inv(prior + share * (np.linalg.inv(learned.covariance) - prior))
+    before = np.linalg.inv(prior(len(learned.means)))
+    covariance = np.linalg.inv(before + share * (np.linalg.inv(learned.covariance) - before))
     first = {name: getattr(learned, name)[:1].copy() for name in ("reads", "weights", "intercepts")}
-    alike = {name: getattr(learned, name).copy() for name in ("rows", "means", "variances", "newton")}
+    alike = {name: getattr(learned, name).copy() for name in ("rows", "day", "means", "variances", "newton")}
     squared = learned.squared_gradients[:1] * share
     return Regressions(**first, **alike, squared_gradients=squared, covariance=(covariance + covariance.T) / 2)
 
 
 @compiled
-def learn_rows(learned: Regressions, matrix: FloatArray, happened: NDArray[np.bool_], before: FloatArray) -> None:
+def learn_rows(
+    learned: Regressions, matrix: FloatArray, happened: NDArray[np.bool_], day: NDArray[np.int64], before: FloatArray
+) -> None:
     """Learn labels one after another.
 
     Args:
         learned: is changed.
         matrix: shape (labels, k).
         happened: shape (labels,).
+        day: shape (labels,), on which each matured, since 1970.
         before: shape (labels, m + 1), to be filled: what each regression said just before it learned, Newton's last.
     """
-    z = np.empty(matrix.shape[1])
+    z, shifts = np.empty(matrix.shape[1]), np.empty(matrix.shape[1])
     for i in range(len(matrix)):
+        _pass_days(learned, day[i])
         _standardise(learned, matrix[i], z)
         for m in range(len(learned.intercepts)):
             before[i, m] = sigmoid(_logit(learned, m, z))
-        before[i, len(learned.intercepts)] = sigmoid(_newton_logit(learned.newton, z))
-        _learn_moments(learned, matrix[i])
+        before[i, len(learned.intercepts)] = sigmoid(newton_logit(learned.newton, z))
+        _learn_moments(learned, matrix[i], shifts)
+        if learned.rows[0] > SETTLED_LABELS:
+            move_means(learned.newton, learned.covariance, shifts)
         _standardise(learned, matrix[i], z)
         for m in range(len(learned.intercepts)):
             _descend(learned, m, z, happened[i])
@@ -152,11 +163,20 @@ def _standardise(learned: Any, row: Any, z: Any) -> None:
 
 
 @compiled
-def _learn_moments(learned: Any, row: Any) -> None:
+def _pass_days(learned: Any, day: Any) -> None:
+    if learned.day[0] > 0.0:
+        grow_unsure(learned.covariance, max(day - learned.day[0], 0.0))
+    learned.day[0] = max(day, learned.day[0])
+
+
+@compiled
+def _learn_moments(learned: Any, row: Any, shifts: Any) -> None:
+    """Let a row take part in means and variances; `shifts` is to be filled: by how many deviations each mean moves."""
     learned.rows[0] += 1.0
     for k in range(len(row)):
-        old = learned.means[k]
+        old, deviation = learned.means[k], np.sqrt(learned.variances[k])
         learned.means[k] += (row[k] - old) / learned.rows[0]
+        shifts[k] = (learned.means[k] - old) / deviation if deviation > 0.0 else 0.0
         spread = (row[k] - old) * (row[k] - learned.means[k])
         learned.variances[k] += (spread - learned.variances[k]) / learned.rows[0]
 
@@ -186,40 +206,6 @@ def _descend(learned: Any, m: int, z: Any, happened: bool) -> None:
             slope = gradient * z[k]
             learned.squared_gradients[m, k] += slope * slope
             learned.weights[m, k] -= LEARNING_RATE / np.sqrt(learned.squared_gradients[m, k] + EPSILON) * slope
-
-
-@compiled
-def _newton_logit(weights: Any, z: Any) -> Any:
-    logit = weights[len(z)]
-    for k in range(len(z)):
-        logit += weights[k] * z[k]
-    return logit
-
-
-@compiled
-def newton_step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
-    """A recursive Newton step, in place: an extended Kalman filter whose observation is the label.
-
-    Fahrmeir and Kaufmann, Metrika 38, 1991; with information p (1 - p) the covariance is the inverse Hessian so far.
-    """
-    size = len(weights)
-    p = sigmoid(_newton_logit(weights, z))
-    moved = np.empty(size)  # covariance times row
-    for i in range(size):
-        total = covariance[i, size - 1]
-        for k in range(size - 1):
-            total += covariance[i, k] * z[k]
-        moved[i] = total
-    uncertain = moved[size - 1]
-    for k in range(size - 1):
-        uncertain += moved[k] * z[k]
-    information = p * (1.0 - p)
-    scale = 1.0 + information * uncertain
-    surprise = ((1.0 if happened else 0.0) - p) / scale
-    for i in range(size):
-        weights[i] += moved[i] * surprise
-        for k in range(size):
-            covariance[i, k] -= information / scale * moved[i] * moved[k]
 
 
 def exported(learned: Regressions, m: int, columns: tuple[str, ...]) -> LinearModel:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -10,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.messages import Label, ModelDecision
+from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learning.after_drift import AfterDrift, AfterDriftState
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
-from stream.learning.drift_watch import week_of
+from stream.learning.drift_watch import by_week
 from stream.learning.judge import JudgeState, add_losses
+from stream.learning.label_rows import LabelRows
 from stream.learning.linear import (
     RegressionsState,
     exported,
@@ -133,19 +134,25 @@ class OutcomeLearner:
             for label in labels
             if label.outcome == self.name and label.layout == self._layout and self._recent.add(label.message_id)
         ]
-        for _, of_a_week in groupby(new, key=week_of):
-            self._judge_and_learn(list(of_a_week))
-        return len(new)
+        return self.learn_rows(LabelRows.of(new)) if new else 0
 
-    def _judge_and_learn(self, labels: Sequence[Label]) -> None:
+    def learn_rows(self, labels: LabelRows) -> int:
+        """Judge and learn labels, at least one, of this outcome and layout, none of which has been learned.
+
+        Returns:
+            How many there are.
+        """
+        for of_a_week in by_week(labels):
+            self._judge_and_learn(of_a_week)
+        return len(labels)
+
+    def _judge_and_learn(self, labels: LabelRows) -> None:
         """Labels of one week: only with its first can drift be noticed."""
-        matrix = np.array([label.columns for label in labels])
-        happened = np.array([label.value >= 0.5 for label in labels])
         self.after_drift.heed(labels, self.contest, self._learned)
         self.contest.judge(labels)
-        self.after_drift.learn(matrix, happened, self.contest)
-        self._learn(matrix, happened)
-        self._trained_until_ms = max(self._trained_until_ms, *(label.matured_ms for label in labels))
+        self.after_drift.learn(labels, self.contest)
+        self._learn(labels)
+        self._trained_until_ms = max(self._trained_until_ms, int(labels.matured_ms.max()))
 
     def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
         """Do what a person has decided; why it was not done, "" if it was (`Contest.decide`)."""
@@ -228,9 +235,9 @@ class OutcomeLearner:
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
-    def _learn(self, matrix: NDArray[np.float64], happened: NDArray[np.bool_]) -> None:
-        before = np.empty((len(matrix), len(DESCENDING) + 1))
-        learn_rows(self._learned, matrix, happened, before)
+    def _learn(self, labels: LabelRows) -> None:
+        before, happened = np.empty((len(labels), len(DESCENDING) + 1)), labels.happened
+        learn_rows(self._learned, labels.columns, happened, labels.matured_ms // DAY_MS, before)
         said = dict(zip((*DESCENDING, NEWTON), before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
         said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON])
         for name, loss in self._progressive_loss.items():

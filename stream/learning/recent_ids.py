@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -28,7 +29,7 @@ class RecentIds:
         >>> [recent.add(message_id) for message_id in ("a", "b", "a", "c", "a")]
         [True, True, False, True, True]
         """
-        hashed = int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "little")
+        hashed = _hashed(message_id)
         if hashed in self._known:
             return False
         self._known.add(hashed)
@@ -49,3 +50,8 @@ class RecentIds:
     def from_bytes(cls, packed: bytes, limit: int = RECENT_IDS) -> "RecentIds":
         """What `to_bytes` packed."""
         return cls(limit, np.frombuffer(packed, "<u8").tolist())
+
+
+@lru_cache(maxsize=1 << 14)  # several learners are shown the same labels, those of a day one after another
+def _hashed(message_id: str) -> int:
+    return int.from_bytes(blake2b(message_id.encode(), digest_size=8).digest(), "little")

@@ -1,6 +1,7 @@
 """How each candidate is made, in words: for the lineage of a document, and for who reads it."""
 
-from stream.learning.linear import LEARNING_RATE, PRIOR_VARIANCE
+from stream.learning.linear import LEARNING_RATE
+from stream.learning.newton import PRIOR_VARIANCE
 from stream.scoring.documents import CALIBRATED, HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
 
 RECIPES = {

@@ -1,21 +1,21 @@
-"""Learns where customers lie by silence, frequency, spend and tenure: River's StandardScaler | KMeans."""
+"""Learns where customers lie by silence, frequency, spend and tenure."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
-from river import cluster
+from numpy.typing import NDArray
 
 from schemas.messages import Label, ModelDecision
 from stream.customers.segments import COLUMN_WEIGHTS, name_centres
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.learning.clusters import Clusters, fresh, learn_rows
+from stream.learning.label_rows import LabelRows
 from stream.learning.recent_ids import RecentIds
 from stream.learning.segment_contest import SegmentContest
-from stream.learning.segment_state import SegmentState
-from stream.learning.standardiser import Standardiser
+from stream.learning.segment_state import ScalerState, SegmentState
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.scoring.challengers import SegmentChallenger
 from stream.scoring.documents import ONLINE, SegmentDocument
@@ -28,9 +28,11 @@ SEED = 7
 SAMPLES_BEFORE_FIRST = 500
 REFRESH_DAYS = 28  # each new document moves customers who did nothing; four weeks measured as current enough
 
-_PLACES = range(len(SEGMENT_COLUMNS))
+_WEIGHTS = np.array(COLUMN_WEIGHTS)
 
-Reader = Callable[[Sequence[float]], tuple[float, float, float, float]]
+FloatArray = NDArray[np.float64]
+Reader = Callable[[FloatArray], FloatArray]
+"""Rows of model columns -> rows of `SEGMENT_COLUMNS`."""
 
 
 class SegmentLearner:
@@ -52,10 +54,8 @@ class SegmentLearner:
         self._columns = columns
         self._layout = layout
         self._read = segment_reader(columns)
-        self._samples = 0
         self._published_day = 0
-        self._standardiser = Standardiser()
-        self._clusters = _clusters()
+        self._learned = fresh(CLUSTERS, len(SEGMENT_COLUMNS), SPREAD, SEED)
         self._recent = RecentIds()
         self._own: SegmentDocument | None = None
         self._changed = False
@@ -69,20 +69,24 @@ class SegmentLearner:
         Returns:
             How many samples were new.
         """
-        new = [
-            label
-            for label in labels
-            if label.outcome == self._sampled_outcome
-            and label.layout == self._layout
-            and self._recent.add(label.message_id)
-        ]
-        if new:
-            places = np.array([self._read(label.columns) for label in new])
-            times = np.array([(label.snapshot_ms, label.matured_ms) for label in new], np.int64)
-            self.contest.judge(places, times[:, 0], times[:, 1], self._own)
-            for place in places.tolist():
-                self._learn_one(place)
-        return len(new)
+        ours = [label for label in labels if label.outcome == self._sampled_outcome and label.layout == self._layout]
+        new = [label for label in ours if self._recent.add(label.message_id)]
+        return self.learn_rows(LabelRows.of(new)) if new else 0
+
+    def learn_rows(self, labels: LabelRows) -> int:
+        """Judge by samples of this outcome and layout, at least one, none of which has been taken, and take them.
+
+        Returns:
+            How many there are.
+        """
+        places = self._read(labels.columns)
+        self.contest.judge(places, labels.snapshot_ms, labels.matured_ms, self._own)
+        learn_rows(self._learned, places, _WEIGHTS, FIRST_STEP, STEP)
+        return len(labels)
+
+    @property
+    def _samples(self) -> int:
+        return int(self._learned.rows[0])
 
     def decide(self, decision: ModelDecision, challenger: SegmentChallenger | None = None) -> str:
         """Do what a person has decided; why it was not done, "" if it was."""
@@ -114,14 +118,14 @@ class SegmentLearner:
         return is_lost or epoch_day >= self._published_day + REFRESH_DAYS
 
     def _own_document(self, version: str, epoch_day: int) -> SegmentDocument:
-        means, deviations = self._standardiser.moments(SEGMENT_COLUMNS)
+        means, deviations = self._learned.means.tolist(), np.sqrt(self._learned.variances).tolist()
         scales = tuple(d / weight if d else 1.0 for d, weight in zip(deviations, COLUMN_WEIGHTS, strict=True))
-        centres = tuple(tuple(centre) for centre in self._centres())
+        centres = tuple(map(tuple, self._learned.centres.tolist()))
         return SegmentDocument(
             version=version,
             epoch_day=epoch_day,
             layout=self._layout,
-            means=means,
+            means=tuple(means),
             scales=scales,
             centres=centres,
             names=tuple(name_centres(centres, means, scales)),
@@ -135,8 +139,8 @@ class SegmentLearner:
             columns=self._columns,
             samples=self._samples,
             published_day=self._published_day,
-            scaler=self._standardiser.state(),
-            centres=self._centres(),
+            scaler=self._moments(),
+            centres=self._learned.centres.tolist(),
             recent=self._recent.to_bytes(),
             own=self._own,
             contest=self.contest.state(),
@@ -152,39 +156,37 @@ class SegmentLearner:
         state = decode_state(packed, SegmentState)
         refuse_other_layout("segments", (state.layout, state.columns), (self._layout, self._columns))
         learner = SegmentLearner(self._sampled_outcome, self._columns, self._layout)
-        learner._samples = state.samples
         learner._published_day = state.published_day
-        learner._standardiser = Standardiser(state.scaler)
-        learner._clusters.centers = {place: dict(enumerate(centre)) for place, centre in enumerate(state.centres)}
+        learner._learned = _restored(state)
         learner._recent = RecentIds.from_bytes(state.recent)
         learner._own, learner.contest = state.own, SegmentContest(state.contest)
         return learner
 
-    def _learn_one(self, place: Sequence[float]) -> None:
-        row = dict(zip(SEGMENT_COLUMNS, place, strict=True))
-        self._standardiser.learn(row)
-        standardised = self._standardiser.transform(row)
-        weighted = [
-            standardised.get(name, 0.0) * weight for name, weight in zip(SEGMENT_COLUMNS, COLUMN_WEIGHTS, strict=True)
-        ]
-        self._samples += 1
-        self._clusters.halflife = max(STEP, min(FIRST_STEP, CLUSTERS / self._samples))
-        # Numbers as keys: River adds up a distance in the order of a set of keys, which for text differs by process.
-        self._clusters.learn_one(dict(enumerate(weighted)))
+    def _moments(self) -> ScalerState:
+        means, variances = (
+            dict(zip(SEGMENT_COLUMNS, each.tolist(), strict=True))
+            for each in (self._learned.means, self._learned.variances)
+        )
+        return ScalerState(rows=self._samples, means=means, variances=variances)
 
-    def _centres(self) -> list[list[float]]:
-        return [[centre[place] for place in _PLACES] for centre in self._clusters.centers.values()]
+
+def _restored(state: SegmentState) -> Clusters:
+    means, variances = (
+        np.array([each.get(column, 0.0) for column in SEGMENT_COLUMNS])
+        for each in (state.scaler.means, state.scaler.variances)
+    )
+    return Clusters(np.array([float(state.samples)]), means, variances, np.array(state.centres))
 
 
 def segment_reader(columns: tuple[str, ...]) -> Reader:
-    """How to read the `SEGMENT_COLUMNS` from a row of model columns, as `segment_matrix` computes them from a state.
+    """How to read the `SEGMENT_COLUMNS` from rows of model columns, as `segment_matrix` computes them from states.
 
     Net spend is the one that is not a model column itself: it is the difference of two that are.
 
     >>> names = ("log_since_last_purchase_days", "log_purchase_days", "log_since_first_purchase_days",
     ...          "log_decayed_spend_365d_minor", "log_decayed_refund_365d_minor")
-    >>> [round(math.expm1(x)) for x in segment_reader(names)([math.log1p(x) for x in (3, 5, 40, 700, 200)])]
-    [3, 5, 500, 40]
+    >>> np.expm1(segment_reader(names)(np.log1p([[3, 5, 40, 700, 200]]))).round().tolist()
+    [[3.0, 5.0, 500.0, 40.0]]
     """
     silence, frequency, tenure, spent, refunded = (
         columns.index(f"log_{feature}")
@@ -197,15 +199,8 @@ def segment_reader(columns: tuple[str, ...]) -> Reader:
         )
     )
 
-    def read(row: Sequence[float]) -> tuple[float, float, float, float]:
-        net = max(math.expm1(row[spent]) - math.expm1(row[refunded]), 0.0)
-        return row[silence], row[frequency], math.log1p(net), row[tenure]
+    def read(rows: FloatArray) -> FloatArray:
+        net = np.maximum(np.expm1(rows[:, spent]) - np.expm1(rows[:, refunded]), 0.0)
+        return np.stack([rows[:, silence], rows[:, frequency], np.log1p(net), rows[:, tenure]], axis=1)
 
     return read
-
-
-def _clusters() -> cluster.KMeans:
-    """River draws a centre when it is first looked at; looking at all of them now leaves nothing to chance later."""
-    clusters = cluster.KMeans(n_clusters=CLUSTERS, halflife=FIRST_STEP, mu=0, sigma=SPREAD, seed=SEED)
-    clusters.predict_one(dict.fromkeys(_PLACES, 0.0))
-    return clusters

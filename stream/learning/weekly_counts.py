@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.compiled import compiled
 from stream.learning.drift import expected_by_chance, population_stability, rise
 
 IntArray = NDArray[np.int64]
@@ -60,21 +61,18 @@ class WeeklyCounts:
             kept[passed] = 0
         self.week = week
 
-    def add(self, bins: IntArray, said: FloatArray, happened: NDArray[np.bool_]) -> None:
+    def add(self, values: FloatArray, largest: FloatArray, said: FloatArray, happened: NDArray[np.bool_]) -> None:
         """Count labels in the running week.
 
         Args:
-            bins: shape (labels, subjects), from 0 to `BINS` - 1.
+            values: shape (labels, subjects); what is not from 0 to `largest` counts in the first or last bin.
+            largest: shape (subjects,).
             said: shape (labels,), probabilities between 0 and 1.
             happened: shape (labels,).
         """
-        at, subjects = self.week % KEPT, np.arange(bins.shape[1])
-        self.rows[at] += len(bins)
-        losses = -np.log(np.where(happened, said, 1.0 - said))
-        for both in zip(losses.tolist(), (happened - said).tolist(), strict=True):
-            self.sums[at] += both  # one after another: batches must not show
-            self.squares[at] += np.square(both)
-        np.add.at(self.histograms[at], (np.broadcast_to(subjects, bins.shape), bins), 1)
+        at = self.week % KEPT
+        self.rows[at] += len(said)
+        _count(self.histograms[at], self.sums[at], self.squares[at], values, largest, said, happened)
 
     def stability(self, rows_at_least: int) -> tuple[list[float], float] | None:
         """How far each subject has moved, and what chance brings; None while there is too little to compare."""
@@ -131,3 +129,26 @@ class WeeklyCounts:
         sums, squares = (np.frombuffer(each, "<f8").reshape(KEPT, 2).copy() for each in (state.sums, state.squares))
         histograms = np.frombuffer(state.histograms, "<u4").reshape(KEPT, subjects, BINS).astype(np.int64)
         return cls(state.week, np.frombuffer(state.rows, "<u4").astype(np.int64), sums, squares, histograms)
+
+
+@compiled
+def _count(
+    histograms: IntArray,
+    sums: FloatArray,
+    squares: FloatArray,
+    values: FloatArray,
+    largest: FloatArray,
+    said: FloatArray,
+    happened: NDArray[np.bool_],
+) -> None:
+    """One label after another: batches must not show."""
+    for i in range(len(said)):
+        loss = -math.log(said[i] if happened[i] else 1.0 - said[i])
+        surprise = (1.0 if happened[i] else 0.0) - said[i]
+        sums[0] += loss
+        sums[1] += surprise
+        squares[0] += loss * loss
+        squares[1] += surprise * surprise
+        for subject in range(len(largest)):
+            place = values[i, subject] / largest[subject] * BINS
+            histograms[subject, int(min(max(place, 0.0), BINS - 1.0))] += 1

@@ -62,6 +62,8 @@ class DeclaredOutcomes:
         slots = vocabulary.category_slots
         self._category = np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64)
         self.minimum_minor = tuple(outcome.minimum_minor(exponent) for outcome in outcomes)
+        self._minimum_minor = np.array(self.minimum_minor, np.int64)
+        self._true_when_any = np.array([outcome.true_when == "any" for outcome in outcomes])
         self.open_at_most = np.array([outcome.open_at_most for outcome in outcomes])
         self._codes = np.array([outcome.code for outcome in outcomes], np.uint32)
         self._by_code = np.argsort(self._codes)
@@ -114,6 +116,14 @@ class DeclaredOutcomes:
             is_asked &= asked.purchase_days >= outcome.purchase_days_at_least
             windows[place] = np.where(is_asked, days, 0)
         return windows
+
+    def values(
+        self, places: NDArray[np.int64], hits: NDArray[np.uint32], amounts_minor: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The label of each accumulator: `Outcome.value` of the outcome at its place."""
+        reached = (hits > 0) & (amounts_minor >= self._minimum_minor[places])
+        values: NDArray[np.float64] = (reached == self._true_when_any[places]).astype(np.float64)
+        return values
 
     @property
     def kept_days(self) -> int:

@@ -1,6 +1,8 @@
 """What was known of a customer at one midnight, and what each model said then. Written once, read at maturity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,33 +24,77 @@ class Snapshot(msgspec.Struct, frozen=True):
     columns: bytes
     scores: dict[str, dict[str, float]]
 
-    def column_values(self, layout: str) -> list[float]:
-        """The columns as numbers.
+    def read(self, layout: str) -> "Taken":
+        """The snapshot as it was taken.
 
         Raises:
-            LayoutError: the snapshot was taken with other columns than `layout`.
+            LayoutError: it was taken with other columns than `layout`.
         """
         if layout != self.layout:
             raise LayoutError(
                 f"A snapshot has layout {self.layout}, this version of Ebb reads {layout}. "
                 "Rebuild the deployment from its history (docs/architecture.md)."
             )
-        values: list[float] = np.frombuffer(self.columns, "<f4").tolist()
-        return values
+        said = Said.of({outcome: tuple(scores) for outcome, scores in self.scores.items()})
+        scores = [score for scores in self.scores.values() for score in scores.values()]
+        return Taken(np.frombuffer(self.columns, "<f4"), np.array(scores, np.float64), said)
+
+
+class Said(NamedTuple):
+    """Which candidates of which outcomes scores are of: outcome -> the place of its first score, their names."""
+
+    places: Mapping[str, tuple[int, Sequence[str]]]
+
+    @classmethod
+    def of(cls, candidates: Mapping[str, Sequence[str]]) -> "Said":
+        """The candidates of each outcome, one outcome's after another's.
+
+        >>> Said.of({"churn_30d": ("base_rate", "hazard"), "lapsed": ("hazard",)}).places["lapsed"]
+        (2, ('hazard',))
+        """
+        return _said(tuple((outcome, tuple(names)) for outcome, names in candidates.items()))
+
+
+@lru_cache(maxsize=64)  # the same object for the same candidates: they change when a challenger comes or goes
+def _said(candidates: tuple[tuple[str, tuple[str, ...]], ...]) -> Said:
+    begins = np.cumsum([0, *(len(names) for _, names in candidates)]).tolist()
+    places = {outcome: (begin, names) for begin, (outcome, names) in zip(begins[:-1], candidates, strict=True)}
+    return Said(places)
+
+
+class Taken(NamedTuple):
+    """A snapshot as numbers.
+
+    Attributes:
+        columns: float32, the model columns in the layout's order.
+        scores: float64, the probability that each candidate gave.
+        said: which these are.
+    """
+
+    columns: NDArray[np.float32]
+    scores: NDArray[np.float64]
+    said: Said
+
+    def scores_of(self, outcome: str) -> dict[str, float]:
+        """Candidate -> the probability it gave of this outcome; none before the first model."""
+        begin, names = self.said.places.get(outcome, (0, ()))
+        return dict(zip(names, self.scores[begin : begin + len(names)].tolist(), strict=True))
+
+    def packed(self, layout: str) -> bytes:
+        """What is stored of it.
+
+        >>> said = Said.of({"churn_30d": ("base_rate",)})
+        >>> packed = Taken(np.array([0.5, 2.0], "<f4"), np.array([0.25]), said).packed("a1")
+        >>> read = decode_snapshot(packed).read("a1")
+        >>> read.columns.tolist(), read.scores_of("churn_30d")
+        ([0.5, 2.0], {'base_rate': 0.25})
+        """
+        scores = {outcome: self.scores_of(outcome) for outcome in self.said.places}
+        return _encoder.encode(Snapshot(layout, self.columns.astype("<f4").tobytes(), scores))
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Snapshot)
-
-
-def encode_snapshot(layout: str, columns: NDArray[np.float64], scores: Mapping[str, Mapping[str, float]]) -> bytes:
-    """Pack one snapshot.
-
-    >>> packed = encode_snapshot("a1", np.array([0.5, 2.0]), {"churn_30d": {"base_rate": 0.25}})
-    >>> decode_snapshot(packed).column_values("a1")
-    [0.5, 2.0]
-    """
-    return _encoder.encode(Snapshot(layout, columns.astype("<f4").tobytes(), {k: dict(v) for k, v in scores.items()}))
 
 
 def decode_snapshot(packed: bytes) -> Snapshot:

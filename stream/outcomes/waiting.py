@@ -1,6 +1,6 @@
 """Snapshots and open outcomes of a chunk's customers: taken at midnights, counted by events, closed into labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,13 +10,13 @@ from schemas.units import DAY_MS
 from stream.announcing import Announcer
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, RowArray, Rules
-from stream.drafts import message_id
 from stream.features.columns import matrix_of, natural
 from stream.features.facts import EventFacts
 from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS
 from stream.outcomes.declared import FORGOTTEN, Asked
 from stream.outcomes.lateness import came_too_late
+from stream.outcomes.matured import Matured
 from stream.outcomes.maturity import (
     OpenArray,
     closes_ms,
@@ -27,9 +27,11 @@ from stream.outcomes.maturity import (
     pack_open,
 )
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
-from stream.outcomes.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from stream.outcomes.snapshot import Said, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
-from stream.scoring.serving import score_outcome
+from stream.scoring.serving import score_outcomes
+
+_DAYS = 1 << 31  # more than there are days in a stored accumulator
 
 
 class WaitingOutcomes:
@@ -42,6 +44,10 @@ class WaitingOutcomes:
         self._features, self._decision = given.states["features"], given.states["decision"]
         self._open = given.accumulators
         self._moved = np.zeros(len(given.customers), np.bool_)
+        self.taken: dict[tuple[str, int], Taken] = {}
+        """(customer, day) -> snapshot, of those taken in this chunk that are waited for."""
+        self.matured: list[Matured] = []
+        """The labels of each round."""
 
     def mature(self, rows: RowArray, now_ms: IntArray) -> None:
         """Close what is over: each accumulator becomes a label, and a snapshot nobody waits for goes.
@@ -55,43 +61,57 @@ class WaitingOutcomes:
         time_ms = np.zeros(len(self._ids), np.int64)
         time_ms[rows] = now_ms
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
-        closed, self._open = in_order(self._open[over]), self._open[~over]
-        matured_ms = time_ms[closed["row"]].tolist()
+        # `take` copies accumulators whole, indexing by a mask field by field
+        closed, self._open = in_order(self._open.take(over.nonzero()[0])), self._open.take((~over).nonzero()[0])
         places = self._outcomes.places(closed["outcome"])
-        snapshots = {key: self._snapshot(*key) for key in _snapshots_of(closed[places != FORGOTTEN])}
-        for each, place, matured in zip(closed.tolist(), places.tolist(), matured_ms, strict=True):
-            if place == FORGOTTEN:
-                self._changes.count("labels_dropped")
-            else:
-                self._label(each, place, matured, snapshots[each[0], each[1]])
-        still_open = self._open[time_ms[self._open["row"]] > 0]
-        for row, day in sorted(_snapshots_of(closed) - _snapshots_of(still_open)):
-            self._changes.snapshots.pop((self._ids[row], day), None)
-            self._changes.closed_snapshots.append((self._ids[row], day))
+        self._changes.count("labels_dropped", int((places == FORGOTTEN).sum()))
+        asked = places != FORGOTTEN
+        self._close(closed[asked], places[asked], time_ms)
+        still_open = self._open.take((time_ms[self._open["row"]] > 0).nonzero()[0])
+        for key in self._keys(_left_out(np.unique(_snapshots_of(closed)), _snapshots_of(still_open))):
+            self.taken.pop(key, None)
+            self._changes.closed_snapshots.append(key)
         self._moved[rows] = True
-        self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
+        self._decision["close_at_ms"][rows] = next_close_ms(still_open, rows)
 
-    def _snapshot(self, row: int, day: int) -> Snapshot:
-        key = self._ids[row], day
-        taken = self._changes.snapshots.get(key)
-        return decode_snapshot(self._given.snapshots[key] if taken is None else taken)
+    def _close(self, closed: OpenArray, places: IntArray, time_ms: IntArray) -> None:
+        """Keep what accumulators of the outcomes at these places have come to."""
+        distinct, taken = np.unique(_snapshots_of(closed), return_inverse=True)
+        records, deadlines_ms = self._announcer.causes(closed["row"])
+        self._changes.count("labels", len(closed))
+        self.matured.append(
+            Matured(
+                rows=closed["row"],
+                days=closed["day"],
+                windows_days=closed["window_days"],
+                outcomes=places,
+                values=self._outcomes.values(places, closed["hits"], closed["amount_minor"]),
+                matured_ms=time_ms[closed["row"]],
+                snapshots=[self._snapshot(key) for key in self._keys(distinct)],
+                taken=taken,
+                records=records,
+                deadlines_ms=deadlines_ms,
+            )
+        )
 
-    def _label(self, accumulator: tuple[int, ...], place: int, matured_ms: int, snapshot: Snapshot) -> None:
-        row, day, _, window_days, hits, amount_minor = accumulator
-        customer, outcome = self._ids[row], self._outcomes.outcomes[place]
-        self._announcer.say(
-            row, f"label:{day:012d}:{outcome.name}", LABELS, Label,
-            message_id=message_id("label", customer, outcome.name, day),
-            outcome=outcome.name,
-            snapshot_ms=day * DAY_MS,
-            matured_ms=matured_ms,
-            horizon_ms=(day + window_days) * DAY_MS,
-            value=outcome.value(hits, amount_minor, self._outcomes.minimum_minor[place]),
-            columns=snapshot.column_values(LAYOUT),
-            scores=snapshot.scores.get(outcome.name, {}),
-            layout=LAYOUT,
-        )  # fmt: skip
-        self._changes.count("labels")
+    def say(self) -> None:
+        """Draft a message of each label."""
+        for matured in self.matured:
+            kinds = [
+                f"label:{day:012d}:{self._outcomes.names[place]}"
+                for day, place in zip(matured.days.tolist(), matured.outcomes.tolist(), strict=True)
+            ]
+            fields = matured.fields(self._ids, self._outcomes.names)
+            self._announcer.say_all(LABELS, Label, matured.records, matured.deadlines_ms, kinds, fields)
+
+    def _keys(self, snapshots: IntArray) -> Iterator[tuple[str, int]]:
+        """(customer, day) of what `_snapshots_of` gives."""
+        rows, days = np.divmod(snapshots, _DAYS)
+        return zip((self._ids[row] for row in rows.tolist()), days.tolist(), strict=True)
+
+    def _snapshot(self, key: tuple[str, int]) -> Taken:
+        found = self.taken.get(key) or self._given.snapshots[key]
+        return decode_snapshot(found).read(LAYOUT) if isinstance(found, bytes) else found
 
     def sample(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
         """Take the snapshots of customers who bought within 180 days, with what every candidate says of them.
@@ -130,20 +150,26 @@ class WaitingOutcomes:
         since_purchase_ms = now_ms - self._features["last_purchase_ms"][rows]
         asked = Asked(since_purchase_ms, features["purchase_days"], features["mean_gap_days"])
         windows_days = self._outcomes.windows_days(asked)
-        opened = open_snapshots(self._open, rows, now_ms // DAY_MS, windows_days, self._outcomes)
+        asked_rows = np.zeros(len(self._ids), np.bool_)
+        asked_rows[rows] = True
+        theirs = self._open.take(asked_rows[self._open["row"]].nonzero()[0])
+        opened = open_snapshots(theirs, rows, now_ms // DAY_MS, windows_days, self._outcomes)
         self._open = np.concatenate([self._open, opened])
         self._changes.count("labels_opened", len(opened))
         self._moved[rows] = True
-        self._decision["close_at_ms"][rows] = next_close_ms(self._open, rows)
+        self._decision["close_at_ms"][rows] = next_close_ms(np.concatenate([theirs, opened]), rows)
         wanted = np.isin(rows, opened["row"])  # not where every outcome waits for as many as it may, or none asks
         if wanted.any():
             self._write(rows[wanted], now_ms[wanted], matrix_of(features)[wanted], models)
 
     def _write(self, rows: RowArray, now_ms: IntArray, matrix: FloatArray, models: Models) -> None:
-        scores = _scores(models, matrix, self._outcomes.names)
-        days = (now_ms // DAY_MS).tolist()
-        for row, day, columns, scored in zip(rows.tolist(), days, matrix, scores, strict=True):
-            self._changes.snapshots[self._ids[row], day] = encode_snapshot(LAYOUT, columns, scored)
+        scored = score_outcomes([models.outcomes.get(name) for name in self._outcomes.names], matrix)
+        said = Said.of({name: tuple(of.candidates) for name, of in zip(self._outcomes.names, scored, strict=True)})
+        given = [said for of in scored for said in of.candidates.values()]
+        scores = np.stack(given, axis=1) if given else np.zeros((len(rows), 0))
+        days, columns = (now_ms // DAY_MS).tolist(), matrix.astype("<f4")
+        for at, (row, day) in enumerate(zip(rows.tolist(), days, strict=True)):
+            self.taken[self._ids[row], day] = Taken(columns[at], scores[at], said)
 
     def count(self, facts: EventFacts, first_purchase_ms: IntArray, stream_time_ms: IntArray) -> None:
         """Count a round's events in the open outcomes they fall into, and those that came too late for one.
@@ -161,22 +187,36 @@ class WaitingOutcomes:
             late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known, self._outcomes)
             self._changes.count("late_label_events", int(late.sum()))
 
+    @property
+    def open(self) -> OpenArray:
+        """All accumulators that are open, in no order."""
+        return self._open
+
+    def snapshots(self) -> dict[tuple[str, int], bytes]:
+        """(customer, day) -> what is to be stored of what was taken."""
+        return {key: taken.packed(LAYOUT) for key, taken in self.taken.items()}
+
     def stored(self) -> dict[str, bytes]:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
         packed = pack_open(self._open[self._moved[self._open["row"]]])
         return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
 
 
-def _snapshots_of(accumulators: OpenArray) -> set[tuple[int, int]]:
-    """(row, day) of the snapshots that accumulators wait for."""
-    return set(zip(accumulators["row"].tolist(), accumulators["day"].tolist(), strict=True))
+def _left_out(some: IntArray, others: IntArray) -> IntArray:
+    """Those of `some`, sorted, that are not among the others, of which there may be many.
+
+    >>> _left_out(np.array([3, 5, 9]), np.array([5, 7, 5])).tolist()
+    [3, 9]
+    """
+    if not len(some):
+        return some
+    at = np.minimum(np.searchsorted(some, others), len(some) - 1)
+    left = np.ones(len(some), np.bool_)
+    left[at[some[at] == others]] = False
+    return some[left]
 
 
-def _scores(models: Models, matrix: FloatArray, names: Sequence[str]) -> list[dict[str, dict[str, float]]]:
-    """Of each row of the matrix: outcome -> candidate -> probability."""
-    scored = {name: score_outcome(models.outcomes.get(name), matrix).candidates for name in names}
-    listed = {outcome: {name: p.tolist() for name, p in by.items()} for outcome, by in scored.items()}
-    return [
-        {outcome: {name: values[at] for name, values in by.items()} for outcome, by in listed.items()}
-        for at in range(len(matrix))
-    ]
+def _snapshots_of(accumulators: OpenArray) -> IntArray:
+    """A number for the snapshot that each accumulator waits for, in the order of (row, day)."""
+    numbers: IntArray = accumulators["row"] * _DAYS + accumulators["day"]
+    return numbers

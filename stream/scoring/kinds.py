@@ -26,10 +26,10 @@ from stream.scoring.linear import (
     WEIGHING,
     LinearModel,
     bounded,
+    fill_weighings,
     moving_logit,
     sigmoid,
     standing_logit,
-    weighing_record,
 )
 from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
 
@@ -90,11 +90,12 @@ def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COL
     weekly = [hazard.weekly if hazard else NO_WEEKLY for _, hazard in map(parts, models)]
     for record, (linear, hazard), by in zip(records, map(parts, models), weekly, strict=True):
         record["kind"] = _kind(linear, hazard)
-        record["linear"], record["rolling"] = weighing_record(linear, columns), rolling(by, columns)
         record["rolled_by"] = weekly.index(by)
         if hazard:
+            record["rolling"] = rolling(by, columns)
             record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
         record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
+    fill_weighings(records["linear"], [linear for linear, _ in map(parts, models)], columns)
     trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
     first = 0
     for at, model in trees.items():
@@ -171,13 +172,29 @@ def probability(model: Model, matrix: FloatArray, columns: Sequence[str] = MODEL
     >>> probability(HazardModel(weekly, horizon_days=14), rows, weekly.columns).round(4)  # .75 each week
     array([0.5625, 0.5625])
     """
-    if isinstance(model, TreeModel):
-        return np.clip(answers(model, matrix, columns), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
-    probabilities = np.empty(len(matrix))
-    score_each(
-        probabilities, np.ascontiguousarray(matrix, np.float64), scorers((model,), columns), *workspace(1, columns)
-    )
-    return probabilities
+    found: FloatArray = probabilities((model,), matrix, columns)[0]
+    return found
+
+
+def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequence[str] = MODEL_COLUMNS) -> FloatArray:
+    """What each of some models says of each row; arguments otherwise as of `probability`.
+
+    Hazards of one weekly model are rolled forward once. Of trees some rows are scored tree after tree.
+
+    Returns:
+        Shape (models, rows), strictly between 0 and 1.
+
+    Raises:
+        ValueError: a model reads a column that the matrix does not have.
+    """
+    found, rows = np.empty((len(models), len(matrix))), np.ascontiguousarray(matrix, np.float64)
+    trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
+    others = tuple(None if at in trees else model for at, model in enumerate(models))
+    hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1, columns)
+    _score_each(found, rows, scorers(others, columns).models, hazards, scratch)
+    for at, model in trees.items():
+        found[at] = np.clip(answers(model, rows, columns), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    return found
 
 
 def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
@@ -221,11 +238,17 @@ def said(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray) 
     """
     if nodes is not None and model.kind == TREES:
         return float(min(max(answer_of(model.grove, nodes, row), LEAST_PROBABILITY), 1.0 - LEAST_PROBABILITY))
+    return _said(model, row, hazards[model.rolled_by])
+
+
+@compiled
+def _said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
+    """A model's probability for one row, with the hazards of its weekly model."""
     linear = none = 0.0
     if model.kind != ONLY_HAZARD:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
     if model.kind != ONLY_LINEAR:
-        none = model.sign * none_logit(hazards[model.rolled_by], _days(model, row))
+        none = model.sign * none_logit(hazards, _days(model, row))
     return sigmoid((bounded(linear) + bounded(none)) / 2.0 if model.kind == MEAN else linear + none)
 
 
@@ -238,9 +261,21 @@ def alone(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray,
 
 
 @compiled
-def score_each(
-    probabilities: FloatArray, matrix: FloatArray, scorers: Scorers, hazards: FloatArray, scratch: FloatArray
+def _score_each(
+    probabilities: FloatArray, matrix: FloatArray, models: NDArray[np.void], hazards: FloatArray, scratch: FloatArray
 ) -> None:
-    """Fill in what the first of some models says of each row, one row after another, each by the whole model."""
-    for i in range(len(matrix)):
-        probabilities[i] = alone(scorers.models[0], scorers.nodes, matrix[i], hazards, scratch)
+    """Fill `probabilities` by models of any kind but trees; `hazards`, shape (rows, steps), is overwritten."""
+    for first in range(len(models)):
+        if models[first].rolled_by != first:
+            continue
+        for i in range(len(matrix)):
+            days = 0.0
+            for m in range(first, len(models)):
+                if models[m].rolled_by == first and models[m].kind != ONLY_LINEAR:
+                    days = max(days, _days(models[m], matrix[i]))
+            if days > 0.0:
+                roll(hazards[i], models[first].rolling, matrix[i], days, scratch)
+        for m in range(first, len(models)):
+            if models[m].rolled_by == first:
+                for i in range(len(matrix)):
+                    probabilities[m, i] = _said(models[m], matrix[i], hazards[i])

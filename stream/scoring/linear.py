@@ -158,10 +158,21 @@ def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.i
 def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
     """`weighing` as a record of `WEIGHING`; the model has at most as many columns as there are."""
     record = np.zeros((), WEIGHING)
-    for name, value in weighing(model, columns)._asdict().items():
-        where = slice(len(value)) if isinstance(value, np.ndarray) else ()
-        record[name][where] = value
+    fill_weighings(record[None], [model], columns)
     return record
+
+
+def fill_weighings(
+    records: NDArray[np.void], models: Sequence[LinearModel | None], columns: Sequence[str] = MODEL_COLUMNS
+) -> None:
+    """Write `weighing` of models into empty records of `WEIGHING`, shape (models,)."""
+    known = [weighing(model, columns) for model in models]
+    for name in ("places", "means", "rates", "weights"):
+        values = records[name]
+        for at, each in enumerate(known):
+            values[at, : each.columns] = getattr(each, name)
+    for name in ("columns", "moving", "bias", "clip"):
+        records[name] = [getattr(each, name) for each in known]
 
 
 @compiled

@@ -1,12 +1,13 @@
 """Scores of one outcome: what is served, and what every candidate says (to be judged when the label is known)."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.documents import OutcomeDocument
-from stream.scoring.kinds import Model, probability
+from stream.scoring.kinds import Model, probabilities
 from stream.scoring.linear import FloatArray
 
 NO_MODEL = "none"
@@ -39,11 +40,23 @@ def score_outcome(
     >>> score_outcome(None, np.zeros((2, 0)), ())
     OutcomeScores(served=array([nan, nan]), model='none', candidates={})
     """
-    if document is None:
-        return OutcomeScores(np.full(len(matrix), np.nan), NO_MODEL, {})
-    candidates = {name: probability(model, matrix, columns) for name, model in document.candidates.items()}
-    if document.serving is None:
-        return OutcomeScores(np.full(len(matrix), np.nan), NO_MODEL, candidates)
+    return score_outcomes([document], matrix, columns)[0]
+
+
+def score_outcomes(
+    documents: Sequence[OutcomeDocument | None], matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS
+) -> list[OutcomeScores]:
+    """`score_outcome` of several documents at once: what they roll forward together is rolled forward once."""
+    models = tuple(model for document in documents if document for model in document.candidates.values())
+    said = iter(probabilities(models, matrix, columns))
+    return [_scores_of(document, said, len(matrix)) for document in documents]
+
+
+def _scores_of(document: OutcomeDocument | None, said: Iterator[FloatArray], rows: int) -> OutcomeScores:
+    """Take what a document's candidates say."""
+    candidates = {name: next(said) for name in document.candidates} if document else {}
+    if document is None or document.serving is None:
+        return OutcomeScores(np.full(rows, np.nan), NO_MODEL, candidates)
     return OutcomeScores(candidates[document.serving], document.serving, candidates)
 
 

@@ -21,7 +21,6 @@ from stream.features.columns import model_matrix
 from stream.features.facts import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
-from stream.features.stored import unpack
 from tests.world import BEGIN_MS
 
 CUSTOMERS, DAYS = 12, 260
@@ -80,7 +79,7 @@ def test_features_at_midnights_are_those_that_the_engine_has_then_and_labels_car
         for label in moment.labels:
             labelled[label.snapshot_ms, label.customer_id] = np.array(label.columns, np.float32).tobytes()
         if moment.time_ms in wanted:
-            customers, states = list(moment.stored.states), unpack(list(moment.stored.states.values()))
+            customers, states = moment.customers, moment.states
             rows = np.flatnonzero(active(states, moment.time_ms))
             columns = model_matrix(states.take(rows), moment.time_ms).astype(np.float32)
             online[moment.time_ms] = {customers[row]: each.tobytes() for row, each in zip(rows, columns, strict=True)}

@@ -10,7 +10,6 @@ from river import linear_model, optim, preprocessing
 
 from stream.learning.linear import (
     LEARNING_RATE,
-    PRIOR_VARIANCE,
     exported,
     exported_newton,
     fresh,
@@ -19,6 +18,7 @@ from stream.learning.linear import (
     restored,
     state_of,
 )
+from stream.learning.newton import move_means, prior
 from stream.scoring.linear import probability
 
 COLUMNS = tuple(f"column {number}" for number in range(6))
@@ -30,6 +30,11 @@ def wild(random: np.random.Generator, rows: int) -> np.ndarray:
     matrix = random.normal(0, 1, (rows, 6)) * 10.0 ** random.integers(-3, 6, 6)
     matrix[:, 5] = 3.25
     return matrix
+
+
+def days_of(rows: int) -> np.ndarray:
+    """Three labels mature on a day."""
+    return 14_600 + np.arange(rows) // 3
 
 
 class River:
@@ -60,9 +65,9 @@ class River:
 def test_gradient_descent_is_that_of_river(seed: int, rows: int, cut: int) -> None:
     random = np.random.default_rng(seed)
     matrix, happened = wild(random, rows), random.random(rows) < 0.4
-    ours, before = fresh(READS), np.empty((rows, 3))
-    learn_rows(ours, matrix[:cut], happened[:cut], before[:cut])
-    learn_rows(ours, matrix[cut:], happened[cut:], before[cut:])
+    ours, before, days = fresh(READS), np.empty((rows, 3)), days_of(rows)
+    learn_rows(ours, matrix[:cut], happened[:cut], days[:cut], before[:cut])
+    learn_rows(ours, matrix[cut:], happened[cut:], days[cut:], before[cut:])
     others = [River(reads) for reads in READS]
     for row, came_true, said in zip(matrix, happened.tolist(), before, strict=True):
         assert said[:2] == pytest.approx([river.probability(row) for river in others], abs=1e-9)
@@ -80,8 +85,9 @@ def fitted(matrix: np.ndarray, happened: np.ndarray) -> np.ndarray:
     weights = np.zeros(rows.shape[1])
     for _ in range(30):
         p = 1 / (1 + np.exp(-rows @ weights))
-        hessian = (rows * (p * (1 - p))[:, None]).T @ rows + np.eye(len(weights)) / PRIOR_VARIANCE
-        weights += np.linalg.solve(hessian, rows.T @ (happened - p) - weights / PRIOR_VARIANCE)
+        beforehand = np.linalg.inv(prior(matrix.shape[1]))
+        hessian = (rows * (p * (1 - p))[:, None]).T @ rows + beforehand
+        weights += np.linalg.solve(hessian, rows.T @ (happened - p) - beforehand @ weights)
     return weights
 
 
@@ -97,10 +103,11 @@ def test_recursive_newton_steps_predict_about_as_well_as_a_batch_fit(seed: int) 
     true = random.normal(0, 1, 6)
     happened = random.random(6_000) < 1 / (1 + np.exp(-(matrix @ true + 0.5)))
     learned, half = fresh(np.ones((1, 6), np.bool_)), 3_000
-    learn_rows(learned, matrix[:half], happened[:half], np.empty((half, 2)))
+    days = days_of(6_000)
+    learn_rows(learned, matrix[:half], happened[:half], days[:half], np.empty((half, 2)))
     recursive = probability(exported_newton(learned, COLUMNS), matrix[half:], COLUMNS)
     before = np.empty((1, 2))
-    learn_rows(learned, matrix[half : half + 1], happened[half : half + 1], before)
+    learn_rows(learned, matrix[half : half + 1], happened[half : half + 1], days[half : half + 1], before)
     assert before[0, 1] == pytest.approx(recursive[0], abs=1e-9)  # what it says just before it learns
     weights = fitted(matrix[:half], happened[:half])
     batch = 1 / (1 + np.exp(-(matrix[half:] @ weights[:-1] + weights[-1])))
@@ -112,7 +119,7 @@ def test_recursive_newton_steps_predict_about_as_well_as_a_batch_fit(seed: int) 
 def test_the_mean_logit_is_that_of_both() -> None:
     random = np.random.default_rng(1)
     matrix, learned = wild(random, 200), fresh(READS)
-    learn_rows(learned, matrix, random.random(200) < 0.4, np.empty((200, 3)))
+    learn_rows(learned, matrix, random.random(200) < 0.4, days_of(200), np.empty((200, 3)))
     both = exported(learned, 0, COLUMNS), exported_newton(learned, COLUMNS)
     logits = [np.log(p / (1 - p)) for p in (probability(model, matrix, COLUMNS) for model in both)]
     mixed = probability(mean_logit(*both), matrix, COLUMNS)
@@ -121,10 +128,42 @@ def test_the_mean_logit_is_that_of_both() -> None:
 
 def test_what_is_restored_learns_on_bit_for_bit() -> None:
     random = np.random.default_rng(2)
-    matrix, happened = wild(random, 100), random.random(100) < 0.4
-    whole, parted, before = fresh(READS), fresh(READS), np.empty((100, 3))
-    learn_rows(whole, matrix, happened, before)
-    learn_rows(parted, matrix[:37], happened[:37], before[:37])
+    matrix, happened, days = wild(random, 300), random.random(300) < 0.4, days_of(300)
+    whole, parted, before = fresh(READS), fresh(READS), np.empty((300, 3))
+    learn_rows(whole, matrix, happened, days, before)
+    learn_rows(parted, matrix[:237], happened[:237], days[:237], before[:237])
     parted = restored(state_of(parted), READS)
-    learn_rows(parted, matrix[37:], happened[37:], before[37:])
+    learn_rows(parted, matrix[237:], happened[237:], days[237:], before[237:])
     assert state_of(parted) == state_of(whole)
+
+
+def test_what_moves_the_mean_of_a_column_moves_no_logit_and_leaves_it_as_sure() -> None:
+    random = np.random.default_rng(3)
+    root, weights = random.normal(0, 1, (7, 7)), random.normal(0, 1, 7)
+    covariance, shifts = root @ root.T, random.normal(0, 0.1, 6)
+    rows = np.column_stack([random.normal(0, 1, (20, 6)), np.ones(20)])
+    logits, unsure = rows @ weights, ((rows @ covariance) * rows).sum(axis=1)
+    move_means(weights, covariance, shifts)
+    rows[:, :6] -= shifts  # the same customers, standardised anew
+    np.testing.assert_allclose(rows @ weights, logits, atol=1e-12)
+    np.testing.assert_allclose(((rows @ covariance) * rows).sum(axis=1), unsure, atol=1e-12)
+    np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("base_rate", [0.02, 0.9])
+def test_how_rare_an_outcome_is_shows_after_some_hundred_labels(base_rate: float) -> None:
+    random = np.random.default_rng(4)
+    matrix, happened = random.normal(0, 1, (600, 6)), random.random(600) < base_rate
+    learned = fresh(READS)
+    learn_rows(learned, matrix, happened, days_of(600), np.empty((600, 3)))
+    said = probability(exported_newton(learned, COLUMNS), matrix, COLUMNS).mean()
+    assert said == pytest.approx(happened.mean(), abs=0.01)
+
+
+def test_a_shop_that_changes_is_followed_however_old_it_is() -> None:
+    """After six years of one base rate the intercept is less sure than as many labels of a week would make it."""
+    matrix, happened = np.zeros((9_000, 6)), np.arange(9_000) % 3 == 0
+    old, young = fresh(READS), fresh(READS)
+    learn_rows(old, matrix, happened, days_of(9_000), np.empty((9_000, 3)))
+    learn_rows(young, matrix, happened, np.full(9_000, 14_600), np.empty((9_000, 3)))
+    assert old.covariance[-1, -1] > 2.0 * young.covariance[-1, -1]

@@ -26,6 +26,7 @@ from offline.training.influence import Influence
 from offline.training.metrics import Judged, Metrics, Side
 from offline.training.search import Found
 from stream.learning.contest import Contest
+from stream.learning.label_rows import LabelRows
 from stream.learning.segment_contest import SegmentContest
 from stream.outcomes.declaration import CHURN_30D
 from stream.scoring.linear import LinearModel
@@ -131,7 +132,7 @@ def contest_with(*names, shares=None):
     contest = Contest(7)
     for name in names:
         assert contest.decide(told("admit", name), published(name=name)) == ""
-    contest.judge(list(labels_of(until_closed(4), shares or {})))
+    contest.judge(LabelRows.of(list(labels_of(until_closed(4), shares or {}))))
     return contest
 
 

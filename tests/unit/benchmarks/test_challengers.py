@@ -22,7 +22,7 @@ class Counting:
     def say(self, row):
         return self.learned / 1_000
 
-    def learn(self, row, true):
+    def learn(self, row, true, day):
         self.learned += 1
 
 
@@ -68,7 +68,7 @@ def test_the_mean_logit_learned_again_is_the_one_of_the_product():
     history, again, learner = labels(600), OfEbb(), OutcomeLearner("churn_30d")
     learner.learn(history)
     for label in history:
-        again.learn(np.array(label.columns), label.value >= 0.5)
+        again.learn(np.array(label.columns), label.value >= 0.5, label.matured_ms // DAY_MS)
     rows = np.array([label.columns for label in history[:20]])
     expected = probability(learner.document("1", 0).candidates["mean_logit"], rows)
     assert [again.say(row) for row in rows] == pytest.approx(expected, rel=1e-9)

@@ -299,8 +299,8 @@ async def test_drift_is_shown_and_said_when_a_week_ends_and_not_with_every_batch
         said += [(day - AROUND_THE_CHANGE.start, each.subject) for each in teacher.take_noticed()]
     assert [at for at, was in enumerate(shown) if was] == [0, 7, 14, 21]
     assert set(said) == {(14, "purchase_7d"), (21, "purchase_7d")}
-    assert REGISTRY.get_sample_value("ebb_drift_challengers", {"outcome": "purchase_7d"}) == 1.0
     await teacher.publish(next_offset=AROUND_THE_CHANGE.stop)
+    assert REGISTRY.get_sample_value("ebb_drift_challengers", {"outcome": "purchase_7d"}) == 1.0
     DRIFT.clear()
     again = Teacher(store, KEYS)
     await again.restore()
@@ -340,6 +340,7 @@ async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> N
     series = {"outcome": "churn_30d", "candidate": "outsider"}
     assert REGISTRY.get_sample_value("ebb_model_serving", series) == 0.0
     again.learn([], FIRST_DAY + 22, [await again.ruling(decision("withdraw", "outsider"))])
+    await again.publish(next_offset=101)
     assert REGISTRY.get_sample_value("ebb_model_serving", series) is None
 
 

@@ -9,7 +9,9 @@ import pytest
 from schemas.messages import ModelDecision
 from schemas.units import DAY_MS
 from stream.learning.drift_watch import WEEK_MS, DriftWatch
-from stream.learning.linear import PRIOR_VARIANCE, exported, exported_newton, fresh, learn_rows, of_which
+from stream.learning.label_rows import LabelRows
+from stream.learning.linear import exported, exported_newton, fresh, learn_rows, of_which
+from stream.learning.newton import prior
 from stream.learning.outcome import OutcomeLearner
 from stream.scoring.documents import CANDIDATES, MIX
 from stream.scoring.linear import probability
@@ -92,17 +94,19 @@ def test_of_a_share_of_the_labels_the_prior_counts_wholly():
     random = np.random.default_rng(3)
     learned = fresh(np.ones((1, 4), np.bool_))
     matrix = random.normal(size=(500, 4))
-    learn_rows(learned, matrix, matrix[:, 0] + random.normal(size=500) > 0, np.empty((500, 2)))
+    days = DAY + np.arange(500) // 5
+    learn_rows(learned, matrix, matrix[:, 0] + random.normal(size=500) > 0, days, np.empty((500, 2)))
     names = ("a", "b", "c", "d")
     tenth, whole = of_which(learned, 0.1), of_which(learned, 1.0)
     assert exported(tenth, 0, names) == exported(learned, 0, names)
     assert exported_newton(tenth, names) == exported_newton(learned, names)
-    prior = np.eye(5) / PRIOR_VARIANCE
-    information, of_a_tenth = (np.linalg.inv(each.covariance) - prior for each in (learned, tenth))
+    before = np.linalg.inv(prior(4))
+    information, of_a_tenth = (np.linalg.inv(each.covariance) - before for each in (learned, tenth))
     assert of_a_tenth == pytest.approx(information / 10, rel=1e-9)
     assert whole.covariance == pytest.approx(learned.covariance, rel=1e-9)
     assert tenth.squared_gradients == pytest.approx(learned.squared_gradients / 10)
-    learn_rows(tenth, matrix, matrix[:, 0] > 0, np.empty((500, 2)))
+    assert tenth.day == learned.day
+    learn_rows(tenth, matrix, matrix[:, 0] > 0, days, np.empty((500, 2)))
     assert learned.rows[0] == 500, "the copy was learned, not the original"
 
 
@@ -130,7 +134,7 @@ def test_one_that_loses_its_look_goes_and_leaves_no_trace():
 def test_one_that_is_behind_goes_when_the_drift_is_over():
     watch, over = DriftWatch("purchase_7d", MIX), []
     for label in log(40):
-        if watch.learn([label]) and not watch.has_moved:
+        if watch.learn(LabelRows.of([label])) and not watch.has_moved:
             over.append(_week(label))
     over_in = next(week for week in over if week > 3)
     assert _week_in_which_it_goes(better_by=-0.05) == over_in + 1

@@ -11,6 +11,7 @@ from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.contest import Contest, ContestState
 from stream.learning.evidence import weigh
 from stream.learning.judge import JudgeState
+from stream.learning.label_rows import LabelRows
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.costs import score_us
 from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
@@ -49,7 +50,7 @@ def shown(*histories, decisions=()):
     for decision in decisions:
         contest.decide(decision)
     for history in histories:
-        contest.judge(list(history))
+        contest.judge(LabelRows.of(list(history)))
     return contest
 
 
@@ -86,9 +87,9 @@ def test_who_is_not_better_is_not_looked_at_again_before_eight_new_blocks():
     contest = shown(labels_of(until_closed(8)))
     assert contest.championship.champion == "mean_logit"
     assert {evidence.blocks for evidence in contest.evidence().values()} == {0}
-    contest.judge(list(labels_of(7 * BLOCK_DAYS, BY_NEWTON, seed=1, first_day=until_closed(8))))
+    contest.judge(LabelRows.of(list(labels_of(7 * BLOCK_DAYS, BY_NEWTON, seed=1, first_day=until_closed(8)))))
     assert contest.championship.champion == "mean_logit", "seven new blocks decided"
-    contest.judge(list(labels_of(BLOCK_DAYS, BY_NEWTON, seed=2, first_day=until_closed(15))))
+    contest.judge(LabelRows.of(list(labels_of(BLOCK_DAYS, BY_NEWTON, seed=2, first_day=until_closed(15)))))
     assert contest.championship.champion == "newton_logistic"
 
 
@@ -154,10 +155,10 @@ def published(trained_until_day=0, name="outsider", model=LINEAR):
 def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_the_same_rule():
     contest = Contest(HORIZON_DAYS)
     assert contest.decide(told("admit", "outsider"), published(trained_until_day=19)) == ""
-    contest.judge(list(labels_of(until_closed(9), {"outsider": BETTER})))
+    contest.judge(LabelRows.of(list(labels_of(until_closed(9), {"outsider": BETTER}))))
     assert contest.metrics()["outsider"].rows == (until_closed(9) - 20) * PER_DAY
     assert contest.evidence()["outsider"].blocks == 7, "the first block, and the one its training ended in, count"
-    contest.judge(list(labels_of(BLOCK_DAYS, {"outsider": BETTER}, seed=1, first_day=until_closed(9))))
+    contest.judge(LabelRows.of(list(labels_of(BLOCK_DAYS, {"outsider": BETTER}, seed=1, first_day=until_closed(9)))))
     assert contest.championship.champion == "outsider"
     assert "champion" in contest.decide(told("admit", "outsider", 2), published())
     assert contest.decide(told("withdraw", "outsider")) == ""
@@ -168,10 +169,10 @@ def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_
 def test_what_stood_under_its_name_before_is_not_held_for_a_challenger():
     contest = Contest(HORIZON_DAYS)
     contest.decide(told("admit", "outsider"), published())
-    contest.judge(list(labels_of(60, {"outsider": BETTER})))
+    contest.judge(LabelRows.of(list(labels_of(60, {"outsider": BETTER}))))
     known_until_day = 59 + HORIZON_DAYS + 1
     contest.decide(told("admit", "outsider", 2), published(trained_until_day=3))
-    contest.judge(list(labels_of(40, {"outsider": WORSE}, seed=1, first_day=60)))
+    contest.judge(LabelRows.of(list(labels_of(40, {"outsider": WORSE}, seed=1, first_day=60))))
     assert contest.metrics()["outsider"].rows == (99 - known_until_day) * PER_DAY
     packed = msgspec.msgpack.encode(contest.state())
     again = Contest(HORIZON_DAYS).restored(msgspec.msgpack.decode(packed, type=ContestState))
@@ -187,7 +188,7 @@ def with_trees(budget_us):
 def test_a_challenger_over_the_budget_is_judged_and_promoted_by_nobody():
     cost = score_us(TREES)
     contest = with_trees(cost - 0.01)
-    contest.judge(list(labels_of(until_closed(10), {"outsider": BETTER})))
+    contest.judge(LabelRows.of(list(labels_of(until_closed(10), {"outsider": BETTER}))))
     assert contest.evidence()["outsider"].is_better
     assert (contest.championship.champion, contest.proposed()) == ("mean_logit", None)
     for action in ("promote", "pin"):
@@ -197,10 +198,10 @@ def test_a_challenger_over_the_budget_is_judged_and_promoted_by_nobody():
 
 def test_a_setting_allows_what_costs_more():
     contest = with_trees(score_us(TREES))
-    contest.judge(list(labels_of(until_closed(10), {"outsider": BETTER})))
+    contest.judge(LabelRows.of(list(labels_of(until_closed(10), {"outsider": BETTER}))))
     assert contest.championship.champion == "outsider"
     barred = with_trees(2.0)
-    barred.judge(list(labels_of(until_closed(7), {"outsider": BETTER})))
+    barred.judge(LabelRows.of(list(labels_of(until_closed(7), {"outsider": BETTER}))))
     state = msgspec.msgpack.decode(msgspec.msgpack.encode(barred.state()), type=ContestState)
     allowed = Contest(HORIZON_DAYS, budget_us=1_000.0).restored(state)
     assert (barred.proposed(), allowed.proposed()) == (None, "outsider")
@@ -227,7 +228,7 @@ def test_a_contest_is_a_function_of_its_labels_however_they_are_cut_and_wherever
         first = shown(history[:cut])
         packed = msgspec.msgpack.encode(first.state())
         second = Contest(HORIZON_DAYS).restored(msgspec.msgpack.decode(packed, type=ContestState))
-        second.judge(history[cut:])
+        second.judge(LabelRows.of(history[cut:]))
         assert second.state() == whole.state(), cut
     one_by_one = shown(*([label] for label in history))
     assert one_by_one.state() == whole.state()
@@ -269,9 +270,9 @@ def test_an_outcome_of_another_horizon_keeps_its_champion_and_is_judged_anew():
     after = Contest(HORIZON_DAYS + 30).restored(before.state())
     assert (after.championship.champion, after.metrics()) == ("newton_logistic", {})
     history = list(labels_of(10 * 44, {"mean_logit": BETTER}, seed=1))
-    after.judge(history[: 8 * 44 * PER_DAY])
+    after.judge(LabelRows.of(history[: 8 * 44 * PER_DAY]))
     assert after.championship.champion == "newton_logistic"
-    after.judge(history[8 * 44 * PER_DAY :])
+    after.judge(LabelRows.of(history[8 * 44 * PER_DAY :]))
     assert after.championship.champion == "mean_logit"
 
 
@@ -280,7 +281,7 @@ def test_a_candidate_of_a_newer_release_stands_beside_the_floors_on_the_labels_i
         labels_of(300, {"count_90d": 0.99}),
     ).state()
     newer = Contest(HORIZON_DAYS, (*CANDIDATES, "newest"), "newest", state)
-    newer.judge(list(labels_of(100, {"newest": 0.7, "count_90d": WORSE}, seed=1, first_day=300)))
+    newer.judge(LabelRows.of(list(labels_of(100, {"newest": 0.7, "count_90d": WORSE}, seed=1, first_day=300))))
     floors = newer.judgement.losses_of_floors("newest")
     assert newer.metrics()["newest"].rows == 100 * PER_DAY
     assert floors["count_90d"] == floors["base_rate"] > newer.metrics()["count_90d"].log_loss
@@ -292,7 +293,7 @@ def test_who_is_begun_at_another_drift_takes_the_place_of_one_that_is_not_ahead(
     assert not contest.begin("drift_2", "more of the same drift", is_another=False)
     assert contest.begin("drift_2", "at another drift", is_another=True)
     assert contest.begun == {"drift_2": "at another drift"}
-    contest.judge(list(labels_of(until_closed(3), {"drift_2": BETTER}, seed=1, first_day=4)))
+    contest.judge(LabelRows.of(list(labels_of(until_closed(3), {"drift_2": BETTER}, seed=1, first_day=4))))
     assert contest.evidence()["drift_2"].gain > 0
     assert not contest.begin("drift_3", "at a third", is_another=True)
     assert list(contest.begun) == ["drift_2"]

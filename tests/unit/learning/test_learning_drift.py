@@ -14,6 +14,7 @@ from stream.learning.drift_watch import (
     DriftState,
     DriftWatch,
 )
+from stream.learning.label_rows import LabelRows
 from stream.scoring.documents import MIX
 from tests.unit.learning.drifting_labels import CHANGE_WEEK, FIRST_WEEK, LAST_WEEK, MOVED_COLUMN, history, labels_of
 
@@ -27,7 +28,9 @@ def watching(state=None):
 
 
 def news(watch, labels, at_once=10_000):
-    measured = [each for at in range(0, len(labels), at_once) for each in watch.learn(labels[at : at + at_once])]
+    measured = [
+        each for at in range(0, len(labels), at_once) for each in watch.learn(LabelRows.of(labels[at : at + at_once]))
+    ]
     return [each for each in measured if each.is_news]
 
 
@@ -74,7 +77,7 @@ def test_batches_and_restarts_show_nowhere():
 
 def test_a_watch_that_had_other_columns_begins_anew():
     before = watching()
-    before.learn(history())
+    before.learn(LabelRows.of(history()))
     after = DriftWatch("purchase_7d", MIX, state=before.state())
     assert (after.measured, after.has_moved) == ({}, False)
 
@@ -89,15 +92,17 @@ def test_labels_without_the_candidate_are_not_counted():
 def test_what_has_moved_is_over_when_the_weeks_before_are_of_the_new_time():
     moved = watching()
     labels = history(truth=2.5)
-    moved.learn([label for label in labels if label.matured_ms < (CHANGE_WEEK + 4) * WEEK_MS])
+    moved.learn(LabelRows.of([label for label in labels if label.matured_ms < (CHANGE_WEEK + 4) * WEEK_MS]))
     assert moved.has_moved
-    moved.learn([label for label in labels if label.matured_ms >= (CHANGE_WEEK + 4) * WEEK_MS])
+    moved.learn(LabelRows.of([label for label in labels if label.matured_ms >= (CHANGE_WEEK + 4) * WEEK_MS]))
     assert not moved.has_moved
 
 
 def test_a_column_that_moves_is_no_drift_of_the_outcome():
     moved = watching()
-    moved.learn([label for label in history(column=2.0) if label.matured_ms < (CHANGE_WEEK + 4) * WEEK_MS])
+    moved.learn(
+        LabelRows.of([label for label in history(column=2.0) if label.matured_ms < (CHANGE_WEEK + 4) * WEEK_MS])
+    )
     assert (COLUMN_STABILITY, MOVED_COLUMN) in {name for name, each in moved.measured.items() if each.is_drift}
     assert not moved.has_moved
 

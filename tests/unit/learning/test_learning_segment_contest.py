@@ -100,7 +100,7 @@ def test_distances_are_those_to_the_nearest_centre_in_the_scales_of_the_own_ones
     own = learner._own
     history = known(range(100, 101))
     learner.learn(history)
-    places = np.array([learner._read(label.columns) for label in history])
+    places = learner._read(np.array([label.columns for label in history]))
     centres = np.array(CENTRES) * SCALES + np.array(MEANS)
     slowly = [min(np.sqrt((((place - centre) / own.scales) ** 2).sum()) for centre in centres) for place in places]
     assert learner.contest.fits()["offline"].distance == pytest.approx(np.mean(slowly))

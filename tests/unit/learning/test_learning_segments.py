@@ -5,12 +5,14 @@ import sys
 
 import numpy as np
 import pytest
+from river import cluster, preprocessing
 
 from schemas.messages import Label
 from schemas.units import DAY_MS
 from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS, matrix_of, natural, segments_of
 from stream.features.layout import LAYOUT, empty
+from stream.learning.clusters import fresh, learn_rows
 from stream.learning.segments import SegmentLearner, segment_reader
 
 
@@ -99,9 +101,29 @@ def test_segment_columns_read_from_a_label_are_those_computed_from_the_state():
     features["decayed_reference"] = (now_ms // DAY_MS // np.array([7, 30, 90, 365])).astype(np.int32)
     known = natural(states, now_ms)
     read = segment_reader(MODEL_COLUMNS)
-    from_labels = [read(row.astype(np.float32).astype(float).tolist()) for row in matrix_of(known)]
+    from_labels = read(matrix_of(known).astype(np.float32).astype(float))
     np.testing.assert_allclose(from_labels, segments_of(known), rtol=2e-5, atol=2e-5)
     assert segments_of(known)[:, 2].max() > 5
+
+
+def test_centres_are_those_of_river() -> None:
+    random = np.random.default_rng(3)
+    rows = random.normal(3.0, 1.0, (1_000, 4)) + 9.0 * random.random((1_000, 4)).round()
+    weights = np.array([0.6, 1.0, 1.0, 1.0])
+    ours = fresh(centres=8, columns=4, spread=0.5, seed=7)
+    learn_rows(ours, rows[:300], weights, 0.1, 0.005)
+    learn_rows(ours, rows[300:], weights, 0.1, 0.005)
+    scaler, clusters = preprocessing.StandardScaler(), cluster.KMeans(n_clusters=8, mu=0, sigma=0.5, seed=7)
+    clusters.predict_one(dict.fromkeys(range(4), 0.0))
+    for learned, row in enumerate(rows.tolist(), start=1):
+        columns = dict(enumerate(row))
+        scaler.learn_one(columns)
+        clusters.halflife = max(0.005, min(0.1, 8 / learned))
+        scaled = scaler.transform_one(columns)
+        clusters.learn_one({place: max(-6.0, min(scaled[place], 6.0)) * weights[place] for place in range(4)})
+    theirs = [[centre[place] for place in range(4)] for centre in clusters.centers.values()]
+    np.testing.assert_allclose(ours.centres, theirs, rtol=1e-9)
+    np.testing.assert_allclose(ours.means, [scaler.means[place] for place in range(4)], rtol=1e-9)
 
 
 def test_centres_do_not_depend_on_the_process():
