@@ -56,7 +56,7 @@ def _measured(given: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]
     plan, seed = Plan(given.loads, given.only, extent, given.seed), given.seed
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "throughput": lambda: {"agreed_customers": check_agreement(plan, _say)} | measure_loads(plan, _say),
-        "alerts": lambda: {"alert_latency_ms": measure_alert_latency(given.alert_seconds, 1, seed)},
+        "alerts": lambda: {"alert_latency_ms": measure_alert_latency(given.alert_seconds, extent.processes, seed)},
         "lookups": lambda: {"lookup_ms": measure_lookups(extent.events, 1, seed)},
         "silence": lambda: {"silence": measure_silence(given.silence_customers, seed)},
         "offline": lambda: {"offline_events_per_s": measure_offline(OFFLINE_EVENTS, seed)},

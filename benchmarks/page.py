@@ -84,9 +84,9 @@ def _costs(result: dict[str, Any], loads: list[str]) -> str:
 
 def _others(result: dict[str, Any]) -> str:
     rows = []
-    if alerts := result.get("alert_latency_ms"):
+    for workers, alerts in (result.get("alert_latency_ms") or {}).get("by_processes", {}).items():
         said = f"p50 {alerts['p50']}, p99 {alerts['p99']}, p99.9 {alerts['p999']} ms, {alerts['alerts']:,} alerts"
-        rows.append(["event to alert at 2,000 events/s", said])
+        rows.append([f"event to alert at 2,000 events/s, workers: {workers}", said])
     if lookups := result.get("lookup_ms"):
         for state in ("idle", "busy"):
             rows.append([f"lookup, {state}", f"p50 {lookups[f'{state}_p50']}, p99 {lookups[f'{state}_p99']} ms"])

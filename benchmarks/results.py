@@ -37,7 +37,8 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _named(words: str, figures: dict[str, Any]) -> str:
-    return f"{words}: " + ", ".join(f"{name} {value}" for name, value in figures.items())
+    told = {name: value for name, value in figures.items() if not isinstance(value, dict)}
+    return f"{words}: " + ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _load(load: str, figures: dict[str, Any]) -> list[str]:

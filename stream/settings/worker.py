@@ -42,8 +42,8 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     chunk_every_ms: Annotated[
         int,
         setting(
-            "On the live clock a partition that keeps up begins a commit at most this often: less is sooner and takes "
-            "more CPU.",
+            "On the live clock a partition that keeps up lets records gather for a commit for at most so long; a "
+            "process that has time lets them for less.",
             unit="ms",
             ge=0,
             le=1_000,

@@ -94,7 +94,7 @@ class Lane:
             if not (await self.step() or await self._renew()):
                 await self._idle()
             elif self._keeps_up:
-                await self._let_records_gather(began_s + self._limits.chunk_every_ms / 1000)
+                await self._let_records_gather(began_s + self._turns.pace.every_s)
 
     async def step(self) -> bool:
         """Take one batch and apply it; False when there is nothing to do."""
@@ -107,14 +107,15 @@ class Lane:
             await self._release_held()
             if batch is None:
                 return False
-            if self._is_behind():  # of more work than time, none is lost by waiting for Redis
+            keeps_up = not self._is_behind()
+            if not keeps_up:  # of more work than time, none is lost by waiting for Redis
                 over()
             times = self._timing.times(batch)
             if batch.records:
                 with self._background.live():
                     await self._apply(batch, times, over)
         if batch.records:
-            self._keeps_up = self._applying.lags_at_ms is None and not self._is_behind()
+            self._keeps_up = keeps_up and self._applying.lags_at_ms is None
             await self._renew_beside_records()
         else:  # if records come first, they have this time and the deadlines go with them
             await self._in_turn(lambda: self._apply(batch, times, over))

@@ -22,6 +22,7 @@ from stream.worker.lanes import Lanes
 from stream.worker.log_check import check_logs
 from stream.worker.model_watch import ModelWatch
 from stream.worker.output_watch import OutputWatch, known_topics
+from stream.worker.pace import Pace
 from stream.worker.partition_lane import PartitionLane, Shared, cancelled, claim, partition_lane
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
@@ -42,7 +43,8 @@ class WorkerProcess:
         self._plan = plan
         self._lanes: Lanes[PartitionLane] = Lanes()
         self._models = ModelWatch(plan.models, plan.keyring, plan.rules.outcomes.names, lockstep=plan.lockstep)
-        self._later, self._turns = Background(plan.limits.background_ms), Turns()
+        self._later = Background(plan.limits.background_ms)
+        self._turns = Turns(pace=Pace(plan.limits.chunk_every_ms / 1000))
         self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)
         self._producer: AIOKafkaProducer | None = None
         self._background: list[asyncio.Task[None]] = []

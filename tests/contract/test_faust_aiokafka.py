@@ -162,3 +162,8 @@ def test_a_sender_that_has_ended_says_so_by_these_errors() -> None:
 
 def test_the_pins_are_those_the_seams_were_written_for() -> None:
     assert aiokafka.__version__ == "0.14.0"
+
+
+def test_each_fetch_asks_for_what_the_fetcher_has_been_told_to_wait_for_by_then() -> None:
+    request = inspect.getsource(Fetcher._get_actions_per_node)
+    assert "FetchRequest(\n                self._fetch_max_wait_ms,\n                self._fetch_min_bytes," in request
