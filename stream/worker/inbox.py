@@ -29,6 +29,7 @@ from stream.worker.log_records import (
 )
 
 AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
+_NOTHING = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True)
@@ -222,8 +223,8 @@ class Inbox:
 
     def next_ms(self, topic: str) -> int | None:
         """`orders_ms` of the record of `topic` that is to be taken next; None when none is queued."""
-        times_ms = self._queues[topic].times_ms(1)
-        return int(times_ms[0]) if len(times_ms) else None
+        queue = self._queues[topic]
+        return int(queue.times_ms(1)[0]) if len(queue) else None
 
     def last_ms(self, topic: str) -> int:
         """`orders_ms` of the last event of `topic` that was fetched; 0 before there was one."""
@@ -251,11 +252,18 @@ class Inbox:
 
     def _in_order(self, growing: Collection[str]) -> NDArray[np.intp]:
         """The numbers of the queues that the next records are taken from, `AT_ONCE` at most."""
-        logs = [queue.times_ms(AT_ONCE) for queue in self._queues.values()]
-        grows = [
-            topic in growing and len(queue) <= AT_ONCE for topic, queue in self._queues.items()
-        ]  # of a longer queue the end is not in sight
-        return merged(logs, grows)[:AT_ONCE]
+        queued = [(number, queue) for number, queue in enumerate(self._queues.values()) if len(queue)]
+        if not queued or not all(len(self._queues[topic]) for topic in growing):
+            return _NOTHING
+        if len(queued) == 1:
+            return np.full(min(len(queued[0][1]), AT_ONCE), queued[0][0], np.intp)
+        logs = [queue.times_ms(AT_ONCE) for _, queue in queued]
+        grows = [  # of a longer queue the end is not in sight
+            queue.topic in growing and len(queue) <= AT_ONCE for _, queue in queued
+        ]
+        numbers = np.array([number for number, _ in queued], np.intp)
+        found: NDArray[np.intp] = numbers[merged(logs, grows)[:AT_ONCE]]
+        return found
 
     def take_replay(self, clock: ReplayClock, at_most: int, bytes_at_most: int) -> Batch | None:
         """Records of days that have begun, then the next clock record once all before it has been taken."""
