@@ -138,6 +138,11 @@ MODELS = Row(
             (f"ebb_drift / ebb_drift_limit or {NO_DRIFT_YET}", "{{measure}} {{subject}}"),
         ),
         graph(
+            "Challengers that began after drift",
+            "Candidates that learn mostly from labels since then, and are judged like the others (ebb models show).",
+            ("ebb_drift_challengers", "{{outcome}}"),
+        ),
+        graph(
             "Labels open and matured",
             "Open: snapshots whose outcome is not known yet. Matured: since the workers started.",
             ("sum(ebb_labels_open)", "open"),
