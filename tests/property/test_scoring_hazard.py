@@ -40,10 +40,17 @@ def slowly(model: Model, state: StateArray, now_ms: int) -> float:
     nothing, begins_days = 1.0, 0.0
     for width, end in zip(STEPS_DAYS, accumulate(STEPS_DAYS), strict=True):
         asked_ms = now_ms + round((end - width / 2 - 3.5) * DAY_MS)
-        bought = float(linear_probability(model.weekly, model_matrix(state, asked_ms))[0])
+        bought = float(linear_probability(model.weekly, columns_ahead(state, now_ms, asked_ms))[0])
         nothing *= (1 - bought) ** (min(max(days - begins_days, 0), width) / 7)
         begins_days = end
     return nothing if model.true_when == "none" else 1 - nothing
+
+
+def columns_ahead(state: StateArray, now_ms: int, asked_ms: int) -> np.ndarray:
+    """The columns of a customer that buys nothing until then, of whose visits only a quarter of the time wears off."""
+    of_visits = [name.startswith("fresh_") for name in MODEL_COLUMNS]
+    sooner = model_matrix(state, now_ms + (asked_ms - now_ms) // 4)
+    return np.where(of_visits, sooner, model_matrix(state, asked_ms))
 
 
 def logit(p: float) -> float:
