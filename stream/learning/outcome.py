@@ -25,6 +25,7 @@ from stream.learning.linear import (
     fresh,
     learn_rows,
     mean_logit,
+    newton_share,
     restored,
     state_of,
 )
@@ -117,7 +118,10 @@ class OutcomeLearner:
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
-        self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns)
+        self._newton_share = newton_share(horizon_days)
+        self.after_drift = AfterDrift(
+            name, columns, watches_columns=watches_columns, newton_share=self._newton_share
+        )
         self.contest = Contest(horizon_days, self._names, HAZARD_MIX if rolled else MIX, budget_us=budget_us)
         self._recent = RecentIds()
 
@@ -239,7 +243,7 @@ class OutcomeLearner:
         before, happened = np.empty((len(labels), len(DESCENDING) + 1)), labels.happened
         learn_rows(self._learned, labels.columns, happened, labels.matured_ms // DAY_MS, before)
         said = dict(zip((*DESCENDING, NEWTON), before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
-        said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON])
+        said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON], self._newton_share)
         for name, loss in self._progressive_loss.items():
             self._progressive_loss[name] = add_losses(loss, said[name], happened)
         self._labels += len(happened)
@@ -253,7 +257,7 @@ class OutcomeLearner:
     def _candidates(self, weekly: LinearModel | None) -> dict[str, Model]:
         regressions = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
         newton = exported_newton(self._learned, self._columns)
-        mix = mean_logit(regressions[RIVER_LOGISTIC], newton)
+        mix = mean_logit(regressions[RIVER_LOGISTIC], newton, self._newton_share)
         models: dict[str, Model] = {**regressions, NEWTON: newton, MIX: mix}
         models["base_rate"] = constant(_base_rate(self._positives, self._labels))
         if self._rolled and weekly:
@@ -284,8 +288,8 @@ def _base_rate(positives: Any, labels: Any) -> Any:
     return (positives + 0.5) / (labels + 1.0)
 
 
-def _mean_logit_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    odds = np.sqrt(one / (1.0 - one) * (other / (1.0 - other)))
+def _mean_logit_of(one: NDArray[np.float64], other: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    odds = (one / (1.0 - one)) ** (1.0 - share) * (other / (1.0 - other)) ** share
     return np.asarray(odds / (1.0 + odds))
 
 

@@ -7,7 +7,7 @@ from stream.scoring.documents import CALIBRATED, HAZARD, HAZARD_MIX, MIX, NEWTON
 RECIPES = {
     HAZARD_MIX: f"mean logit of {MIX} and {HAZARD}",
     HAZARD: "the chance of a purchase within seven days, rolled forward in silence to the horizon",
-    MIX: f"mean logit of {RIVER_LOGISTIC} and {NEWTON}",
+    MIX: f"mean logit of {RIVER_LOGISTIC} and {NEWTON}, which counts three quarters where labels do not overlap",
     RIVER_LOGISTIC: f"logistic regression on all columns, AdaGrad {LEARNING_RATE}",
     NEWTON: f"logistic regression on all columns, recursive Newton steps, prior variance {PRIOR_VARIANCE}",
     CALIBRATED: f"{MIX} with its logit stretched and moved (Platt)",
