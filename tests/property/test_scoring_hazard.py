@@ -12,7 +12,7 @@ from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural
 from stream.features.layout import StateArray
 from stream.scoring.hazard import STEPS_DAYS, HazardModel
-from stream.scoring.kinds import MeanLogit, Model, probability
+from stream.scoring.kinds import MeanLogit, Model, MovedLogit, probability
 from stream.scoring.linear import LinearModel
 from stream.scoring.linear import probability as linear_probability
 from tests.unit.features.histories import START_MS, YEARS_3_MS, folded, histories
@@ -33,6 +33,9 @@ def slowly(model: Model, state: StateArray, now_ms: int) -> float:
     if isinstance(model, MeanLogit):
         logits = [logit(slowly(part, state, now_ms)) for part in (model.linear, model.hazard)]
         return 1 / (1 + math.exp(-sum(logits) / 2))
+    if isinstance(model, MovedLogit):
+        linear, hazard = (logit(slowly(part, state, now_ms)) for part in (model.linear, model.hazard))
+        return 1 / (1 + math.exp(-linear - model.share * hazard))
     days = float(model.horizon_days)
     gap_days = float(natural(state, now_ms)["mean_gap_days"][0])
     if model.within_own_gap and not math.isnan(gap_days):
@@ -76,7 +79,8 @@ def test_rolling_forward_at_once_is_what_asking_ahead_one_by_one_gives(
     now_ms = int(max(START_MS, states["features"]["last_event_ms"].max())) + later_ms
     matrix = model_matrix(states, now_ms)
     bought = np.flatnonzero(states["features"]["last_purchase_ms"])  # of others nothing is said
-    for model in (hazard, MeanLogit(weekly_model(seed + 10, bias=0.3), hazard)):
+    linear = weekly_model(seed + 10, bias=0.3)
+    for model in (hazard, MeanLogit(linear, hazard), MovedLogit(linear, hazard, 0.2)):
         at_once = probability(model, matrix)[bought]
         one_by_one = [slowly(model, states[row : row + 1], now_ms) for row in bought]
         assert at_once == pytest.approx(one_by_one, abs=1e-9)
