@@ -25,7 +25,6 @@ from stream.ports import ModelStore
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
 from stream.scoring.documents import SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
-from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 
 NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
@@ -224,7 +223,8 @@ class Teacher:
         if isinstance(pupil.learner, SegmentLearner):
             return pupil.learner.document(version, pupil.epoch_day)
         weekly, every = (self._learner(of.get(pupil.name)) for of in (self._weekly, self._every))
-        return pupil.learner.document(version, pupil.epoch_day, weekly and weekly.newton, every and every.mix)
+        parts = weekly.newton if weekly else None, every.mix if every else None
+        return pupil.learner.document(version, pupil.epoch_day, *parts)
 
     def _learner(self, name: str | None) -> OutcomeLearner | None:
         """The learner of an outcome, of which another's document has a part."""

@@ -73,9 +73,7 @@ class AfterDrift:
     def restored(self, state: AfterDriftState | None) -> "AfterDrift":
         """One of the same kind that goes on where another was."""
         same = self._outcome, self._columns
-        return AfterDrift(
-            *same, watches_columns=self._watches_columns, newton_share=self._newton_share, state=state
-        )
+        return AfterDrift(*same, watches_columns=self._watches_columns, newton_share=self._newton_share, state=state)
 
     def heed(self, labels: LabelRows, contest: Contest, learned: Regressions) -> None:
         """Look at labels of one week before they are judged and learned: with the first of them a week may have ended.
@@ -108,9 +106,7 @@ class AfterDrift:
     def models(self, contest: Contest) -> dict[str, LinearModel]:
         """The challengers that take part."""
         return {
-            name: mean_logit(
-                exported(each, 0, self._columns), exported_newton(each, self._columns), self._newton_share
-            )
+            name: mean_logit(exported(each, 0, self._columns), exported_newton(each, self._columns), self._newton_share)
             for name, each in self._begun.items()
             if name in contest.begun
         }

@@ -124,9 +124,7 @@ class OutcomeLearner:
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
         self._newton_share = newton_share(horizon_days)
-        self.after_drift = AfterDrift(
-            name, columns, watches_columns=watches_columns, newton_share=self._newton_share
-        )
+        self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns, newton_share=self._newton_share)
         self.contest = Contest(horizon_days, self._names, self._names[0], budget_us=budget_us)
         self._recent = RecentIds()
 

@@ -131,7 +131,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return None
 
     def of_every_purchase(self, outcomes: Sequence["Outcome"]) -> "Outcome | None":
-        """The outcome that asks the same customers, over the same window, whether any purchase comes; None if none does.
+        """The outcome that asks the same customers, over the same window, whether any purchase comes; None if none.
 
         Of this one, which counts some purchases or what they come to.
 

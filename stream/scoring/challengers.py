@@ -18,8 +18,8 @@ from stream.scoring.checking import check_model
 from stream.scoring.documents import (
     CALIBRATED,
     CANDIDATES,
-    ONLINE,
     MOVED,
+    ONLINE,
     ROLLED,
     SEGMENTS_NAME,
     SegmentDocument,

@@ -161,8 +161,8 @@ def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
 def explained(model: Model) -> LinearModel | TreeModel:
     """The model by which a model's probability is explained.
 
-    Of one that is made of both its linear part; of a hazard alone the next seven days, turned round where nothing counts. Trees
-    are explained by themselves.
+    Of one that is made of both its linear part; of a hazard alone the next seven days, turned round where nothing
+    counts. Trees are explained by themselves.
     """
     if isinstance(model, TreeModel):
         return model
