@@ -1,4 +1,8 @@
-"""How the model columns of a customer move if nothing arrives: each column ahead is a formula of the columns of now."""
+"""How the model columns of a customer move while it buys nothing: each column ahead is a formula of the columns of now.
+
+Who buys nothing may still look around. What is known of a customer's visits therefore grows old at a quarter of the
+pace of time; all that is of purchases moves as if nothing arrived.
+"""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -9,16 +13,20 @@ from stream.features.scored import SCORED
 GAP_COLUMN = "log_mean_gap_days"
 """The logarithm of one and the mean gap; 0 where there is no gap."""
 
+AGEING_OF_VISITS = 0.25
+"""Days by which the last visit is longer ago after a day without a purchase. With 1, as if nobody came to look, six
+simulated shops lost too many customers: 1, .6, .4, .25 and .15 are in docs/architecture.md, "Learning"."""
+
 Course = Literal["grows", "grows by gap", "fades", "decays", "bends"]
 
 
 class Movement(NamedTuple):
-    """How a column moves, with `days` of silence.
+    """How a column moves, with `days` without a purchase.
 
     Attributes:
         course: "grows" is log1p(amount + days), "grows by gap" log1p(amount + days / gap), "decays"
-            log1p(amount / 2 ** (days / half-life)), "fades" 7 / (days since + 7), "bends" follows another column above
-            a knot.
+            log1p(amount / 2 ** (days / half-life)), "fades" 7 / (days since + days * AGEING_OF_VISITS + 7), "bends"
+            follows another column above a knot.
         half_life_days: of one that decays.
         source, knot: of one that bends, the column it follows and from which value of the feature on.
     """

@@ -25,7 +25,6 @@ from stream.ports import ModelStore
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
 from stream.scoring.documents import SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
-from stream.scoring.linear import LinearModel
 from stream.signing import Keyring, open_sealed, seal
 
 NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
@@ -77,7 +76,9 @@ class Teacher:
         budget_us: float = SCORE_BUDGET_US,
     ) -> None:
         self._store, self._keyring = store, keyring
-        self._weekly = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
+        self._every = {outcome.name: of.name for outcome in outcomes if (of := outcome.of_every_purchase(outcomes))}
+        rolled = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
+        self._weekly = rolled | {name: rolled[of] for name, of in self._every.items() if of in rolled}
         sampled = sampled_outcome(outcomes)
         self._pupils = [
             Pupil(outcome.name, learner_of(outcome, outcomes, budget_us), outcome.name) for outcome in outcomes
@@ -221,12 +222,14 @@ class Teacher:
         version = f"{pupil.labels}.{decisions}" if decisions else str(pupil.labels)
         if isinstance(pupil.learner, SegmentLearner):
             return pupil.learner.document(version, pupil.epoch_day)
-        return pupil.learner.document(version, pupil.epoch_day, self._weekly_model(pupil.name))
+        weekly, every = (self._learner(of.get(pupil.name)) for of in (self._weekly, self._every))
+        parts = weekly.newton if weekly else None, every.mix if every else None
+        return pupil.learner.document(version, pupil.epoch_day, *parts)
 
-    def _weekly_model(self, name: str) -> LinearModel | None:
-        """The regression that an outcome is rolled forward with."""
-        weekly = next((pupil.learner for pupil in self._pupils if pupil.name == self._weekly.get(name)), None)
-        return weekly.newton if isinstance(weekly, OutcomeLearner) else None
+    def _learner(self, name: str | None) -> OutcomeLearner | None:
+        """The learner of an outcome, of which another's document has a part."""
+        found = next((pupil.learner for pupil in self._pupils if pupil.name == name), None)
+        return found if isinstance(found, OutcomeLearner) else None
 
     def _write(self, pupil: Pupil) -> None:
         document = self._document(pupil)

@@ -50,13 +50,21 @@ class AfterDrift:
         outcome: whose labels they are.
         columns: that they carry.
         watches_columns: whether drift of columns is looked for too.
+        newton_share: what Newton's regression counts for in a mean logit.
         state: to go on from.
     """
 
     def __init__(
-        self, outcome: str, columns: tuple[str, ...], *, watches_columns: bool, state: AfterDriftState | None = None
+        self,
+        outcome: str,
+        columns: tuple[str, ...],
+        *,
+        watches_columns: bool,
+        newton_share: float = 0.5,
+        state: AfterDriftState | None = None,
     ) -> None:
         self._outcome, self._columns, self._watches_columns = outcome, columns, watches_columns
+        self._newton_share = newton_share
         self._watch = DriftWatch(outcome, MIX, watches_columns=watches_columns, state=state.watch if state else None)
         reads = np.ones((1, len(columns)), np.bool_)
         self._begun = {name: restored(each, reads) for name, each in state.begun.items()} if state else {}
@@ -64,7 +72,8 @@ class AfterDrift:
 
     def restored(self, state: AfterDriftState | None) -> "AfterDrift":
         """One of the same kind that goes on where another was."""
-        return AfterDrift(self._outcome, self._columns, watches_columns=self._watches_columns, state=state)
+        same = self._outcome, self._columns
+        return AfterDrift(*same, watches_columns=self._watches_columns, newton_share=self._newton_share, state=state)
 
     def heed(self, labels: LabelRows, contest: Contest, learned: Regressions) -> None:
         """Look at labels of one week before they are judged and learned: with the first of them a week may have ended.
@@ -97,7 +106,7 @@ class AfterDrift:
     def models(self, contest: Contest) -> dict[str, LinearModel]:
         """The challengers that take part."""
         return {
-            name: mean_logit(exported(each, 0, self._columns), exported_newton(each, self._columns))
+            name: mean_logit(exported(each, 0, self._columns), exported_newton(each, self._columns), self._newton_share)
             for name, each in self._begun.items()
             if name in contest.begun
         }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.learning.newton import SETTLED_LABELS, grow_unsure, move_means, newton_logit, newton_step, prior
+from stream.outcomes.declaration import SAMPLE_ONE_IN_DAYS
 from stream.scoring.linear import CLIP, LinearModel, sigmoid
 
 FloatArray = NDArray[np.float64]
@@ -219,15 +220,32 @@ def exported_newton(learned: Regressions, columns: tuple[str, ...]) -> LinearMod
     return _model(learned, np.arange(len(columns)), learned.newton[:-1], float(learned.newton[-1]), columns)
 
 
-def mean_logit(one: LinearModel, other: LinearModel) -> LinearModel:
+def newton_share(horizon_days: int) -> float:
+    """What the recursive Newton regression counts for in the mean logit of the two.
+
+    It believes that labels know nothing of each other. So it is where the window of one is over before the customer is
+    asked again; where windows overlap it is too sure of itself, and gradient descent, which is slow, counts as much.
+
+    >>> newton_share(horizon_days=7), newton_share(horizon_days=90)
+    (0.75, 0.5)
+    """
+    return 0.75 if horizon_days <= SAMPLE_ONE_IN_DAYS else 0.5
+
+
+def mean_logit(one: LinearModel, other: LinearModel, share: float = 0.5) -> LinearModel:
     """The model whose logit is the mean of two that standardise alike.
+
+    Args:
+        one: counts what is left.
+        other: counts a share.
+        share: from 0 to 1.
 
     >>> half = LinearModel(("x",), (0.0,), (1.0,), (1.0,), bias=0.5)
     >>> mean_logit(half, LinearModel(("x",), (0.0,), (1.0,), (0.0,), bias=0.0)).weights
     (0.5,)
     """
-    weights = tuple((a + b) / 2 for a, b in zip(one.weights, other.weights, strict=True))
-    return msgspec.structs.replace(one, weights=weights, bias=(one.bias + other.bias) / 2)
+    weights = tuple((1 - share) * a + share * b for a, b in zip(one.weights, other.weights, strict=True))
+    return msgspec.structs.replace(one, weights=weights, bias=(1 - share) * one.bias + share * other.bias)
 
 
 def _model(

@@ -25,9 +25,11 @@ from stream.learning.linear import (
     fresh,
     learn_rows,
     mean_logit,
+    newton_share,
     restored,
     state_of,
 )
+from stream.learning.moved import moved
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
 from stream.outcomes.declaration import Outcome, sampled_outcome
@@ -39,6 +41,7 @@ from stream.scoring.documents import (
     HAZARD,
     HAZARD_MIX,
     MIX,
+    MOVED,
     NEWTON,
     RIVER_LOGISTIC,
     ROLLED,
@@ -85,7 +88,8 @@ class OutcomeLearner:
     Candidates: "river_logistic" by gradient descent and "newton_logistic" by recursive Newton steps, both on all
     columns; "mean_logit" of the two; the floors "base_rate" (the share of labels of value 1 so far),
     "since_last_purchase" and "count_90d" (the first on one column). Of an outcome that is rolled forward week by week
-    also "hazard", and "mean_logit_hazard" of that and "mean_logit". Where the labels show drift, a challenger begins
+    also "hazard", and "mean_logit_hazard" of that and "mean_logit"; of one that counts some purchases only
+    "mean_logit_moved" (`stream.learning.moved`). Where the labels show drift, a challenger begins
     by itself (`stream.learning.after_drift`).
 
     Args:
@@ -94,6 +98,7 @@ class OutcomeLearner:
         layout: the layout that labels must have.
         horizon_days: of the outcome.
         rolled: the outcome's declaration, if it is rolled forward.
+        moves: the outcome's declaration and that of the one which asks of every purchase, if there is one.
         watches_columns: whether drift of columns is looked for in these labels: they are a sample of customers.
         budget_us: a challenger is not promoted if a score by it costs more.
 
@@ -109,16 +114,18 @@ class OutcomeLearner:
         layout: str = LAYOUT,
         horizon_days: int = 30,
         rolled: Outcome | None = None,
+        moves: tuple[Outcome, Outcome] | None = None,
         watches_columns: bool = False,
         budget_us: float = SCORE_BUDGET_US,
     ) -> None:
         self.name, self._columns, self._layout = name, columns, layout
-        self._horizon_days, self._rolled, self._budget_us = horizon_days, rolled, budget_us
+        self._horizon_days, self._rolled, self._moves, self._budget_us = horizon_days, rolled, moves, budget_us
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
-        self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns)
-        self.contest = Contest(horizon_days, self._names, HAZARD_MIX if rolled else MIX, budget_us=budget_us)
+        self._newton_share = newton_share(horizon_days)
+        self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns, newton_share=self._newton_share)
+        self.contest = Contest(horizon_days, self._names, self._names[0], budget_us=budget_us)
         self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
@@ -160,24 +167,37 @@ class OutcomeLearner:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return (*ROLLED, *CANDIDATES) if self._rolled else CANDIDATES
+        """Its candidates, the first champion first."""
+        if self._rolled:
+            return (*ROLLED, *CANDIDATES)
+        return (MOVED, *CANDIDATES) if self._moves else CANDIDATES
 
     @property
     def newton(self) -> LinearModel | None:
         """The recursive Newton regression, which is what hazards are made of; None while there are too few labels."""
-        if self._labels < LABELS_BEFORE_SERVING or self._positives in (0, self._labels):
-            return None
-        return exported_newton(self._learned, self._columns)
+        return exported_newton(self._learned, self._columns) if self._has_learned else None
 
-    def document(self, version: str, epoch_day: int, weekly: LinearModel | None = None) -> OutcomeDocument:
+    @property
+    def mix(self) -> LinearModel | None:
+        """The mean logit of the regressions; None while there are too few labels."""
+        return self._regressions()[MIX] if self._has_learned else None
+
+    @property
+    def _has_learned(self) -> bool:
+        return self._labels >= LABELS_BEFORE_SERVING and 0 < self._positives < self._labels
+
+    def document(
+        self, version: str, epoch_day: int, weekly: LinearModel | None = None, every: LinearModel | None = None
+    ) -> OutcomeDocument:
         """The model as data: what workers score with from this epoch on.
 
         Args:
             version: names the document; chosen by the caller.
             epoch_day: days since 1970, UTC.
             weekly: the probability of a purchase within seven days, to be rolled forward.
+            every: the mean logit of the outcome that asks of every purchase.
         """
-        metrics, models = self.contest.metrics(), self._candidates(weekly)
+        metrics, models = self.contest.metrics(), self._candidates(weekly, every)
         standing = self.contest.standing(metrics, models)
         serves = serving(self._labels, self._positives, self._progressive_means(), standing)
         return OutcomeDocument(
@@ -220,7 +240,7 @@ class OutcomeLearner:
         """
         state = decode_state(packed, OutcomeState)
         refuse_other_layout(state.name, (state.layout, state.columns), (self._layout, self._columns))
-        same = self._columns, self._layout, self._horizon_days, self._rolled
+        same = self._columns, self._layout, self._horizon_days, self._rolled, self._moves
         learner = OutcomeLearner(state.name, *same, budget_us=self._budget_us)
         learner._labels, learner._positives = state.labels, state.positives
         learner._trained_until_ms = state.trained_until_ms
@@ -239,7 +259,7 @@ class OutcomeLearner:
         before, happened = np.empty((len(labels), len(DESCENDING) + 1)), labels.happened
         learn_rows(self._learned, labels.columns, happened, labels.matured_ms // DAY_MS, before)
         said = dict(zip((*DESCENDING, NEWTON), before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
-        said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON])
+        said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON], self._newton_share)
         for name, loss in self._progressive_loss.items():
             self._progressive_loss[name] = add_losses(loss, said[name], happened)
         self._labels += len(happened)
@@ -250,16 +270,23 @@ class OutcomeLearner:
         positives = self._positives + np.cumsum(happened) - happened
         return np.asarray(_base_rate(positives, self._labels + np.arange(len(happened))))
 
-    def _candidates(self, weekly: LinearModel | None) -> dict[str, Model]:
-        regressions = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
-        newton = exported_newton(self._learned, self._columns)
-        mix = mean_logit(regressions[RIVER_LOGISTIC], newton)
-        models: dict[str, Model] = {**regressions, NEWTON: newton, MIX: mix}
+    def _regressions(self) -> dict[str, LinearModel]:
+        """All that has been learned, and the mean of the two that serve."""
+        found = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
+        found[NEWTON] = exported_newton(self._learned, self._columns)
+        found[MIX] = mean_logit(found[RIVER_LOGISTIC], found[NEWTON], self._newton_share)
+        return found
+
+    def _candidates(self, weekly: LinearModel | None, every: LinearModel | None) -> dict[str, Model]:
+        regressions = self._regressions()
+        models: dict[str, Model] = {**regressions}
         models["base_rate"] = constant(_base_rate(self._positives, self._labels))
         if self._rolled and weekly:
             of = self._rolled
             hazard = HazardModel(weekly, of.horizon_days, of.true_when, of.within_own_gap)
-            models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(mix, hazard)}
+            models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(regressions[MIX], hazard)}
+        if self._moves and weekly and every:
+            models[MOVED] = moved(regressions[MIX], every, weekly, *self._moves)
         return {name: models[name] for name in self._names if name in models} | self.after_drift.models(self.contest)
 
     def _progressive_means(self) -> dict[str, float]:
@@ -268,12 +295,13 @@ class OutcomeLearner:
 
 def learner_of(outcome: Outcome, outcomes: Sequence[Outcome], budget_us: float = SCORE_BUDGET_US) -> OutcomeLearner:
     """The learner of an outcome among others; it is rolled forward where one of them asks about the next week."""
-    rolled = outcome if outcome.weekly(outcomes) else None
+    rolled, every = outcome if outcome.weekly(outcomes) else None, outcome.of_every_purchase(outcomes)
     is_sample = outcome.name == sampled_outcome(outcomes)
     return OutcomeLearner(
         outcome.name,
         horizon_days=outcome.horizon_days,
         rolled=rolled,
+        moves=(outcome, every) if every and every.weekly(outcomes) else None,
         watches_columns=is_sample,
         budget_us=budget_us,
     )
@@ -284,8 +312,8 @@ def _base_rate(positives: Any, labels: Any) -> Any:
     return (positives + 0.5) / (labels + 1.0)
 
 
-def _mean_logit_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    odds = np.sqrt(one / (1.0 - one) * (other / (1.0 - other)))
+def _mean_logit_of(one: NDArray[np.float64], other: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    odds = (one / (1.0 - one)) ** (1.0 - share) * (other / (1.0 - other)) ** share
     return np.asarray(odds / (1.0 + odds))
 
 

@@ -1,13 +1,15 @@
 """How each candidate is made, in words: for the lineage of a document, and for who reads it."""
 
 from stream.learning.linear import LEARNING_RATE
+from stream.learning.moved import HAZARD_SHARE
 from stream.learning.newton import PRIOR_VARIANCE
-from stream.scoring.documents import CALIBRATED, HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
+from stream.scoring.documents import CALIBRATED, HAZARD, HAZARD_MIX, MIX, MOVED, NEWTON, RIVER_LOGISTIC
 
 RECIPES = {
     HAZARD_MIX: f"mean logit of {MIX} and {HAZARD}",
     HAZARD: "the chance of a purchase within seven days, rolled forward in silence to the horizon",
-    MIX: f"mean logit of {RIVER_LOGISTIC} and {NEWTON}",
+    MOVED: f"{MIX}, moved by {HAZARD_SHARE:g} of what {HAZARD} says of any purchase beyond the {MIX} of the same",
+    MIX: f"mean logit of {RIVER_LOGISTIC} and {NEWTON}, which counts three quarters where labels do not overlap",
     RIVER_LOGISTIC: f"logistic regression on all columns, AdaGrad {LEARNING_RATE}",
     NEWTON: f"logistic regression on all columns, recursive Newton steps, prior variance {PRIOR_VARIANCE}",
     CALIBRATED: f"{MIX} with its logit stretched and moved (Platt)",

@@ -130,6 +130,23 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 return other
         return None
 
+    def of_every_purchase(self, outcomes: Sequence["Outcome"]) -> "Outcome | None":
+        """The outcome that asks the same customers, over the same window, whether any purchase comes; None if none.
+
+        Of this one, which counts some purchases or what they come to.
+
+        >>> HIGH_VALUE_90D.of_every_purchase(BUILT_IN).name, CHURN_90D.of_every_purchase(BUILT_IN)
+        ('churn_90d', None)
+        """
+        if self.event_kind != PURCHASE or self._counts_every_purchase:
+            return None
+        return next((other for other in outcomes if other._counts_every_purchase and other._asks_as(self)), None)
+
+    def _asks_as(self, other: "Outcome") -> bool:
+        """Whether it asks the same customers over the same window."""
+        asks = ("horizon_days", "within_own_gap", "active_within_days", "purchase_days_at_least")
+        return all(getattr(self, name) == getattr(other, name) for name in asks)
+
     @property
     def _counts_every_purchase(self) -> bool:
         every = self.channel is None and self.category is None and not billionths(self.minimum_amount)

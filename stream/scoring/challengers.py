@@ -18,6 +18,7 @@ from stream.scoring.checking import check_model
 from stream.scoring.documents import (
     CALIBRATED,
     CANDIDATES,
+    MOVED,
     ONLINE,
     ROLLED,
     SEGMENTS_NAME,
@@ -84,7 +85,7 @@ def check_challenger_name(name: str) -> None:
     Traceback (most recent call last):
     stream.errors.ModelRefusedError: A challenger cannot be called 'drift_2026_05_14': those that Ebb begins at a ...
     """
-    if name in (*CANDIDATES, *ROLLED, CALIBRATED, ONLINE):
+    if name in (*CANDIDATES, *ROLLED, MOVED, CALIBRATED, ONLINE):
         raise ModelRefusedError(f"A challenger cannot be called {name!r}: Ebb's own candidate is. Choose another name.")
     if name.startswith(BEGUN_PREFIX):
         raise ModelRefusedError(

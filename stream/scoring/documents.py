@@ -25,6 +25,9 @@ CANDIDATES = (MIX, RIVER_LOGISTIC, NEWTON, *FLOORS)
 ROLLED = (HAZARD_MIX, HAZARD)
 """Besides of those that can be rolled forward week by week."""
 
+MOVED = "mean_logit_moved"
+"""Besides of those that count some purchases only, where another asks of all (`stream.learning.moved`)."""
+
 SEGMENTS_NAME = "segments"
 ONLINE = "online"
 """The learner's own centres, among the candidates for segments."""

@@ -1,8 +1,8 @@
 """The chance of a purchase week by week, rolled forward in silence to a horizon.
 
 A model of the next seven days is asked again and again: now, and at the columns the customer will have in a week, in
-two weeks, if nothing arrives. That nothing arrives all the way is the product of the weeks in which nothing does. Weeks
-far ahead resemble each other, so a step there stands for several: asked once, in its middle.
+two weeks, if it buys nothing (`stream.features.ahead`). That nothing is bought all the way is the product of the weeks
+in which nothing is. Weeks far ahead resemble each other, so a step there stands for several: asked once, in its middle.
 """
 
 import math
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
-from stream.features.ahead import GAP_COLUMN, Movement, movements
+from stream.features.ahead import AGEING_OF_VISITS, GAP_COLUMN, Movement, movements
 from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.linear import (
     WEIGHING,
@@ -205,7 +205,7 @@ def _ahead(model: Any, step: int, gaps_a_day: float, scratch: FloatArray) -> flo
         elif course == _GROWS_BY_GAP:
             column = math.log(1.0 + amount + days * gaps_a_day)
         elif course == _FADES:
-            column = WEEK_DAYS / (amount + days + WEEK_DAYS)
+            column = WEEK_DAYS / (amount + days * AGEING_OF_VISITS + WEEK_DAYS)
         else:
             column = max(scratch[1, model.sources[n]] - model.knots[n], 0.0)
         scratch[1, n] = column

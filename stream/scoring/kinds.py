@@ -33,7 +33,7 @@ from stream.scoring.linear import (
 )
 from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
 
-ONLY_LINEAR, MEAN, ONLY_HAZARD, TREES = range(4)
+ONLY_LINEAR, BOTH, ONLY_HAZARD, TREES = range(4)
 
 
 class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
@@ -43,7 +43,20 @@ class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
     hazard: HazardModel
 
 
-Model = LinearModel | HazardModel | MeanLogit | TreeModel
+class MovedLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="moved_logit"):
+    """The model whose logit is a linear one's and a share, from 0 to 1, of a hazard's."""
+
+    linear: LinearModel
+    hazard: HazardModel
+    share: float
+
+    def __post_init__(self) -> None:
+        """Refuse a share that cannot be meant."""
+        if not 0.0 <= self.share <= 1.0:
+            raise ValueError(f"share {self.share} is not from 0 to 1")
+
+
+Model = LinearModel | HazardModel | MeanLogit | MovedLogit | TreeModel
 
 
 SCORER = np.dtype(
@@ -55,14 +68,16 @@ SCORER = np.dtype(
         ("horizon_days", "<f8"),
         ("within_own_gap", "<i8"),
         ("sign", "<f8"),
+        ("linear_share", "<f8"),
+        ("hazard_share", "<f8"),
         ("grove", GROVE),
     ]
 )
 """A model of any kind for compiled code; a part that it has not got says nothing.
 
-`kind` is `ONLY_LINEAR`, `MEAN`, `ONLY_HAZARD` or `TREES`, `rolling` the hazard's weekly model and `rolled_by` the first
+`kind` is `ONLY_LINEAR`, `BOTH`, `ONLY_HAZARD` or `TREES`, `rolling` the hazard's weekly model and `rolled_by` the first
 of the models side by side that rolls the same one forward, `sign` is 1 where the outcome is that nothing happens, else
--1.
+-1. Of `BOTH` the logit is the sum of the linear one's and the hazard's, each times its share.
 """
 
 
@@ -95,6 +110,8 @@ def scorers(models: tuple[Model | None, ...], columns: Sequence[str] = MODEL_COL
             record["rolling"] = rolling(by, columns)
             record["horizon_days"], record["within_own_gap"] = hazard.horizon_days, hazard.within_own_gap
         record["sign"] = -1.0 if hazard and hazard.true_when == "any" else 1.0
+    for record, model in zip(records, models, strict=True):
+        record["linear_share"], record["hazard_share"] = _shares(model)
     fill_weighings(records["linear"], [linear for linear, _ in map(parts, models)], columns)
     trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
     first = 0
@@ -120,13 +137,18 @@ def _joined(trees: tuple[TreeModel, ...], columns: tuple[str, ...]) -> Nodes:
 def _kind(linear: LinearModel | None, hazard: HazardModel | None) -> int:
     if hazard is None:
         return ONLY_LINEAR
-    return ONLY_HAZARD if linear is None else MEAN
+    return ONLY_HAZARD if linear is None else BOTH
+
+
+def _shares(model: Model | None) -> tuple[float, float]:
+    """What the logits of a linear model and of a hazard count for, where a model is made of both."""
+    return (1.0, model.share) if isinstance(model, MovedLogit) else (0.5, 0.5)
 
 
 def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
     """The linear model and the hazard that a model is made of."""
     match model:
-        case MeanLogit():
+        case MeanLogit() | MovedLogit():
             return model.linear, model.hazard
         case HazardModel():
             return None, model
@@ -139,8 +161,8 @@ def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:
 def explained(model: Model) -> LinearModel | TreeModel:
     """The model by which a model's probability is explained.
 
-    Of a mean of two its linear half; of a hazard alone the next seven days, turned round where nothing counts. Trees
-    are explained by themselves.
+    Of one that is made of both its linear part; of a hazard alone the next seven days, turned round where nothing
+    counts. Trees are explained by themselves.
     """
     if isinstance(model, TreeModel):
         return model
@@ -249,7 +271,9 @@ def _said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
         linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
     if model.kind != ONLY_LINEAR:
         none = model.sign * none_logit(hazards, _days(model, row))
-    return sigmoid((bounded(linear) + bounded(none)) / 2.0 if model.kind == MEAN else linear + none)
+    if model.kind == BOTH:
+        return sigmoid(model.linear_share * bounded(linear) + model.hazard_share * bounded(none))
+    return sigmoid(linear + none)
 
 
 @compiled

@@ -12,9 +12,8 @@ from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural
 from stream.features.layout import StateArray
 from stream.scoring.hazard import STEPS_DAYS, HazardModel
-from stream.scoring.kinds import MeanLogit, Model, probability
-from stream.scoring.linear import LinearModel
-from stream.scoring.linear import probability as linear_probability
+from stream.scoring.kinds import MeanLogit, Model, MovedLogit, probability
+from stream.scoring.linear import LinearModel, logits
 from tests.unit.features.histories import START_MS, YEARS_3_MS, folded, histories
 
 
@@ -28,27 +27,44 @@ def weekly_model(seed: int, bias: float) -> LinearModel:
 
 def slowly(model: Model, state: StateArray, now_ms: int) -> float:
     """The probability for one customer, from its features at every step ahead."""
-    if isinstance(model, LinearModel):
-        return float(linear_probability(model, model_matrix(state, now_ms))[0])
-    if isinstance(model, MeanLogit):
-        logits = [logit(slowly(part, state, now_ms)) for part in (model.linear, model.hazard)]
-        return 1 / (1 + math.exp(-sum(logits) / 2))
+    return 1 / (1 + math.exp(-slow_logit(model, state, now_ms)))
+
+
+def slow_logit(model: Model, state: StateArray, now_ms: int) -> float:
+    """Its logit, as far as logits go. Probabilities near 1 have lost the digits that a share of a logit shows."""
+    if isinstance(model, MeanLogit | MovedLogit):
+        linear, hazard = (slow_logit(part, state, now_ms) for part in (model.linear, model.hazard))
+        return (linear + hazard) / 2 if isinstance(model, MeanLogit) else linear + model.share * hazard
+    if isinstance(model, HazardModel):
+        nothing = log_of_nothing(model, state, now_ms)
+        found = nothing - math.log(-math.expm1(nothing)) if nothing < 0 else math.inf
+        found = found if model.true_when == "none" else -found
+    else:
+        assert isinstance(model, LinearModel)
+        found = float(logits(model, model_matrix(state, now_ms))[0])
+    return max(min(found, 30.0), -30.0)
+
+
+def log_of_nothing(model: HazardModel, state: StateArray, now_ms: int) -> float:
+    """The logarithm of the chance that nothing is bought up to the horizon: those of all steps together."""
     days = float(model.horizon_days)
     gap_days = float(natural(state, now_ms)["mean_gap_days"][0])
     if model.within_own_gap and not math.isnan(gap_days):
         days = min(days, math.ceil(min(max(2 * gap_days, 14), 180) - 1e-6))
-    nothing, begins_days = 1.0, 0.0
+    nothing, begins_days = 0.0, 0.0
     for width, end in zip(STEPS_DAYS, accumulate(STEPS_DAYS), strict=True):
         asked_ms = now_ms + round((end - width / 2 - 3.5) * DAY_MS)
-        bought = float(linear_probability(model.weekly, model_matrix(state, asked_ms))[0])
-        nothing *= (1 - bought) ** (min(max(days - begins_days, 0), width) / 7)
+        bought = float(logits(model.weekly, columns_ahead(state, now_ms, asked_ms))[0])
+        nothing -= np.logaddexp(0.0, bought) * (min(max(days - begins_days, 0), width) / 7)
         begins_days = end
-    return nothing if model.true_when == "none" else 1 - nothing
+    return nothing
 
 
-def logit(p: float) -> float:
-    """As far as logits go."""
-    return max(min(math.log(p / (1 - p)) if 0 < p < 1 else math.copysign(math.inf, p - 0.5), 30.0), -30.0)
+def columns_ahead(state: StateArray, now_ms: int, asked_ms: int) -> np.ndarray:
+    """The columns of a customer that buys nothing until then, of whose visits only a quarter of the time wears off."""
+    of_visits = [name.startswith("fresh_") for name in MODEL_COLUMNS]
+    sooner = model_matrix(state, now_ms + (asked_ms - now_ms) // 4)
+    return np.where(of_visits, sooner, model_matrix(state, asked_ms))
 
 
 @settings(max_examples=150, deadline=None)
@@ -69,7 +85,8 @@ def test_rolling_forward_at_once_is_what_asking_ahead_one_by_one_gives(
     now_ms = int(max(START_MS, states["features"]["last_event_ms"].max())) + later_ms
     matrix = model_matrix(states, now_ms)
     bought = np.flatnonzero(states["features"]["last_purchase_ms"])  # of others nothing is said
-    for model in (hazard, MeanLogit(weekly_model(seed + 10, bias=0.3), hazard)):
+    linear = weekly_model(seed + 10, bias=0.3)
+    for model in (hazard, MeanLogit(linear, hazard), MovedLogit(linear, hazard, 0.2)):
         at_once = probability(model, matrix)[bought]
         one_by_one = [slowly(model, states[row : row + 1], now_ms) for row in bought]
         assert at_once == pytest.approx(one_by_one, abs=1e-9)

@@ -15,7 +15,7 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.features.read_back import row_of
 from stream.scoring.explain import CONCEPT_NAMES, by_concept, concepts_of
 from stream.scoring.hazard import HazardModel
-from stream.scoring.kinds import MeanLogit, probability
+from stream.scoring.kinds import MeanLogit, MovedLogit, probability
 from stream.scoring.linear import FloatArray, LinearModel, constant
 from stream.scoring.shapley import Says, logit, mixtures, shares
 from stream.scoring.trees import TreeModel, answers
@@ -71,6 +71,7 @@ def kinds(seed: int) -> dict[str, Says]:
         "base rate": constant(0.3),
         **hazards,
         "mean": MeanLogit(mixed, hazards["hazard none"]),
+        "moved": MovedLogit(mixed, hazards["hazard any"], 0.2),
     }
     return {name: _says(model) for name, model in models.items()}
 

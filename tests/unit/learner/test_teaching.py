@@ -15,9 +15,10 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
+from stream.learning.moved import moved
 from stream.memory_store import MemoryModelStore
 from stream.metrics.learner import DRIFT, REGISTRY
-from stream.outcomes.declaration import BUILT_IN
+from stream.outcomes.declaration import BUILT_IN, CHURN_90D, HIGH_VALUE_90D
 from stream.scoring.challengers import ChallengerDocument, encode_challenger
 from stream.scoring.documents import CANDIDATES, OutcomeDocument, decode, schema_of
 from stream.scoring.hazard import HazardModel
@@ -440,3 +441,22 @@ async def test_outcomes_are_rolled_forward_by_what_is_learned_of_seven_days() ->
     assert churn.candidates["hazard"] == hazard
     assert churn.candidates["mean_logit_hazard"] == MeanLogit(churn.candidates["mean_logit"], hazard)
     assert "hazard" not in weekly.candidates
+
+
+async def test_purchases_of_an_amount_are_moved_by_what_is_learned_of_all_purchases() -> None:
+    store = Store()
+    teacher = Teacher(store, KEYS)
+    await teacher.restore()
+    for day in DAYS:
+        of_90_days = [
+            replace(label, outcome=name, message_id=f"{name}-{label.message_id}", value=float(label.value == which))
+            for name, which in (("churn_90d", 0.0), ("high_value_90d", 1.0))
+            for label in labels(day)[:40]
+        ]
+        teacher.learn([*labels(day), *of_90_days], day)
+        await teacher.publish(next_offset=day)
+    high, churn, weekly = (published(store, name).candidates for name in ("high_value_90d", "churn_90d", "purchase_7d"))
+    parts = (high["mean_logit"], churn["mean_logit"], weekly["newton_logistic"])
+    assert all(isinstance(part, LinearModel) for part in parts)
+    assert high["mean_logit_moved"] == moved(*parts, HIGH_VALUE_90D, CHURN_90D)  # type: ignore[arg-type]
+    assert "hazard" not in high

@@ -62,6 +62,18 @@ def test_an_outcome_that_is_rolled_forward_has_a_hazard_and_its_mean_with_the_re
     )
 
 
+@pytest.mark.parametrize(("horizon_days", "of_newton"), [(7, 0.75), (28, 0.75), (30, 0.5)])
+def test_newtons_regression_counts_more_where_windows_do_not_overlap(horizon_days, of_newton):
+    learner = OutcomeLearner("purchase", horizon_days=horizon_days)
+    learner.learn(labels(300, outcome="purchase"))
+    candidates = learner.document("1", DAY).candidates
+    river, newton, mix = (candidates[name] for name in ("river_logistic", "newton_logistic", "mean_logit"))
+    assert mix.bias == pytest.approx((1 - of_newton) * river.bias + of_newton * newton.bias)
+    expected = (1 - of_newton) * np.array(river.weights) + of_newton * np.array(newton.weights)
+    assert mix.weights == pytest.approx(expected)
+    assert river.weights != newton.weights
+
+
 def test_the_model_serves_once_its_stored_scores_have_the_lower_log_loss():
     good = dict.fromkeys(CANDIDATES, 0.5) | {"mean_logit": 0.7}
     history = [
