@@ -1,14 +1,12 @@
 """Learners are saved one after another: a crash between two of them must not make one skip a day."""
 
-from hashlib import sha256
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from schemas.messages import EpochPassed, Label, LabelRecord, ModelDecision
+from schemas.messages import EpochPassed, LabelRecord
 from schemas.units import DAY_MS
 from stream.errors import LayoutError, ModelRefusedError, StoreUnavailableError
 from stream.features.columns import MODEL_COLUMNS
@@ -16,80 +14,21 @@ from stream.features.layout import LAYOUT
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.learning.moved import moved
-from stream.memory_store import MemoryModelStore
 from stream.metrics.learner import DRIFT, REGISTRY
 from stream.outcomes.declaration import BUILT_IN, CHURN_90D, HIGH_VALUE_90D
-from stream.scoring.challengers import ChallengerDocument, encode_challenger
-from stream.scoring.documents import CANDIDATES, OutcomeDocument, decode, schema_of
+from stream.scoring.documents import CANDIDATES, schema_of
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import LinearModel
-from stream.signing import Keyring, open_sealed, seal
+from stream.signing import Keyring
 from stream.worker.model_watch import model_names
-from tests.property.grown_trees import grown
+from tests.unit.learner.teachers import DAYS, FIRST_DAY, KEYS, Store, decision, in_force, labels, taught
 from tests.unit.learning.drifting_labels import CHANGE_WEEK, history
-
-KEYS = Keyring.from_text("k:" + "5e" * 32)
-FIRST_DAY = 14_600
-
-
-class Store(MemoryModelStore):
-    """Fails at the save that is told, as a crash would."""
-
-    saves_left = 10**9
-
-    async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
-        if not self.saves_left:
-            raise StoreUnavailableError("the process is gone")
-        self.saves_left -= 1
-        await super().save_learner(name, next_offset, state, metrics)
-
-
-def labels(day: int, count: int = 40) -> list[Label]:
-    """Labels of both outcomes that matured on a day."""
-    return [
-        Label(
-            message_id=f"{outcome}-{day}-{number}",
-            partition=0,
-            sequence=day * 1_000 + number,
-            customer_id=f"c{number}",
-            outcome=outcome,
-            snapshot_ms=0,
-            matured_ms=day * 86_400_000 + number,
-            value=float(number % 3 == 0),
-            columns=[float((number + day + at) % 7) for at in range(len(MODEL_COLUMNS))],
-            scores={},
-            layout=LAYOUT,
-        )
-        for outcome in ("churn_30d", "purchase_7d")
-        for number in range(count)
-    ]
-
-
-async def taught(store: Store, days: range) -> Teacher:
-    """A learner process from its start over these days, as far as the store lets it."""
-    teacher = Teacher(store, KEYS)
-    await teacher.restore()
-    for day in days:
-        if day > teacher.epoch_day:
-            teacher.learn(labels(day), day)
-            await teacher.publish(next_offset=day)
-    return teacher
 
 
 def outcome(store: Store) -> dict[str, Any]:
     """Everything a worker would score with."""
     return {"documents": store.documents, "champions": store.champion, "learners": store.learners}
-
-
-def published(store: Store, name: str) -> OutcomeDocument:
-    """The document in force."""
-    document = decode(open_sealed(store.documents[name, store.champion[name][0]], KEYS), LAYOUT)
-    assert isinstance(document, OutcomeDocument)
-    return document
-
-
-DAYS = range(FIRST_DAY, FIRST_DAY + 6)
 
 
 @pytest.mark.parametrize("saves", range(1, 3 * len(DAYS)))
@@ -139,18 +78,6 @@ async def test_what_is_no_learner_is_refused() -> None:
     await store.save_learner("churn_30d", 5, b"\x00", b"{}")
     with pytest.raises(LayoutError, match="Delete learner:churn_30d"):
         await Teacher(store, KEYS).restore()
-
-
-def decision(action: str, candidate: str = "", digest: str = "") -> ModelDecision:
-    return ModelDecision(
-        message_id=f"{action} {candidate}",
-        outcome="churn_30d",
-        action=action,  # type: ignore[arg-type]
-        candidate=candidate,
-        digest=digest,
-        decided_ms=0,
-        decided_by="ada",
-    )
 
 
 def log_of(days: range) -> list[LabelRecord]:
@@ -203,13 +130,6 @@ async def test_wherever_it_crashes_a_person_s_decisions_count_once_and_on_their_
         "rollback",
         False,
     )
-
-
-def in_force(store: Store, keys: Keyring = KEYS) -> OutcomeDocument:
-    version, _ = store.champion["churn_30d"]
-    document = decode(open_sealed(store.documents["churn_30d", version], keys), LAYOUT)
-    assert isinstance(document, OutcomeDocument)
-    return document
 
 
 async def test_a_decision_is_published_without_a_new_label_and_outlives_the_learner() -> None:
@@ -284,7 +204,7 @@ async def test_wherever_it_crashes_the_challenger_after_drift_is_the_same(day: i
     disturbed.saves_left = 10**9
     await through_a_change(disturbed)
     assert outcome(disturbed) == outcome(undisturbed)
-    assert [name for name in published(undisturbed, "purchase_7d").candidates if name.startswith("drift_")]
+    assert [name for name in in_force(undisturbed, "purchase_7d").candidates if name.startswith("drift_")]
 
 
 async def test_drift_is_shown_and_said_when_a_week_ends_and_not_with_every_batch() -> None:
@@ -309,110 +229,6 @@ async def test_drift_is_shown_and_said_when_a_week_ends_and_not_with_every_batch
     assert again.take_noticed() == []
 
 
-def challenger(keys: Keyring = KEYS, **changes: Any) -> tuple[bytes, ModelDecision]:
-    """A sealed challenger, and the decision that admits it."""
-    document = ChallengerDocument(
-        outcome="churn_30d",
-        name="outsider",
-        layout=LAYOUT,
-        schema=schema_of(MODEL_COLUMNS),
-        model=LinearModel((MODEL_COLUMNS[0],), (0.0,), (1.0,), (0.5,), bias=0.25),
-        trained_until_ms=0,
-        published_ms=0,
-    )
-    sealed = seal(encode_challenger(msgspec.structs.replace(document, **changes)), keys)
-    return sealed, decision("admit", "outsider", sha256(sealed).hexdigest())
-
-
-async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> None:
-    store = Store()
-    teacher = await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
-    sealed, admitted = challenger()
-    await store.publish_challenger("churn_30d", "outsider", sealed)
-    teacher.learn([], FIRST_DAY + 20, [await teacher.ruling(admitted)])
-    await teacher.publish(next_offset=99)
-    assert in_force(store).candidates["outsider"].bias == 0.25
-    await store.withdraw_challenger("churn_30d", "outsider")
-    again = Teacher(store, KEYS)
-    await again.restore()
-    again.learn(labels(FIRST_DAY + 21), FIRST_DAY + 21)
-    await again.publish(next_offset=100)
-    assert "outsider" in in_force(store).candidates, "the learner has to keep what it was given"
-    series = {"outcome": "churn_30d", "candidate": "outsider"}
-    assert REGISTRY.get_sample_value("ebb_model_serving", series) == 0.0
-    again.learn([], FIRST_DAY + 22, [await again.ruling(decision("withdraw", "outsider"))])
-    await again.publish(next_offset=101)
-    assert REGISTRY.get_sample_value("ebb_model_serving", series) is None
-
-
-TREES = grown(np.random.default_rng(1))
-
-
-def rewritten(**changes: Any) -> tuple[bytes, ModelDecision]:
-    """A challenger with numbers in its trees that `TreeModel` would not take."""
-    plain = msgspec.json.decode(open_sealed(challenger(model=TREES)[0], KEYS))
-    sealed = seal(msgspec.json.encode(plain | {"model": plain["model"] | changes}), KEYS)
-    return sealed, decision("admit", "outsider", sha256(sealed).hexdigest())
-
-
-async def test_trees_from_outside_are_a_candidate_and_serve_when_a_person_says_so() -> None:
-    store = Store()
-    teacher = await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
-    sealed, admitted = challenger(model=TREES)
-    await store.publish_challenger("churn_30d", "outsider", sealed)
-    rulings = [await teacher.ruling(each) for each in (admitted, decision("promote", "outsider"))]
-    teacher.learn([], FIRST_DAY + 20, rulings)
-    await teacher.publish(next_offset=99)
-    again = Teacher(store, KEYS)
-    await again.restore()
-    again.learn(labels(FIRST_DAY + 21), FIRST_DAY + 21)
-    await again.publish(next_offset=100)
-    document = in_force(store)
-    assert (document.serving, document.candidates["outsider"]) == ("outsider", TREES)
-
-
-BAD = {
-    "signature": challenger(keys=Keyring.from_text("k:" + "0f" * 32)),
-    "unknown key": challenger(keys=Keyring.from_text("other:" + "5e" * 32)),
-    "layout": challenger(layout="older"),
-    "schema": challenger(schema="other columns"),
-    "outcome": challenger(outcome="purchase_7d"),
-    "name": challenger(name="mean_logit"),
-    "unknown column": challenger(model=LinearModel(("shoe_size",), (0.0,), (1.0,), (1.0,), bias=0.0)),
-    "unknown column of trees": challenger(model=replace(TREES, columns=("shoe_size", *MODEL_COLUMNS[1:]))),
-    "a circle of nodes": rewritten(lefts=[0] * len(TREES.lefts)),
-    "a node behind the end": rewritten(rights=[10**6] * len(TREES.rights)),
-    "a column beyond the last": rewritten(reads=[99, *TREES.reads[1:]]),
-    "a threshold that is none": rewritten(thresholds=[None, *TREES.thresholds[1:]]),
-    "too many nodes": challenger(model=grown(np.random.default_rng(2), trees=1_000, leaves=14)),
-    "trees of amounts": challenger(model=replace(TREES, link="sum")),
-}
-
-
-@pytest.mark.parametrize("sealed", [*BAD.values(), (BAD["layout"][0][:-3], BAD["layout"][1])], ids=[*BAD, "truncated"])
-async def test_a_challenger_that_is_not_what_it_should_be_is_refused_and_counted(
-    sealed: tuple[bytes, ModelDecision],
-) -> None:
-    store = Store()
-    document, admitted = sealed
-    await store.publish_challenger("churn_30d", "outsider", document)
-    teacher = await taught(store, DAYS[:1])
-    before = REGISTRY.get_sample_value("ebb_challengers_refused_total") or 0
-    ruling = await teacher.ruling(admitted)
-    assert ruling.challenger is None
-    assert REGISTRY.get_sample_value("ebb_challengers_refused_total") == before + 1
-    teacher.learn([], DAYS[1], [ruling])
-    refused = REGISTRY.get_sample_value("ebb_model_decisions_total", {"outcome": "churn_30d", "result": "refused"})
-    assert refused
-
-
-async def test_a_challenger_that_was_exchanged_after_its_admission_is_refused() -> None:
-    store = Store()
-    _, admitted = challenger()
-    await store.publish_challenger("churn_30d", "outsider", challenger(published_ms=1)[0])
-    assert (await Teacher(store, KEYS).ruling(admitted)).challenger is None
-
-
 async def test_a_key_is_changed_by_letting_the_new_one_sign_before_the_old_one_goes() -> None:
     new = "new:" + "0f" * 32
     store = Store()
@@ -420,7 +236,7 @@ async def test_a_key_is_changed_by_letting_the_new_one_sign_before_the_old_one_g
     await Teacher(store, Keyring.from_text(f"{new}, k:{'5e' * 32}")).restore()
     with pytest.raises(ModelRefusedError, match="signed with key 'new'; known are k"):
         in_force(store)
-    assert in_force(store, Keyring.from_text(new)).serving is not None
+    assert in_force(store, keys=Keyring.from_text(new)).serving is not None
 
 
 async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_label() -> None:
@@ -430,13 +246,13 @@ async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_labe
     await teacher.restore()
     teacher.learn(labels(FIRST_DAY + 20), FIRST_DAY + 20)
     await teacher.publish(99)
-    assert in_force(store, other).serving is not None
+    assert in_force(store, keys=other).serving is not None
 
 
 async def test_outcomes_are_rolled_forward_by_what_is_learned_of_seven_days() -> None:
     store = Store()
     await taught(store, DAYS)
-    churn, weekly = (published(store, name) for name in ("churn_30d", "purchase_7d"))
+    churn, weekly = (in_force(store, name) for name in ("churn_30d", "purchase_7d"))
     hazard = HazardModel(weekly.candidates["newton_logistic"], 30, "none")
     assert churn.candidates["hazard"] == hazard
     assert churn.candidates["mean_logit_hazard"] == MeanLogit(churn.candidates["mean_logit"], hazard)
@@ -455,7 +271,7 @@ async def test_purchases_of_an_amount_are_moved_by_what_is_learned_of_all_purcha
         ]
         teacher.learn([*labels(day), *of_90_days], day)
         await teacher.publish(next_offset=day)
-    high, churn, weekly = (published(store, name).candidates for name in ("high_value_90d", "churn_90d", "purchase_7d"))
+    high, churn, weekly = (in_force(store, name).candidates for name in ("high_value_90d", "churn_90d", "purchase_7d"))
     parts = (high["mean_logit"], churn["mean_logit"], weekly["newton_logistic"])
     assert all(isinstance(part, LinearModel) for part in parts)
     assert high["mean_logit_moved"] == moved(*parts, HIGH_VALUE_90D, CHURN_90D)  # type: ignore[arg-type]
