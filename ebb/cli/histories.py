@@ -15,17 +15,10 @@ from ebb.cli.bar import counting_bar
 from ebb.cli.replay import quiet_kafka
 from ebb.compose.worker import decoding_of
 from offline.archive.from_kafka import archive_topics
-from offline.features.histories import (
-    Batch,
-    Reading,
-    events_in_simulation,
-    is_archive,
-    is_simulated,
-    of_archive,
-    of_history,
-    of_simulation,
-    records_in_archive,
-)
+from offline.features.archived import is_archive, of_archive, records_in_archive
+from offline.features.batches import Batch, Reading
+from offline.features.histories import of_history
+from offline.features.simulated import events_in_simulation, is_simulated, of_simulation
 from offline.sources import SOURCES, read_history
 from offline.sources.columns import parse_mapping
 from stream.errors import OfflineError
@@ -86,7 +79,8 @@ def history_given(settings: WorkerSettings, options: Mapping[str, Any]) -> Itera
         BrokerError: Kafka is away, or a topic does not exist.
     """
     refuse_unclear(options)
-    reading = Reading(decoding_of(settings), settings.partitions, received_ms=time.time_ns() // 1_000_000)
+    received_ms = time.time_ns() // 1_000_000
+    reading = Reading(decoding_of(settings), settings.partitions, received_ms, settings.vocabulary)
     with TemporaryDirectory(prefix="ebb-offline-") as folder:
         kept = Path(folder) / "kafka"
         if options["from_kafka"]:

@@ -1,0 +1,244 @@
+"""JSON records of events as columns, by a compiled loop that takes only what is certainly an event and typical.
+
+A record it takes has the kind, the fields and the bounds of `offline.columns.grammar`, each of its keys once, plain ASCII
+without a backslash throughout, nothing nested but the lines of an order, version 1, and numbers that fit. Whether it came
+at a time that is allowed is for others to say. Whatever else a record is, it is not taken.
+
+Loops get few arrays, none in tuples: numba counts who holds each array of a tuple at every call, which took ten times as
+long as reading.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.columns import tokens
+from offline.columns.grammar import LEAST_BOUGHT, LINE, SLOT, carried, grammar
+from offline.columns.objects import WHAT, FIRST, SECOND, forget, is_sound, member, past_member, scratch
+from offline.columns.tokens import ABSENT, ARRAY, NONE, STRING
+from offline.columns.words import number_of
+from schemas.rules import READABLE_VERSION
+from stream.compiled import compiled
+from stream.features.facts import LOYALTY_CHANGE, PROFILE, PURCHASE, REFUND, REVIEW, SESSION
+
+IntArray = NDArray[np.int64]
+TAKEN_BELOW = 2**61  # billionths of an order, and of each part of it, that 64 bits hold with room
+SHORTEST_LINE = len('{"product_id":"","quantity":1,"unit_price":""}')
+
+_TYPE, _LINES_SLOT, _VERSION = SLOT["type"], SLOT["lines"], SLOT["schema_version"]
+_ID, _CUSTOMER, _TIME, _CHANNEL = SLOT["event_id"], SLOT["customer_id"], SLOT["event_time_ms"], SLOT["channel"]
+_PRODUCT, _QUANTITY, _PRICE = SLOT["product_id"], SLOT["quantity"], SLOT["unit_price"]
+_DISCOUNT, _CATEGORY = SLOT["discount"], SLOT["category"]
+_FIELDS, _ANY_CHANNEL = len(SLOT), 1  # the first one is that of an order which names none
+
+
+class Records(NamedTuple):
+    """A column of each, shape (records,). Places are those of bytes; a text that is not there begins and ends at 0.
+
+    Attributes:
+        kind: a code of `KIND_CODES`; 0 of what was not taken, whose other columns mean nothing.
+        time_ms: of the event.
+        id_start, id_end, customer_start, customer_end: where the text lies.
+        channel: of orders and refunds, a code of `EventFacts.channel`.
+        first_line, past_lines: which of `Lines` are its own.
+        detail: which of `Scanned.details` is its own, of the kinds that have one.
+    """
+
+    kind: IntArray
+    time_ms: IntArray
+    id_start: IntArray
+    id_end: IntArray
+    customer_start: IntArray
+    customer_end: IntArray
+    channel: IntArray
+    first_line: IntArray
+    past_lines: IntArray
+    detail: IntArray
+
+
+class Lines(NamedTuple):
+    """Lines of orders and refunds: places of text, pieces, and billionths of a major unit."""
+
+    product_start: IntArray
+    product_end: IntArray
+    quantity: IntArray
+    price: IntArray
+    discount: IntArray
+    category_start: IntArray
+    category_end: IntArray
+
+
+class Scanned(NamedTuple):
+    """What a scan has found.
+
+    Attributes:
+        records: of all records.
+        lines: of what was taken.
+        details: shape (sessions, reviews, loyalty changes and profiles, fields, 2); a text's places, or a number and 1,
+            both 0 of what is not there.
+    """
+
+    records: Records
+    lines: Lines
+    details: IntArray
+
+
+def scan(
+    data: NDArray[np.uint8], starts: IntArray, ends: IntArray, topics: Sequence[str], topic: IntArray, currency: str
+) -> Scanned:
+    """Read records.
+
+    Args:
+        data: the bytes of all of them.
+        starts, ends: shape (records,), where the JSON of each lies.
+        topics: names of topics of events.
+        topic: shape (records,), the place of each record's among them; kinds that it does not carry are not taken.
+        currency: of orders; those of others are not taken.
+    """
+    records = np.zeros((len(Records._fields), len(starts)), np.int64)
+    lines = np.empty((int((ends - starts).sum()) // SHORTEST_LINE + 1, len(Lines._fields)), np.int64)
+    details = np.empty((len(starts), _FIELDS, 2), np.int64)  # memory that is not written to costs nothing
+    line_count, detail_count = _scan(
+        data, starts, ends, topic, np.array([carried(name) for name in topics]), grammar(), np.frombuffer(currency.encode(), np.uint8),
+        scratch(), scratch(), records, lines, details,
+    )  # fmt: skip
+    return Scanned(Records(*records), Lines(*lines[:line_count].T), details[:detail_count])
+
+
+@compiled
+def _scan(
+    data: Any, starts: Any, ends: Any, topic: Any, carried_: Any, known: Any, currency: Any,
+    record: Any, line: Any, records: Any, lines: Any, details: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """How many lines and details there are."""
+    fields, kinds, channels, rules, required = known
+    line_count, detail_count = 0, 0
+    for row in range(len(starts)):
+        past_lines = _read(data, starts[row], ends[row], fields, rules, required, record, line, lines, line_count)
+        kind = np.int64(0) if past_lines < 0 else _kind(data, kinds, record)
+        if (
+            kind
+            and carried_[topic[row], kind]
+            and is_sound(data, kind, rules, required, channels, currency, record)
+            and (record[WHAT, _VERSION] == ABSENT or record[FIRST, _VERSION] == READABLE_VERSION)
+            and (kind != PURCHASE or _least_quantity(lines, line_count, past_lines) >= LEAST_BOUGHT)
+        ):
+            _keep(records, row, kind, record, line_count, past_lines, detail_count)
+            line_count = past_lines
+            if kind == SESSION or kind == REVIEW or kind == LOYALTY_CHANGE or kind == PROFILE:
+                _keep_details(details, detail_count, record)
+                detail_count += 1
+        forget(record)
+    return line_count, detail_count
+
+
+@compiled
+def _read(
+    data: Any, at: int, end: int, fields: Any, rules: Any, required: Any,
+    record: Any, line: Any, lines: Any, line_count: int,
+) -> int:  # fmt: skip
+    """Read a record's fields into `record` and its lines behind `line_count`; how many there are then, or `NONE`."""
+    at = tokens.past_blanks(data, at, end)
+    if at >= end or data[at] != tokens.BRACE:
+        return NONE
+    while at >= 0:
+        at = member(data, at + 1, end, fields, record)
+        if 0 <= at < end and data[at] == tokens.BRACKET:
+            if record[WHAT, _LINES_SLOT] != ARRAY or record[FIRST, _LINES_SLOT] != at:
+                return NONE
+            at, line_count = _read_lines(data, at, end, fields, rules, required, line, lines, line_count)
+        at = past_member(data, at, end)
+        if at >= 0 and data[at] == tokens.BRACE_END:
+            return line_count if tokens.past_blanks(data, at + 1, end) == end else NONE
+    return NONE
+
+
+@compiled
+def _kind(data: Any, kinds: Any, record: Any) -> int:
+    """The code of a record's kind; 0 where it names none that is known."""
+    if record[WHAT, _TYPE] != STRING:
+        return np.int64(0)
+    return max(number_of(data, record[FIRST, _TYPE], record[SECOND, _TYPE], kinds), np.int64(0))
+
+
+@compiled
+def _read_lines(
+    data: Any, at: int, end: int, fields: Any, rules: Any, required: Any, line: Any, lines: Any, count: int
+) -> tuple[int, int]:
+    """Read an array of lines; where it ends, and how many lines there are then. `NONE` where one is not sound."""
+    total = 0
+    while True:
+        at = tokens.past_blanks(data, at + 1, end)
+        if at >= end or data[at] != tokens.BRACE:
+            return NONE, count
+        at = _read_line(data, at, end, fields, line)
+        worth = _worth(line) if at >= 0 and is_sound(data, LINE, rules, required, fields, data, line) else NONE
+        if worth >= 0:
+            total += worth
+            _keep_line(lines, count, line)
+            count += 1
+        forget(line)
+        if worth < 0 or total > TAKEN_BELOW:
+            return NONE, count
+        at = tokens.past_blanks(data, at, end)
+        if at < end and data[at] == tokens.BRACKET_END:
+            return at + 1, count
+        if at >= end or data[at] != tokens.COMMA:
+            return NONE, count
+
+
+@compiled
+def _read_line(data: Any, at: int, end: int, fields: Any, line: Any) -> int:
+    """Read an object with nothing nested in it; where it ends."""
+    while True:
+        at = past_member(data, member(data, at + 1, end, fields, line), end)
+        if at < 0:
+            return NONE
+        if data[at] == tokens.BRACE_END:
+            return at + 1
+
+
+@compiled
+def _worth(line: Any) -> int:
+    """Billionths of a line before its discount; `NONE` where the discount is more, or it is nothing or too much."""
+    price, pieces = line[FIRST, _PRICE], abs(line[FIRST, _QUANTITY])
+    if pieces == 0 or price > TAKEN_BELOW // pieces or line[FIRST, _DISCOUNT] > price * pieces:
+        return NONE
+    return price * pieces
+
+
+@compiled
+def _keep_line(lines: Any, row: int, line: Any) -> None:
+    """`Lines`."""
+    lines[row, 0], lines[row, 1] = line[FIRST, _PRODUCT], line[SECOND, _PRODUCT]
+    lines[row, 2], lines[row, 3] = line[FIRST, _QUANTITY], line[FIRST, _PRICE]
+    lines[row, 4] = line[FIRST, _DISCOUNT]
+    lines[row, 5], lines[row, 6] = line[FIRST, _CATEGORY], line[SECOND, _CATEGORY]
+
+
+@compiled
+def _least_quantity(lines: Any, first: int, past: int) -> int:
+    least = lines[first, 2]
+    for row in range(first + 1, past):
+        least = min(least, lines[row, 2])
+    return least
+
+
+@compiled
+def _keep(records: Any, row: int, kind: int, record: Any, first_line: int, past_lines: int, detail: int) -> None:
+    """`Records`."""
+    records[0, row], records[1, row] = kind, record[FIRST, _TIME]
+    records[2, row], records[3, row] = record[FIRST, _ID], record[SECOND, _ID]
+    records[4, row], records[5, row] = record[FIRST, _CUSTOMER], record[SECOND, _CUSTOMER]
+    if kind == PURCHASE or kind == REFUND:
+        named = record[WHAT, _CHANNEL] != ABSENT
+        records[6, row] = record[FIRST, _CHANNEL] if named else _ANY_CHANNEL
+    records[7, row], records[8, row], records[9, row] = first_line, past_lines, detail
+
+
+@compiled
+def _keep_details(details: Any, row: int, record: Any) -> None:
+    for slot in range(_FIELDS):
+        details[row, slot, 0], details[row, slot, 1] = record[FIRST, slot], record[SECOND, slot]
