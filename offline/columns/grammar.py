@@ -3,7 +3,7 @@
 A field that means more than this file knows makes its kind unknown here, and so one to be decoded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple, get_args
 
@@ -19,41 +19,45 @@ from stream.features.facts import KIND_CODES
 from stream.features.vocabulary import CHANNELS, codes_of
 
 UNDECLARED, TEXT, AMOUNT, WHOLE, CHANNEL, BOOLEAN, CURRENCY, LINES, TAG = range(9)
-"""What a field holds: a string of some length, money, a whole number, … ; `UNDECLARED` where the kind has no such field."""
+"""What a field holds: a string of some length, money, a whole number, … ; `UNDECLARED` where nobody has such a field."""
+
+HOLDS, LEAST, MOST = range(3)
+"""What a rule says: what the field holds, and bounds of a number or of a string's length."""
+
+OF_LINE, OF_EVENT = range(2)
+"""Where a field stands: in a line of an order or refund, or in the event itself."""
 
 NO_BOUND = 2**62
 KINDS = max(KIND_CODES.values()) + 1
 LINE = 0
-"""A row of `Grammar.rules` that is no kind of event: the lines of orders and refunds."""
-
-
-HOLDS, LEAST, MOST, REQUIRED, NULLABLE = range(5)
-"""The last axis of `Grammar.rules`: what the field holds, bounds of a number or of a string's length, and yes or no."""
+"""The place of lines among the kinds."""
 
 
 class Grammar(NamedTuple):
-    """What is known of events.
+    """What is known of events. Sets of fields are bits, by their places in `SLOT`.
 
     Attributes:
-        fields: `words_of` the names of fields -> their place in `FIELDS`.
+        fields: `words_of` the names of fields -> their place.
         kinds: the `type` of an event -> its code.
         channels: names of channels -> their code.
-        rules: shape (KINDS, fields, 5), for each kind by its code and for `LINE`.
-        required: shape (KINDS,), how many fields are.
+        rules: shape (2, fields, 3), of the fields of lines and of events, whatever their kind.
+        declared, required, nullable: shape (KINDS,), the fields that a kind has, must have, may have as null.
     """
 
     fields: NDArray[np.int64]
     kinds: NDArray[np.int64]
     channels: NDArray[np.int64]
     rules: NDArray[np.int64]
+    declared: NDArray[np.int64]
     required: NDArray[np.int64]
+    nullable: NDArray[np.int64]
 
 
 _TYPES: Sequence[type[Struct]] = get_args(Event)
-FIELDS = tuple(dict.fromkeys(field for kind in (*_TYPES, RefundLine) for field in ("type", *kind.__struct_fields__)))
-"""Names of all fields."""
+_NAMES = dict.fromkeys(field for kind in (*_TYPES, RefundLine) for field in ("type", *kind.__struct_fields__))
+SLOT = {name: number for number, name in enumerate(_NAMES)}
+"""The name of a field -> its place; fewer than a number has bits."""
 
-SLOT = {name: number for number, name in enumerate(FIELDS)}
 LEAST_BOUGHT = 1
 """Lines are read as those of refunds, which may count backwards; those of purchases may not."""
 
@@ -72,32 +76,52 @@ def carried(topic: str) -> NDArray[np.bool_]:
 @cache
 def grammar() -> Grammar:
     """The grammar of this release."""
-    rules = np.zeros((KINDS, len(FIELDS), 5), np.int64)
-    understood = {kind: list(_rules(kind)) for kind in (*_TYPES, RefundLine)}
-    for kind, declared in understood.items():
-        for name, *rule in declared:
-            rules[LINE if kind is RefundLine else _code(kind), SLOT[name]] = rule
-    tags = [kind for kind in _TYPES if all(holds != UNDECLARED for _, holds, *_ in understood[kind])]
-    return Grammar(
-        fields=words_of(SLOT),
-        kinds=words_of({str(kind.__struct_config__.tag): _code(kind) for kind in tags}),
-        channels=words_of({str(name): code for name, code in codes_of(CHANNELS).items() if name}),
-        rules=rules,
-        required=rules[:, :, REQUIRED].sum(axis=1),
-    )
+    rules = np.zeros((2, len(SLOT), 3), np.int64)
+    declared, required, nullable = np.zeros((3, KINDS), np.int64)
+    understood = [kind for kind in (*_TYPES, RefundLine) if _is_understood(kind, rules)]
+    for kind in understood if RefundLine in understood else []:
+        code = LINE if kind is RefundLine else _code(kind)
+        for field in _fields(kind):
+            declared[code] |= 1 << SLOT[field.name]
+            required[code] |= field.is_required << SLOT[field.name]
+            nullable[code] |= field.is_nullable << SLOT[field.name]
+    tags = {str(kind.__struct_config__.tag): _code(kind) for kind in _TYPES if declared[_code(kind)]}
+    channels = {str(name): code for name, code in codes_of(CHANNELS).items() if name}
+    return Grammar(words_of(SLOT), words_of(tags), words_of(channels), rules, declared, required, nullable)
 
 
-def _rules(kind: type[Struct]) -> Iterator[tuple[str, int, int, int, bool, bool]]:
-    """Of each field: name, what it holds, least, most, whether it is required, whether it may be null."""
-    if kind is not RefundLine:
-        yield "type", TAG, 0, 0, True, False
+def _is_understood(kind: type[Struct], rules: NDArray[np.int64]) -> bool:
+    """Write down the rules of a kind's fields, unless one is not known here, or says something else in another kind."""
+    place, declared = OF_LINE if kind is RefundLine else OF_EVENT, _fields(kind)
+    written = [rules[place, SLOT[field.name]] for field in declared]
+    if any(
+        field.rule[HOLDS] == UNDECLARED or (rule[HOLDS] != UNDECLARED and rule.tolist() != list(field.rule))
+        for field, rule in zip(declared, written, strict=True)
+    ):
+        return False
+    for field, rule in zip(declared, written, strict=True):
+        rule[:] = field.rule
+    return True
+
+
+class _Field(NamedTuple):
+    name: str
+    rule: tuple[int, int, int]
+    is_required: bool
+    is_nullable: bool
+
+
+def _fields(kind: type[Struct]) -> list[_Field]:
+    """What its declaration says of each field."""
+    found = [] if kind is RefundLine else [_Field("type", (TAG, 0, 0), True, False)]
     for field in structs.fields(kind):
         types = [_bare(each) for each in _choices(inspect.type_info(field.type))]
-        nullable = any(isinstance(each, inspect.NoneType) for each in types)
+        is_nullable = any(isinstance(each, inspect.NoneType) for each in types)
         (of, *others) = [each for each in types if not isinstance(each, inspect.NoneType)]
         is_amount = Amount in (field.type, *get_args(field.type))
-        holds, least, most = (UNDECLARED, 0, 0) if others else _held(field.name, of, is_amount)
-        yield field.name, holds, least, most, field.default is NODEFAULT, nullable
+        rule = (UNDECLARED, 0, 0) if others else _held(field.name, of, is_amount)
+        found.append(_Field(field.name, rule, field.default is NODEFAULT, is_nullable))
+    return found
 
 
 def _held(name: str, of: inspect.Type, is_amount: bool) -> tuple[int, int, int]:

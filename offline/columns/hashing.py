@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import tight
 
 BYTES_MAX = 128
 _WORDS, _ROUNDS = 16, 12
@@ -30,7 +30,11 @@ _ORDER = np.array([
     [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
     [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
     [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
-])  # fmt: skip
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+    [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
+], np.uint64).ravel()  # fmt: skip
+"""The word of the message that comes next, round after round. Unsigned: numba asks of a signed place if it is negative."""
+
 
 
 def hashes_of(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -46,7 +50,7 @@ def hashes_of(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[
     return found
 
 
-@compiled
+@tight
 def _hash(data: Any, starts: Any, ends: Any, message: Any, found: Any) -> None:
     for place in range(len(starts)):
         start, end = starts[place], ends[place]
@@ -56,27 +60,32 @@ def _hash(data: Any, starts: Any, ends: Any, message: Any, found: Any) -> None:
         found[place] = _first_word(message, np.uint64(end - start))
 
 
-@compiled
+@tight
 def _first_word(m: Any, length: Any) -> Any:
     """The first word of the digest of one block. `v`, `m` and their numbers are those of the RFC."""
     v0, v1, v2, v3, v4, v5, v6, v7 = _INITIAL
     v0 ^= _PARAMETERS
     v8, v9, v10, v11, v12, v13, v14, v15 = _INITIAL
     v12, v14 = v12 ^ length, v14 ^ _LAST_BLOCK
-    for round_ in range(_ROUNDS):
-        s = _ORDER[round_ % 10]
-        v0, v4, v8, v12 = _mix(v0, v4, v8, v12, m[s[0]], m[s[1]])
-        v1, v5, v9, v13 = _mix(v1, v5, v9, v13, m[s[2]], m[s[3]])
-        v2, v6, v10, v14 = _mix(v2, v6, v10, v14, m[s[4]], m[s[5]])
-        v3, v7, v11, v15 = _mix(v3, v7, v11, v15, m[s[6]], m[s[7]])
-        v0, v5, v10, v15 = _mix(v0, v5, v10, v15, m[s[8]], m[s[9]])
-        v1, v6, v11, v12 = _mix(v1, v6, v11, v12, m[s[10]], m[s[11]])
-        v2, v7, v8, v13 = _mix(v2, v7, v8, v13, m[s[12]], m[s[13]])
-        v3, v4, v9, v14 = _mix(v3, v4, v9, v14, m[s[14]], m[s[15]])
+    for first in range(0, _ROUNDS * _WORDS, _WORDS):
+        s = np.uint64(first)
+        v0, v4, v8, v12 = _mix(v0, v4, v8, v12, _next(m, s, 0), _next(m, s, 1))
+        v1, v5, v9, v13 = _mix(v1, v5, v9, v13, _next(m, s, 2), _next(m, s, 3))
+        v2, v6, v10, v14 = _mix(v2, v6, v10, v14, _next(m, s, 4), _next(m, s, 5))
+        v3, v7, v11, v15 = _mix(v3, v7, v11, v15, _next(m, s, 6), _next(m, s, 7))
+        v0, v5, v10, v15 = _mix(v0, v5, v10, v15, _next(m, s, 8), _next(m, s, 9))
+        v1, v6, v11, v12 = _mix(v1, v6, v11, v12, _next(m, s, 10), _next(m, s, 11))
+        v2, v7, v8, v13 = _mix(v2, v7, v8, v13, _next(m, s, 12), _next(m, s, 13))
+        v3, v4, v9, v14 = _mix(v3, v4, v9, v14, _next(m, s, 14), _next(m, s, 15))
     return _INITIAL[0] ^ _PARAMETERS ^ v0 ^ v8
 
 
-@compiled
+@tight
+def _next(m: Any, first: Any, place: int) -> Any:
+    return m[_ORDER[first + np.uint64(place)]]
+
+
+@tight
 def _mix(a: Any, b: Any, c: Any, d: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
     a = a + b + x
     d = _turned(d ^ a, np.uint64(32))
@@ -88,6 +97,6 @@ def _mix(a: Any, b: Any, c: Any, d: Any, x: Any, y: Any) -> tuple[Any, Any, Any,
     return a, _turned(b ^ c, np.uint64(63)), c, d
 
 
-@compiled
+@tight
 def _turned(word: Any, right: Any) -> Any:
     return (word >> right) | (word << (np.uint64(64) - right))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from offline.columns.values import Values
 from schemas.partition import MULTIPLIER, SEED
-from stream.compiled import compiled
+from stream.compiled import tight
 
 _MULTIPLIER, _SEED = np.uint32(MULTIPLIER), np.uint32(SEED)
 
@@ -26,7 +26,7 @@ def homes_of(customers: Sequence[str], partitions: int) -> NDArray[np.int64]:
     return (hashes & np.uint32(0x7FFFFFFF)).astype(np.int64) % partitions
 
 
-@compiled
+@tight
 def _murmur2(data: Any, starts: Any, ends: Any, hashes: Any) -> None:
     for row in range(len(starts)):
         at, end = starts[row], ends[row]

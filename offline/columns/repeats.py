@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.duplicates import WINDOW_RECORDS
-from stream.compiled import compiled
+from stream.compiled import tight
 
 _LEAST_PLACES = 1 << 12
 
@@ -68,7 +68,7 @@ class _Table:
         _put(self._ids, self._places, ids, places)
 
 
-@compiled
+@tight
 def _look_up(ids: Any, places: Any, id_hash: Any, read: int, window: int, found: Any) -> int:
     """How many ids are new to the table."""
     new, last = 0, np.uint64(len(ids) - 1)
@@ -85,7 +85,7 @@ def _look_up(ids: Any, places: Any, id_hash: Any, read: int, window: int, found:
     return new
 
 
-@compiled
+@tight
 def _put(ids: Any, places: Any, kept: Any, kept_places: Any) -> None:
     last = np.uint64(len(ids) - 1)
     for row in range(len(kept)):

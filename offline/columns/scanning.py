@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.columns import tokens
-from offline.columns.grammar import LEAST_BOUGHT, LINE, SLOT, carried, grammar
-from offline.columns.objects import WHAT, FIRST, SECOND, forget, is_sound, member, past_member, scratch
-from offline.columns.tokens import ABSENT, ARRAY, NONE, STRING
+from offline.columns.grammar import LEAST_BOUGHT, LINE, OF_EVENT, OF_LINE, SLOT, carried, grammar
+from offline.columns.objects import FIRST, SECOND, forget, has, is_complete, member, past_member, scratch
+from offline.columns.tokens import NONE
 from offline.columns.words import number_of
 from schemas.rules import READABLE_VERSION
-from stream.compiled import compiled
+from stream.compiled import tight
 from stream.features.facts import LOYALTY_CHANGE, PROFILE, PURCHASE, REFUND, REVIEW, SESSION
 
 IntArray = NDArray[np.int64]
@@ -107,22 +107,40 @@ def scan(
     return Scanned(Records(*records), Lines(*lines[:line_count].T), details[:detail_count])
 
 
-@compiled
+@tight
 def _scan(
     data: Any, starts: Any, ends: Any, topic: Any, carried_: Any, known: Any, currency: Any,
     record: Any, line: Any, records: Any, lines: Any, details: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """How many lines and details there are."""
-    fields, kinds, channels, rules, required = known
+    fields, kinds, channels, rules, declared, required, nullable = known
+    of_line, of_event = rules[OF_LINE], rules[OF_EVENT]
     line_count, detail_count = 0, 0
     for row in range(len(starts)):
-        past_lines = _read(data, starts[row], ends[row], fields, rules, required, record, line, lines, line_count)
-        kind = np.int64(0) if past_lines < 0 else _kind(data, kinds, record)
+        end, past_lines = ends[row], line_count
+        forget(record)
+        at = tokens.past_blanks(data, starts[row], end)
+        at = at if at < end and tokens.byte_at(data, at) == tokens.BRACE else NONE
+        while at >= 0:
+            at = member(data, at + 1, end, fields, of_event, channels, currency, record)
+            if 0 <= at < end and tokens.byte_at(data, at) == tokens.BRACKET:
+                if not has(record, _LINES_SLOT) or record[FIRST, _LINES_SLOT] != at:
+                    at = NONE
+                    break
+                at, past_lines = _read_lines(
+                    data, at, end, fields, of_line, channels, currency, declared, required, nullable, line, lines, line_count
+                )
+            at = past_member(data, at, end)
+            if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
+                break
+        if at < 0 or tokens.past_blanks(data, at + 1, end) != end or not has(record, _TYPE):
+            continue
+        kind = number_of(data, record[FIRST, _TYPE], record[SECOND, _TYPE], kinds)
         if (
-            kind
+            kind > 0
             and carried_[topic[row], kind]
-            and is_sound(data, kind, rules, required, channels, currency, record)
-            and (record[WHAT, _VERSION] == ABSENT or record[FIRST, _VERSION] == READABLE_VERSION)
+            and is_complete(kind, declared, required, nullable, record)
+            and (not has(record, _VERSION) or record[FIRST, _VERSION] == READABLE_VERSION)
             and (kind != PURCHASE or _least_quantity(lines, line_count, past_lines) >= LEAST_BOUGHT)
         ):
             _keep(records, row, kind, record, line_count, past_lines, detail_count)
@@ -130,95 +148,68 @@ def _scan(
             if kind == SESSION or kind == REVIEW or kind == LOYALTY_CHANGE or kind == PROFILE:
                 _keep_details(details, detail_count, record)
                 detail_count += 1
-        forget(record)
     return line_count, detail_count
 
 
-@compiled
-def _read(
-    data: Any, at: int, end: int, fields: Any, rules: Any, required: Any,
-    record: Any, line: Any, lines: Any, line_count: int,
-) -> int:  # fmt: skip
-    """Read a record's fields into `record` and its lines behind `line_count`; how many there are then, or `NONE`."""
-    at = tokens.past_blanks(data, at, end)
-    if at >= end or data[at] != tokens.BRACE:
-        return NONE
-    while at >= 0:
-        at = member(data, at + 1, end, fields, record)
-        if 0 <= at < end and data[at] == tokens.BRACKET:
-            if record[WHAT, _LINES_SLOT] != ARRAY or record[FIRST, _LINES_SLOT] != at:
-                return NONE
-            at, line_count = _read_lines(data, at, end, fields, rules, required, line, lines, line_count)
-        at = past_member(data, at, end)
-        if at >= 0 and data[at] == tokens.BRACE_END:
-            return line_count if tokens.past_blanks(data, at + 1, end) == end else NONE
-    return NONE
-
-
-@compiled
-def _kind(data: Any, kinds: Any, record: Any) -> int:
-    """The code of a record's kind; 0 where it names none that is known."""
-    if record[WHAT, _TYPE] != STRING:
-        return np.int64(0)
-    return max(number_of(data, record[FIRST, _TYPE], record[SECOND, _TYPE], kinds), np.int64(0))
-
-
-@compiled
+@tight
 def _read_lines(
-    data: Any, at: int, end: int, fields: Any, rules: Any, required: Any, line: Any, lines: Any, count: int
-) -> tuple[int, int]:
+    data: Any, at: int, end: int, fields: Any, rules: Any, channels: Any, currency: Any,
+    declared: Any, required: Any, nullable: Any, line: Any, lines: Any, count: int,
+) -> tuple[int, int]:  # fmt: skip
     """Read an array of lines; where it ends, and how many lines there are then. `NONE` where one is not sound."""
     total = 0
     while True:
-        at = tokens.past_blanks(data, at + 1, end)
-        if at >= end or data[at] != tokens.BRACE:
-            return NONE, count
-        at = _read_line(data, at, end, fields, line)
-        worth = _worth(line) if at >= 0 and is_sound(data, LINE, rules, required, fields, data, line) else NONE
-        if worth >= 0:
-            total += worth
-            _keep_line(lines, count, line)
-            count += 1
         forget(line)
+        at = tokens.past_blanks(data, at + 1, end)
+        at = at if at < end and tokens.byte_at(data, at) == tokens.BRACE else NONE
+        while at >= 0:
+            at = member(data, at + 1, end, fields, rules, channels, currency, line)
+            at = past_member(data, at, end)
+            if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
+                break
+        worth = _worth(line) if at >= 0 and is_complete(LINE, declared, required, nullable, line) else NONE
+        total += worth
         if worth < 0 or total > TAKEN_BELOW:
             return NONE, count
-        at = tokens.past_blanks(data, at, end)
-        if at < end and data[at] == tokens.BRACKET_END:
+        _keep_line(lines, count, line)
+        count += 1
+        at = tokens.past_blanks(data, at + 1, end)
+        if at < end and tokens.byte_at(data, at) == tokens.BRACKET_END:
             return at + 1, count
-        if at >= end or data[at] != tokens.COMMA:
+        if at >= end or tokens.byte_at(data, at) != tokens.COMMA:
             return NONE, count
 
 
-@compiled
-def _read_line(data: Any, at: int, end: int, fields: Any, line: Any) -> int:
-    """Read an object with nothing nested in it; where it ends."""
-    while True:
-        at = past_member(data, member(data, at + 1, end, fields, line), end)
-        if at < 0:
-            return NONE
-        if data[at] == tokens.BRACE_END:
-            return at + 1
+@tight
+def _number(object_: Any, slot: int) -> int:
+    """A member's number, or where its text begins; 0 where there is none."""
+    return object_[FIRST, slot] if has(object_, slot) else np.int64(0)
 
 
-@compiled
+@tight
+def _end(object_: Any, slot: int) -> int:
+    return object_[SECOND, slot] if has(object_, slot) else np.int64(0)
+
+
+@tight
 def _worth(line: Any) -> int:
     """Billionths of a line before its discount; `NONE` where the discount is more, or it is nothing or too much."""
     price, pieces = line[FIRST, _PRICE], abs(line[FIRST, _QUANTITY])
-    if pieces == 0 or price > TAKEN_BELOW // pieces or line[FIRST, _DISCOUNT] > price * pieces:
-        return NONE
+    if pieces == 0 or price > TAKEN_BELOW // pieces or _number(line, _DISCOUNT) > price * pieces:
+        return np.int64(NONE)
     return price * pieces
 
 
-@compiled
+@tight
 def _keep_line(lines: Any, row: int, line: Any) -> None:
     """`Lines`."""
     lines[row, 0], lines[row, 1] = line[FIRST, _PRODUCT], line[SECOND, _PRODUCT]
     lines[row, 2], lines[row, 3] = line[FIRST, _QUANTITY], line[FIRST, _PRICE]
-    lines[row, 4] = line[FIRST, _DISCOUNT]
-    lines[row, 5], lines[row, 6] = line[FIRST, _CATEGORY], line[SECOND, _CATEGORY]
+    lines[row, 4] = _number(line, _DISCOUNT)
+    lines[row, 5], lines[row, 6] = _number(line, _CATEGORY), _end(line, _CATEGORY)
 
 
-@compiled
+@tight
 def _least_quantity(lines: Any, first: int, past: int) -> int:
     least = lines[first, 2]
     for row in range(first + 1, past):
@@ -226,19 +217,18 @@ def _least_quantity(lines: Any, first: int, past: int) -> int:
     return least
 
 
-@compiled
+@tight
 def _keep(records: Any, row: int, kind: int, record: Any, first_line: int, past_lines: int, detail: int) -> None:
     """`Records`."""
     records[0, row], records[1, row] = kind, record[FIRST, _TIME]
     records[2, row], records[3, row] = record[FIRST, _ID], record[SECOND, _ID]
-    records[4, row], records[5, row] = record[FIRST, _CUSTOMER], record[SECOND, _CUSTOMER]
+    records[4, row], records[5, row] = _number(record, _CUSTOMER), _end(record, _CUSTOMER)
     if kind == PURCHASE or kind == REFUND:
-        named = record[WHAT, _CHANNEL] != ABSENT
-        records[6, row] = record[FIRST, _CHANNEL] if named else _ANY_CHANNEL
+        records[6, row] = record[FIRST, _CHANNEL] if has(record, _CHANNEL) else _ANY_CHANNEL
     records[7, row], records[8, row], records[9, row] = first_line, past_lines, detail
 
 
-@compiled
+@tight
 def _keep_details(details: Any, row: int, record: Any) -> None:
     for slot in range(_FIELDS):
-        details[row, slot, 0], details[row, slot, 1] = record[FIRST, slot], record[SECOND, slot]
+        details[row, slot, 0], details[row, slot, 1] = _number(record, slot), _end(record, slot)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import tight
 
 IntArray = NDArray[np.int64]
 
@@ -43,7 +43,7 @@ def codes_in(
     return np.array([codes.get(text or None, other) for text in texts], np.int64)[places]
 
 
-@compiled
+@tight
 def _copy(data: Any, starts: Any, ends: Any, letters: Any) -> None:
     past = 0
     for row in range(len(starts)):

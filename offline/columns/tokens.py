@@ -6,7 +6,9 @@ Stricter than JSON is: a piece that a reader could take for something else is no
 
 from typing import Any
 
-from stream.compiled import compiled
+import numpy as np
+
+from stream.compiled import tight
 
 NONE = -1
 ABSENT, NULL, STRING, NUMBER, FRACTION, TRUE, FALSE, ARRAY = range(8)
@@ -24,19 +26,28 @@ _SMALL_E, _LARGE_E, _N, _T, _F = (ord(sign) for sign in "eEntf")
 _NULL, _TRUE, _FALSE = (tuple(word) for word in (b"null", b"true", b"false"))
 
 
-@compiled
+@tight
+def byte_at(data: Any, at: int) -> Any:
+    """A byte, at a place that is not negative: as a signed number numba would ask that each time."""
+    return data[np.uint64(at)]
+
+
+@tight
 def past_blanks(data: Any, at: int, end: int) -> int:
     """The first byte that is no blank."""
-    while at < end and (data[at] == _SPACE or data[at] == _LINE or data[at] == _RETURN or data[at] == _TAB):
+    while at < end and byte_at(data, at) <= _SPACE:
+        byte = byte_at(data, at)
+        if byte != _SPACE and byte != _LINE and byte != _RETURN and byte != _TAB:
+            break
         at += 1
     return at
 
 
-@compiled
+@tight
 def string_end(data: Any, at: int, end: int) -> int:
     """The quote that ends a string of printable ASCII without a backslash, whose first letter is at `at`."""
     while at < end:
-        byte = data[at]
+        byte = byte_at(data, at)
         if byte == QUOTE:
             return at
         if byte < FIRST_PLAIN or byte > LAST_PLAIN or byte == BACKSLASH:
@@ -45,17 +56,16 @@ def string_end(data: Any, at: int, end: int) -> int:
     return NONE
 
 
-@compiled
+@tight
 def value_at(data: Any, at: int, end: int) -> tuple[int, int, int, int]:
     """A value: what it is; a number, or where a string begins; where a string ends; where the value ends.
 
-    >>> import numpy as np
     >>> value_at(np.frombuffer(b'"tea",', np.uint8), 0, 6), value_at(np.frombuffer(b"-12}", np.uint8), 0, 4)
     ((2, 1, 4, 5), (3, -12, 0, 3))
     """
     if at >= end:
         return ABSENT, 0, 0, NONE
-    byte = data[at]
+    byte = byte_at(data, at)
     if byte == QUOTE:
         last = string_end(data, at + 1, end)
         return STRING, at + 1, last, NONE if last < 0 else last + 1
@@ -72,53 +82,52 @@ def value_at(data: Any, at: int, end: int) -> tuple[int, int, int, int]:
     return ABSENT, 0, 0, NONE
 
 
-@compiled
+@tight
 def _past_word(data: Any, at: int, end: int, word: Any) -> int:
     if at + len(word) > end:
         return NONE
     for place in range(len(word)):
-        if data[at + place] != word[place]:
+        if byte_at(data, at + place) != word[place]:
             return NONE
     return at + len(word)
 
 
-@compiled
+@tight
 def _number(data: Any, at: int, end: int) -> tuple[int, int, int, int]:
-    negative = data[at] == MINUS
+    negative = byte_at(data, at) == MINUS
     first = at + 1 if negative else at
     past, number = _digits(data, first, end)
-    if past == first or past - first > DIGITS_MAX or (data[first] == ZERO and (negative or past > first + 1)):
+    if past == first or past - first > DIGITS_MAX or (byte_at(data, first) == ZERO and (negative or past > first + 1)):
         return ABSENT, 0, 0, NONE
-    if past < end and data[past] == POINT:
+    if past < end and byte_at(data, past) == POINT:
         last, _ = _digits(data, past + 1, end)
-        if last == past + 1 or last - past > DIGITS_MAX or (last < end and _is_exponent(data[last])):
+        if last == past + 1 or last - past > DIGITS_MAX or (last < end and _is_exponent(byte_at(data, last))):
             return ABSENT, 0, 0, NONE
         return FRACTION, 0, 0, last
-    if past < end and _is_exponent(data[past]):
+    if past < end and _is_exponent(byte_at(data, past)):
         return ABSENT, 0, 0, NONE
     return NUMBER, -number if negative else number, 0, past
 
 
-@compiled
+@tight
 def _is_exponent(byte: int) -> bool:
     return byte == _SMALL_E or byte == _LARGE_E
 
 
-@compiled
+@tight
 def _digits(data: Any, at: int, end: int) -> tuple[int, int]:
     """Where digits end, and the number they are, if they are few enough."""
     number = 0
-    while at < end and ZERO <= data[at] <= NINE:
-        number = number * 10 + (data[at] - ZERO)
+    while at < end and ZERO <= byte_at(data, at) <= NINE:
+        number = number * 10 + (byte_at(data, at) - ZERO)
         at += 1
     return at, number
 
 
-@compiled
+@tight
 def billionths_in(data: Any, start: int, end: int) -> int:
     """`schemas.money.billionths` of an amount below a billion; `NONE` of a larger one and of what is none.
 
-    >>> import numpy as np
     >>> billionths_in(np.frombuffer(b"12.50", np.uint8), 0, 5)
     12500000000
     """
@@ -129,7 +138,7 @@ def billionths_in(data: Any, start: int, end: int) -> int:
         return whole * 1_000_000_000
     last, decimals = _digits(data, point + 1, end)
     count = last - point - 1
-    if data[point] != POINT or last != end or count < 1 or count > DECIMALS_MAX:
+    if byte_at(data, point) != POINT or last != end or count < 1 or count > DECIMALS_MAX:
         return NONE
     for _ in range(DECIMALS_MAX - count):
         decimals *= 10

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import tight
 
 NO_WORD = -1
 
@@ -43,7 +43,7 @@ def _place(word: bytes, factors: Sequence[int]) -> int:
     return (len(word) * length + word[0] * first + word[len(word) // 2] * middle + word[-1] * last) % _PLACES
 
 
-@compiled
+@tight
 def number_of(data: Any, start: int, end: int, words: Any) -> int:
     """The number of the word that these bytes are; `NO_WORD` where they are none.
 
@@ -53,12 +53,17 @@ def number_of(data: Any, start: int, end: int, words: Any) -> int:
     length = end - start
     if length < 1:
         return NO_WORD
-    first, middle, last = np.int64(data[start]), np.int64(data[start + length // 2]), np.int64(data[end - 1])
+    first, middle, last = _byte(data, start), _byte(data, start + (length >> 1)), _byte(data, end - 1)
     place = length * words[0] + first * words[1] + middle * words[2] + last * words[3]
-    begin = words[_FIRST_PLACE + (place & (_PLACES - 1))]
-    if begin == 0 or words[begin + 1] != length:
+    begin = words[np.uint64(_FIRST_PLACE + (place & (_PLACES - 1)))]
+    if begin == 0 or words[np.uint64(begin + 1)] != length:
         return NO_WORD
+    differing = np.int64(0)
     for at in range(length):
-        if data[start + at] != words[begin + 2 + at]:
-            return NO_WORD
-    return words[begin]
+        differing |= _byte(data, start + at) ^ words[np.uint64(begin + 2 + at)]
+    return words[np.uint64(begin)] if differing == 0 else np.int64(NO_WORD)
+
+
+@tight
+def _byte(data: Any, at: int) -> Any:
+    return np.int64(data[np.uint64(at)])  # as a signed number numba would ask whether it is negative
