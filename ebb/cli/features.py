@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, days_in, history_given
-from offline.backtest.report import midnight_ms
+from offline.days import midnight_ms
 from offline.features.at_instants import ROWS_AT_ONCE, Folding, Part, fold_all
 from offline.features.writing import write
 from schemas.units import DAY_MS

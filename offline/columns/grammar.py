@@ -19,10 +19,13 @@ from stream.features.facts import KIND_CODES
 from stream.features.vocabulary import CHANNELS, codes_of
 
 UNDECLARED, TEXT, AMOUNT, WHOLE, CHANNEL, BOOLEAN, CURRENCY, LINES, TAG = range(9)
-"""What a field holds: a string of some length, money, a whole number, … ; `UNDECLARED` where nobody has such a field."""
+"""What a field holds: a string of some length, money, a whole number, …; `UNDECLARED`: nobody has such a field."""
 
 HOLDS, LEAST, MOST = range(3)
 """What a rule says: what the field holds, and bounds of a number or of a string's length."""
+
+DECLARED, REQUIRED, NULLABLE = range(3)
+"""Rows of `Grammar.sets`."""
 
 OF_LINE, OF_EVENT = range(2)
 """Where a field stands: in a line of an order or refund, or in the event itself."""
@@ -41,16 +44,14 @@ class Grammar(NamedTuple):
         kinds: the `type` of an event -> its code.
         channels: names of channels -> their code.
         rules: shape (2, fields, 3), of the fields of lines and of events, whatever their kind.
-        declared, required, nullable: shape (KINDS,), the fields that a kind has, must have, may have as null.
+        sets: shape (3, KINDS), the fields that a kind has, must have, may have as null.
     """
 
     fields: NDArray[np.int64]
     kinds: NDArray[np.int64]
     channels: NDArray[np.int64]
     rules: NDArray[np.int64]
-    declared: NDArray[np.int64]
-    required: NDArray[np.int64]
-    nullable: NDArray[np.int64]
+    sets: NDArray[np.int64]
 
 
 _TYPES: Sequence[type[Struct]] = get_args(Event)
@@ -77,17 +78,15 @@ def carried(topic: str) -> NDArray[np.bool_]:
 def grammar() -> Grammar:
     """The grammar of this release."""
     rules = np.zeros((2, len(SLOT), 3), np.int64)
-    declared, required, nullable = np.zeros((3, KINDS), np.int64)
+    sets = np.zeros((3, KINDS), np.int64)
     understood = [kind for kind in (*_TYPES, RefundLine) if _is_understood(kind, rules)]
     for kind in understood if RefundLine in understood else []:
         code = LINE if kind is RefundLine else _code(kind)
         for field in _fields(kind):
-            declared[code] |= 1 << SLOT[field.name]
-            required[code] |= field.is_required << SLOT[field.name]
-            nullable[code] |= field.is_nullable << SLOT[field.name]
-    tags = {str(kind.__struct_config__.tag): _code(kind) for kind in _TYPES if declared[_code(kind)]}
+            sets[:, code] |= np.array([True, field.is_required, field.is_nullable]) << SLOT[field.name]
+    tags = {str(kind.__struct_config__.tag): _code(kind) for kind in _TYPES if sets[DECLARED, _code(kind)]}
     channels = {str(name): code for name, code in codes_of(CHANNELS).items() if name}
-    return Grammar(words_of(SLOT), words_of(tags), words_of(channels), rules, declared, required, nullable)
+    return Grammar(words_of(SLOT), words_of(tags), words_of(channels), rules, sets)
 
 
 def _is_understood(kind: type[Struct], rules: NDArray[np.int64]) -> bool:
@@ -127,12 +126,9 @@ def _fields(kind: type[Struct]) -> list[_Field]:
 def _held(name: str, of: inspect.Type, is_amount: bool) -> tuple[int, int, int]:
     """What a field holds, and its bounds."""
     match of:
-        case inspect.StrType(pattern=None) if is_amount:
-            return AMOUNT, 0, 0
-        case inspect.StrType(pattern=None) if name == "currency":
-            return CURRENCY, 0, 0
         case inspect.StrType(pattern=None):
-            return TEXT, of.min_length or 0, NO_BOUND if of.max_length is None else of.max_length
+            holds = AMOUNT if is_amount else CURRENCY if name == "currency" else TEXT
+            return holds, of.min_length or 0, NO_BOUND if of.max_length is None else of.max_length
         case inspect.IntType(multiple_of=None):
             least = max(-NO_BOUND if of.ge is None else of.ge, -NO_BOUND if of.gt is None else of.gt + 1)
             most = min(NO_BOUND if of.le is None else of.le, NO_BOUND if of.lt is None else of.lt - 1)
@@ -141,8 +137,8 @@ def _held(name: str, of: inspect.Type, is_amount: bool) -> tuple[int, int, int]:
             return BOOLEAN, 0, 0
         case inspect.LiteralType() if sorted(of.values) == sorted(CHANNELS):
             return CHANNEL, 0, 0
-        case inspect.ListType(item_type=inspect.StructType(cls=cls), min_length=least, max_length=None):
-            return (LINES, least or 0, NO_BOUND) if cls in (OrderLine, RefundLine) else (UNDECLARED, 0, 0)
+        case inspect.ListType(item_type=inspect.StructType(cls=cls), max_length=None) if cls in (OrderLine, RefundLine):
+            return LINES, 0, 0
     return UNDECLARED, 0, 0
 
 

@@ -33,8 +33,7 @@ _ORDER = np.array([
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
 ], np.uint64).ravel()  # fmt: skip
-"""The word of the message that comes next, round after round. Unsigned: numba asks of a signed place if it is negative."""
-
+"""The word of the message that comes next, round after round; unsigned, since numba has to ask of a signed place."""
 
 
 def hashes_of(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -11,10 +11,13 @@ from offline.columns.grammar import (
     BOOLEAN,
     CHANNEL,
     CURRENCY,
+    DECLARED,
     HOLDS,
     LEAST,
     LINES,
     MOST,
+    NULLABLE,
+    REQUIRED,
     SLOT,
     TAG,
     TEXT,
@@ -28,7 +31,7 @@ FIRST, SECOND = range(2)
 """Rows of a scratch array: where a field's text begins and ends, or its number and 1."""
 
 SEEN = len(SLOT)
-"""The column behind the fields: which fields the object has, which of them as null, as bits. The others mean nothing."""
+"""The column behind the fields: which fields the object has, and which as null, as bits. Others mean nothing."""
 
 
 def scratch() -> NDArray[np.int64]:
@@ -46,6 +49,13 @@ def forget(object_: Any) -> None:
 def has(object_: Any, slot: int) -> bool:
     """Whether it has a field, and not as null."""
     return (object_[FIRST, SEEN] & ~object_[SECOND, SEEN]) >> slot & 1 == 1
+
+
+@tight
+def begin(data: Any, at: int, end: int) -> int:
+    """The brace that begins an object; `NONE` where none is next."""
+    at = tokens.past_blanks(data, at, end)
+    return at if at < end and tokens.byte_at(data, at) == tokens.BRACE else NONE
 
 
 @tight
@@ -83,14 +93,16 @@ def past_member(data: Any, at: int, end: int) -> int:
     if at >= end:
         return NONE
     byte = tokens.byte_at(data, at)
-    return at if byte == tokens.COMMA or byte == tokens.BRACE_END else NONE
+    return at if byte in (tokens.COMMA, tokens.BRACE_END) else NONE
 
 
 @tight
-def is_complete(kind: int, declared: Any, required: Any, nullable: Any, object_: Any) -> bool:
+def is_complete(kind: int, sets: Any, object_: Any) -> bool:
     """Whether the fields are those of the kind."""
     seen, nulls = object_[FIRST, SEEN], object_[SECOND, SEEN]
-    return not (seen & ~declared[kind] or nulls & ~nullable[kind] or required[kind] & ~(seen & ~nulls))
+    strange, null = seen & ~sets[DECLARED, kind], nulls & ~sets[NULLABLE, kind]
+    missing = sets[REQUIRED, kind] & ~(seen & ~nulls)
+    return strange == 0 and null == 0 and missing == 0
 
 
 @tight
@@ -99,14 +111,14 @@ def _keep(
 ) -> bool:
     """Keep what a member means, if it holds what it should."""
     holds, least, most = rules[slot, HOLDS], rules[slot, LEAST], rules[slot, MOST]
-    if what == STRING and holds != TEXT and holds != TAG:
+    if what == STRING and holds not in (TEXT, TAG):
         if holds == AMOUNT:
             first, second = tokens.billionths_in(data, first, second), 1
         elif holds == CHANNEL:
             first, second = number_of(data, first, second, channels), 1
         elif holds != CURRENCY or not _is_same(data, first, second, currency):
             return False
-    elif what == TRUE or what == FALSE:
+    elif what in (TRUE, FALSE):
         first, second = np.int64(what == TRUE), 1
     elif what == NUMBER:
         second = 1
@@ -117,14 +129,14 @@ def _keep(
         return holds == WHOLE and least <= first <= most
     if what == ARRAY:
         return holds == LINES
-    return holds == BOOLEAN and (what == TRUE or what == FALSE)
+    return holds == BOOLEAN and (what in (TRUE, FALSE))
 
 
 @tight
 def _is_same(data: Any, start: int, end: int, word: Any) -> bool:
     if end - start != len(word):
         return False
+    differing = 0
     for place in range(len(word)):
-        if tokens.byte_at(data, start + place) != word[place]:
-            return False
-    return True
+        differing += tokens.byte_at(data, start + place) != word[place]
+    return differing == 0

@@ -90,7 +90,8 @@ def told(sent: Sent, rules: DecodeRules, vocabulary: Vocabulary) -> Told:
     odd = np.flatnonzero(~sure)
     decoded = sent.decoded(odd, rules)
     is_odd_event = np.array([isinstance(each, Event) for each in decoded], np.bool_)
-    _put(facts, odd[is_odd_event], [each for each in decoded if isinstance(each, Event)], customers, vocabulary, exponent)
+    events = [each for each in decoded if isinstance(each, Event)]
+    _put(facts, odd[is_odd_event], events, customers, vocabulary, exponent)
     sure[odd] = is_odd_event
     return Told(facts, sure, customers, sum(isinstance(each, Rejection) for each in decoded))
 
@@ -106,9 +107,7 @@ def _sure(records: Records, sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]
     """Which records are certainly events: taken by the scan, and neither too early, too late nor too long."""
     time_ms, length = records.time_ms, sent.values.ends - sent.values.starts
     early, late = rules.earliest_event_time_ms, sent.timestamps_ms + rules.latest_lead_ms
-    sure: NDArray[np.bool_] = (
-        (records.kind > 0) & (time_ms >= early) & (time_ms <= late) & (length <= rules.max_bytes)
-    )
+    sure: NDArray[np.bool_] = (records.kind > 0) & (time_ms >= early) & (time_ms <= late) & (length <= rules.max_bytes)
     return sure
 
 

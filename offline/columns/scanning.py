@@ -1,11 +1,8 @@
 """JSON records of events as columns, by a compiled loop that takes only what is certainly an event and typical.
 
-A record it takes has the kind, the fields and the bounds of `offline.columns.grammar`, each of its keys once, plain ASCII
-without a backslash throughout, nothing nested but the lines of an order, version 1, and numbers that fit. Whether it came
-at a time that is allowed is for others to say. Whatever else a record is, it is not taken.
-
-Loops get few arrays, none in tuples: numba counts who holds each array of a tuple at every call, which took ten times as
-long as reading.
+A record it takes has the kind, the fields and the bounds of `offline.columns.grammar`, each of its keys once, plain
+ASCII without a backslash throughout, nothing nested but the lines of an order, version 1, and numbers that fit. Whether
+it came at a time that is allowed is for others to say. Whatever else a record is, it is not taken.
 """
 
 from collections.abc import Sequence
@@ -16,7 +13,7 @@ from numpy.typing import NDArray
 
 from offline.columns import tokens
 from offline.columns.grammar import LEAST_BOUGHT, LINE, OF_EVENT, OF_LINE, SLOT, carried, grammar
-from offline.columns.objects import FIRST, SECOND, forget, has, is_complete, member, past_member, scratch
+from offline.columns.objects import FIRST, SECOND, begin, forget, has, is_complete, member, past_member, scratch
 from offline.columns.tokens import NONE
 from offline.columns.words import number_of
 from schemas.rules import READABLE_VERSION
@@ -24,7 +21,7 @@ from stream.compiled import tight
 from stream.features.facts import LOYALTY_CHANGE, PROFILE, PURCHASE, REFUND, REVIEW, SESSION
 
 IntArray = NDArray[np.int64]
-TAKEN_BELOW = 2**61  # billionths of an order, and of each part of it, that 64 bits hold with room
+TAKEN_BELOW = 2**61  # billionths of an order: what 64 bits hold with room, and no currency has too much
 SHORTEST_LINE = len('{"product_id":"","quantity":1,"unit_price":""}')
 
 _TYPE, _LINES_SLOT, _VERSION = SLOT["type"], SLOT["lines"], SLOT["schema_version"]
@@ -100,74 +97,73 @@ def scan(
     records = np.zeros((len(Records._fields), len(starts)), np.int64)
     lines = np.empty((int((ends - starts).sum()) // SHORTEST_LINE + 1, len(Lines._fields)), np.int64)
     details = np.empty((len(starts), _FIELDS, 2), np.int64)  # memory that is not written to costs nothing
+    carried_by = np.array([carried(name) for name in topics])
+    code = np.frombuffer(currency.encode(), np.uint8)
     line_count, detail_count = _scan(
-        data, starts, ends, topic, np.array([carried(name) for name in topics]), grammar(), np.frombuffer(currency.encode(), np.uint8),
-        scratch(), scratch(), records, lines, details,
-    )  # fmt: skip
+        data, starts, ends, topic, carried_by, *grammar(), code, scratch(), scratch(), records, lines, details
+    )
     return Scanned(Records(*records), Lines(*lines[:line_count].T), details[:detail_count])
 
 
 @tight
 def _scan(
-    data: Any, starts: Any, ends: Any, topic: Any, carried_: Any, known: Any, currency: Any,
-    record: Any, line: Any, records: Any, lines: Any, details: Any,
+    data: Any, starts: Any, ends: Any, topic: Any, carried_by: Any, fields: Any, kinds: Any, channels: Any, rules: Any,
+    sets: Any, currency: Any, record: Any, line: Any, records: Any, lines: Any, details: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """How many lines and details there are."""
-    fields, kinds, channels, rules, declared, required, nullable = known
-    of_line, of_event = rules[OF_LINE], rules[OF_EVENT]
     line_count, detail_count = 0, 0
     for row in range(len(starts)):
-        end, past_lines = ends[row], line_count
-        forget(record)
-        at = tokens.past_blanks(data, starts[row], end)
-        at = at if at < end and tokens.byte_at(data, at) == tokens.BRACE else NONE
-        while at >= 0:
-            at = member(data, at + 1, end, fields, of_event, channels, currency, record)
-            if 0 <= at < end and tokens.byte_at(data, at) == tokens.BRACKET:
-                if not has(record, _LINES_SLOT) or record[FIRST, _LINES_SLOT] != at:
-                    at = NONE
-                    break
-                at, past_lines = _read_lines(
-                    data, at, end, fields, of_line, channels, currency, declared, required, nullable, line, lines, line_count
-                )
-            at = past_member(data, at, end)
-            if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
-                break
-        if at < 0 or tokens.past_blanks(data, at + 1, end) != end or not has(record, _TYPE):
+        at, past_lines = _read_event(
+            data, starts[row], ends[row], fields, channels, rules, sets, currency, record, line, lines, line_count
+        )
+        if at < 0 or not has(record, _TYPE):
             continue
         kind = number_of(data, record[FIRST, _TYPE], record[SECOND, _TYPE], kinds)
         if (
             kind > 0
-            and carried_[topic[row], kind]
-            and is_complete(kind, declared, required, nullable, record)
+            and carried_by[topic[row], kind]
+            and is_complete(kind, sets, record)
             and (not has(record, _VERSION) or record[FIRST, _VERSION] == READABLE_VERSION)
             and (kind != PURCHASE or _least_quantity(lines, line_count, past_lines) >= LEAST_BOUGHT)
         ):
             _keep(records, row, kind, record, line_count, past_lines, detail_count)
             line_count = past_lines
-            if kind == SESSION or kind == REVIEW or kind == LOYALTY_CHANGE or kind == PROFILE:
+            if kind in (SESSION, REVIEW, LOYALTY_CHANGE, PROFILE):
                 _keep_details(details, detail_count, record)
                 detail_count += 1
     return line_count, detail_count
 
 
 @tight
+def _read_event(
+    data: Any, at: int, end: int, fields: Any, channels: Any, rules: Any, sets: Any, currency: Any,
+    record: Any, line: Any, lines: Any, count: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Read a record's members, and its lines behind `count`; `NONE` where it is no object alone, and how many lines."""
+    forget(record)
+    at = begin(data, at, end)
+    while at >= 0:
+        at = member(data, at + 1, end, fields, rules[OF_EVENT], channels, currency, record)
+        if 0 <= at < end and tokens.byte_at(data, at) == tokens.BRACKET:
+            if not has(record, _LINES_SLOT) or record[FIRST, _LINES_SLOT] != at:
+                return NONE, count
+            at, count = _read_lines(data, at, end, fields, channels, rules, sets, currency, line, lines, count)
+        at = past_member(data, at, end)
+        if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
+            return at if tokens.past_blanks(data, at + 1, end) == end else NONE, count
+    return NONE, count
+
+
+@tight
 def _read_lines(
-    data: Any, at: int, end: int, fields: Any, rules: Any, channels: Any, currency: Any,
-    declared: Any, required: Any, nullable: Any, line: Any, lines: Any, count: int,
+    data: Any, at: int, end: int, fields: Any, channels: Any, rules: Any, sets: Any, currency: Any,
+    line: Any, lines: Any, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Read an array of lines; where it ends, and how many lines there are then. `NONE` where one is not sound."""
     total = 0
     while True:
-        forget(line)
-        at = tokens.past_blanks(data, at + 1, end)
-        at = at if at < end and tokens.byte_at(data, at) == tokens.BRACE else NONE
-        while at >= 0:
-            at = member(data, at + 1, end, fields, rules, channels, currency, line)
-            at = past_member(data, at, end)
-            if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
-                break
-        worth = _worth(line) if at >= 0 and is_complete(LINE, declared, required, nullable, line) else NONE
+        at = _read_line(data, at + 1, end, fields, rules[OF_LINE], channels, currency, line)
+        worth = _worth(line) if at >= 0 and is_complete(LINE, sets, line) else NONE
         total += worth
         if worth < 0 or total > TAKEN_BELOW:
             return NONE, count
@@ -178,6 +174,18 @@ def _read_lines(
             return at + 1, count
         if at >= end or tokens.byte_at(data, at) != tokens.COMMA:
             return NONE, count
+
+
+@tight
+def _read_line(data: Any, at: int, end: int, fields: Any, rules: Any, channels: Any, currency: Any, line: Any) -> int:
+    """Read an object in which nothing is nested; where its last brace is."""
+    forget(line)
+    at = begin(data, at, end)
+    while at >= 0:
+        at = past_member(data, member(data, at + 1, end, fields, rules, channels, currency, line), end)
+        if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
+            break
+    return at
 
 
 @tight
@@ -223,7 +231,7 @@ def _keep(records: Any, row: int, kind: int, record: Any, first_line: int, past_
     records[0, row], records[1, row] = kind, record[FIRST, _TIME]
     records[2, row], records[3, row] = record[FIRST, _ID], record[SECOND, _ID]
     records[4, row], records[5, row] = _number(record, _CUSTOMER), _end(record, _CUSTOMER)
-    if kind == PURCHASE or kind == REFUND:
+    if kind in (PURCHASE, REFUND):
         records[6, row] = record[FIRST, _CHANNEL] if has(record, _CHANNEL) else _ANY_CHANNEL
     records[7, row], records[8, row], records[9, row] = first_line, past_lines, detail
 

@@ -37,7 +37,7 @@ def past_blanks(data: Any, at: int, end: int) -> int:
     """The first byte that is no blank."""
     while at < end and byte_at(data, at) <= _SPACE:
         byte = byte_at(data, at)
-        if byte != _SPACE and byte != _LINE and byte != _RETURN and byte != _TAB:
+        if byte not in (_SPACE, _LINE, _RETURN, _TAB):
             break
         at += 1
     return at
@@ -73,6 +73,12 @@ def value_at(data: Any, at: int, end: int) -> tuple[int, int, int, int]:
         return _number(data, at, end)
     if byte == BRACKET:
         return ARRAY, at, 0, at
+    return _word(data, at, end)
+
+
+@tight
+def _word(data: Any, at: int, end: int) -> tuple[int, int, int, int]:
+    byte = byte_at(data, at)
     if byte == _N:
         return NULL, 0, 0, _past_word(data, at, end, _NULL)
     if byte == _T:
@@ -111,7 +117,7 @@ def _number(data: Any, at: int, end: int) -> tuple[int, int, int, int]:
 
 @tight
 def _is_exponent(byte: int) -> bool:
-    return byte == _SMALL_E or byte == _LARGE_E
+    return byte in (_SMALL_E, _LARGE_E)
 
 
 @tight

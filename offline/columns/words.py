@@ -1,7 +1,7 @@
 """Finding one of some known words in the bytes of a document, as compiled loops do it: one look, one comparison."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def words_of(numbers: Mapping[str, int]) -> NDArray[np.int64]:
             begins = np.cumsum([_FIRST_WORD, *map(len, entries)])
             at = np.zeros(_PLACES, np.int64)
             at[places] = begins[:-1]
-            return np.array([*factors, *at.tolist(), *sum(entries, [])], np.int64)
+            return np.array([*factors, *at.tolist(), *chain(*entries)], np.int64)
     raise ValueError(f"no place of its own for each of {', '.join(numbers)}")
 
 

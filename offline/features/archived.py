@@ -91,7 +91,9 @@ def _redirected(rows: Any) -> NDArray[np.bool_]:
     headers = rows.column("headers")
     found = np.zeros(rows.num_rows, np.bool_)
     is_hops = pc.equal(pc.struct_field(headers.flatten(), "name"), HOPS)
-    found[pc.list_parent_indices(headers).to_numpy()[pc.fill_null(is_hops, False).to_numpy(zero_copy_only=False)]] = True
+    found[pc.list_parent_indices(headers).to_numpy()[pc.fill_null(is_hops, False).to_numpy(zero_copy_only=False)]] = (
+        True
+    )
     return found
 
 
