@@ -30,7 +30,8 @@ RECEIVED_MS = START_MS + YEARS_3_MS
 KEYS = ["event_id", "customer_id", "event_time_ms", "type", "lines", "unit_price", "rating", "age", "note", "context"]
 ODD_VALUES: list[Any] = [
     None, True, 0, 1, -1, 7, 1.5, 4.0, 10**17, 10**18, 10**30, 1e300, "", "a", "x" * 128, "x" * 129, "é" * 65,
-    "tab\tquote\"",     "\x7f", "12.50", "1e3", "00012.5", "999999999.999999999", "1000000000", "0.0000000001", "USD", "app", "fax", [], {},
+    "tab\tquote\"", "\x7f", "12.50", "1e3", "00012.5", "999999999.999999999", "1000000000",
+    "0.0000000001", "USD", "app", "fax", [], {},
     [None], [{}], {"event_id": "inside"}, START_MS, RECEIVED_MS + RULES.latest_lead_ms,
     RECEIVED_MS + RULES.latest_lead_ms + 1,
 ]  # fmt: skip
