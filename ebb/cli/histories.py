@@ -17,10 +17,12 @@ from ebb.compose.rules import decoding_of
 from offline.archive.from_kafka import archive_topics
 from offline.features.archived import is_archive, of_archive, records_in_archive
 from offline.features.batches import Batch, Reading
-from offline.features.histories import of_history
+from offline.features.histories import of_orders
 from offline.features.simulated import events_in_simulation, is_simulated, of_simulation
-from offline.sources import SOURCES, read_history
+from offline.sources import SOURCES, read_lines
 from offline.sources.columns import parse_mapping
+from offline.sources.order_columns import order_columns
+from offline.sources.orders import usable
 from stream.errors import OfflineError
 from stream.settings.worker import WorkerSettings
 
@@ -117,8 +119,9 @@ def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[
     """About how many events there are, and these."""
     history, source = options["history"], options["source"]
     if source is not None:
-        found = read_history(history, source, currency, parse_mapping(options["columns"]))
-        return len(found.events), of_history(found, reading)
+        lines, _ = usable(read_lines(history, source, currency, parse_mapping(options["columns"])))
+        orders = order_columns(lines)
+        return len(orders), of_orders(orders, reading)
     if len(history) == 1 and is_simulated(history[0]):
         return events_in_simulation(history[0]), of_simulation(history[0], reading)
     if len(history) == 1 and is_archive(history[0]):

@@ -91,7 +91,7 @@ def told(sent: Sent, rules: DecodeRules, vocabulary: Vocabulary) -> Told:
     decoded = sent.decoded(odd, rules)
     is_odd_event = np.array([isinstance(each, Event) for each in decoded], np.bool_)
     events = [each for each in decoded if isinstance(each, Event)]
-    _put(facts, odd[is_odd_event], events, customers, vocabulary, exponent)
+    put_events(facts, odd[is_odd_event], events, customers, vocabulary, exponent)
     sure[odd] = is_odd_event
     return Told(facts, sure, customers, sum(isinstance(each, Rejection) for each in decoded))
 
@@ -121,7 +121,7 @@ def _customers(
     return customers, row
 
 
-def _put(
+def put_events(
     facts: EventFacts,
     at: NDArray[np.intp],
     events: Sequence[Event],
@@ -137,6 +137,10 @@ def _put(
         NOBODY if event.customer_id is None else places.setdefault(event.customer_id, len(places)) for event in events
     ]
     customers[:] = places
-    decoded = facts_of(events, rows, vocabulary, exponent)
+    put_facts(facts, at, facts_of(events, rows, vocabulary, exponent))
+
+
+def put_facts(facts: EventFacts, at: NDArray[np.intp], some: EventFacts) -> None:
+    """Put facts in the place of others."""
     for column in fields(EventFacts):
-        getattr(facts, column.name)[at] = getattr(decoded, column.name)
+        getattr(facts, column.name)[at] = getattr(some, column.name)

@@ -32,7 +32,7 @@ class Repeats:
         """Which of these records are repeats. All are remembered.
 
         Args:
-            id_hash: shape (records,), in the order of the logs; none is 0.
+            id_hash: shape (records,), in the order of the logs; `NO_ID` for what is in the window and repeats nothing.
             log: a number for each record's log.
         """
         found = np.zeros(len(id_hash), np.bool_)

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.columns.reading import Told
-from offline.verify import NOBODY_GONE, Counted
+from offline.verify import NOBODY_GONE
 from schemas.decode import DecodeRules
-from schemas.money import exponent_of
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.identities.known import UNKNOWN, Identity, counts_for, name_of
 
@@ -66,13 +65,6 @@ def batch_of(log: str, told: Told, kept: NDArray[np.bool_], identities: Mapping[
     if identities:
         facts, customers = _counting(facts, customers, identities)
     return _numbered(log, facts, customers)
-
-
-def batch_of_events(log: str, counted: Sequence[Counted], vocabulary: Vocabulary, currency: str) -> Batch:
-    """Events that are objects, and the customers they count for."""
-    places: dict[str, int] = {}
-    rows = [places.setdefault(customer, len(places)) for _, customer in counted]
-    return Batch(log, facts_of([event for event, _ in counted], rows, vocabulary, exponent_of(currency)), list(places))
 
 
 def _counting(
