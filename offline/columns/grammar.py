@@ -55,7 +55,8 @@ class Grammar(NamedTuple):
 
 
 _TYPES: Sequence[type[Struct]] = get_args(Event)
-_NAMES = dict.fromkeys(field for kind in (*_TYPES, RefundLine) for field in ("type", *kind.__struct_fields__))
+_READ: Sequence[type[Struct]] = (*_TYPES, RefundLine)
+_NAMES = dict.fromkeys(field for kind in _READ for field in ("type", *kind.__struct_fields__))
 SLOT = {name: number for number, name in enumerate(_NAMES)}
 """The name of a field -> its place; fewer than a number has bits."""
 
@@ -79,7 +80,7 @@ def grammar() -> Grammar:
     """The grammar of this release."""
     rules = np.zeros((2, len(SLOT), 3), np.int64)
     sets = np.zeros((3, KINDS), np.int64)
-    understood = [kind for kind in (*_TYPES, RefundLine) if _is_understood(kind, rules)]
+    understood = [kind for kind in _READ if _is_understood(kind, rules)]
     for kind in understood if RefundLine in understood else []:
         code = LINE if kind is RefundLine else _code(kind)
         for field in _fields(kind):
@@ -135,7 +136,7 @@ def _held(name: str, of: inspect.Type, is_amount: bool) -> tuple[int, int, int]:
             return WHOLE, least, most
         case inspect.BoolType():
             return BOOLEAN, 0, 0
-        case inspect.LiteralType() if sorted(of.values) == sorted(CHANNELS):
+        case inspect.LiteralType() if set(of.values) == set(CHANNELS):
             return CHANNEL, 0, 0
         case inspect.ListType(item_type=inspect.StructType(cls=cls), max_length=None) if cls in (OrderLine, RefundLine):
             return LINES, 0, 0

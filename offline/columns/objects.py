@@ -46,7 +46,7 @@ def forget(object_: Any) -> None:
 
 
 @tight
-def has(object_: Any, slot: int) -> bool:
+def has(object_: Any, slot: int) -> Any:
     """Whether it has a field, and not as null."""
     return (object_[FIRST, SEEN] & ~object_[SECOND, SEEN]) >> slot & 1 == 1
 
@@ -97,7 +97,7 @@ def past_member(data: Any, at: int, end: int) -> int:
 
 
 @tight
-def is_complete(kind: int, sets: Any, object_: Any) -> bool:
+def is_complete(kind: int, sets: Any, object_: Any) -> Any:
     """Whether the fields are those of the kind."""
     seen, nulls = object_[FIRST, SEEN], object_[SECOND, SEEN]
     strange, null = seen & ~sets[DECLARED, kind], nulls & ~sets[NULLABLE, kind]
@@ -108,7 +108,7 @@ def is_complete(kind: int, sets: Any, object_: Any) -> bool:
 @tight
 def _keep(
     data: Any, what: int, first: int, second: int, rules: Any, channels: Any, currency: Any, object_: Any, slot: int
-) -> bool:
+) -> Any:
     """Keep what a member means, if it holds what it should."""
     holds, least, most = rules[slot, HOLDS], rules[slot, LEAST], rules[slot, MOST]
     if what == STRING and holds not in (TEXT, TAG):
@@ -119,7 +119,7 @@ def _keep(
         elif holds != CURRENCY or not _is_same(data, first, second, currency):
             return False
     elif what in (TRUE, FALSE):
-        first, second = np.int64(what == TRUE), 1
+        first, second = int(what == TRUE), 1
     elif what == NUMBER:
         second = 1
     object_[FIRST, slot], object_[SECOND, slot] = first, second
@@ -133,7 +133,7 @@ def _keep(
 
 
 @tight
-def _is_same(data: Any, start: int, end: int, word: Any) -> bool:
+def _is_same(data: Any, start: int, end: int, word: Any) -> Any:
     if end - start != len(word):
         return False
     differing = 0

@@ -111,4 +111,5 @@ def _are_plain_or_empty(texts: Coded) -> NDArray[np.bool_]:
 
 def _are_plain(texts: Coded) -> NDArray[np.bool_]:
     found: Sequence[bool] = pc.match_substring_regex(pa.array(texts.texts.tolist(), pa.string()), _PLAIN).to_pylist()
-    return np.array(found, np.bool_)[texts.code]
+    plain: NDArray[np.bool_] = np.array(found, np.bool_)[texts.code]
+    return plain

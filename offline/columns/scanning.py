@@ -189,18 +189,18 @@ def _read_line(data: Any, at: int, end: int, fields: Any, rules: Any, channels: 
 
 
 @tight
-def _number(object_: Any, slot: int) -> int:
+def _number(object_: Any, slot: int) -> Any:
     """A member's number, or where its text begins; 0 where there is none."""
     return object_[FIRST, slot] if has(object_, slot) else np.int64(0)
 
 
 @tight
-def _end(object_: Any, slot: int) -> int:
+def _end(object_: Any, slot: int) -> Any:
     return object_[SECOND, slot] if has(object_, slot) else np.int64(0)
 
 
 @tight
-def _worth(line: Any) -> int:
+def _worth(line: Any) -> Any:
     """Billionths of a line before its discount; `NONE` where the discount is more, or it is nothing or too much."""
     price, pieces = line[FIRST, _PRICE], abs(line[FIRST, _QUANTITY])
     if pieces == 0 or price > TAKEN_BELOW // pieces or _number(line, _DISCOUNT) > price * pieces:
@@ -218,7 +218,7 @@ def _keep_line(lines: Any, row: int, line: Any) -> None:
 
 
 @tight
-def _least_quantity(lines: Any, first: int, past: int) -> int:
+def _least_quantity(lines: Any, first: int, past: int) -> Any:
     least = lines[first, 2]
     for row in range(first + 1, past):
         least = min(least, lines[row, 2])

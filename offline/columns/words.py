@@ -44,7 +44,7 @@ def _place(word: bytes, factors: Sequence[int]) -> int:
 
 
 @tight
-def number_of(data: Any, start: int, end: int, words: Any) -> int:
+def number_of(data: Any, start: int, end: int, words: Any) -> Any:
     """The number of the word that these bytes are; `NO_WORD` where they are none.
 
     >>> number_of(np.frombuffer(b"type", np.uint8), 0, 4, words_of({"event_id": 5, "type": 7}))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,10 @@ class Coded:
     code: IntArray
     texts: NDArray[np.object_]
 
-    def each(self, of: Callable[[str], object], kind: type[np.generic]) -> NDArray[np.generic]:
+    def each(self, of: Callable[[str], object], kind: type[_Number]) -> NDArray[_Number]:
         """`of` of every row's text, asked once for each distinct one."""
-        return np.array([of(text) for text in self.texts.tolist()], kind)[self.code]
+        found: NDArray[_Number] = np.array([of(text) for text in self.texts.tolist()], kind)[self.code]
+        return found
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class OrderColumns:
     @property
     def first(self) -> NDArray[np.intp]:
         """Shape (orders,), the row of each one's first line, which speaks for it."""
-        return self.row[np.cumsum(self.counts) - self.counts]
+        firsts: NDArray[np.intp] = self.row[np.cumsum(self.counts) - self.counts]
+        return firsts
 
     def part(self, begin: int, end: int) -> "OrderColumns":
         """The orders from `begin` until before `end`, or before the last."""
