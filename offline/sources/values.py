@@ -107,7 +107,7 @@ def _unreadable(raw: "pd.Series[Any]", row: int, where: str, wanted: str) -> Sou
 
 def _id_text(value: Any) -> str:
     text = str(value).strip()
-    return text.partition(".")[0] if WHOLE_FLOAT.fullmatch(text) else text
+    return text.partition(".")[0] if "." in text and WHOLE_FLOAT.fullmatch(text) else text
 
 
 def _amount(value: Any) -> str:
