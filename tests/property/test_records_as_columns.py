@@ -2,10 +2,11 @@
 
 import json
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -134,6 +135,11 @@ def at_home(drawn: list[tuple[int, bytes | None]]) -> list[tuple[int, bytes | No
 @example([(1, b'{"type":"page_view","event_id":"e","event_time_ms":1262304000000,"note":[1]}')])
 @example([(1, b'{"type":"page_view","event_id":"e","event_time_ms":1262304000000,"lines":[]}')])
 def test_columns_say_of_records_what_each_says_by_itself(drawn: list[tuple[int, bytes | None]]) -> None:
+    require_the_same(drawn)
+
+
+def require_the_same(drawn: list[tuple[int, bytes | None]]) -> None:
+    """Columns say of these records what each says by itself."""
     found = told(sent_of(drawn), RULES, VOCABULARY)
     decoded = [decode(TOPICS[topic], value, RECEIVED_MS, RULES) for topic, value in drawn]
     assert found.is_event.tolist() == [isinstance(each, Event) for each in decoded]
@@ -145,6 +151,57 @@ def test_columns_say_of_records_what_each_says_by_itself(drawn: list[tuple[int, 
     expected = vars(facts_of(events, rows.tolist(), VOCABULARY))
     for name, column in vars(found.facts.take(np.flatnonzero(found.is_event))).items():
         assert (column.dtype, column.tolist()) == (expected[name].dtype, expected[name].tolist()), name
+
+
+def whole_events() -> list[dict[str, Any]]:
+    """An event of each kind with all fields it may have."""
+    common = {
+        "event_id": "e",
+        "event_time_ms": START_MS,
+        "customer_id": "ada",
+        "schema_version": 1,
+        "compatible_with": 1,
+    }
+    line = {"product_id": "a", "quantity": 2, "unit_price": "12.50", "discount": "0.5", "category": "garden"}
+    order = {"currency": "GBP", "channel": "app", "lines": [line, {**line, "product_id": "b"}], "purchase_id": "p"}
+    texts = dict.fromkeys(("query", "topic", "network", "tier", "text", "gender", "region", "education"), "gold")
+    texts |= dict.fromkeys(("product_id", "campaign_id", "coupon_id", "loyalty_tier", "time_zone"), "c")
+    numbers = {"quantity": 3, "duration_ms": 1_500, "rating": 4, "points": -7, "age": 33}
+    others = {"income": "38501.5", "preferred_channel": "online", "consent": True}
+    given_fields = order | texts | numbers | others
+    types = {kind.__struct_config__.tag: kind for kind in get_args(Event)}
+    return [
+        common | {"type": tag} | {name: given_fields[name] for name in kind.__struct_fields__ if name in given_fields}
+        for tag, kind in types.items()
+    ]
+
+
+def placed(values: list[bytes]) -> list[tuple[int, bytes | None]]:
+    return at_home([(1, value) for value in values])
+
+
+def test_every_single_change_of_a_field_means_the_same_in_columns() -> None:
+    changed = []
+    for event in whole_events():
+        for key in {*event, *KEYS, "quantity", "discount"}:
+            changed.append({name: value for name, value in event.items() if name != key})
+            changed += [event | {key: value} for value in ODD_VALUES]
+        for key in event["lines"][0] if "lines" in event else ():
+            line = event["lines"][0]
+            without = {name: value for name, value in line.items() if name != key}
+            lines = [without, *(line | {key: value} for value in ODD_VALUES)]
+            changed += [event | {"lines": [event["lines"][1], each]} for each in lines]
+    assert len(changed) > 8_000
+    require_the_same(placed([json.dumps(event).encode() for event in changed]))
+
+
+@pytest.mark.parametrize("tag", ["purchase", "profile", "session"])
+def test_every_single_change_of_a_byte_means_the_same_in_columns(tag: str) -> None:
+    (event,) = (each for each in whole_events() if each["type"] == tag)
+    value = json.dumps(event, separators=(",", ":")).encode()
+    changed = [value[:at] + sign + value[at + cut :] for at in range(len(value)) for sign in SIGNS for cut in (0, 1)]
+    topic = topic_of(value)
+    require_the_same([(topic, each) for each in (value, *changed)])
 
 
 @given(st.lists(good, min_size=1, max_size=12))
