@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.columns import tokens
 from offline.columns.grammar import (
     AMOUNT,
     BOOLEAN,
@@ -23,7 +22,25 @@ from offline.columns.grammar import (
     TEXT,
     WHOLE,
 )
-from offline.columns.tokens import ARRAY, FALSE, NONE, NULL, NUMBER, STRING, TRUE
+from offline.columns.tokens import (
+    ARRAY,
+    BRACE,
+    BRACE_END,
+    COLON,
+    COMMA,
+    FALSE,
+    NONE,
+    NULL,
+    NUMBER,
+    QUOTE,
+    STRING,
+    TRUE,
+    billionths_in,
+    byte_at,
+    past_blanks,
+    string_end,
+    value_at,
+)
 from offline.columns.words import number_of
 from stream.compiled import tight
 
@@ -54,23 +71,23 @@ def has(object_: Any, slot: int) -> Any:
 @tight
 def begin(data: Any, at: int, end: int) -> int:
     """The brace that begins an object; `NONE` where none is next."""
-    at = tokens.past_blanks(data, at, end)
-    return at if at < end and tokens.byte_at(data, at) == tokens.BRACE else NONE
+    at = past_blanks(data, at, end)
+    return at if at < end and byte_at(data, at) == BRACE else NONE
 
 
 @tight
 def member(data: Any, at: int, end: int, fields: Any, rules: Any, channels: Any, currency: Any, object_: Any) -> int:
     """Read a key and its value; where it ends, or `NONE`. Of an array that is where it begins."""
-    at = tokens.past_blanks(data, at, end)
-    if at >= end or tokens.byte_at(data, at) != tokens.QUOTE:
+    at = past_blanks(data, at, end)
+    if at >= end or byte_at(data, at) != QUOTE:
         return NONE
-    key, key_end = at + 1, tokens.string_end(data, at + 1, end)
+    key, key_end = at + 1, string_end(data, at + 1, end)
     if key_end < 0:
         return NONE
-    at = tokens.past_blanks(data, key_end + 1, end)
-    if at >= end or tokens.byte_at(data, at) != tokens.COLON:
+    at = past_blanks(data, key_end + 1, end)
+    if at >= end or byte_at(data, at) != COLON:
         return NONE
-    what, first, second, past = tokens.value_at(data, tokens.past_blanks(data, at + 1, end), end)
+    what, first, second, past = value_at(data, past_blanks(data, at + 1, end), end)
     slot = number_of(data, key, key_end, fields)
     if slot >= 0 and past >= 0:
         bit = np.int64(1) << slot
@@ -89,11 +106,11 @@ def past_member(data: Any, at: int, end: int) -> int:
     """The comma or the brace behind a member; `NONE` where there is another sign."""
     if at < 0:
         return NONE
-    at = tokens.past_blanks(data, at, end)
+    at = past_blanks(data, at, end)
     if at >= end:
         return NONE
-    byte = tokens.byte_at(data, at)
-    return at if byte in (tokens.COMMA, tokens.BRACE_END) else NONE
+    byte = byte_at(data, at)
+    return at if byte in (COMMA, BRACE_END) else NONE
 
 
 @tight
@@ -113,7 +130,7 @@ def _keep(
     holds, least, most = rules[slot, HOLDS], rules[slot, LEAST], rules[slot, MOST]
     if what == STRING and holds not in (TEXT, TAG):
         if holds == AMOUNT:
-            first, second = tokens.billionths_in(data, first, second), 1
+            first, second = billionths_in(data, first, second), 1
         elif holds == CHANNEL:
             first, second = number_of(data, first, second, channels), 1
         elif holds != CURRENCY or not _is_same(data, first, second, currency):
@@ -138,5 +155,5 @@ def _is_same(data: Any, start: int, end: int, word: Any) -> Any:
         return False
     differing = 0
     for place in range(len(word)):
-        differing += tokens.byte_at(data, start + place) != word[place]
+        differing += byte_at(data, start + place) != word[place]
     return differing == 0

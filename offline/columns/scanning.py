@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.columns import tokens
 from offline.columns.grammar import LEAST_BOUGHT, LINE, OF_EVENT, OF_LINE, SLOT, carried, grammar
 from offline.columns.objects import FIRST, SECOND, begin, forget, has, is_complete, member, past_member, scratch
-from offline.columns.tokens import NONE
+from offline.columns.tokens import BRACE_END, BRACKET, BRACKET_END, COMMA, NONE, byte_at, past_blanks
 from offline.columns.words import number_of
 from schemas.rules import READABLE_VERSION
 from stream.compiled import tight
@@ -144,13 +143,13 @@ def _read_event(
     at = begin(data, at, end)
     while at >= 0:
         at = member(data, at + 1, end, fields, rules[OF_EVENT], channels, currency, record)
-        if 0 <= at < end and tokens.byte_at(data, at) == tokens.BRACKET:
+        if 0 <= at < end and byte_at(data, at) == BRACKET:
             if not has(record, _LINES_SLOT) or record[FIRST, _LINES_SLOT] != at:
                 return NONE, count
             at, count = _read_lines(data, at, end, fields, channels, rules, sets, currency, line, lines, count)
         at = past_member(data, at, end)
-        if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
-            return at if tokens.past_blanks(data, at + 1, end) == end else NONE, count
+        if at >= 0 and byte_at(data, at) == BRACE_END:
+            return at if past_blanks(data, at + 1, end) == end else NONE, count
     return NONE, count
 
 
@@ -169,10 +168,10 @@ def _read_lines(
             return NONE, count
         _keep_line(lines, count, line)
         count += 1
-        at = tokens.past_blanks(data, at + 1, end)
-        if at < end and tokens.byte_at(data, at) == tokens.BRACKET_END:
+        at = past_blanks(data, at + 1, end)
+        if at < end and byte_at(data, at) == BRACKET_END:
             return at + 1, count
-        if at >= end or tokens.byte_at(data, at) != tokens.COMMA:
+        if at >= end or byte_at(data, at) != COMMA:
             return NONE, count
 
 
@@ -183,7 +182,7 @@ def _read_line(data: Any, at: int, end: int, fields: Any, rules: Any, channels: 
     at = begin(data, at, end)
     while at >= 0:
         at = past_member(data, member(data, at + 1, end, fields, rules, channels, currency, line), end)
-        if at >= 0 and tokens.byte_at(data, at) == tokens.BRACE_END:
+        if at >= 0 and byte_at(data, at) == BRACE_END:
             break
     return at
 
