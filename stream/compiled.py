@@ -112,7 +112,8 @@ class KeptCode(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types 
 def _stamp(dispatcher: Any, options: Mapping[str, bool]) -> tuple[Any, ...]:
     """Numba's own stamp, which is of the function's file, and of what that file has from others.
 
-    The machine code of a function holds that of the functions it calls, and constants.
+    The machine code of a function holds that of the functions it calls, and constants. Those of other files have to be
+    imported by their own names to be seen here.
     """
     own = dispatcher.py_func.__globals__
     taken = blake2b(str(options).encode() if options else b"", digest_size=16)
