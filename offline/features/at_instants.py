@@ -1,5 +1,6 @@
 """The columns of every active customer at each instant, folded by the code of the stream."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,12 +81,13 @@ class Folding:
     late_events: int = 0
     first_ms: int = np.iinfo(np.int64).max
     last_ms: int = 0
-    _places: dict[str, int] = field(default_factory=dict)
+    _places: defaultdict[str, int] = field(default_factory=defaultdict)
     _reached_ms: dict[str, int] = field(default_factory=dict)
     _late: list[IntArray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Nothing has been added."""
+        self._places.default_factory = self._places.__len__  # who is new gets the next place
         self._intervals = Intervals(self.instants_ms, self.folder, self.memory_bytes)
 
     @property
@@ -102,7 +104,7 @@ class Folding:
         """Take in the next events of a log."""
         if not len(batch.facts):
             return
-        places = np.array([self._places.setdefault(each, len(self._places)) for each in batch.customers], np.intp)
+        places = np.array(list(map(self._places.__getitem__, batch.customers)), np.intp)
         facts = replace(batch.facts, row=places[batch.facts.row])
         self.events += len(facts)
         self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
