@@ -47,7 +47,7 @@ def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
 
 
 def _sent(rows: Any) -> Sent:
-    topics = rows.column("topic")
+    topics = rows.column("topic").dictionary_encode()
     return Sent(
         values=Values(rows.column("value")),
         topics=topics.dictionary.to_pylist(),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from offline.columns.grammar import grammar
+from offline.columns.grammar import SLOT, grammar
 from offline.columns.hashing import hashes_of
 from offline.columns.homes import homes_of
 from offline.columns.reading import NOBODY, Sent, taken, told
@@ -220,6 +220,7 @@ def test_typical_events_are_taken_without_an_object_for_each(events: list[dict[s
 
 def test_every_kind_of_event_is_known_to_the_columns() -> None:
     assert {int(code) for code in np.flatnonzero(grammar().sets[0])} == {0, *KIND_CODES.values()}
+    assert len(SLOT) < 63  # sets of fields are bits of a number
 
 
 @given(st.lists(st.text(max_size=32), max_size=20), st.integers(1, 9))
