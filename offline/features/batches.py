@@ -64,7 +64,7 @@ def batch_of(log: str, told: Told, kept: NDArray[np.bool_], identities: Mapping[
     facts, customers = told.facts.take(np.flatnonzero(kept & (told.facts.row >= 0))), list(told.customers)
     if identities:
         facts, customers = _counting(facts, customers, identities)
-    return _numbered(log, facts, customers)
+    return numbered(log, facts, customers)
 
 
 def _counting(
@@ -80,8 +80,8 @@ def _counting(
     return replace(facts, row=row).take(np.flatnonzero(row >= 0)), list(places)
 
 
-def _numbered(log: str, facts: EventFacts, customers: Sequence[str]) -> Batch:
-    """Customers by their first event; those without one are left out."""
+def numbered(log: str, facts: EventFacts, customers: Sequence[str]) -> Batch:
+    """A batch of these events: customers by their first one; those without one are left out."""
     first = np.full(len(customers), len(facts))
     first[facts.row[::-1]] = np.arange(len(facts))[::-1]
     order = np.argsort(first, kind="stable")[: int((first < len(facts)).sum())]
