@@ -111,7 +111,7 @@ def live_through(history: History, shop: Shop, look: Look) -> Lived:
             teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
-    return Lived(models, [history.events[at] for at in np.flatnonzero(taken.kept)], teacher.take_noticed())
+    return Lived(models, [history.events[at] for at in np.flatnonzero(taken.kept).tolist()], teacher.take_noticed())
 
 
 @dataclass(frozen=True)
