@@ -85,6 +85,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(RUN)/python -m compileall -q schemas stream offline ebb
 	$(RUN)/python -m ebb.compose.warming
+	$(RUN)/python -m offline.columns.warming
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock $(READY)

@@ -30,7 +30,15 @@ OFFLINE_EVENTS = 1_000_000
 QUICK = Extent(events=20_000, obvious_events=5_000, rounds=1, processes=(1,))
 QUICK_ALERT_SECONDS, QUICK_SILENCE_CUSTOMERS = 2.0, 20_000
 SECTIONS = ("throughput", "alerts", "lookups", "silence", "offline", "profiles")
-SHAPE = (*LOADS, "alert_latency_ms", "lookup_ms", "silence", "offline_events_per_s", "small")
+SHAPE = (
+    *LOADS,
+    "alert_latency_ms",
+    "lookup_ms",
+    "silence",
+    "offline_events_per_s",
+    "offline_read_events_per_s",
+    "small",
+)
 """What a result has, null where it was not measured."""
 
 
@@ -59,7 +67,7 @@ def _measured(given: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]
         "alerts": lambda: {"alert_latency_ms": measure_alert_latency(given.alert_seconds, extent.processes, seed)},
         "lookups": lambda: {"lookup_ms": measure_lookups(extent.events, 1, seed)},
         "silence": lambda: {"silence": measure_silence(given.silence_customers, seed)},
-        "offline": lambda: {"offline_events_per_s": measure_offline(OFFLINE_EVENTS, seed)},
+        "offline": lambda: measure_offline(OFFLINE_EVENTS, seed),
         "profiles": lambda: {"profiles": measure_profiles(extent.events, seed, _say)},
     }
     result: dict[str, Any] = dict.fromkeys(SHAPE)

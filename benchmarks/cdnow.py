@@ -21,7 +21,8 @@ from ebb.backtest.machine import Moment, live_through
 from ebb.compose.offline import shop_of
 from offline.backtest.figures import judge
 from offline.history import History
-from offline.sources.cdnow import CURRENCY, read
+from offline.sources import read_history
+from offline.sources.cdnow import CURRENCY
 from stream.features.columns import model_matrix
 from stream.outcomes.declaration import PURCHASE_7D, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
@@ -37,7 +38,7 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("file", type=Path, help="CDNOW_master.txt")
-    history = read([parser.parse_args().file], CURRENCY, {})
+    history = read_history([parser.parse_args().file], "cdnow", CURRENCY)
     known = [event for event in history.events if event.event_time_ms < FROM_MS]
     buyers = {event.customer_id for event in history.events if event.event_time_ms >= FROM_MS}
     last = _lived(replace(history, events=known))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.loads import LOADS
-from benchmarks.results import RESULTS
+from benchmarks.results import OFFLINE, RESULTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: written by `make bench` -->", "<!-- end of measured -->"
@@ -95,8 +95,7 @@ def _others(result: dict[str, Any]) -> str:
         said += f"{silence['live_event_p99_ms']} ms at p99, {silence['live_event_idle_p99_ms']} otherwise"
         rows.append([f"a day of silence of {silence['customers']:,} customers", said])
         rows.append(["everybody decided anew", f"{silence['sweep_s']} s of one core"])
-    if result.get("offline_events_per_s"):
-        rows.append(["offline fold", f"{result['offline_events_per_s']:,} events/s of one core"])
+    rows += [[words, f"{result[key]:,} events/s of one core"] for key, words in OFFLINE.items() if result.get(key)]
     return _table(["", "measured"], rows) if rows else ""
 
 

@@ -10,6 +10,7 @@ from benchmarks.loads import LOADS
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 NAMES = {"ebb": "Ebb", "obvious": "the obvious way", "quix": "Quix Streams", "decode_limit": "decoding alone"}
 
+OFFLINE = {"offline_events_per_s": "offline fold", "offline_read_events_per_s": "offline, files read and folded"}
 LATENCIES = {
     "alert_latency_ms": "event to alert at 2,000 events/s, ms",
     "lookup_ms": "lookup, ms",
@@ -31,8 +32,7 @@ def table(result: dict[str, Any]) -> str:
     for load in (name for name in LOADS if result.get(name)):
         lines += [*_load(load, result[load]), *_small((result.get("small") or {}).get(load))]
     lines += [_named(words, result[key]) for key, words in LATENCIES.items() if result.get(key)]
-    if result.get("offline_events_per_s"):
-        lines.append(f"offline fold: {result['offline_events_per_s']:,} events/s of one core")
+    lines += [f"{words}: {result[key]:,} events/s of one core" for key, words in OFFLINE.items() if result.get(key)]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import alert_latency, lookups, offline_fold, profiles, silence, stored_states, throughput
+from benchmarks import alert_latency, lookups, offline_fold, offline_read, profiles, silence, stored_states, throughput
 from benchmarks.agreement import States, require_agreement
 from benchmarks.comparing import DECODE_LIMIT, EBB, OBVIOUS, QUIX, SMALL_EBB, small_summary, summary
 from benchmarks.contestants import Stand
@@ -112,9 +112,12 @@ def measure_lookups(events: int, processes: int, seed: int) -> dict[str, Any]:
             return lookups.measure(ebb, events, seed)
 
 
-def measure_offline(events: int, seed: int) -> int:
-    """Events folded a second by one core."""
-    return offline_fold.events_per_s(events, seed)
+def measure_offline(events: int, seed: int) -> dict[str, int]:
+    """Events folded a second by one core, and events read from a file and folded."""
+    return {
+        "offline_events_per_s": offline_fold.events_per_s(events, seed),
+        "offline_read_events_per_s": offline_read.events_per_s(events, seed),
+    }
 
 
 def measure_silence(customers: int, seed: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""A history cut at its UTC midnights."""
+"""A history cut at its UTC midnights, and the midnights themselves."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from datetime import date
 from operator import attrgetter
 
 from schemas.events import Event
@@ -40,3 +41,12 @@ def moments(events: Sequence[Event]) -> list[int]:
         return []
     first_ms, last_ms = events[0].event_time_ms, events[-1].event_time_ms
     return [*range(first_ms - first_ms % DAY_MS, last_ms + 1, DAY_MS), last_ms]
+
+
+def midnight_ms(day: date) -> int:
+    """The midnight that begins a day, in ms since 1970, UTC.
+
+    >>> midnight_ms(date(1970, 1, 8)) // DAY_MS
+    7
+    """
+    return (day - date(1970, 1, 1)).days * DAY_MS

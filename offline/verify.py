@@ -107,12 +107,12 @@ class Accepted:
 
 def accepted(history: History, partitions: int, rules: DecodeRules, received_ms: int) -> Accepted:
     """Which events of a history take effect; arguments as of `recompute`."""
-    decoded = _decoded(history.events, rules, received_ms)
-    hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in decoded]
+    found = decoded(history.events, rules, received_ms)
+    hashes = [NO_ID if isinstance(event, Rejection) else event_hash(event.event_id) for event in found]
     repeats = repeated(np.array(hashes, np.uint64), _lanes(history.events, partitions))
-    taken = [event for event, is_repeat in zip(decoded, repeats.tolist(), strict=True) if not is_repeat]
+    taken = [event for event, is_repeat in zip(found, repeats.tolist(), strict=True) if not is_repeat]
     events = [event for event in taken if not isinstance(event, Rejection)]
-    rejected = sum(isinstance(event, Rejection) for event in decoded)
+    rejected = sum(isinstance(event, Rejection) for event in found)
     return Accepted(events, rejected, int(repeats.sum()))
 
 
@@ -167,17 +167,17 @@ def compare(expected: Recomputed, actual: Mapping[str, bytes]) -> Parity:
     return Parity(len(expected.customers), sorted(mismatches, key=lambda mismatch: (mismatch.customer, mismatch.field)))
 
 
-def _decoded(events: Sequence[Event], rules: DecodeRules, received_ms: int) -> list[Event | Rejection]:
+def decoded(events: Sequence[Event], rules: DecodeRules, received_ms: int) -> list[Event | Rejection]:
     """What a worker reads of each event."""
     encode = msgspec.json.Encoder().encode
     read = rejecting_bugs(lambda topic, values, times_ms: decode_many(topic, values, times_ms, rules))
-    decoded: list[Event | Rejection] = []
+    read_so_far: list[Event | Rejection] = []
     for topic, ours in groupby(events, key=topic_of):
         values = map(encode, ours)
         while some := list(islice(values, DECODED_AT_ONCE)):
             found = read(topic, some, [received_ms] * len(some))
-            decoded += [event for event in found if isinstance(event, Event | Rejection)]  # encoded as nothing else
-    return decoded
+            read_so_far += [event for event in found if isinstance(event, Event | Rejection)]  # encoded as nothing else
+    return read_so_far
 
 
 def _lanes(events: Sequence[Event], partitions: int) -> NDArray[np.int64]:

@@ -11,17 +11,16 @@ import numpy as np
 
 from ebb.backtest.partition import Partition
 from ebb.backtest.taught import label_rows
-from offline.addresses import topic_of
+from offline.columns.of_events import Taken, taken_of
 from offline.days import moments
+from offline.features.batches import numbered
 from offline.history import History
-from offline.verify import accepted
 from schemas.decode import DecodeRules
 from schemas.events import Event
 from schemas.messages import DriftNoticed, Label
-from schemas.topics import INPUT_TOPICS
 from schemas.units import DAY_MS
 from stream.chunk import IntArray, Models, Rules
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
@@ -98,8 +97,8 @@ class Lived:
 
 def live_through(history: History, shop: Shop, look: Look) -> Lived:
     """Apply a whole history, and be shown each moment of its clock."""
-    taken = accepted(history, 1, shop.decoding, shop.received_ms).events
-    past = _Past.of(history, taken, shop.rules)
+    taken = taken_of(history.events, shop.decoding, shop.received_ms, shop.rules.vocabulary)
+    past = _Past.of(history, taken)
     partition = Partition(past.customers, shop.rules)
     teacher = Teacher(MemoryModelStore(), KEYRING, shop.rules.outcomes.outcomes)
     models, before_ms, come = Models(), 0, 0
@@ -112,7 +111,7 @@ def live_through(history: History, shop: Shop, look: Look) -> Lived:
             teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
-    return Lived(models, taken, teacher.take_noticed())
+    return Lived(models, [history.events[at] for at in np.flatnonzero(taken.kept).tolist()], teacher.take_noticed())
 
 
 @dataclass(frozen=True)
@@ -134,22 +133,21 @@ class _Past:
     facts: EventFacts
 
     @classmethod
-    def of(cls, history: History, taken: Sequence[Event], rules: Rules) -> "_Past":
-        """That of a history, of which these events take effect."""
+    def of(cls, history: History, taken: Taken) -> "_Past":
+        """That of a history, and what takes effect of it."""
         times_ms = np.array(moments(history.events), np.int64)
-        named = [event for event in taken if event.customer_id is not None]  # those of guests count in totals alone
-        moment = _moment_of(named, times_ms)
-        topic = np.array([INPUT_TOPICS.index(topic_of(event)) for event in named], np.int64)
-        order = np.lexsort((topic, moment))
-        events = [named[place] for place in order.tolist()]
-        places: dict[str, int] = {}
-        rows = [places.setdefault(event.customer_id or "", len(places)) for event in events]
+        facts = taken.told.facts
+        named = np.flatnonzero(taken.kept & (facts.row >= 0))  # those of guests count in totals alone
+        moment = _moment_of(facts.time_ms[named], times_ms)
+        order = np.lexsort((taken.topic[named], moment))
+        batch = numbered("history", facts.take(named[order]), taken.told.customers)
+        event_ms = np.array([event.event_time_ms for event in history.events], np.int64)
         return cls(
-            customers=list(places),
+            customers=batch.customers,
             times_ms=times_ms,
-            come=np.searchsorted(_moment_of(history.events, times_ms), np.arange(len(times_ms)), "right"),
+            come=np.searchsorted(_moment_of(event_ms, times_ms), np.arange(len(times_ms)), "right"),
             ends=np.searchsorted(moment[order], np.arange(len(times_ms)), "right"),
-            facts=facts_of(events, rows, rules.vocabulary, rules.exponent),
+            facts=batch.facts,
         )
 
     def days(self) -> Iterator[tuple[int, int, EventFacts]]:
@@ -167,9 +165,8 @@ def _ranks(customers: Sequence[str]) -> IntArray:
     return rank
 
 
-def _moment_of(events: Sequence[Event], times_ms: IntArray) -> IntArray:
+def _moment_of(event_ms: IntArray, times_ms: IntArray) -> IntArray:
     """The place of the moment by which each event has come; one at midnight belongs to the day that begins."""
-    event_ms = np.array([event.event_time_ms for event in events], np.int64)
     found: IntArray = np.minimum(np.searchsorted(times_ms, event_ms, "right"), len(times_ms) - 1)
     return found
 

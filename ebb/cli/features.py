@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, days_in, history_given
-from offline.backtest.report import midnight_ms
+from offline.days import midnight_ms
 from offline.features.at_instants import ROWS_AT_ONCE, Folding, Part, fold_all
 from offline.features.writing import write
-from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
 from stream.settings.load import load_offline_settings
@@ -50,9 +49,8 @@ def features(
     began_s = time.monotonic()
     settings = load_offline_settings()
     instants_ms = instants(midnight_ms(first.date()), every, midnight_ms(last.date()) if last else None)
-    exponent = exponent_of(settings.currency)
     with history_given(settings, options) as given:
-        folding = Folding(instants_ms, given.folder, settings.vocabulary, exponent, given.memory_bytes)
+        folding = Folding(instants_ms, given.folder, given.memory_bytes)
         fold_all(given.batches, folding, given.told)
         with counting_bar("instants") as show:
             written = write(shown(folding.parts(row_group), instants_ms, show), out, row_group)

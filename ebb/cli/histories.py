@@ -13,21 +13,16 @@ import click
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.replay import quiet_kafka
-from ebb.compose.worker import decoding_of
+from ebb.compose.rules import decoding_of
 from offline.archive.from_kafka import archive_topics
-from offline.features.histories import (
-    Batch,
-    Reading,
-    events_in_simulation,
-    is_archive,
-    is_simulated,
-    of_archive,
-    of_history,
-    of_simulation,
-    records_in_archive,
-)
-from offline.sources import SOURCES, read_history
+from offline.features.archived import is_archive, of_archive, records_in_archive
+from offline.features.batches import Batch, Reading
+from offline.features.histories import of_orders
+from offline.features.simulated import events_in_simulation, is_simulated, of_simulation
+from offline.sources import SOURCES, read_lines
 from offline.sources.columns import parse_mapping
+from offline.sources.order_columns import order_columns
+from offline.sources.orders import usable
 from stream.errors import OfflineError
 from stream.settings.worker import WorkerSettings
 
@@ -86,7 +81,8 @@ def history_given(settings: WorkerSettings, options: Mapping[str, Any]) -> Itera
         BrokerError: Kafka is away, or a topic does not exist.
     """
     refuse_unclear(options)
-    reading = Reading(decoding_of(settings), settings.partitions, received_ms=time.time_ns() // 1_000_000)
+    received_ms = time.time_ns() // 1_000_000
+    reading = Reading(decoding_of(settings), settings.partitions, received_ms, settings.vocabulary)
     with TemporaryDirectory(prefix="ebb-offline-") as folder:
         kept = Path(folder) / "kafka"
         if options["from_kafka"]:
@@ -123,8 +119,9 @@ def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[
     """About how many events there are, and these."""
     history, source = options["history"], options["source"]
     if source is not None:
-        found = read_history(history, source, currency, parse_mapping(options["columns"]))
-        return len(found.events), of_history(found, reading)
+        lines, _ = usable(read_lines(history, source, currency, parse_mapping(options["columns"])))
+        orders = order_columns(lines)
+        return len(orders), of_orders(orders, reading)
     if len(history) == 1 and is_simulated(history[0]):
         return events_in_simulation(history[0]), of_simulation(history[0], reading)
     if len(history) == 1 and is_archive(history[0]):

@@ -14,8 +14,8 @@ from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, history_given, named
 from ebb.cli.runs import begin_run, versions
-from ebb.compose.worker import rules_of
-from offline.backtest.report import midnight_ms
+from ebb.compose.rules import rules_of
+from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
 from offline.report.folder import write_run
 from offline.segments.choosing import SEED

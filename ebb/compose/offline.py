@@ -3,7 +3,7 @@
 import msgspec
 
 from ebb.backtest.machine import Shop
-from ebb.compose.worker import decoding_of, rules_of
+from ebb.compose.rules import decoding_of, rules_of
 from stream.settings.worker import WorkerSettings
 from stream.warming import warm_up
 

@@ -8,19 +8,14 @@ from dataclasses import replace
 
 import structlog
 
+from ebb.compose.rules import decoding_of, rules_of
 from ebb.compose.starting import agree, prepare, serve_metrics
 from ebb.compose.warming import warm_worker
-from schemas.decode import DecodeRules
-from schemas.money import exponent_of
-from schemas.units import DAY_MS
-from stream.actions.alerts import ChurnRule
-from stream.chunk import Rules
 from stream.metrics.worker import REGISTRY
 from stream.redis_store.deployment import check_instance, take_instance
 from stream.redis_store.figures import RedisFigures
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
-from stream.settings.common import CommonSettings
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 from stream.worker.chunk_app import Membership
@@ -28,9 +23,6 @@ from stream.worker.plan import WorkerPlan, wall_ms
 from stream.worker.process import WorkerProcess
 from stream.worker.running import run_until_stopped
 from stream.worker.timing import LaneLimits
-
-STALE_AFTER_DAYS = 7  # in a replay nothing renews decisions but their deadlines
-STALE_AFTER_DAYS_SWEPT = 28  # on the live clock a sweep does (stream/worker/sweeping.py)
 
 log = structlog.get_logger()
 
@@ -91,26 +83,3 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
 def _check_instance(settings: WorkerSettings, owner: str) -> None:
     if settings.worker_instance_id:
         check_instance(settings.redis_url, settings.worker_instance_id, owner)
-
-
-def decoding_of(settings: CommonSettings) -> DecodeRules:
-    """Which records are events."""
-    return DecodeRules(
-        currency=settings.currency,
-        earliest_event_time_ms=settings.earliest_event_ms,
-        latest_lead_ms=settings.latest_lead_ms,
-    )
-
-
-def rules_of(settings: WorkerSettings) -> Rules:
-    """The rules of the engine."""
-    return Rules(
-        currency=settings.currency,
-        exponent=exponent_of(settings.currency),
-        vocabulary=settings.vocabulary,
-        outcomes=settings.predicted,
-        alert_outcome=settings.alert_outcome,
-        churn=ChurnRule(settings.alert_probability, settings.alert_close_probability),
-        decide_every_ms=settings.decide_every_ms,
-        stale_after_ms=(STALE_AFTER_DAYS_SWEPT if settings.clock == "live" else STALE_AFTER_DAYS) * DAY_MS,
-    )

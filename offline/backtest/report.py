@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -270,12 +270,3 @@ def waits(outcome: Outcome) -> str:
 def day_text(time_ms: int) -> str:
     """The day as YYYY-MM-DD."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
-
-
-def midnight_ms(day: date) -> int:
-    """The midnight that begins a day, in ms since 1970, UTC.
-
-    >>> day_text(midnight_ms(date(2011, 2, 24)))
-    '2011-02-24'
-    """
-    return (day - date(1970, 1, 1)).days * DAY_MS

@@ -1,21 +1,21 @@
 """The columns of every active customer at each instant, folded by the code of the stream."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offline.backtest.rows import active
-from offline.features.histories import Batch
+from offline.features.batches import Batch
 from offline.features.intervals import Intervals
 from schemas.units import DAY_MS
 from stream.features.columns import model_matrix
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
 from stream.features.fold import fold
 from stream.features.layout import StateArray, empty
-from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 
 IntArray = NDArray[np.int64]
 
@@ -64,8 +64,6 @@ class Folding:
     Args:
         instants_ms: ascending.
         folder: for what does not fit into memory.
-        vocabulary: the names the deployment declares.
-        exponent: decimal places of its currency.
         memory_bytes: for events that wait.
         hears: is told of the facts of each batch; their `row` is the customer's place.
 
@@ -77,20 +75,19 @@ class Folding:
 
     instants_ms: IntArray
     folder: Path
-    vocabulary: Vocabulary = NOTHING_DECLARED
-    exponent: int = 2
     memory_bytes: int = MEMORY_BYTES
     hears: Callable[[EventFacts], None] | None = None
     events: int = 0
     late_events: int = 0
     first_ms: int = np.iinfo(np.int64).max
     last_ms: int = 0
-    _places: dict[str, int] = field(default_factory=dict)
+    _places: defaultdict[str, int] = field(default_factory=defaultdict)
     _reached_ms: dict[str, int] = field(default_factory=dict)
     _late: list[IntArray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Nothing has been added."""
+        self._places.default_factory = self._places.__len__  # who is new gets the next place
         self._intervals = Intervals(self.instants_ms, self.folder, self.memory_bytes)
 
     @property
@@ -105,10 +102,10 @@ class Folding:
 
     def add(self, batch: Batch) -> None:
         """Take in the next events of a log."""
-        if not batch.counted:
+        if not len(batch.facts):
             return
-        rows = [self._places.setdefault(customer, len(self._places)) for _, customer in batch.counted]
-        facts = facts_of([event for event, _ in batch.counted], rows, self.vocabulary, self.exponent)
+        places = np.array(list(map(self._places.__getitem__, batch.customers)), np.intp)
+        facts = replace(batch.facts, row=places[batch.facts.row])
         self.events += len(facts)
         self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
         self.last_ms = max(self.last_ms, int(facts.time_ms.max()))

@@ -1,238 +1,57 @@
-"""Where features come from: files of a known source, an archive of `ebb archive`, or what `ebb simulate` has written.
+"""The events of files of a known source, as batches of columns."""
 
-Each is read as batches of events in the order of their log, without what a worker would reject or drop as a repeat.
-"""
+from collections.abc import Iterator
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+import numpy as np
+from numpy.typing import NDArray
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from offline.archive.files import files
-from offline.archive.files import partitions as archived_partitions
-from offline.archive.reading import read_batches
-from offline.archive.records import ArchivedRecord, records_of
-from offline.duplicates import WINDOW_RECORDS
-from offline.features.gone import identities_of
-from offline.history import History
-from offline.verify import Counted, accepted, counting
-from schemas.decode import DecodeRules, decode
-from schemas.decode_many import decode_many
-from schemas.events import Event, Input
-from schemas.identities import Erasure, Merge
-from schemas.origin import HOPS, Origin, origin_of
-from schemas.partition import partition_of
-from schemas.rejection import Rejection
-from schemas.topics import PROFILES, REROUTED, SOURCE_TOPICS
-from stream.errors import OfflineError
-
-SIMULATED = "events.parquet"
-SIMULATED_COLUMNS = ["sent_ms", "topic", "value"]
-Log = tuple[str, int]
-"""Topic and partition."""
-
-DECODED_AT_ONCE = 512  # one value that needs a closer look slows down so many
-AT_ONCE = 50_000  # events decoded together: some 100 MB of objects
+from offline.columns.homes import homes_of
+from offline.columns.orders import order_facts_in, sure_orders
+from offline.columns.reading import NOBODY, Told, put_events, put_facts
+from offline.columns.repeats import Repeats
+from offline.duplicates import NO_ID
+from offline.features.batches import AT_ONCE, Batch, Reading, batch_of
+from offline.sources.order_columns import OrderColumns
+from offline.sources.orders import events_of
+from offline.verify import decoded
+from schemas.events import Event
+from schemas.money import exponent_of
+from stream.features.facts import Envelopes, blank_facts
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Events that follow each other in one log, and the customer each counts for. `log` tells logs apart."""
-
-    log: str
-    counted: Sequence[Counted]
-
-
-@dataclass
-class Reading:
-    """What a deployment accepts, and what was left out while reading.
-
-    Attributes:
-        rules: which records are events.
-        partitions: of each input topic; a repeat is known within its partition.
-        received_ms: when the records of files count as having been received, ms since 1970.
-        rejected: records that no worker would take.
-        duplicates: repeats.
-    """
-
-    rules: DecodeRules
-    partitions: int
-    received_ms: int
-    rejected: int = 0
-    duplicates: int = 0
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a folder is one of `ebb archive`."""
-    return path.is_dir() and any(archived_partitions(path, topic) for topic in SOURCE_TOPICS)
-
-
-def is_simulated(path: Path) -> bool:
-    """Whether a folder holds what `ebb simulate --parquet` writes."""
-    return (path / SIMULATED).is_file()
-
-
-def of_history(history: History, reading: Reading) -> Iterator[Batch]:
-    """The events of files."""
-    taken = accepted(history, reading.partitions, reading.rules, reading.received_ms)
-    reading.rejected += taken.rejected
-    reading.duplicates += taken.duplicates
-    named = counting(taken.events, {})
-    for begin in range(0, len(named), AT_ONCE):
-        yield Batch("history", named[begin : begin + AT_ONCE])
-
-
-def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
-    """The events of a simulated shop, in the order they were sent.
-
-    Raises:
-        OfflineError: the file is damaged.
-    """
+def of_orders(orders: OrderColumns, reading: Reading) -> Iterator[Batch]:
+    """The events of files, without what a worker would reject or drop as a repeat."""
     repeats = Repeats()
-    try:
-        with pq.ParquetFile(folder / SIMULATED) as opened:
-            for batch in opened.iter_batches(AT_ONCE, columns=SIMULATED_COLUMNS):
-                yield Batch("simulated", counting(_without_repeats(_simulated(batch, reading), repeats, reading), {}))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise OfflineError(
-            f"{folder / SIMULATED} cannot be read: {error}. Write it again with ebb simulate."
-        ) from error
+    for begin in range(0, len(orders), AT_ONCE):
+        part = orders.part(begin, begin + AT_ONCE)
+        found = _told(part, reading)
+        id_hash = np.where(found.is_event, found.facts.id_hash, np.uint64(NO_ID))
+        is_repeat = repeats.among(id_hash, _homes(part, reading.partitions))
+        reading.rejected += found.rejected
+        reading.duplicates += int(is_repeat.sum())
+        yield batch_of("history", found, found.is_event & ~is_repeat)
 
 
-def events_in_simulation(folder: Path) -> int:
-    """How many events `of_simulation` reads."""
-    return int(pq.read_metadata(folder / SIMULATED).num_rows)
+def _told(orders: OrderColumns, reading: Reading) -> Told:
+    """What orders tell: those that are sure by columns, the others as the events that they would be."""
+    exponent, coded = exponent_of(reading.rules.currency), orders.of_orders("customer_id")
+    sure = sure_orders(orders, reading.rules, reading.received_ms)
+    facts, customers = blank_facts(np.zeros(len(orders), np.intp), _no_envelopes(len(orders))), coded.texts.tolist()
+    put_facts(facts, np.flatnonzero(sure), order_facts_in(orders.only(sure), reading.vocabulary, exponent))
+    facts.row[:] = np.where(coded.each(len, np.int64) > 0, coded.code, NOBODY)
+    read = decoded(events_of(orders.only(~sure).table), reading.rules, reading.received_ms)
+    events, is_event = [each for each in read if isinstance(each, Event)], sure.copy()
+    is_event[~sure] = [isinstance(each, Event) for each in read]
+    put_events(facts, np.flatnonzero(is_event & ~sure), events, customers, reading.vocabulary, exponent)
+    return Told(facts, is_event, customers, len(read) - len(events))
 
 
-def _simulated(batch: pa.RecordBatch, reading: Reading) -> list[tuple[Log, Event | None]]:
-    """The log and the event of each row, in their order; None for what no worker would take, and of guests."""
-    sent, topics = (batch.column(name).to_pylist() for name in ("sent_ms", "topic"))
-    values = batch.column("value").cast(pa.binary()).to_pylist()
-    found: list[tuple[Log, Event | None]] = [(("", 0), None)] * len(values)
-    for topic in set(topics):
-        at = [place for place, name in enumerate(topics) if name == topic]
-        for begin in range(0, len(at), DECODED_AT_ONCE):
-            some = at[begin : begin + DECODED_AT_ONCE]
-            decoded = decode_many(topic, [values[i] for i in some], [sent[i] for i in some], reading.rules)
-            for place, event in zip(some, decoded, strict=True):
-                if isinstance(event, Rejection):
-                    reading.rejected += 1
-                elif isinstance(event, Event) and event.customer_id is not None:
-                    found[place] = (topic, _partition(event.customer_id, reading.partitions)), event
-    return found
+def _no_envelopes(events: int) -> Envelopes:
+    return Envelopes(np.zeros(events, np.uint8), np.zeros(events, np.int64), np.zeros(events, np.uint64))
 
 
-_partition = lru_cache(1_000_000)(partition_of)
-
-
-def of_archive(folder: Path, reading: Reading) -> Iterator[Batch]:
-    """The events of an archive, log by log, once erasures and merges have taken effect.
-
-    Raises:
-        ArchiveError: it is damaged.
-    """
-    gone, sent_on = identities_of(_who_is_who(folder, reading.rules)), set(_sent_on(folder))
-    for topic in (*SOURCE_TOPICS, REROUTED):
-        for partition in archived_partitions(folder, topic):
-            repeats = Repeats()
-            for records in _in_parts(records_of(read_batches(folder, topic, partition))):
-                here = [record for record in records if (topic, partition, record.offset) not in sent_on]
-                events = [_event(topic, partition, record, reading) for record in here]
-                taken = _without_repeats([((topic, partition), event) for event in events], repeats, reading)
-                yield Batch(f"{topic}[{partition}]", counting(taken, gone))
-
-
-def records_in_archive(folder: Path) -> int:
-    """About how many records `of_archive` reads."""
-    topics = (*SOURCE_TOPICS, REROUTED)
-    logs = ((topic, partition) for topic in topics for partition in archived_partitions(folder, topic))
-    return sum(found[-1].end - found[0].first for log in logs if (found := files(folder, *log)))
-
-
-def _in_parts(records: Iterable[ArchivedRecord]) -> Iterator[list[ArchivedRecord]]:
-    part: list[ArchivedRecord] = []
-    for record in records:
-        part.append(record)
-        if len(part) == AT_ONCE:
-            yield part
-            part = []
-    yield part
-
-
-def _event(topic: str, partition: int, record: ArchivedRecord, reading: Reading) -> Event | None:
-    """The event of a record; None for what is none, or was sent on from an alias: it counts where it was written."""
-    if _is_redirected(record):
-        return None
-    decoded = _decoded(topic, partition, record, reading.rules)
-    reading.rejected += isinstance(decoded, Rejection)
-    return decoded if isinstance(decoded, Event) else None
-
-
-def _is_redirected(record: ArchivedRecord) -> bool:
-    return any(name == HOPS for name, _ in record.headers)
-
-
-def _decoded(topic: str, partition: int, record: ArchivedRecord, rules: DecodeRules) -> Input | Rejection:
-    return decode(topic, record.value, _origin(topic, partition, record).timestamp_ms, rules)
-
-
-def _origin(topic: str, partition: int, record: ArchivedRecord) -> Origin:
-    """Where a record was first written."""
-    headers = [(name, value) for name, value in record.headers if value is not None]
-    first = origin_of(headers, SOURCE_TOPICS) if topic == REROUTED else None
-    return first or Origin(topic, partition, record.offset, record.timestamp)
-
-
-def _sent_on(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Where records lie that came on another partition than their customer's: they count where they were sent on to."""
-    for partition in archived_partitions(folder, REROUTED):
-        for record in records_of(read_batches(folder, REROUTED, partition)):
-            origin = _origin(REROUTED, partition, record)
-            if not _is_redirected(record):
-                yield origin.topic, origin.partition, origin.offset
-
-
-def _who_is_who(folder: Path, rules: DecodeRules) -> Iterator[Erasure | Merge]:
-    for partition in archived_partitions(folder, PROFILES):
-        for record in records_of(read_batches(folder, PROFILES, partition)):
-            decoded = _decoded(PROFILES, partition, record, rules)
-            if isinstance(decoded, Erasure | Merge):
-                yield decoded
-
-
-@dataclass
-class Repeats:
-    """Which events repeat one of the records before them, log after log, as a worker finds it."""
-
-    window: int = WINDOW_RECORDS
-    _last: dict[Log, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    _read: dict[Log, int] = field(default_factory=lambda: defaultdict(int))
-
-    def is_repeat(self, log: Log, event_id: str) -> bool:
-        """Whether this record's id is among those of the window before it. It is remembered.
-
-        >>> repeats = Repeats(window=2)
-        >>> [repeats.is_repeat(("events.profiles", 0), name) for name in "abacca"]
-        [False, False, True, False, True, False]
-        """
-        known, place = self._last[log], self._read[log]
-        self._read[log] = place + 1
-        before = known.pop(event_id, None)
-        known[event_id] = place
-        if len(known) > self.window + 1:
-            del known[next(iter(known))]
-        return before is not None and place - before <= self.window
-
-
-def _without_repeats(events: Iterable[tuple[Log, Event | None]], repeats: Repeats, reading: Reading) -> list[Event]:
-    kept = []
-    for log, event in events:
-        if event is not None and repeats.is_repeat(log, event.event_id):
-            reading.duplicates += 1
-        elif event is not None:
-            kept.append(event)
-    return kept
+def _homes(orders: OrderColumns, partitions: int) -> NDArray[np.int64]:
+    """The partition of each order's key, which is the id of a guest's order itself."""
+    customers, ids = orders.of_orders("customer_id"), orders.of_orders("event_id")
+    of_customer, of_id = (homes_of(coded.texts.tolist(), partitions)[coded.code] for coded in (customers, ids))
+    return np.where(customers.each(len, np.int64) > 0, of_customer, of_id)

@@ -11,7 +11,7 @@ import numpy as np
 from offline.backtest.report import day_text
 from offline.backtest.rows import FloatArray, IntArray
 from offline.features.at_instants import Folding, fold_all
-from offline.features.histories import Batch
+from offline.features.batches import Batch
 from offline.segments.choosing import Measures, Votes, hierarchy, k_means, measure, votes
 from schemas.units import DAY_MS
 from stream.chunk import Rules
@@ -126,7 +126,7 @@ def customers_of(
     Raises:
         OfflineError: there are too few of them.
     """
-    folding = Folding(instants_ms, folder, rules.vocabulary, rules.exponent, memory_bytes)
+    folding = Folding(instants_ms, folder, memory_bytes)
     fold_all(batches, folding, told)
     if not folding.events:
         raise OfflineError(

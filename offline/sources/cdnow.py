@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from offline.history import History
 from offline.sources.columns import find_columns
-from offline.sources.orders import history_of
 from offline.sources.values import read_amounts, read_times_ms
 from schemas.events import NOTHING
 from schemas.units import DAY_MS
@@ -29,8 +27,8 @@ SPELLINGS = {
 }
 
 
-def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> History:
-    """The history of the files together; a `Source`.
+def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The lines of the files together; a `Source`.
 
     Raises:
         SourceError: the shop's currency is not USD, or a file cannot be read.
@@ -38,7 +36,7 @@ def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> Hi
     if currency != CURRENCY:
         raise SourceError(f"CDNOW is in USD, but the reporting currency is {currency}. Set EBB_CURRENCY=USD.")
     lines = [_lines(number, Path(file), columns) for number, file in enumerate(files)]
-    return history_of(pd.concat(lines, ignore_index=True))
+    return pd.concat(lines, ignore_index=True)
 
 
 def _lines(number: int, path: Path, mapping: Mapping[str, str]) -> pd.DataFrame:

@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from offline.history import History
 from offline.sources.columns import find_columns
-from offline.sources.orders import history_of
 from offline.sources.tables import Table, open_tables
 from offline.sources.values import read_amounts, read_ids, read_integers, read_times_ms
 from schemas.envelope import Channel
@@ -23,8 +21,8 @@ SPELLINGS = {name: [name] for name in (*REQUIRED, *OPTIONAL)}
 KINDS = ("purchase", "refund")
 
 
-def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> History:
-    """The history of the files together; a `Source`.
+def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The lines of the files together; a `Source`.
 
     Rows of kind refund under the order_id of a purchase become a refund `<order_id>:refund` of that purchase.
 
@@ -39,7 +37,7 @@ def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> Hi
     of_purchase = lines["refund"] & lines["event_id"].isin(purchases) & (lines["event_id"] != "")
     lines.loc[of_purchase, "purchase_id"] = lines["event_id"]
     lines.loc[of_purchase, "event_id"] += ":refund"
-    return history_of(lines)
+    return lines
 
 
 def _lines(number: int, table: Table, currency: str, mapping: Mapping[str, str]) -> pd.DataFrame:

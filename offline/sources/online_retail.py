@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from offline.history import History
 from offline.sources.columns import find_columns
-from offline.sources.orders import history_of
 from offline.sources.tables import Table, open_tables
 from offline.sources.values import read_amounts, read_ids, read_integers, read_times_ms
 from schemas.events import NOTHING
@@ -30,8 +29,8 @@ SPELLINGS = {
 }
 
 
-def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> History:
-    """The history of the files together; a `Source`.
+def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The lines of the files together; a `Source`.
 
     Raises:
         SourceError: the shop's currency is not GBP, or a file cannot be read.
@@ -40,7 +39,7 @@ def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> Hi
         raise SourceError(f"Online Retail is in GBP, but the reporting currency is {currency}. Set EBB_CURRENCY=GBP.")
     tables = [table for file in files for table in open_tables(Path(file))]
     lines = [_lines(number, table, columns) for number, table in enumerate(tables)]
-    return history_of(pd.concat(lines, ignore_index=True))
+    return pd.concat(lines, ignore_index=True)
 
 
 def _lines(number: int, table: Table, mapping: Mapping[str, str]) -> pd.DataFrame:
@@ -52,7 +51,7 @@ def _lines(number: int, table: Table, mapping: Mapping[str, str]) -> pd.DataFram
         {
             "file": np.full(len(raw), number),
             "event_id": invoices,
-            "refund": pd.Series(invoices, dtype=object).str.startswith(("C", "c")).to_numpy(bool),
+            "refund": _are_refunds(invoices),
             "customer_id": read_ids(raw[found["customer_id"]]),
             "time_ms": read_times_ms(raw[found["event_time"]], table.name),
             "product_id": read_ids(raw[found["product_id"]]),
@@ -65,3 +64,8 @@ def _lines(number: int, table: Table, mapping: Mapping[str, str]) -> pd.DataFram
             "purchase_id": "",
         }
     )
+
+
+def _are_refunds(invoices: NDArray[np.object_]) -> NDArray[np.bool_]:
+    codes, distinct = pd.factorize(invoices)
+    return np.array([invoice[:1] in ("C", "c") for invoice in distinct], np.bool_)[codes]

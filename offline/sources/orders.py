@@ -31,6 +31,12 @@ def history_of(lines: pd.DataFrame) -> History:
 
     An order's time, customer, channel and currency are its first line's. Orders that are none are left out and counted.
     """
+    lines, skipped = usable(lines)
+    return History(events_of(lines), skipped)
+
+
+def usable(lines: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The lines of what is an order, and reason -> how many orders, or lines, are left out."""
     skipped: dict[str, int] = {}
     without_order = lines["event_id"] == ""
     if without_order.any():
@@ -42,9 +48,14 @@ def history_of(lines: pd.DataFrame) -> History:
     for reason, orders in _unusable(lines):
         skipped[reason] = len(orders)
         lines = lines[~lines["event_id"].isin(orders)]
+    return lines, skipped
+
+
+def events_of(lines: pd.DataFrame) -> list[Purchase | Refund]:
+    """The orders of usable lines, in order of (time, event id)."""
     events: list[Purchase | Refund] = [*_purchases(lines[~lines["refund"]]), *_refunds(lines[lines["refund"]])]
     events.sort(key=lambda event: (event.event_time_ms, event.event_id))
-    return History(events, skipped)
+    return events
 
 
 def _unusable(lines: pd.DataFrame) -> Iterator[tuple[str, "pd.Index[Any]"]]:

@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import pandas as pd
+
 from offline.history import History
 from offline.sources import cdnow, generic, online_retail
+from offline.sources.orders import history_of
 from stream.errors import SourceError
 
 
 class Source(Protocol):
     """Reads files of one kind. `columns` says which column of the files holds which of the source's own columns."""
 
-    def __call__(self, files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> History:
-        """The history of all files together."""
+    def __call__(self, files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd.DataFrame:
+        """The lines of all files together: a line table (see `offline.sources.orders`)."""
         ...
 
 
@@ -30,7 +33,17 @@ def read_history(
     currency: str,
     columns: Mapping[str, str] | None = None,
 ) -> History:
-    """Read files of one kind as a history.
+    """Read files of one kind as a history; arguments and errors as of `read_lines`."""
+    return history_of(read_lines(files, source, currency, columns))
+
+
+def read_lines(
+    files: Sequence[Path],
+    source: str,
+    currency: str,
+    columns: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Read files of one kind as a line table (see `offline.sources.orders`).
 
     Args:
         files: CSV, Parquet or, with openpyxl installed, xlsx; they may overlap.

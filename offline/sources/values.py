@@ -91,9 +91,9 @@ def _each_distinct(raw: "pd.Series[Any]", read: Callable[[Any], object], where: 
     """`read` applied to every value, once per distinct one. A ValueError of `read` says what the value should be."""
     codes, distinct = pd.factorize(raw, use_na_sentinel=False)
     values = np.empty(len(distinct), dtype=object)
-    for code, value in enumerate(distinct):
+    for code, (value, is_missing) in enumerate(zip(distinct, pd.isna(distinct), strict=True)):
         try:
-            values[code] = read("" if pd.isna(value) else value)
+            values[code] = read("" if is_missing else value)
         except ValueError as error:
             row = int(np.flatnonzero(codes == code)[0])
             raise _unreadable(raw, row, where, str(error)) from error
@@ -107,7 +107,7 @@ def _unreadable(raw: "pd.Series[Any]", row: int, where: str, wanted: str) -> Sou
 
 def _id_text(value: Any) -> str:
     text = str(value).strip()
-    return text.partition(".")[0] if WHOLE_FLOAT.fullmatch(text) else text
+    return text.partition(".")[0] if "." in text and WHOLE_FLOAT.fullmatch(text) else text
 
 
 def _amount(value: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from offline.backtest.labels import Happened, known
 from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows, asked_of
 from offline.features.at_instants import Folding, Standing, fold_all
-from offline.features.histories import Batch
+from offline.features.batches import Batch
 from offline.training.target import Target
 from schemas.units import DAY_MS
 from stream.chunk import Rules
@@ -86,9 +86,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
     outcome = asking.target.outcome
     rules = replace(asking.rules, outcomes=DeclaredOutcomes([outcome]), alert_outcome=outcome.name)
     happened = Happened(outcome, rules)
-    folding = Folding(
-        asking.instants_ms, folder, rules.vocabulary, rules.exponent, asking.memory_bytes, hears=happened.add
-    )
+    folding = Folding(asking.instants_ms, folder, asking.memory_bytes, hears=happened.add)
     fold_all(batches, folding, told)
     if not folding.events:
         raise OfflineError(

@@ -39,8 +39,10 @@ __all__ = [
     "TIMED_TO_THE_DAY",
     "TIMED_TO_THE_SECOND",
     "U2_MAX",
+    "U4_MAX",
     "Envelopes",
     "EventFacts",
+    "blank_facts",
     "envelopes_of",
     "event_hash",
     "event_hashes",
@@ -184,7 +186,7 @@ def facts_of(
         exponent: decimal places of the reporting currency.
         envelopes: of the events, from whoever has them already.
     """
-    facts = _without_details(rows, envelopes or envelopes_of(events))
+    facts = blank_facts(rows, envelopes or envelopes_of(events))
     _fill_orders(events, facts, vocabulary, exponent)
     for kinds, columns, details in (
         (_HAS_VALUE[facts.kind], (facts.value, facts.tier), lambda event: _value(event, vocabulary)),
@@ -217,7 +219,13 @@ def _fill(
             column[at] = list(values)  # a tuple would be one row of `profile`
 
 
-def _without_details(rows: Sequence[int], envelopes: Envelopes) -> EventFacts:
+def blank_facts(rows: Sequence[int] | NDArray[np.intp], envelopes: Envelopes) -> EventFacts:
+    """What all events have, and nothing in the columns of their kinds.
+
+    Args:
+        rows: as of `facts_of`.
+        envelopes: of as many events.
+    """
     n = len(rows)
     return EventFacts(
         row=np.array(rows, np.intp),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,28 @@ class OrderFacts:
     products: NDArray[np.uint64]
 
 
+@dataclass(frozen=True)
+class LineColumns:
+    """The lines of orders and refunds, one order's after another's.
+
+    Attributes:
+        counts: shape (orders,), how many lines each has.
+        bought: shape (orders,), whether it is no refund.
+        pieces: shape (lines,), without a sign; the other columns are as long.
+        price, discount: billionths of a major unit, so small that 64 bits hold the worth of a line.
+        slot: the slot of the line's category.
+        product: `product_hash` of its product.
+    """
+
+    counts: IntArray
+    bought: NDArray[np.bool_]
+    pieces: IntArray
+    price: IntArray
+    discount: IntArray
+    slot: IntArray
+    product: NDArray[np.uint64]
+
+
 def order_facts(orders: Sequence[Purchase | Refund], vocabulary: Vocabulary, exponent: int) -> OrderFacts:
     """Columns of orders. Of a refund, discounts, categories and products are not counted.
 
@@ -71,36 +94,66 @@ def order_facts(orders: Sequence[Purchase | Refund], vocabulary: Vocabulary, exp
     counts = np.array([len(order.lines) for order in orders], np.int64)
     order_of_line = np.repeat(np.arange(len(orders)), counts)
     bought = np.array([isinstance(order, Purchase) for order in orders])[order_of_line]
-    quantity = np.array([line.quantity for line in lines], np.int64)
-
-    def summed(values: IntArray) -> IntArray:
-        sums = np.zeros(len(orders), np.int64)
-        np.add.at(sums, order_of_line, values)
-        return sums
-
+    pieces = np.abs(np.array([line.quantity for line in lines], np.int64))
+    slots = vocabulary.category_slots
+    slot = np.array([slots.get(line.category, CATEGORIES_MAX) for line in lines], np.int64)
+    hashes = np.array([product_hash(line.product_id) for line in lines], np.uint64)
     return OrderFacts(
-        amount_minor=summed(_lines_minor(lines, quantity, exponent)),
-        discount_minor=summed(_discounts_minor(lines, exponent) * bought),
-        units=summed(np.abs(quantity)),
+        amount_minor=_summed(_lines_minor(lines, pieces, exponent), order_of_line, len(orders)),
+        discount_minor=_summed(_discounts_minor(lines, exponent) * bought, order_of_line, len(orders)),
+        units=_summed(pieces, order_of_line, len(orders)),
         lines=counts,
         channel=np.array([_CHANNEL_CODES[order.channel] for order in orders], np.uint8),
-        category_lines=_category_lines(lines, vocabulary, order_of_line, bought, len(orders)),
-        products=_last_products(lines, order_of_line, bought, len(orders)),
+        category_lines=_category_lines(slot, order_of_line, bought, len(orders)),
+        products=_last_products(hashes, order_of_line, bought, len(orders)),
     )
 
 
-def _lines_minor(lines: Lines, quantity: IntArray, exponent: int) -> IntArray:
-    """`line_minor` of every line: in 64 bits where that is exact, else one by one."""
-    prices = [billionths(line.unit_price) for line in lines]
-    discounts = [0 if line.discount == NOTHING else billionths(line.discount) for line in lines]
-    pieces = np.abs(quantity)
-    if max(max(prices, default=0) * int(pieces.max(initial=0)), max(discounts, default=0)) >= EXACT_BELOW:
-        return np.array([line_minor(line, exponent) for line in lines], np.int64)
-    exact = np.array(prices, np.int64) * pieces - np.array(discounts, np.int64)
-    unit = MINOR_UNITS[exponent]
+def columns_of_lines(lines: LineColumns, exponent: int) -> dict[str, NDArray[Any]]:
+    """The columns of `OrderFacts` but the channel, of lines that are columns already.
+
+    Args:
+        lines: of at least one order.
+        exponent: decimal places of the currency.
+    """
+    orders, unit = len(lines.counts), MINOR_UNITS[exponent]
+    order_of_line = np.repeat(np.arange(orders), lines.counts)
+    bought = lines.bought[order_of_line]
+    amounts = rounded(lines.price * lines.pieces - lines.discount, unit)
+    return {
+        "amount_minor": _summed(amounts, order_of_line, orders),
+        "discount_minor": _summed(rounded(lines.discount, unit) * bought, order_of_line, orders),
+        "units": _summed(lines.pieces, order_of_line, orders),
+        "lines": lines.counts,
+        "category_lines": _category_lines(lines.slot, order_of_line, bought, orders),
+        "products": _last_products(lines.product, order_of_line, bought, orders),
+    }
+
+
+def rounded(exact: IntArray, unit: int) -> IntArray:
+    """`exact` / `unit`, each rounded to a whole number, a half to the even one.
+
+    >>> rounded(np.array([5, 15, 25, 26]), 10).tolist()
+    [0, 2, 2, 3]
+    """
     whole, rest = np.divmod(exact, unit)
     half_even: IntArray = whole + ((2 * rest > unit) | ((2 * rest == unit) & (whole % 2 == 1)))
     return half_even
+
+
+def _summed(values: IntArray, order_of_line: NDArray[np.intp], orders: int) -> IntArray:
+    sums = np.zeros(orders, np.int64)
+    np.add.at(sums, order_of_line, values)
+    return sums
+
+
+def _lines_minor(lines: Lines, pieces: IntArray, exponent: int) -> IntArray:
+    """`line_minor` of every line: in 64 bits where that is exact, else one by one."""
+    prices = [billionths(line.unit_price) for line in lines]
+    discounts = [0 if line.discount == NOTHING else billionths(line.discount) for line in lines]
+    if max(max(prices, default=0) * int(pieces.max(initial=0)), max(discounts, default=0)) >= EXACT_BELOW:
+        return np.array([line_minor(line, exponent) for line in lines], np.int64)
+    return rounded(np.array(prices, np.int64) * pieces - np.array(discounts, np.int64), MINOR_UNITS[exponent])
 
 
 def _discounts_minor(lines: Lines, exponent: int) -> IntArray:
@@ -110,20 +163,18 @@ def _discounts_minor(lines: Lines, exponent: int) -> IntArray:
 
 
 def _category_lines(
-    lines: Lines, vocabulary: Vocabulary, order_of_line: NDArray[np.intp], bought: NDArray[np.bool_], orders: int
+    slot: IntArray, order_of_line: NDArray[np.intp], bought: NDArray[np.bool_], orders: int
 ) -> NDArray[np.uint16]:
-    slots = vocabulary.category_slots
-    slot = np.array([slots.get(line.category, CATEGORIES_MAX) for line in lines], np.int64)
     counted = np.zeros((orders, CATEGORIES_MAX + 1), np.int64)
     np.add.at(counted, (order_of_line[bought], slot[bought]), 1)
     return np.minimum(counted, U2_MAX).astype(np.uint16)
 
 
 def _last_products(
-    lines: Lines, order_of_line: NDArray[np.intp], bought: NDArray[np.bool_], orders: int
+    hashes: NDArray[np.uint64], order_of_line: NDArray[np.intp], bought: NDArray[np.bool_], orders: int
 ) -> NDArray[np.uint64]:
     """The largest distinct hashes of each order's products, the largest first, 0 for none."""
-    hashes = np.array([product_hash(line.product_id) for line in lines], np.uint64)[bought]
+    hashes = hashes[bought]
     order = order_of_line[bought]
     descending = np.lexsort((~hashes, order))
     hashes, order = hashes[descending], order[descending]

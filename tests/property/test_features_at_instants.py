@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ebb.backtest.machine import Moment, Shop, live_through
 from offline.backtest.rows import active
 from offline.features.at_instants import Folding, Part
-from offline.features.histories import Batch
+from offline.features.batches import Batch
 from offline.history import History
 from schemas.decode import DecodeRules
 from schemas.events import Event, OrderLine, PageView, Purchase, Refund, RefundLine
@@ -48,12 +48,19 @@ def _event(dice: random.Random, number: int, time_ms: int) -> Event:
             return Purchase(currency="GBP", lines=lines, **common)
 
 
+def batch_of(events: list[Event]) -> Batch:
+    """Events as a reader hands them over."""
+    places: dict[str, int] = {}
+    rows = [places.setdefault(str(event.customer_id), len(places)) for event in events]
+    return Batch("log", facts_of(events, rows), list(places))
+
+
 def at_instants(log: list[Event], instants_ms: list[int], part: int, memory_bytes: int) -> list[Part]:
     """Rows of a log that is read in parts."""
     with TemporaryDirectory() as folder:
         folding = Folding(np.array(instants_ms), Path(folder), memory_bytes=memory_bytes)
         for begin in range(0, len(log), part):
-            folding.add(Batch("log", [(event, event.customer_id) for event in log[begin : begin + part]]))
+            folding.add(batch_of(log[begin : begin + part]))
         return list(folding.parts(rows_at_once=5))
 
 

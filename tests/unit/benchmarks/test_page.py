@@ -32,8 +32,9 @@ def test_every_figure_has_its_unit() -> None:
     }
     load |= {"cpu_us": {"worker": 20.0, "stages": {"step": 9.0}}, "bytes_per_customer": {"state": 500.0}}
     told = {"date": "2026-01-01", "machine": machine, "seed": 1, "events": 10, "uniform": load}
-    told |= {"small": {"uniform": None}, "offline_events_per_s": 2_000_000}
+    told |= {"small": {"uniform": None}, "offline_events_per_s": 2_000_000, "offline_read_events_per_s": 1_100_000}
     said = figures(told)
     assert "| events/s | uniform |" in said
     assert "| Quix Streams | 80,000 (Ebb ×2.50) |" in said
-    assert "2,000,000 events/s of one core" in said
+    assert "| offline fold | 2,000,000 events/s of one core |" in said
+    assert "| offline, files read and folded | 1,100,000 events/s of one core |" in said

@@ -1,0 +1,146 @@
+"""From records as they lie in files to the facts of their events: by columns, and one by one where columns may not do.
+
+What `schemas.decode` says of each record is what counts: `offline.columns.scanning` takes only what it would accept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.columns.facts import facts_in
+from offline.columns.scanning import Records, scan
+from offline.columns.texts import distinct
+from offline.columns.values import Values
+from schemas.decode import DecodeRules
+from schemas.decode_many import decode_many
+from schemas.events import Event
+from schemas.money import exponent_of
+from schemas.rejection import Rejection
+from stream.features.facts import EventFacts, facts_of
+from stream.features.vocabulary import Vocabulary
+
+IntArray = NDArray[np.int64]
+NOBODY = -1
+DECODED_AT_ONCE = 512  # one value that needs a closer look slows down so many
+
+
+@dataclass(frozen=True)
+class Told:
+    """What records tell.
+
+    Attributes:
+        facts: shape (records,); those of what is no event mean nothing. `row` is the place of the event's customer in
+            `customers`, `NOBODY` where there is none.
+        is_event: shape (records,).
+        customers: ids, each once.
+        rejected: how many records no worker would take.
+    """
+
+    facts: EventFacts
+    is_event: NDArray[np.bool_]
+    customers: Sequence[str]
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Records in the order of a log.
+
+    Attributes:
+        values: of the records.
+        topics: names of topics.
+        topic: shape (records,), the place of each record's among them.
+        timestamps_ms: shape (records,), as of `decode`.
+    """
+
+    values: Values
+    topics: Sequence[str]
+    topic: IntArray
+    timestamps_ms: IntArray
+
+    def decoded(self, places: NDArray[np.intp], rules: DecodeRules) -> list[Any]:
+        """What `decode` says of some records."""
+        found: dict[int, Any] = {}
+        for number, topic in enumerate(self.topics):
+            at = places[self.topic[places] == number].tolist()
+            for begin in range(0, len(at), DECODED_AT_ONCE):
+                some = at[begin : begin + DECODED_AT_ONCE]
+                values = [self.values.at(place) for place in some]
+                times_ms = [int(self.timestamps_ms[place]) for place in some]
+                found.update(zip(some, decode_many(topic, values, times_ms, rules), strict=True))
+        return [found[place] for place in places.tolist()]
+
+
+def told(sent: Sent, rules: DecodeRules, vocabulary: Vocabulary) -> Told:
+    """The facts of the events among records.
+
+    Args:
+        sent: the records.
+        rules: which of them are events.
+        vocabulary: the names the deployment declares.
+    """
+    values, exponent = sent.values, exponent_of(rules.currency)
+    scanned = scan(values.data, values.starts, values.ends, sent.topics, sent.topic, rules.currency)
+    sure = _sure(scanned.records, sent, rules)
+    facts = facts_in(scanned, values.data, vocabulary, exponent)
+    customers, facts.row[:] = _customers(scanned.records, sure, values.data)
+    odd = np.flatnonzero(~sure)
+    decoded = sent.decoded(odd, rules)
+    is_odd_event = np.array([isinstance(each, Event) for each in decoded], np.bool_)
+    events = [each for each in decoded if isinstance(each, Event)]
+    put_events(facts, odd[is_odd_event], events, customers, vocabulary, exponent)
+    sure[odd] = is_odd_event
+    return Told(facts, sure, customers, sum(isinstance(each, Rejection) for each in decoded))
+
+
+def taken(sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]:
+    """Which records are certainly events."""
+    values = sent.values
+    scanned = scan(values.data, values.starts, values.ends, sent.topics, sent.topic, rules.currency)
+    return _sure(scanned.records, sent, rules)
+
+
+def _sure(records: Records, sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]:
+    """Which records are certainly events: taken by the scan, and neither too early, too late nor too long."""
+    time_ms, length = records.time_ms, sent.values.ends - sent.values.starts
+    early, late = rules.earliest_event_time_ms, sent.timestamps_ms + rules.latest_lead_ms
+    sure: NDArray[np.bool_] = (records.kind > 0) & (time_ms >= early) & (time_ms <= late) & (length <= rules.max_bytes)
+    return sure
+
+
+def _customers(
+    records: Records, sure: NDArray[np.bool_], data: NDArray[np.uint8]
+) -> tuple[list[str], NDArray[np.intp]]:
+    """Ids, and the place of each record's."""
+    row = np.full(len(sure), NOBODY, np.intp)
+    at = np.flatnonzero(sure & (records.customer_end > 0))
+    customers, row[at] = distinct(data, records.customer_start[at], records.customer_end[at])
+    return customers, row
+
+
+def put_events(
+    facts: EventFacts,
+    at: NDArray[np.intp],
+    events: Sequence[Event],
+    customers: list[str],
+    vocabulary: Vocabulary,
+    exponent: int,
+) -> None:
+    """Put decoded events among the facts, and customers that come with them alone among the ids."""
+    if not events:
+        return
+    places = {customer: place for place, customer in enumerate(customers)}
+    rows = [
+        NOBODY if event.customer_id is None else places.setdefault(event.customer_id, len(places)) for event in events
+    ]
+    customers[:] = places
+    put_facts(facts, at, facts_of(events, rows, vocabulary, exponent))
+
+
+def put_facts(facts: EventFacts, at: NDArray[np.intp], some: EventFacts) -> None:
+    """Put facts in the place of others."""
+    for column in fields(EventFacts):
+        getattr(facts, column.name)[at] = getattr(some, column.name)

@@ -1,0 +1,70 @@
+"""The events of a simulated shop, from what `ebb simulate --parquet` writes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from offline.columns.homes import homes_of
+from offline.columns.reading import Sent, told
+from offline.columns.repeats import Repeats
+from offline.columns.values import Values
+from offline.features.batches import AT_ONCE, Batch, Reading, batch_of
+from stream.errors import OfflineError
+
+SIMULATED = "events.parquet"
+SIMULATED_COLUMNS = ["sent_ms", "topic", "value"]
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether a folder holds what `ebb simulate --parquet` writes."""
+    return (path / SIMULATED).is_file()
+
+
+def events_in_simulation(folder: Path) -> int:
+    """How many events `of_simulation` reads."""
+    return int(pq.read_metadata(folder / SIMULATED).num_rows)
+
+
+def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
+    """The events of a simulated shop, in the order they were sent, without what a worker would reject or drop.
+
+    Raises:
+        OfflineError: the file is damaged.
+    """
+    repeats = Repeats()
+    try:
+        with pq.ParquetFile(folder / SIMULATED) as opened:
+            for rows in opened.iter_batches(AT_ONCE, columns=SIMULATED_COLUMNS):
+                yield _batch(_sent(rows), reading, repeats)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise OfflineError(
+            f"{folder / SIMULATED} cannot be read: {error}. Write it again with ebb simulate."
+        ) from error
+
+
+def _sent(rows: Any) -> Sent:
+    topics = rows.column("topic").dictionary_encode()
+    return Sent(
+        values=Values(rows.column("value")),
+        topics=topics.dictionary.to_pylist(),
+        topic=topics.indices.to_numpy().astype(np.int64),
+        timestamps_ms=rows.column("sent_ms").to_numpy(),
+    )
+
+
+def _batch(sent: Sent, reading: Reading, repeats: Repeats) -> Batch:
+    """A guest's events are no customer's, so no partition is theirs, and no repeat of them is looked for."""
+    found = told(sent, reading.rules, reading.vocabulary)
+    kept = found.is_event & (found.facts.row >= 0)
+    at = np.flatnonzero(kept)
+    homes = homes_of(found.customers, reading.partitions)
+    logs = sent.topic[at] * reading.partitions + homes[found.facts.row[at]]
+    is_repeat = repeats.among(found.facts.id_hash[at], logs)
+    kept[at[is_repeat]] = False
+    reading.rejected += found.rejected
+    reading.duplicates += int(is_repeat.sum())
+    return batch_of("simulated", found, kept)
