@@ -16,7 +16,7 @@ from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Rules
 from stream.metrics.worker import REGISTRY
-from stream.redis_store.deployment import check_instance, take_instance
+from stream.redis_store.deployment import check_instance, note_replaced_log, take_instance
 from stream.redis_store.figures import RedisFigures
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
@@ -84,6 +84,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         keyring=Keyring.from_text(settings.model_keys),
         check_deployment=lambda: agree(settings),
         check_instance=lambda: _check_instance(settings, owner),
+        note_replaced_log=lambda refusal: note_replaced_log(settings.redis_url, refusal),
         quarantines=settings.on_bug == "quarantine",
     )
 

@@ -1,4 +1,4 @@
-"""Is the log still the one Redis has applied? Asked before a partition goes on.
+"""Is the log still the one Redis has applied? Asked before a partition goes on, and of what was read all the time.
 
 The end that a broker tells when asked for it is not relied on: the embedded one answers with an offset within its last
 batch. What a fetch at the last applied record brings is the truth on every broker, and that record can be compared.
@@ -22,6 +22,7 @@ from stream.ports import LogPosition
 ANSWER_WITHIN_S = 10.0  # a broker that answers nothing in that time is no proof against the log
 POLL_MS = 500
 FETCH_BYTES = 64 * 1024  # one record is wanted; a larger batch comes whole
+NO_STARTS: Mapping[TP, int] = {}
 REMEDY = (
     "The topic was deleted or its data lost. Wipe Redis and replay the history, or point EBB_REDIS_URL at the Redis of "
     "this Kafka."
@@ -44,12 +45,26 @@ async def check_logs(servers: Sequence[str], applied: Mapping[TP, LogPosition], 
     """
     for tp, position in applied.items():
         _report_gap(tp, position, log_starts[tp])
-    looking = {
-        tp: max(position.next_offset - 1, log_starts[tp]) for tp, position in applied.items() if position.next_offset
-    }
-    if looking:
-        for tp, seen in (await _look(servers, looking)).items():
-            _compare(tp, applied[tp], seen)
+    await compare_logs(servers, applied, log_starts)
+
+
+async def compare_logs(
+    servers: Sequence[str], read: Mapping[TP, LogPosition], log_starts: Mapping[TP, int] = NO_STARTS
+) -> set[TP]:
+    """Compare the last record that was read of each log with the one that Kafka has at its offset now.
+
+    Returns:
+        The topic-partitions that Kafka has answered for.
+
+    Raises:
+        LogRecreatedError: a log ends before its position, or has another record there.
+        KafkaError: no broker answers.
+    """
+    offsets = {tp: max(at.next_offset - 1, log_starts.get(tp, 0)) for tp, at in read.items() if at.next_offset}
+    seen = await _look(servers, offsets) if offsets else {}
+    for tp, found in seen.items():
+        _compare(tp, read[tp], found)
+    return {tp for tp, found in seen.items() if found.is_clear}
 
 
 def _report_gap(tp: TP, position: LogPosition, log_start: int) -> None:

@@ -1,0 +1,78 @@
+"""Are the logs still those that are being read? Asked all the time.
+
+A topic that is deleted and made again, or a broker that comes back with older data, may have as many records as before
+by the time we ask for the next: then no fetch fails and no group assigns anew, and what came in their places is passed
+over. So the last record that was read is looked at once more some seconds later.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+
+import structlog
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from stream.ports import LogPosition
+
+LOOK_EVERY_S = 5.0
+ANSWER_WITHIN_S = 30.0
+
+log = structlog.get_logger()
+
+
+Compare = Callable[[Mapping[TP, LogPosition]], Awaitable[Collection[TP]]]
+"""Compares records with those that the logs hold there now; the topic-partitions that Kafka has answered for."""
+
+Read = tuple[Mapping[TP, LogPosition], Mapping[TP, LogPosition]]
+"""Of each topic-partition one of the first records that were read since it was assigned, and the last one."""
+
+
+class LogWatch:
+    """Compares what Kafka has now with what was read of it before.
+
+    Args:
+        compare: asks Kafka.
+        read_of: tells what was read.
+    """
+
+    def __init__(self, compare: Compare, read_of: Callable[[], Read]) -> None:
+        self._compare, self._read_of = compare, read_of
+        self._noted: Mapping[TP, LogPosition] = {}
+
+    def forget(self) -> None:
+        """Nothing is read any more."""
+        self._noted = {}
+
+    def note(self, applied: Mapping[TP, LogPosition]) -> None:
+        """These are read from here on."""
+        self._noted = {**self._noted, **applied}
+
+    async def run(self) -> None:
+        """Look until cancelled.
+
+        Raises:
+            LogRecreatedError: see `look`.
+        """
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Compare what was read before the last look, then note what has been read since.
+
+        What is noted was read before the comparison began: it is of the log that was compared, or of a later one, which
+        the next look finds out. What Kafka does not answer for stays noted as it is.
+
+        Raises:
+            LogRecreatedError: a log ends before what was read of it, or has another record there.
+        """
+        noted = self._noted
+        first, last = self._read_of()
+        compared = {**first, **noted}
+        try:
+            answered = set(await asyncio.wait_for(self._compare(compared), ANSWER_WITHIN_S))
+        except (KafkaError, TimeoutError) as error:
+            log.debug("kafka does not say whether logs are as they were", error=repr(error))
+            return
+        if self._noted is noted:  # else partitions have come or gone meanwhile
+            self._noted = compared | {tp: position for tp, position in last.items() if tp in answered}
