@@ -1,4 +1,4 @@
-"""Processes that are asked to stop under load, also where Redis does not answer: they leave in order, and all counts."""
+"""Processes asked to stop under load, also where Redis does not answer: they leave in order, and everything counts."""
 
 import signal
 import time
