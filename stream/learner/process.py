@@ -94,7 +94,7 @@ class LearnerProcess:
         return {LABELS_PARTITION: self._next_offset}
 
     def _read_of(self) -> Read:
-        return self.app.chunk_consumer.read_of()
+        return self.app.chunk_consumer.read.told()
 
     async def _deliver(self, fetched: Fetched) -> None:
         """Queue what continues the log; too much holds the topic."""

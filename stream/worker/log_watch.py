@@ -6,13 +6,16 @@ over. So the last record that was read is looked at once more some seconds later
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import zlib
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from faust.types import TP
 
 from stream.ports import LogPosition
+from stream.worker.log_check import Positions
 
 LOOK_EVERY_S = 5.0
 ANSWER_WITHIN_S = 30.0
@@ -20,11 +23,33 @@ ANSWER_WITHIN_S = 30.0
 log = structlog.get_logger()
 
 
-Compare = Callable[[Mapping[TP, LogPosition]], Awaitable[Collection[TP]]]
+Compare = Callable[[Positions], Awaitable[Collection[TopicPartition]]]
 """Compares records with those that the logs hold there now; the topic-partitions that Kafka has answered for."""
 
-Read = tuple[Mapping[TP, LogPosition], Mapping[TP, LogPosition]]
+Read = tuple[Positions, Positions]
 """Of each topic-partition one of the first records that were read since it was assigned, and the last one."""
+
+
+class ReadSoFar:
+    """What was read of each topic-partition since it was assigned."""
+
+    def __init__(self) -> None:
+        self._first: dict[TopicPartition, LogPosition] = {}
+        self._last: dict[TopicPartition, LogPosition] = {}
+
+    def add(self, tp: TopicPartition, record: Any) -> None:
+        """The last record of a fetch."""
+        self._last[tp] = LogPosition(record.offset + 1, record.timestamp, zlib.crc32(record.value or b""))
+        self._first.setdefault(tp, self._last[tp])
+
+    def clear(self) -> None:
+        """Other topic-partitions are ours now."""
+        self._first.clear()
+        self._last.clear()
+
+    def told(self) -> Read:
+        """As a `LogWatch` asks for it."""
+        return dict(self._first), dict(self._last)
 
 
 class LogWatch:
@@ -37,13 +62,13 @@ class LogWatch:
 
     def __init__(self, compare: Compare, read_of: Callable[[], Read]) -> None:
         self._compare, self._read_of = compare, read_of
-        self._noted: Mapping[TP, LogPosition] = {}
+        self._noted: Positions = {}
 
     def forget(self) -> None:
         """Nothing is read any more."""
         self._noted = {}
 
-    def note(self, applied: Mapping[TP, LogPosition]) -> None:
+    def note(self, applied: Positions) -> None:
         """These are read from here on."""
         self._noted = {**self._noted, **applied}
 

@@ -170,7 +170,7 @@ class WorkerProcess:
         return Watch(consumer, figures, self._resume_offsets, self._stream_times_ms, live=self._plan.live)
 
     def _read_of(self) -> Read:
-        return self.app.chunk_consumer.read_of()
+        return self.app.chunk_consumer.read.told()
 
     async def _watch_logs(self) -> None:
         """Look at the logs until cancelled. What a replaced one cost is known now, and to no later start by itself."""

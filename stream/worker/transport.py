@@ -4,7 +4,6 @@ Stock Faust spends about 100 us of CPU per record on messages, events and acknow
 whole costs 2 us. Every name overridden here is checked against the pinned Faust and aiokafka by tests/contract.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
@@ -16,9 +15,9 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, ConsumerMessage
 
 from stream.errors import LogRecreatedError
-from stream.ports import LogPosition
 from stream.worker.consumer_thread import FAUST_LOGGER, ChunkConsumerThread, ReadTo, now_ms
 from stream.worker.fetched import Fetched
+from stream.worker.log_watch import ReadSoFar
 
 EMPTY_ASSIGNMENT_SLEEP_S = 0.005  # stock Faust sleeps a whole second when nothing may be fetched
 HEARD_WITHIN_MS = 5_000  # a partition that has not answered for so long may have grown: 50 fetches would have come
@@ -51,8 +50,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         self._next_offset: dict[TP, int] = {}
         self._seeks: Counter[TP] = Counter()
         self._read_to: dict[TP, ReadTo] = {}
-        self._first_read: dict[TP, LogPosition] = {}
-        self._last_read: dict[TP, LogPosition] = {}
+        self.read = ReadSoFar()
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -86,8 +84,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         chunk = Fetched(tp, self._next_offset[tp], records)
         self._next_offset[tp] = chunk.next_offset
         last = records[-1]
-        self._last_read[tp] = _position_behind(last)
-        self._first_read.setdefault(tp, self._last_read[tp])
+        self.read.add(tp, last)
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -137,8 +134,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         assigned = {TP(*tp) for tp in self.assignment()}
         positions = await type(self).positions_of(assigned)
         self._next_offset.clear()
-        self._first_read.clear()
-        self._last_read.clear()
+        self.read.clear()
         for tp, offset in positions.items():
             await self.seek_to(tp, offset)
 
@@ -170,10 +166,6 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
             and now_ms() - seen.heard_ms <= HEARD_WITHIN_MS
         )
 
-    def read_of(self) -> tuple[Mapping[TP, LogPosition], Mapping[TP, LogPosition]]:
-        """The last records of the first and of the latest fetch of each partition since it was assigned."""
-        return dict(self._first_read), dict(self._last_read)
-
     def partition_count(self, topic: str) -> int | None:
         """How many partitions a topic has, as Kafka said within the last seconds; None for none."""
         return self._thread.partition_count(topic)
@@ -199,10 +191,6 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
     async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
         """Tell the group how far we are, for lag monitors; an error says that the group does not know us."""
         await self._thread.commit_positions(offsets)
-
-
-def _position_behind(record: Any) -> LogPosition:
-    return LogPosition(record.offset + 1, record.timestamp, zlib.crc32(record.value or b""))
 
 
 class ChunkTransport(FaustTransport):  # type: ignore[misc]  # Faust has no types for us
