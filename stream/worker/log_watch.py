@@ -14,6 +14,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from stream.errors import LogRecreatedError
 from stream.ports import LogPosition
 from stream.worker.log_check import Positions
 
@@ -63,10 +64,12 @@ class LogWatch:
     def __init__(self, compare: Compare, read_of: Callable[[], Read]) -> None:
         self._compare, self._read_of = compare, read_of
         self._noted: Positions = {}
+        self._doubts = False
 
     def forget(self) -> None:
         """Nothing is read any more."""
         self._noted = {}
+        self._doubts = False
 
     def note(self, applied: Positions) -> None:
         """These are read from here on."""
@@ -86,7 +89,8 @@ class LogWatch:
         """Compare what was read before the last look, then note what has been read since.
 
         What is noted was read before the comparison began: it is of the log that was compared, or of a later one, which
-        the next look finds out. What Kafka does not answer for stays noted as it is.
+        the next look finds out. What Kafka does not answer for stays noted as it is. A broker that has just become the
+        leader may tell an end that is too early for a moment, so a log is refused at the second look that finds it so.
 
         Raises:
             LogRecreatedError: a log ends before what was read of it, or has another record there.
@@ -99,5 +103,12 @@ class LogWatch:
         except (KafkaError, TimeoutError) as error:
             log.debug("kafka does not say whether logs are as they were", error=repr(error))
             return
+        except LogRecreatedError as error:
+            if self._doubts:
+                raise
+            self._doubts = True
+            log.warning("a log seems to be another one, looking again", error=str(error))
+            return
+        self._doubts = False
         if self._noted is noted:  # else partitions have come or gone meanwhile
             self._noted = compared | {tp: position for tp, position in last.items() if tp in answered}
