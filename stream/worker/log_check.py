@@ -111,8 +111,8 @@ async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition
         max_partition_fetch_bytes=FETCH_BYTES,
     )
     seen = {tp: _Seen(offset) for tp, offset in offsets.items()}
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([TopicPartition(*tp) for tp in offsets])
         for tp, offset in offsets.items():
             consumer.seek(TopicPartition(*tp), offset)

@@ -1,14 +1,19 @@
 """What was read of a log is compared with what it holds later, before anything newer is taken for the truth."""
 
+import asyncio
+import gc
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
+from ebb.services.ports import free_port
 from stream.errors import LogRecreatedError
 from stream.ports import LogPosition
+from stream.worker.log_check import compare_logs
 from stream.worker.log_watch import LogWatch
 
 HERE, THERE = TP("events.purchases", 0), TP("events.purchases", 1)
@@ -114,3 +119,12 @@ async def test_what_a_new_leader_told_for_a_moment_refuses_nothing(log, watch) -
         await watch.look()
         log.crc = 1
         await watch.look()
+
+
+async def test_a_kafka_that_is_away_while_it_is_asked_leaves_nothing_open() -> None:
+    left: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: left.append(context["message"]))
+    with pytest.raises(KafkaConnectionError):
+        await compare_logs([f"127.0.0.1:{free_port()}"], {HERE: LogPosition(20)})
+    gc.collect()
+    assert left == []
