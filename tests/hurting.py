@@ -12,6 +12,7 @@ from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.service import Service
 
 APPEND_ONLY = "appendonly*"  # one file up to Redis 6, a folder from Redis 7 on
+BROKER_DATA = "data"
 
 
 @contextmanager
@@ -45,22 +46,26 @@ class RedisOfThisMachine(EmbeddedRedis):
 
 
 class Snapshot:
-    """What a Redis has written down so far; `restore` starts it again with that."""
+    """What a Redis or a broker has written down so far; `restore` starts it again with that.
 
-    def __init__(self, service: EmbeddedRedis, folder: Path) -> None:
+    A broker must not run meanwhile: what it writes is in several files.
+    """
+
+    def __init__(self, service: Service, folder: Path) -> None:
         self._service, self._folder = service, folder
+        self._files = APPEND_ONLY if isinstance(service, EmbeddedRedis) else BROKER_DATA
         folder.mkdir()
-        _copy(service.folder, folder)
+        _copy(service.folder, folder, self._files)
 
     def restore(self) -> None:
-        """Kill the Redis and let it come back as it was then."""
+        """Kill the service and let it come back as it was then."""
         self._service.kill()
-        for found in self._service.folder.glob(APPEND_ONLY):
+        for found in self._service.folder.glob(self._files):
             shutil.rmtree(found) if found.is_dir() else found.unlink()
-        _copy(self._folder, self._service.folder)
+        _copy(self._folder, self._service.folder, self._files)
         again(self._service)
 
 
-def _copy(source: Path, target: Path) -> None:
-    for found in source.glob(APPEND_ONLY):
+def _copy(source: Path, target: Path, files: str) -> None:
+    for found in source.glob(files):
         shutil.copytree(found, target / found.name) if found.is_dir() else shutil.copy(found, target)

@@ -12,7 +12,7 @@ from ebb.compose.rules import decoding_of, rules_of
 from ebb.compose.starting import agree, prepare, serve_metrics
 from ebb.compose.warming import warm_worker
 from stream.metrics.worker import REGISTRY
-from stream.redis_store.deployment import check_instance, take_instance
+from stream.redis_store.deployment import check_instance, note_replaced_log, take_instance
 from stream.redis_store.figures import RedisFigures
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
@@ -76,6 +76,7 @@ def worker_plan(settings: WorkerSettings) -> WorkerPlan:
         keyring=Keyring.from_text(settings.model_keys),
         check_deployment=lambda: agree(settings),
         check_instance=lambda: _check_instance(settings, owner),
+        note_replaced_log=lambda refusal: note_replaced_log(settings.redis_url, refusal),
         quarantines=settings.on_bug == "quarantine",
     )
 

@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -22,9 +23,11 @@ from stream.errors import EbbError
 from stream.ingest.decoding import SourceDecoder
 from stream.ingest.mapping.records import Mapped, SourceRecord
 from stream.ingest.plan import IngestPlan
-from stream.ingest.reading import Fetched, Handover, fetch, source_consumer
+from stream.ingest.reading import GROUP, Fetched, Handover, fetch, source_consumer
 from stream.ingest.sending import AbandonedError, Outgoing, Sender
 from stream.metrics import ingest as metrics
+from stream.worker.log_check import compare_logs
+from stream.worker.log_watch import LogWatch, ReadSoFar
 
 LOOK_EVERY_S = 5.0
 HAND_OVER_WITHIN_S = 10.0  # below the time a rebalance waits for us
@@ -69,6 +72,8 @@ class IngestProcess:
         self._sender = Sender(plan.servers, self._stopping.is_set)
         self._decoder = SourceDecoder(plan.registry, self._stopping.is_set)
         self._done: dict[TopicPartition, int] = {}
+        self._read = ReadSoFar()
+        self._logs = LogWatch(partial(compare_logs, plan.source_servers, reader=GROUP), self._read.told)
 
     def stop(self) -> None:
         """End after the chunk in flight."""
@@ -80,21 +85,24 @@ class IngestProcess:
 
         Raises:
             KafkaError: Kafka refuses for good.
-            LogRecreatedError: a topic ends before what was committed of it.
+            LogRecreatedError: a topic ends before what was committed of it, or was replaced while it was read.
         """
         for topic in self._plan.map.sources:
             metrics.begin_topic(topic)
         consumer = source_consumer(self._plan)
         consumer.subscribe(list(self._plan.map.sources), listener=Handover(self._idle))
-        watch = asyncio.ensure_future(self._watch(consumer))
+        watch, logs = asyncio.ensure_future(self._watch(consumer)), asyncio.ensure_future(self._logs.run())
         try:
             await consumer.start()
             while not self._stopping.is_set():
                 await self._next_chunk(consumer)
+                if logs.done():
+                    logs.result()
         except AbandonedError:
             log.info("left with a chunk uncommitted, which is read again")
         finally:
             watch.cancel()
+            logs.cancel()
             await self._sender.close()
             with suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(consumer.stop(), LEAVE_WITHIN_S)
@@ -106,6 +114,7 @@ class IngestProcess:
             return
         for tp, records in fetched.items():
             self._done.setdefault(tp, records[0].offset)
+            self._read.add(tp, records[-1])
         async with self._chunk:
             with metrics.CHUNK_SECONDS.time():
                 mapped = {tp: await self._mapped(tp.topic, records) for tp, records in fetched.items()}
@@ -158,6 +167,8 @@ class IngestProcess:
             return
         self._chunk.release()
         self._done.clear()
+        self._read.clear()
+        self._logs.forget()
 
     async def _watch(self, consumer: AIOKafkaConsumer) -> None:
         """Show every few seconds how far the group is behind, as the last fetches told it."""

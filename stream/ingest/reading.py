@@ -11,11 +11,18 @@ from aiokafka.structs import ConsumerRecord
 from stream.errors import LogRecreatedError
 from stream.ingest.plan import IngestPlan
 from stream.metrics import ingest as metrics
+from stream.worker.log_check import REPLACED, Reader
 
 POLL_MS = 200  # how long a wish to stop may wait
 FETCH_MAX_WAIT_MS = 100
 PARTITION_FETCH_BYTES = 4_000_000  # a larger batch comes whole
 MAY_WAIT_MS = 3_600_000  # a chunk may wait for Kafka or the registry: heartbeats go on meanwhile
+
+GROUP = Reader(
+    "the group has read",
+    "Set the group's offsets (kafka-consumer-groups --reset-offsets), or give it another name (EBB_INGEST_GROUP) to "
+    "read the topic from its beginning.",
+)
 
 log = structlog.get_logger()
 
@@ -72,10 +79,8 @@ async def _go_on_behind(consumer: AIOKafkaConsumer, tp: TopicPartition, position
     if position > start:
         end = (await consumer.end_offsets([tp]))[tp]
         raise LogRecreatedError(
-            f"topic {tp.topic} partition {tp.partition} ends at offset {end:,}, but the group has read to "
-            f"{position:,}. The topic was deleted or its data lost. Set the group's offsets "
-            "(kafka-consumer-groups --reset-offsets), "
-            "or give it another name (EBB_INGEST_GROUP) to read the topic from its beginning."
+            f"topic {tp.topic} partition {tp.partition} ends at offset {end:,}, but {GROUP.has_read} to "
+            f"{position:,}. {REPLACED} {GROUP.remedy}"
         )
     metrics.LOST.labels(tp.topic).inc(start - position)
     log.error("source records were lost to retention", topic=tp.topic, partition=tp.partition, lost=start - position)

@@ -21,7 +21,8 @@ from stream.metrics import learner as metrics
 from stream.ports import LogPosition
 from stream.worker.chunk_app import ChunkApp, Membership, Subscription, chunk_app
 from stream.worker.fetched import Fetched
-from stream.worker.log_check import check_logs
+from stream.worker.log_check import check_logs, compare_logs
+from stream.worker.log_watch import LogWatch, Read
 from stream.worker.partition_lane import cancelled
 from stream.worker.retrying import retrying
 from stream.worker.watching import LOOK_EVERY_S, lags
@@ -51,6 +52,8 @@ class LearnerProcess:
     def __init__(self, plan: LearnerPlan, loop: asyncio.AbstractEventLoop) -> None:
         self._plan, self._teacher = plan, plan.teacher
         self._tasks: list[asyncio.Task[None]] = []
+        compare = partial(compare_logs, plan.membership.servers)
+        self._log = LogWatch(compare, self._read_of)
         self.failure: BaseException | None = None
         self._begin(0)
         subscription = Subscription(
@@ -83,11 +86,15 @@ class LearnerProcess:
         applied = await retrying(self._teacher.restore, metrics.STORE_RETRIES)
         await check_logs(self._plan.membership.servers, {LABELS_PARTITION: LogPosition(applied)}, log_starts)
         self._begin(max(applied, log_starts[LABELS_PARTITION]))
-        self._tasks = [asyncio.ensure_future(work) for work in (self._learn(), self._watch())]
+        self._log.forget()
+        self._tasks = [asyncio.ensure_future(work) for work in (self._learn(), self._watch(), self._log.run())]
         for task in self._tasks:
             task.add_done_callback(self._ended)
         log.info("learner started", offset=self._next_offset, epoch_day=self._teacher.epoch_day)
         return {LABELS_PARTITION: self._next_offset}
+
+    def _read_of(self) -> Read:
+        return self.app.chunk_consumer.read.told()
 
     async def _deliver(self, fetched: Fetched) -> None:
         """Queue what continues the log; too much holds the topic."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from redis import exceptions
 
-from stream.errors import LayoutError, RebuildingError, ReplacedError, SettingError
+from stream.errors import LayoutError, LogRecreatedError, RebuildingError, ReplacedError, SettingError
 from stream.features.vocabulary import Vocabulary
 from stream.outcomes.declaration import BUILT_IN, Outcome
 from stream.ports import Deployment
@@ -16,6 +16,8 @@ from stream.redis_store.keys import META, partition_head
 CLOCKS = ("replay", "live")
 REBUILDING = b"rebuilding"
 """Field of `meta` while Redis is being filled from an archive (stream/redis_store/restoring.py)."""
+REPLACED = b"replaced"
+"""Field of `meta` once a worker has seen that a log was replaced while it was read: what it has to say."""
 
 
 def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool = True) -> None:
@@ -25,6 +27,7 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
         StoreUnavailableError: Redis cannot be reached or asks for other credentials.
         SettingError: another partition count, clock mode or list of names, an evicting policy, or no append-only file.
         LayoutError: the stored records have another layout.
+        LogRecreatedError: a worker has found a log replaced while it was read.
     """
     with explaining(url), sync_client(url) as client:
         _check_policies(client, url, require_append_only)
@@ -38,6 +41,7 @@ def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool 
         fields = client.hgetall(META)
         stored = deployment_of(fields, url)
         refuse_rebuilding(fields, url)
+        _refuse_replaced(fields)
         _compare(stored, wanted, url)
         if stored.outcomes != wanted.outcomes:  # what was asked before is waited for; from now on this is asked
             client.hset(META, "outcomes", msgspec.json.encode(wanted.outcomes))
@@ -93,6 +97,24 @@ def refuse_rebuilding(fields: Any, url: str) -> None:
         raise RebuildingError(
             f"Redis at {address(url)} is being rebuilt from an archive and is not whole. Wait for the command that "
             "does it, or run `ebb recover --replace` if it was interrupted."
+        )
+
+
+def note_replaced_log(url: str, refusal: str) -> None:
+    """Keep every process from starting on this Redis: records of a log that was replaced may have been passed over.
+
+    Raises:
+        StoreUnavailableError: Redis is away.
+    """
+    with explaining(url), sync_client(url) as client:
+        client.hset(META, REPLACED, refusal)
+
+
+def _refuse_replaced(fields: Any) -> None:
+    if REPLACED in fields:
+        raise LogRecreatedError(
+            f"A worker has ended because {fields[REPLACED].decode()} It had read on in the new log by then: what lies "
+            "there before it was passed over. To go on without that, `redis-cli HDEL meta replaced`."
         )
 
 

@@ -9,7 +9,7 @@ from stream.errors import SettingError
 from stream.ports import Deployment
 from stream.redis_store import keys
 from stream.redis_store.client import address, explaining, is_cluster, sync_client
-from stream.redis_store.deployment import REBUILDING
+from stream.redis_store.deployment import REBUILDING, REPLACED
 from stream.redis_store.scanning import scanned
 
 
@@ -49,6 +49,7 @@ def begin_rebuilding(
             REBUILDING: owner,
         }
         client.hset(keys.META, mapping=mapping)
+        client.hdel(keys.META, REPLACED)
         _empty(client)
         with client.pipeline(transaction=not is_cluster(url)) as pipeline:  # a cluster has them on several nodes
             for partition, version in versions.items():

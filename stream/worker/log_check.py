@@ -1,4 +1,4 @@
-"""Is the log still the one Redis has applied? Asked before a partition goes on.
+"""Is the log still the one Redis has applied? Asked before a partition goes on, and of what was read all the time.
 
 The end that a broker tells when asked for it is not relied on: the embedded one answers with an offset within its last
 batch. What a fetch at the last applied record brings is the truth on every broker, and that record can be compared.
@@ -8,12 +8,11 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
-from faust.types import TP
 
 from stream.errors import LogRecreatedError
 from stream.metrics import worker as metrics
@@ -22,15 +21,30 @@ from stream.ports import LogPosition
 ANSWER_WITHIN_S = 10.0  # a broker that answers nothing in that time is no proof against the log
 POLL_MS = 500
 FETCH_BYTES = 64 * 1024  # one record is wanted; a larger batch comes whole
-REMEDY = (
-    "The topic was deleted or its data lost. Wipe Redis and replay the history, or point EBB_REDIS_URL at the Redis of "
-    "this Kafka."
+
+
+class Reader(NamedTuple):
+    """Who has read the log, and what to do when that was another one."""
+
+    has_read: str
+    remedy: str
+
+
+REDIS = Reader(
+    "Redis has applied",
+    "Wipe Redis and replay the history, or point EBB_REDIS_URL at the Redis of this Kafka.",
 )
+
+REPLACED = "The topic was deleted or its data lost."
+
+Positions = Mapping[TopicPartition, LogPosition]
+Offsets = Mapping[TopicPartition, int]
+NO_STARTS: Offsets = {}
 
 log = structlog.get_logger()
 
 
-async def check_logs(servers: Sequence[str], applied: Mapping[TP, LogPosition], log_starts: Mapping[TP, int]) -> None:
+async def check_logs(servers: Sequence[str], applied: Positions, log_starts: Offsets) -> None:
     """See that every log still holds what has been applied of it.
 
     Args:
@@ -44,15 +58,29 @@ async def check_logs(servers: Sequence[str], applied: Mapping[TP, LogPosition], 
     """
     for tp, position in applied.items():
         _report_gap(tp, position, log_starts[tp])
-    looking = {
-        tp: max(position.next_offset - 1, log_starts[tp]) for tp, position in applied.items() if position.next_offset
-    }
-    if looking:
-        for tp, seen in (await _look(servers, looking)).items():
-            _compare(tp, applied[tp], seen)
+    await compare_logs(servers, applied, log_starts)
 
 
-def _report_gap(tp: TP, position: LogPosition, log_start: int) -> None:
+async def compare_logs(
+    servers: Sequence[str], read: Positions, log_starts: Offsets = NO_STARTS, reader: Reader = REDIS
+) -> set[TopicPartition]:
+    """Compare the last record that was read of each log with the one that Kafka has at its offset now.
+
+    Returns:
+        The topic-partitions that Kafka has answered for.
+
+    Raises:
+        LogRecreatedError: a log ends before its position, or has another record there.
+        KafkaError: no broker answers.
+    """
+    offsets = {tp: max(at.next_offset - 1, log_starts.get(tp, 0)) for tp, at in read.items() if at.next_offset}
+    seen = await _look(servers, offsets) if offsets else {}
+    for tp, found in seen.items():
+        _compare(tp, read[tp], found, reader)
+    return {tp for tp, found in seen.items() if found.is_clear}
+
+
+def _report_gap(tp: TopicPartition, position: LogPosition, log_start: int) -> None:
     lost = log_start - position.next_offset
     if lost > 0:
         metrics.LOG_GAPS.labels(tp.topic).inc(lost)
@@ -73,7 +101,7 @@ class _Seen:
         return self.out_of_range or self.record is not None or (self.end is not None and self.end <= self.offset)
 
 
-async def _look(servers: Sequence[str], offsets: Mapping[TP, int]) -> dict[TP, _Seen]:
+async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition, _Seen]:
     """Fetch at each offset until all is clear; what is not clear in time has nothing that can be read there."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(servers),
@@ -83,8 +111,8 @@ async def _look(servers: Sequence[str], offsets: Mapping[TP, int]) -> dict[TP, _
         max_partition_fetch_bytes=FETCH_BYTES,
     )
     seen = {tp: _Seen(offset) for tp, offset in offsets.items()}
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([TopicPartition(*tp) for tp in offsets])
         for tp, offset in offsets.items():
             consumer.seek(TopicPartition(*tp), offset)
@@ -96,13 +124,15 @@ async def _look(servers: Sequence[str], offsets: Mapping[TP, int]) -> dict[TP, _
     return seen
 
 
-async def _fetch(consumer: AIOKafkaConsumer, unclear: Iterable[TP], seen: Mapping[TP, _Seen]) -> None:
+async def _fetch(
+    consumer: AIOKafkaConsumer, unclear: Iterable[TopicPartition], seen: Mapping[TopicPartition, _Seen]
+) -> None:
     """One fetch. Partitions that are clear are paused: a fetch may have room for one of the others only."""
     try:
         fetched = await consumer.getmany(*(TopicPartition(*tp) for tp in unclear), timeout_ms=POLL_MS, max_records=1)
     except OffsetOutOfRangeError as error:
         for tp, end in (await consumer.end_offsets(list(error.args[0]))).items():
-            seen[TP(*tp)].out_of_range, seen[TP(*tp)].end = True, end
+            seen[TopicPartition(*tp)].out_of_range, seen[TopicPartition(*tp)].end = True, end
             consumer.pause(tp)
         return
     for tp in unclear:
@@ -114,15 +144,17 @@ async def _fetch(consumer: AIOKafkaConsumer, unclear: Iterable[TP], seen: Mappin
             consumer.pause(aiokafka_tp)
 
 
-def _compare(tp: TP, position: LogPosition, seen: _Seen) -> None:
+def _compare(tp: TopicPartition, position: LogPosition, seen: _Seen, reader: Reader) -> None:
     where, record = f"topic {tp.topic} partition {tp.partition}", seen.record
     if record is None and seen.end is not None and seen.end < position.next_offset:
         raise LogRecreatedError(
-            f"{where} ends at offset {seen.end:,}, but Redis has applied {position.next_offset:,}. {REMEDY}"
+            f"{where} ends at offset {seen.end:,}, but {reader.has_read} {position.next_offset:,}. {REPLACED} "
+            f"{reader.remedy}"
         )
     if record is None or record.offset != position.next_offset - 1 or not position.last_timestamp_ms:
         return  # retention, compaction or a transaction took what lay there, or it was never noted
     if (record.timestamp, zlib.crc32(record.value or b"")) != (position.last_timestamp_ms, position.last_crc32):
         raise LogRecreatedError(
-            f"{where} holds another record at offset {record.offset:,} than the one Redis has applied. {REMEDY}"
+            f"{where} holds another record at offset {record.offset:,} than the one {reader.has_read}. {REPLACED} "
+            f"{reader.remedy}"
         )

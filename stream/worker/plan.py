@@ -39,6 +39,8 @@ class WorkerPlan:
         check_deployment: asked at each claim; raises SettingError once the clock mode is not this process's any more.
         check_instance: asked before partitions are claimed; raises ReplacedError once another worker runs under our
             instance id.
+        note_replaced_log: told what was found out of a log that was replaced while it was read: from then on
+            `check_deployment` refuses.
         quarantines: whether a record at which a bug strikes is set aside, instead of the process ending.
         wall_ms: the time of the wall, in ms since 1970; only the live clock asks for it.
     """
@@ -59,5 +61,6 @@ class WorkerPlan:
     keyring: Keyring
     check_deployment: Callable[[], None]
     check_instance: Callable[[], None] = lambda: None
+    note_replaced_log: Callable[[str], None] = lambda _: None
     quarantines: bool = False
     wall_ms: Callable[[], int] = wall_ms

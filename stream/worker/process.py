@@ -13,13 +13,15 @@ from faust.types import TP
 
 from schemas.topics import INPUT_TOPICS
 from schemas.units import DAY_MS
+from stream.errors import LogRecreatedError
 from stream.metrics import worker as metrics
 from stream.worker.applying import Fenced
 from stream.worker.background import Background
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
 from stream.worker.fetched import Fetched
 from stream.worker.lanes import Lanes
-from stream.worker.log_check import check_logs
+from stream.worker.log_check import check_logs, compare_logs
+from stream.worker.log_watch import LogWatch, Read
 from stream.worker.model_watch import ModelWatch
 from stream.worker.output_watch import OutputWatch, known_topics
 from stream.worker.pace import Pace
@@ -46,6 +48,8 @@ class WorkerProcess:
         self._later = Background(plan.limits.background_ms)
         self._turns = Turns(pace=Pace(plan.limits.chunk_every_ms / 1000))
         self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)
+        compare = partial(compare_logs, plan.membership.servers)
+        self._logs = LogWatch(compare, self._read_of)
         self._producer: AIOKafkaProducer | None = None
         self._background: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
@@ -68,6 +72,7 @@ class WorkerProcess:
         """Claim the partitions, start their lanes, and say where each topic goes on."""
         log.info("partitions assigned", partitions=sorted({tp.partition for tp in assigned}))
         await self._lanes.stop(set(self._lanes))  # of an assignment that this one has overtaken
+        self._logs.forget()
         return await self._start_lanes(assigned)
 
     async def _start_lanes(self, tps: set[TP]) -> Mapping[TP, int]:
@@ -84,6 +89,7 @@ class WorkerProcess:
             tp: heads[tp.partition].positions[tp.topic] for tp in tps if tp.topic in heads[tp.partition].positions
         }
         await check_logs(self._plan.membership.servers, applied, log_starts)
+        self._logs.note(applied)
         lanes = [partition_lane(shared, each, _of(log_starts, each.partition)) for each in claimed]
         started = await asyncio.gather(*(self._lanes.start(lane.claimed.partition, lane) for lane in lanes))
         positions: dict[TP, int] = {}
@@ -104,7 +110,7 @@ class WorkerProcess:
             self._background += [self._spawn(self._report_positions()), self._spawn(self._models.run())]
             self._background += [self._spawn(self._watch().run()), self._spawn(self._topics.run())]
             outputs = OutputWatch(self._topics_waited_for, partial(known_topics, self._producer))
-            self._background.append(self._spawn(outputs.run()))
+            self._background += [self._spawn(outputs.run()), self._spawn(self._watch_logs())]
         of_process = self._plan, self.app.chunk_consumer, self._producer, self._models, self._later, self._turns
         return Shared(*of_process, self._spawn, self._run_lane)
 
@@ -164,6 +170,18 @@ class WorkerProcess:
     def _watch(self) -> Watch:
         consumer, figures = self.app.chunk_consumer, self._plan.figures
         return Watch(consumer, figures, self._resume_offsets, self._stream_times_ms, live=self._plan.live)
+
+    def _read_of(self) -> Read:
+        return self.app.chunk_consumer.read.told()
+
+    async def _watch_logs(self) -> None:
+        """Look at the logs until cancelled. What a replaced one cost is known now, and to no later start by itself."""
+        try:
+            await self._logs.run()
+        except LogRecreatedError as error:
+            refusal = str(error)
+            await retrying(lambda: asyncio.to_thread(self._plan.note_replaced_log, refusal))
+            raise
 
     def _partition_count(self, topic: str) -> int | None:
         return self.app.chunk_consumer.partition_count(topic)

@@ -17,6 +17,7 @@ from faust.types import TP, ConsumerMessage
 from stream.errors import LogRecreatedError
 from stream.worker.consumer_thread import FAUST_LOGGER, ChunkConsumerThread, ReadTo, now_ms
 from stream.worker.fetched import Fetched
+from stream.worker.log_watch import ReadSoFar
 
 EMPTY_ASSIGNMENT_SLEEP_S = 0.005  # stock Faust sleeps a whole second when nothing may be fetched
 HEARD_WITHIN_MS = 5_000  # a partition that has not answered for so long may have grown: 50 fetches would have come
@@ -49,6 +50,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         self._next_offset: dict[TP, int] = {}
         self._seeks: Counter[TP] = Counter()
         self._read_to: dict[TP, ReadTo] = {}
+        self.read = ReadSoFar()
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -82,6 +84,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         chunk = Fetched(tp, self._next_offset[tp], records)
         self._next_offset[tp] = chunk.next_offset
         last = records[-1]
+        self.read.add(tp, last)
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -131,6 +134,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         assigned = {TP(*tp) for tp in self.assignment()}
         positions = await type(self).positions_of(assigned)
         self._next_offset.clear()
+        self.read.clear()
         for tp, offset in positions.items():
             await self.seek_to(tp, offset)
 

@@ -16,8 +16,19 @@ from ebb.services.apache_kafka import ApacheKafka
 from offline.broker import end_offsets
 from schemas.partition import partition_of
 from schemas.topics import INVALID, PURCHASES
+from tests.hurting import frozen
 from tests.integration.live_events import now_ms
-from tests.integration.processes import PARTITIONS, Deployment, TestedProcess, deployed, eventually, read_all, send
+from tests.integration.processes import (
+    PARTITIONS,
+    Deployment,
+    TestedProcess,
+    deployed,
+    eventually,
+    read_all,
+    send,
+    without_topics,
+)
+from tests.integration.test_worker_logs import PATIENT
 from tests.schema_registry import USER, Registry, framed, running_registry
 
 ORDERS, RECEIPTS = "shop.orders", "shop.receipts"
@@ -207,3 +218,22 @@ def test_ingest_killed_frozen_and_without_its_services_loses_nothing_and_counts_
             for process in (second, third):
                 stop(process)
         kafka.kill()
+
+
+def test_a_source_that_is_made_anew_unseen_and_longer_than_before_ends_the_process_that_reads_it(
+    empty_apache_kafka: str, tmp_path: Path, registry: Registry
+) -> None:
+    with deployed(empty_apache_kafka, "redis://127.0.0.1:1/0", tmp_path, clock="live", settings=PATIENT) as shop:
+        make_sources(shop.servers)
+        process = start_ingest(shop, registry)
+        write_sources(shop.servers, range(30))
+        eventually(lambda: uncommitted(shop.servers) == 0)
+        with frozen(process):
+            without_topics(shop.servers)
+            shop.make_topics()
+            make_sources(shop.servers)
+            write_sources(shop.servers, range(30, 120))
+        assert process.exit_code() == 1
+        said = process.output().splitlines()[-1]
+        assert "holds another record at offset" in said
+        assert "than the one the group has read" in said

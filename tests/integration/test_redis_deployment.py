@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import redis
 
-from stream.errors import LayoutError, ReplacedError, SettingError, StoreUnavailableError
+from stream.errors import LayoutError, LogRecreatedError, ReplacedError, SettingError, StoreUnavailableError
 from stream.features.vocabulary import Vocabulary
 from stream.ports import Commit, Deployment, LogPosition
 from stream.redis_store import inspection
@@ -15,12 +15,14 @@ from stream.redis_store.deployment import (
     _check_node,
     check_deployment,
     check_instance,
+    note_replaced_log,
     stored_deployment,
     switch_clock,
     take_instance,
 )
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
+from stream.redis_store.restoring import begin_rebuilding, end_rebuilding
 
 NAMES = Vocabulary(categories=("garden", "kitchen"), loyalty_tiers=("silver", "gold"))
 OURS = Deployment(partitions=4, clock="replay", layout="abc123", vocabulary=NAMES)
@@ -30,6 +32,16 @@ def test_the_first_start_writes_what_later_starts_must_agree_with(redis_url):
     check_deployment(redis_url, OURS)
     check_deployment(redis_url, OURS)
     assert stored_deployment(redis_url) == OURS
+
+
+def test_a_log_that_was_replaced_lets_nobody_start_until_redis_is_rebuilt(redis_url):
+    check_deployment(redis_url, OURS)
+    note_replaced_log(redis_url, "topic events.purchases partition 3 holds another record.")
+    with pytest.raises(LogRecreatedError, match=r"partition 3 holds another record\..*HDEL meta replaced"):
+        check_deployment(redis_url, OURS)
+    begin_rebuilding(redis_url, OURS, "ebb recover", {0: 1_000}, replace=True)
+    end_rebuilding(redis_url)
+    check_deployment(redis_url, OURS)
 
 
 def test_first_starts_at_the_same_time_agree_on_one_deployment(redis_url):

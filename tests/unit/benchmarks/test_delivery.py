@@ -1,19 +1,25 @@
 """The pieces of the benchmark of delivery that need no Kafka; those that do are the tests' own."""
 
 import asyncio
+import subprocess
+import sys
+import time
 from typing import Any
 
 import redis
 
+from benchmarks.cpu import cpu_seconds
 from benchmarks.delivery import SECTIONS, table
 from benchmarks.deployed_workers import Start
 from benchmarks.full_start import one_of_each
 from benchmarks.handovers import summary
+from benchmarks.held_back import HeldBack
 from benchmarks.kafka_log import PARTITIONS
 from benchmarks.safety_share import BareStore, Chunk, Spent, share, store_bare, store_whole
 from schemas.partition import partition_of
 from stream.ports import Commit, LogPosition
 from stream.redis_store.partition import RedisPartitionStore
+from tests.integration.processes import eventually
 
 COMMIT = Commit(
     positions={"events.purchases": LogPosition(1, 2, 3)},
@@ -35,7 +41,8 @@ MEASURED: dict[str, Any] = {
     "rolling": {"followed_s": PAUSES, "in_place_s": PAUSES, "left_s": PAUSES, "in_place": START},
     "start": {"1000000": {"first_commit_s": 1.9, "all_partitions_s": 2.0, **START}},
     "safety": {"customers": 1_000, "share_of_cpu": 0.012, "share_of_wall": 0.009, "chunk_ms": {"cpu": 35.0}},
-    "second_worker": {"zipf": {"times": 1.1, "rounds": 3, "1": RUN, "2": RUN}},
+    "second_worker": {"zipf": {"times": 1.1, "rounds": 3, "core_of_each": 1.0, "1": RUN, "2": RUN}},
+    "held_back": {"zipf": {"times": 1.9, "rounds": 3, "core_of_each": 0.2, "1": RUN, "2": RUN}},
 }
 
 
@@ -68,6 +75,18 @@ def test_every_partition_has_something_to_commit_at_a_start() -> None:
     assert not {record.value for record in records} & {record.value for record in again}, "a round repeats another"
 
 
+def test_a_process_that_is_held_back_computes_its_share_of_a_core_and_goes_on_afterwards() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        with HeldBack([busy.pid], 0.2):
+            began_s = time.monotonic()
+            eventually(lambda: cpu_seconds([busy.pid]) > 0.3)
+            share = cpu_seconds([busy.pid]) / (time.monotonic() - began_s)
+        computed_s = cpu_seconds([busy.pid])
+        eventually(lambda: cpu_seconds([busy.pid]) > computed_s, what="it goes on")
+        busy.kill()
+    assert share < 0.3
+
+
 def test_of_several_starts_each_step_has_its_own_median() -> None:
     starts = [Start((1.0, 1.1), cpu, {"imports": cpu, "warming": 9 - cpu}) for cpu in (1.0, 2.0, 4.0)]
     assert summary(starts) == {"cpu_s": 2.0, "steps_s": {"imports": 2.0, "warming": 7.0}}
@@ -81,6 +100,7 @@ def test_a_result_is_told_beside_what_was_asked_for() -> None:
         "1,000,000 customers: 1.90, to all partitions 2.00",
         "1.2% of CPU",
         "two workers on zipf: 1.1 times one",
+        "two workers on zipf, of which each has 0.2 of a core: 1.9 times one",
         "load average on 2 cores: killed 0.5 to 2.0",
     ):
         assert words in told
