@@ -10,9 +10,9 @@ def why_screen(why: Why, in_words: str) -> list[str]:
     """A line a concept, the most first; `in_words` says what the outcome is."""
     rows = [
         ("", "this customer", "reference customer", "logit", "probability"),
-        ("reference customer", "", "", f"{why.reference.logit:.2f}", f"{why.reference.probability * 100:.1f} %"),
-        *((s.concept, s.customer, s.reference, f"{s.logit:+.2f}", f"{s.probability * 100:+.1f}  ") for s in why.shares),
-        ("this customer", "", "", f"{why.logit:.2f}", f"{why.probability * 100:.1f} %"),
+        ("reference customer", "", "", _number(why.reference.logit), f"{why.reference.probability * 100:.1f} %"),
+        *((s.concept, s.customer, s.reference, *_moved_by(s.logit, s.probability)) for s in why.shares),
+        ("this customer", "", "", _number(why.logit), f"{why.probability * 100:.1f} %"),
     ]
     what = f"{in_words}, {why.probability * 100:.1f} %"
     return [
@@ -22,6 +22,20 @@ def why_screen(why: Why, in_words: str) -> list[str]:
         f"  by {printable(why.model)}, version {printable(why.version)} · reference: {why.reference.who}",
         f"  next: ebb lookup {typed(why.customer_id)} --why {typed(why.outcome)} --json",
     ]
+
+
+def _moved_by(logit: float, probability: float) -> tuple[str, str]:
+    """What a concept adds to the logit, and to the probability in points."""
+    return _number(logit, "+.2f"), _number(probability * 100, "+.1f") + "  "
+
+
+def _number(number: float, form: str = ".2f") -> str:
+    """With the sign that is printed for less than nothing everywhere.
+
+    >>> _number(-0.174), _number(0.174, "+.2f")
+    ('−0.17', '+0.17')
+    """
+    return format(number, form).replace("-", "−")
 
 
 def _shown_otherwise(why: Why) -> list[str]:
