@@ -58,18 +58,18 @@ def _recovery(found: Lived, outcome: str, change_ms: int) -> Iterator[str]:
         name: log_losses(each, happened(labels)) for name, each in _said(found, labels, outcome, change_ms).items()
     }
     period = (snapshot_days(labels) - change_ms // DAY_MS) // PERIOD_DAYS
-    yield f"\n{outcome}\n{'snapshots from day':>18}{'labels':>8}" + "".join(f"{name:>9}" for name in losses)
+    yield f"\n{outcome}\n{'snapshots from day':>18}{'labels':>8}" + "".join(f"{name:>11}" for name in losses)
     for number in range(-PERIODS_BEFORE, int(period.max()) + 1):
         inside = period == number
-        figures = "".join(f"{_mean(each[inside]):>9}" for each in losses.values())
+        figures = "".join(f"{_mean(each[inside]):>11}" for each in losses.values())
         yield f"{number * PERIOD_DAYS:>+18}{int(inside.sum()):>8,}{figures}"
     scored = ~np.isnan(losses["begun"]) & (period >= 0)
     if scored.any():
-        figures = "".join(f"{_mean(each[scored]):>9}" for each in losses.values())
+        figures = "".join(f"{_mean(each[scored]):>11}" for each in losses.values())
         yield f"{'scored by begun':>18}{int(scored.sum()):>8,}{figures}"
     after = period >= 0
     yield f"{'after the change':>18}{int(after.sum()):>8,}" + "".join(
-        f"{_mean(each[after]):>9}" for each in losses.values()
+        f"{_mean(each[after]):>11}" for each in losses.values()
     )
 
 
