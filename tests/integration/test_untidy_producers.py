@@ -3,6 +3,7 @@
 import random
 import signal
 import zlib
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -65,15 +66,25 @@ class Untidy(InBackground):
         self._thread.join()
 
 
+def lanes(became: str, *workers: TestedProcess) -> Counter[int]:
+    """How often they have started, or stopped, the lane of each partition."""
+    return Counter(line["partition"] for worker in workers for line in worker.said(f"lane {became}"))
+
+
+def running(worker: TestedProcess) -> Counter[int]:
+    """The partitions it has now."""
+    return lanes("started", worker) - lanes("stopped", worker)
+
+
 def sleeps(shop: Deployment, worker: TestedProcess) -> None:
     """Stop it until the group has given its partitions to others, and let it come back."""
-    lanes = len(worker.said("lane started"))
+    others = [process for process in shop.processes if process is not worker]
+    its_own, starts, theirs = running(worker), lanes("started", worker), lanes("started", *others)
     worker.send(signal.SIGSTOP)
     shop.more(1)
-    others = [process for process in shop.processes if process is not worker]
-    eventually(lambda: sum(len(other.said("lane started")) for other in others) >= shop.partitions)
+    eventually(lambda: its_own.keys() <= (lanes("started", *others) - theirs).keys(), what="others have its partitions")
     worker.send(signal.SIGCONT)
-    eventually(lambda: len(worker.said("lane started")) > lanes, what="it is a member again")
+    eventually(lambda: lanes("started", worker) > starts, what="it is a member again")
 
 
 def test_a_history_of_untidy_producers_is_what_it_would_be_in_order_though_workers_sleep_and_are_killed(
@@ -82,7 +93,7 @@ def test_a_history_of_untidy_producers_is_what_it_would_be_in_order_though_worke
     history = first_events(EVENTS)
     with deployed(empty_apache_kafka, redis_url, tmp_path, clock="live") as shop:
         one, two = shop.start("worker"), shop.start("worker")
-        eventually(lambda: one.said("lane started") and two.said("lane started"))
+        eventually(lambda: running(one) and running(two))
         with Untidy(shop.servers, list(history.events), SEED) as producers:
             shop.more()
             sleeps(shop, one)
