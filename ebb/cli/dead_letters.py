@@ -16,15 +16,14 @@ from rich.progress import Progress, TextColumn
 from ebb.cli.dead_letter_pages import as_json_text, as_object, describe, grouped, line_of, page_of, screen
 from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
+from ebb.compose.decoding import decoding_of
 from ebb.text import printable
 from ebb.topic_admin import create_topics
 from offline.dead_letters import DeadLetter, find_dead_letter, read_dead_letters
 from offline.sending_again import Fix, FixError, SentAgain, send_again
-from schemas.decode import DecodeRules
 from schemas.rejection import REASONS
 from schemas.topics import INPUT_TOPICS
 from stream.errors import EbbError
-from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
 LEFT = 3  # the exit code when some of what was asked for could not be sent
@@ -172,7 +171,7 @@ def replay(
             found,
             settings.kafka_servers,
             settings.partitions,
-            decoding(settings),
+            decoding_of(settings),
             time.time_ns() // 1_000_000,
             fix,
             dry_run=dry_run,
@@ -190,15 +189,6 @@ def _without_missing(missing: set[str], letters: Iterator[DeadLetter]) -> Iterat
     for letter in letters:
         missing.discard(letter.id)
         yield letter
-
-
-def decoding(settings: CommonSettings) -> DecodeRules:
-    """What the deployment accepts."""
-    return DecodeRules(
-        currency=settings.currency,
-        earliest_event_time_ms=settings.earliest_event_ms,
-        latest_lead_ms=settings.latest_lead_ms,
-    )
 
 
 def load_fix(script: Path) -> Fix:

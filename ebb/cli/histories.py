@@ -13,7 +13,7 @@ import click
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.replay import quiet_kafka
-from ebb.compose.rules import decoding_of
+from ebb.compose.decoding import decoding_of
 from offline.archive.from_kafka import archive_topics
 from offline.features.archived import is_archive, of_archive, records_in_archive
 from offline.features.batches import Batch, Reading

@@ -3,7 +3,8 @@
 import msgspec
 
 from ebb.backtest.machine import Shop
-from ebb.compose.rules import decoding_of, rules_of
+from ebb.compose.decoding import decoding_of
+from ebb.compose.rules import rules_of
 from stream.settings.worker import WorkerSettings
 from stream.warming import warm_up
 

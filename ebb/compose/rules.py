@@ -1,24 +1,13 @@
-"""What a deployment's settings say of its records and its customers."""
+"""What a deployment's settings say of its customers."""
 
-from schemas.decode import DecodeRules
 from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Rules
-from stream.settings.common import CommonSettings
 from stream.settings.worker import WorkerSettings
 
 STALE_AFTER_DAYS = 7  # in a replay nothing renews decisions but their deadlines
 STALE_AFTER_DAYS_SWEPT = 28  # on the live clock a sweep does (stream/worker/sweeping.py)
-
-
-def decoding_of(settings: CommonSettings) -> DecodeRules:
-    """Which records are events."""
-    return DecodeRules(
-        currency=settings.currency,
-        earliest_event_time_ms=settings.earliest_event_ms,
-        latest_lead_ms=settings.latest_lead_ms,
-    )
 
 
 def rules_of(settings: WorkerSettings) -> Rules:

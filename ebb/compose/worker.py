@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import structlog
 
-from ebb.compose.rules import decoding_of, rules_of
+from ebb.compose.decoding import decoding_of
+from ebb.compose.rules import rules_of
 from ebb.compose.starting import agree, prepare, serve_metrics
 from ebb.compose.warming import warm_worker
 from stream.metrics.worker import REGISTRY

@@ -22,7 +22,7 @@ ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event
 class LaneLimits:
     """How much a lane takes at once, how much it queues per topic, how often it looks at the wall, how far a topic may
     be fetched ahead of the slowest one, how many customers it decides anew at once (0: none, ever), how long work that
-    can wait may compute at once, and how often a lane that keeps up begins a chunk."""
+    can wait may compute at once, and for how long at most records gather for a lane that keeps up."""
 
     chunk_records: int
     chunk_bytes: int
