@@ -52,7 +52,7 @@ def write_decision(
 def taken(
     settings: WorkerSettings, written: Written, timeout_s: float, tell: Callable[[str], None] = lambda _: None
 ) -> AnyKnown:
-    """Wait until the learner has seen a decision; what is known of the models then.
+    """Wait until the learner has seen a decision and its word is in force; what is known of the models then.
 
     Raises:
         ModelError: the learner has refused it, or has not seen it in time.
@@ -62,7 +62,7 @@ def taken(
     until = time.monotonic() + timeout_s
     while True:
         known = known_now(settings, decision.outcome)
-        if known.contest.championship.has_seen(decision):
+        if known.contest.championship.has_seen(decision) and known.is_in_force:
             break
         if time.monotonic() > until:
             raise ModelError(

@@ -34,11 +34,13 @@ class Known:
         outcome: whose they are.
         document: in force; None before the first.
         contest: how the candidates do.
+        is_in_force: whether `document` is the one the learner has saved beside `contest`; it saves first.
     """
 
     outcome: Outcome
     document: OutcomeDocument | None
     contest: Contest
+    is_in_force: bool = True
 
     @property
     def name(self) -> str:
@@ -59,10 +61,14 @@ class Known:
 
 @dataclass(frozen=True)
 class KnownSegments:
-    """What is known of the centres of segments: the document in force (None before the first), and who takes part."""
+    """What is known of the centres of segments: the document in force (None before the first), and who takes part.
+
+    `is_in_force` as of `Known`.
+    """
 
     document: SegmentDocument | None
     contest: SegmentContest
+    is_in_force: bool = True
     name: str = SEGMENTS_NAME
 
     @property
@@ -151,7 +157,8 @@ async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outc
     saved = await _saved(store, outcome.name)
     if saved is not None:
         learner = learner.restored(saved.learner)
-    return Known(outcome, document if isinstance(document, OutcomeDocument) else None, learner.contest)
+    in_force = document if isinstance(document, OutcomeDocument) else None
+    return Known(outcome, in_force, learner.contest, _is_in_force(saved, in_force))
 
 
 async def _segments(store: RedisModelStore, settings: WorkerSettings) -> KnownSegments:
@@ -162,7 +169,13 @@ async def _segments(store: RedisModelStore, settings: WorkerSettings) -> KnownSe
         learned = decode_state(saved.learner, SegmentState)
         refuse_other_layout(SEGMENTS_NAME, (learned.layout, learned.columns), (LAYOUT, MODEL_COLUMNS))
         state = learned.contest
-    return KnownSegments(document if isinstance(document, SegmentDocument) else None, SegmentContest(state))
+    in_force = document if isinstance(document, SegmentDocument) else None
+    return KnownSegments(in_force, SegmentContest(state), _is_in_force(saved, in_force))
+
+
+def _is_in_force(saved: Saved | None, document: Document | None) -> bool:
+    """Whether a document is the one a learner was saved with, which may have none yet."""
+    return saved is None or not saved.sealed or (document is not None and document.version == saved.version)
 
 
 async def _saved(store: RedisModelStore, name: str) -> Saved | None:
