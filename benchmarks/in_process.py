@@ -14,6 +14,7 @@ from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS
 from stream.chunk import Models, Rules
+from stream.columns.events import columns_by
 from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.ports import Commit, Head
 from stream.redis_store.commit import transaction
@@ -135,6 +136,7 @@ class InProcess:
         self.inbox = Inbox(
             dict.fromkeys(INPUT_TOPICS, 0),
             lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, DECODING),
+            columns=columns_by(DECODING, self.rules.vocabulary),
         )
         self.timing = LiveTiming(0, limits, 0, LogEnds(self.ends), lambda: self.wall_ms)
         self._offsets: dict[str, int] = defaultdict(int)

@@ -5,7 +5,8 @@ import time
 from benchmarks.in_process import DECODING
 from benchmarks.loads import CUSTOMERS, records
 from schemas.decode import decode
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
+from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
 

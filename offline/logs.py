@@ -16,7 +16,7 @@ from schemas.origin import HOPS, Origin, origin_of
 from schemas.partition import partition_of
 from schemas.rejection import reject
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
-from stream.features.facts import event_hash
+from stream.features.hashes import event_hash
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.identities.known import Identity
 

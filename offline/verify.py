@@ -22,8 +22,9 @@ from schemas.events import Event
 from schemas.money import exponent_of
 from schemas.topics import INPUT_TOPICS
 from stream.bugs import rejecting_bugs
-from stream.features.facts import event_hash, facts_of
+from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
+from stream.features.hashes import event_hash
 from stream.features.layout import StateArray, empty
 from stream.features.stored import unpack
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary

@@ -17,7 +17,7 @@ from stream.clock import LiveClock, LoggedTimes
 from stream.customers.segments import SEGMENTS
 from stream.engine import step
 from stream.features.columns import MODEL_COLUMNS
-from stream.features.facts import facts_of
+from stream.features.facts_of_events import facts_of
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.features.stored import unpack

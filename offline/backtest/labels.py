@@ -8,7 +8,8 @@ from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
 from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.chunk import Rules
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
+from stream.features.facts_of_events import facts_of
 from stream.outcomes.declaration import GRACE_MS, Outcome
 
 _TIME_BITS = 44  # ms since 1970 until the year 2527

@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from offline.columns.hashing import hashes_of
-from offline.columns.scanning import TAKEN_BELOW
 from offline.columns.values import Values
 from offline.sources.order_columns import Coded, OrderColumns
 from schemas.decode import DecodeRules
 from schemas.envelope import QUANTITY_MAX
 from schemas.money import billionths
+from stream.columns.hashing import hashes_of
+from stream.columns.scanning import TAKEN_BELOW
 from stream.features.facts import PURCHASE, REFUND, Envelopes, EventFacts, blank_facts
-from stream.features.order_facts import LineColumns, columns_of_lines, product_hash
+from stream.features.hashes import product_hash
+from stream.features.order_facts import LineColumns, columns_of_lines
 from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS, Vocabulary, codes_of
 
 IntArray = NDArray[np.int64]

@@ -1,25 +1,27 @@
 """From records as they lie in files to the facts of their events: by columns, and one by one where columns may not do.
 
-What `schemas.decode` says of each record is what counts: `offline.columns.scanning` takes only what it would accept.
+What `schemas.decode` says of each record is what counts: `stream.columns.scanning` takes only what it would accept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.columns.facts import facts_in
-from offline.columns.scanning import Records, scan
-from offline.columns.texts import distinct
 from offline.columns.values import Values
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.events import Event
 from schemas.money import exponent_of
 from schemas.rejection import Rejection
-from stream.features.facts import EventFacts, facts_of
+from stream.columns.events import surely_events
+from stream.columns.facts import facts_in
+from stream.columns.scanning import Records, scan
+from stream.columns.texts import distinct
+from stream.features.facts import EventFacts
+from stream.features.facts_of_events import facts_of
 from stream.features.vocabulary import Vocabulary
 
 IntArray = NDArray[np.int64]
@@ -104,11 +106,7 @@ def taken(sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]:
 
 
 def _sure(records: Records, sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]:
-    """Which records are certainly events: taken by the scan, and neither too early, too late nor too long."""
-    time_ms, length = records.time_ms, sent.values.ends - sent.values.starts
-    early, late = rules.earliest_event_time_ms, sent.timestamps_ms + rules.latest_lead_ms
-    sure: NDArray[np.bool_] = (records.kind > 0) & (time_ms >= early) & (time_ms <= late) & (length <= rules.max_bytes)
-    return sure
+    return surely_events(records, sent.values.ends - sent.values.starts, sent.timestamps_ms, rules)
 
 
 def _customers(
@@ -137,10 +135,4 @@ def put_events(
         NOBODY if event.customer_id is None else places.setdefault(event.customer_id, len(places)) for event in events
     ]
     customers[:] = places
-    put_facts(facts, at, facts_of(events, rows, vocabulary, exponent))
-
-
-def put_facts(facts: EventFacts, at: NDArray[np.intp], some: EventFacts) -> None:
-    """Put facts in the place of others."""
-    for column in fields(EventFacts):
-        getattr(facts, column.name)[at] = getattr(some, column.name)
+    facts.put(at, facts_of(events, rows, vocabulary, exponent))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from offline.columns.homes import homes_of
 from offline.columns.orders import order_facts_in, sure_orders
-from offline.columns.reading import NOBODY, Told, put_events, put_facts
+from offline.columns.reading import NOBODY, Told, put_events
 from offline.columns.repeats import Repeats
 from offline.duplicates import NO_ID
 from offline.features.batches import AT_ONCE, Batch, Reading, batch_of
@@ -37,7 +37,7 @@ def _told(orders: OrderColumns, reading: Reading) -> Told:
     exponent, coded = exponent_of(reading.rules.currency), orders.of_orders("customer_id")
     sure = sure_orders(orders, reading.rules, reading.received_ms)
     facts, customers = blank_facts(np.zeros(len(orders), np.intp), _no_envelopes(len(orders))), coded.texts.tolist()
-    put_facts(facts, np.flatnonzero(sure), order_facts_in(orders.only(sure), reading.vocabulary, exponent))
+    facts.put(np.flatnonzero(sure), order_facts_in(orders.only(sure), reading.vocabulary, exponent))
     facts.row[:] = np.where(coded.each(len, np.int64) > 0, coded.code, NOBODY)
     read = decoded(events_of(orders.only(~sure).table), reading.rules, reading.received_ms)
     events, is_event = [each for each in read if isinstance(each, Event)], sure.copy()

@@ -4,51 +4,13 @@ Decoded events are objects; everything after this file is arrays. A fact says on
 readers can build the same columns without building events first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import Event, LoyaltyChange, Purchase, Refund, Review, Session
-from schemas.money import minor_units
-from schemas.profiles import Profile
-from stream.features.order_facts import (
-    PRODUCTS_KEPT,
-    U2_MAX,
-    event_hash,
-    event_hashes,
-    order_facts,
-    product_hash,
-)
-from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS, NOTHING_DECLARED, OTHER, Vocabulary, codes_of
-
-__all__ = [
-    "ENGAGEMENT_KINDS",
-    "FIRST_ENGAGEMENT",
-    "KIND_CODES",
-    "LOYALTY_CHANGE",
-    "PRODUCTS_KEPT",
-    "PROFILE",
-    "PROFILE_FACTS",
-    "PURCHASE",
-    "REFUND",
-    "REVIEW",
-    "SESSION",
-    "TIMED_TO_THE_DAY",
-    "TIMED_TO_THE_SECOND",
-    "U2_MAX",
-    "U4_MAX",
-    "Envelopes",
-    "EventFacts",
-    "blank_facts",
-    "envelopes_of",
-    "event_hash",
-    "event_hashes",
-    "facts_of",
-    "product_hash",
-]
+from stream.features.vocabulary import CATEGORIES_MAX
 
 TIMED_TO_THE_SECOND = (
     "page_view",
@@ -81,7 +43,6 @@ KIND_CODES: dict[str, int] = {"purchase": PURCHASE, "refund": REFUND, "profile":
 """The `type` of an event -> its code in `EventFacts.kind`. Codes are stored nowhere."""
 
 SESSION, REVIEW, LOYALTY_CHANGE = (KIND_CODES[kind] for kind in ("session", "review", "loyalty_change"))
-_CODE_OF: dict[type, int] = {kind: KIND_CODES[kind.__struct_config__.tag] for kind in get_args(Event)}
 
 PROFILE_FACTS = np.dtype(
     [
@@ -101,9 +62,8 @@ PROFILE_FACTS = np.dtype(
 Consent is 1 for no and 2 for yes; the others are codes of a `Vocabulary`, of the channel in `CHANNELS`.
 """
 
-_CHANNEL_CODES = codes_of(CHANNELS)
-_CONSENT = {None: 0, False: 1, True: 2}
-U4_MAX = 4_294_967_295
+U2_MAX, U4_MAX = 65_535, 4_294_967_295
+PRODUCTS_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -146,6 +106,11 @@ class EventFacts:
         """How many events."""
         return len(self.row)
 
+    def put(self, indices: NDArray[np.intp], others: "EventFacts") -> None:
+        """Put others in the place of the events at `indices`."""
+        for column, values in zip(vars(self).values(), vars(others).values(), strict=True):
+            column[indices] = values
+
     def take(self, indices: NDArray[np.intp]) -> "EventFacts":
         """The events at `indices`, in that order."""
         # `take` needs a fifth of the time of indexing for columns of several numbers
@@ -159,64 +124,6 @@ class Envelopes:
     kind: NDArray[np.uint8]
     time_ms: NDArray[np.int64]
     id_hash: NDArray[np.uint64]
-
-
-def envelopes_of(events: Sequence[Event]) -> Envelopes:
-    """Their columns."""
-    return Envelopes(
-        kind=np.array([_CODE_OF[type(event)] for event in events], np.uint8),
-        time_ms=np.array([event.event_time_ms for event in events], np.int64),
-        id_hash=event_hashes(event.event_id for event in events),
-    )
-
-
-def facts_of(
-    events: Sequence[Event],
-    rows: Sequence[int],
-    vocabulary: Vocabulary = NOTHING_DECLARED,
-    exponent: int = 2,
-    envelopes: Envelopes | None = None,
-) -> EventFacts:
-    """Columns of decoded events.
-
-    Args:
-        events: in log order.
-        rows: each event's customer, as its place in the array of states.
-        vocabulary: the declared names; the order lines of all other categories are counted together.
-        exponent: decimal places of the reporting currency.
-        envelopes: of the events, from whoever has them already.
-    """
-    facts = blank_facts(rows, envelopes or envelopes_of(events))
-    _fill_orders(events, facts, vocabulary, exponent)
-    for kinds, columns, details in (
-        (_HAS_VALUE[facts.kind], (facts.value, facts.tier), lambda event: _value(event, vocabulary)),
-        (facts.kind == PROFILE, (facts.profile,), lambda event: (_profile(event, vocabulary),)),
-    ):
-        _fill(events, kinds, columns, details)
-    return facts
-
-
-def _fill_orders(events: Sequence[Event], facts: EventFacts, vocabulary: Vocabulary, exponent: int) -> None:
-    """Put what the lines of orders and refunds say into the columns."""
-    at = (facts.kind <= REFUND).nonzero()[0]
-    if len(at):
-        orders: list[Purchase | Refund] = [events[place] for place in at.tolist()]  # type: ignore[misc]
-        for name, values in vars(order_facts(orders, vocabulary, exponent)).items():
-            getattr(facts, name)[at] = values
-
-
-def _fill(
-    events: Sequence[Event],
-    chosen: NDArray[np.bool_],
-    columns: Sequence[NDArray[Any]],
-    details: Callable[[Any], Sequence[Any]],
-) -> None:
-    """Put what `details` says of the chosen events into the columns."""
-    at = chosen.nonzero()[0]
-    found = [details(events[place]) for place in at.tolist()]
-    if found:
-        for column, values in zip(columns, zip(*found, strict=True), strict=True):
-            column[at] = list(values)  # a tuple would be one row of `profile`
 
 
 def blank_facts(rows: Sequence[int] | NDArray[np.intp], envelopes: Envelopes) -> EventFacts:
@@ -240,34 +147,4 @@ def blank_facts(rows: Sequence[int] | NDArray[np.intp], envelopes: Envelopes) ->
         value=np.zeros(n, np.int64),
         tier=np.zeros(n, np.uint8),
         profile=np.zeros(n, PROFILE_FACTS),
-    )
-
-
-_HAS_VALUE = np.isin(np.arange(256), (SESSION, REVIEW, LOYALTY_CHANGE))
-
-
-def _value(event: Session | Review | LoyaltyChange, vocabulary: Vocabulary) -> tuple[int, int]:
-    """The columns `value` and `tier`."""
-    match event:
-        case Session():
-            return (event.duration_ms + 500) // 1000, 0
-        case Review():
-            return event.rating, 0
-        case LoyaltyChange():
-            return event.points or 0, vocabulary.codes["loyalty_tiers"].get(event.tier, OTHER)
-
-
-def _profile(event: Profile, vocabulary: Vocabulary) -> tuple[int, ...]:
-    """A row of `PROFILE_FACTS`."""
-    codes = vocabulary.codes
-    return (
-        0 if event.income is None else min(minor_units(event.income, 0), U4_MAX - 1) + 1,
-        0 if event.age is None else event.age + 1,
-        codes["genders"].get(event.gender, OTHER),
-        codes["regions"].get(event.region, OTHER),
-        codes["educations"].get(event.education, OTHER),
-        _CHANNEL_CODES[event.preferred_channel],
-        codes["loyalty_tiers"].get(event.loyalty_tier, OTHER),
-        _CONSENT[event.consent],
-        codes["time_zones"].get(event.time_zone, OTHER),
     )

@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.features.aggregates import AGGREGATES
-from stream.features.facts import (
-    ENGAGEMENT_KINDS,
-    PRODUCTS_KEPT,
-    PROFILE_FACTS,
-    TIMED_TO_THE_DAY,
-    TIMED_TO_THE_SECOND,
-)
+from stream.features.facts import ENGAGEMENT_KINDS, PRODUCTS_KEPT, PROFILE_FACTS, TIMED_TO_THE_DAY, TIMED_TO_THE_SECOND
 from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS
 
 StateArray = NDArray[np.void]

@@ -12,15 +12,7 @@ import numpy as np
 from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.engagement import PROFILE_ID_BITS
-from stream.features.facts import (
-    FIRST_ENGAGEMENT,
-    LOYALTY_CHANGE,
-    REVIEW,
-    SESSION,
-    TIMED_TO_THE_SECOND,
-    U2_MAX,
-    U4_MAX,
-)
+from stream.features.facts import FIRST_ENGAGEMENT, LOYALTY_CHANGE, REVIEW, SESSION, TIMED_TO_THE_SECOND, U2_MAX, U4_MAX
 from stream.features.fold_orders import add_at
 
 _PROFILE_MS_MAX = 2 ** (64 - PROFILE_ID_BITS) - 1  # in 2109

@@ -1,9 +1,7 @@
 """Orders as columns: what the state needs to know of purchases and refunds, all lines of a chunk at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -11,40 +9,16 @@ from numpy.typing import NDArray
 
 from schemas.events import NOTHING, OrderLine, Purchase, Refund, RefundLine
 from schemas.money import MINOR_UNITS, billionths, line_minor, minor_units
+from stream.compiled import compiled, tight
+from stream.features.facts import PRODUCTS_KEPT, U2_MAX
+from stream.features.hashes import product_hash
 from stream.features.vocabulary import CATEGORIES_MAX, CHANNELS, Vocabulary, codes_of
 
-PRODUCTS_KEPT = 3
-U2_MAX = 65_535
 EXACT_BELOW = 2**61  # billionths of a line that int64 holds with room for its discount and for doubling a rest
 _CHANNEL_CODES = codes_of(CHANNELS)
 
 IntArray = NDArray[np.int64]
 Lines = Sequence[OrderLine | RefundLine]
-
-
-def event_hashes(event_ids: Iterable[str]) -> NDArray[np.uint64]:
-    """`event_hash` of each id.
-
-    >>> event_hashes(["order-1"]).tolist() == [event_hash("order-1")]
-    True
-    """
-    digests = b"".join([blake2b(event_id.encode(), digest_size=8).digest() for event_id in event_ids])
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
-
-
-def event_hash(event_id: str) -> int:
-    """Eight bytes of blake2b that stand for an event id; also what duplicates are known by.
-
-    >>> event_hash("order-1") == event_hash("order-1") != event_hash("order-2")
-    True
-    """
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "little")
-
-
-@lru_cache(maxsize=65_536)  # products come again and again: 50 ns instead of 1 us; at most 15 MB of the longest ids
-def product_hash(product_id: str) -> int:
-    """Eight bytes of blake2b that stand for a product id, never 0."""
-    return event_hash(product_id) or 1
 
 
 @dataclass(frozen=True)
@@ -91,22 +65,19 @@ def order_facts(orders: Sequence[Purchase | Refund], vocabulary: Vocabulary, exp
         exponent: decimal places of the currency.
     """
     lines: Lines = [line for order in orders for line in order.lines]
-    counts = np.array([len(order.lines) for order in orders], np.int64)
-    order_of_line = np.repeat(np.arange(len(orders)), counts)
-    bought = np.array([isinstance(order, Purchase) for order in orders])[order_of_line]
-    pieces = np.abs(np.array([line.quantity for line in lines], np.int64))
     slots = vocabulary.category_slots
-    slot = np.array([slots.get(line.category, CATEGORIES_MAX) for line in lines], np.int64)
-    hashes = np.array([product_hash(line.product_id) for line in lines], np.uint64)
-    return OrderFacts(
-        amount_minor=_summed(_lines_minor(lines, pieces, exponent), order_of_line, len(orders)),
-        discount_minor=_summed(_discounts_minor(lines, exponent) * bought, order_of_line, len(orders)),
-        units=_summed(pieces, order_of_line, len(orders)),
-        lines=counts,
-        channel=np.array([_CHANNEL_CODES[order.channel] for order in orders], np.uint8),
-        category_lines=_category_lines(slot, order_of_line, bought, len(orders)),
-        products=_last_products(hashes, order_of_line, bought, len(orders)),
+    pieces = np.abs(np.array([line.quantity for line in lines], np.int64))
+    amounts, discounts = _minor(lines, pieces, exponent)
+    columns = _of_orders(
+        np.array([len(order.lines) for order in orders], np.int64),
+        np.array([isinstance(order, Purchase) for order in orders], np.bool_),
+        pieces,
+        amounts,
+        discounts,
+        np.array([slots.get(line.category, CATEGORIES_MAX) for line in lines], np.int64),
+        np.array([product_hash(line.product_id) for line in lines], np.uint64),
     )
+    return OrderFacts(**columns, channel=np.array([_CHANNEL_CODES[order.channel] for order in orders], np.uint8))
 
 
 def columns_of_lines(lines: LineColumns, exponent: int) -> dict[str, NDArray[Any]]:
@@ -116,18 +87,9 @@ def columns_of_lines(lines: LineColumns, exponent: int) -> dict[str, NDArray[Any
         lines: of at least one order.
         exponent: decimal places of the currency.
     """
-    orders, unit = len(lines.counts), MINOR_UNITS[exponent]
-    order_of_line = np.repeat(np.arange(orders), lines.counts)
-    bought = lines.bought[order_of_line]
-    amounts = rounded(lines.price * lines.pieces - lines.discount, unit)
-    return {
-        "amount_minor": _summed(amounts, order_of_line, orders),
-        "discount_minor": _summed(rounded(lines.discount, unit) * bought, order_of_line, orders),
-        "units": _summed(lines.pieces, order_of_line, orders),
-        "lines": lines.counts,
-        "category_lines": _category_lines(lines.slot, order_of_line, bought, orders),
-        "products": _last_products(lines.product, order_of_line, bought, orders),
-    }
+    unit = MINOR_UNITS[exponent]
+    amounts, discounts = rounded(lines.price * lines.pieces - lines.discount, unit), rounded(lines.discount, unit)
+    return _of_orders(lines.counts, lines.bought, lines.pieces, amounts, discounts, lines.slot, lines.product)
 
 
 def rounded(exact: IntArray, unit: int) -> IntArray:
@@ -136,53 +98,81 @@ def rounded(exact: IntArray, unit: int) -> IntArray:
     >>> rounded(np.array([5, 15, 25, 26]), 10).tolist()
     [0, 2, 2, 3]
     """
-    whole, rest = np.divmod(exact, unit)
-    half_even: IntArray = whole + ((2 * rest > unit) | ((2 * rest == unit) & (whole % 2 == 1)))
-    return half_even
+    found = np.empty(len(exact), np.int64)
+    _round(exact, unit, found)
+    return found
 
 
-def _summed(values: IntArray, order_of_line: NDArray[np.intp], orders: int) -> IntArray:
-    sums = np.zeros(orders, np.int64)
-    np.add.at(sums, order_of_line, values)
-    return sums
+@compiled
+def _round(exact: Any, unit: int, found: Any) -> None:
+    for place in range(len(exact)):
+        whole = exact[place] // unit
+        rest = 2 * (exact[place] - whole * unit)
+        found[place] = whole + 1 if rest > unit or (rest == unit and whole % 2 == 1) else whole
 
 
-def _lines_minor(lines: Lines, pieces: IntArray, exponent: int) -> IntArray:
-    """`line_minor` of every line: in 64 bits where that is exact, else one by one."""
+def _minor(lines: Lines, pieces: IntArray, exponent: int) -> tuple[IntArray, IntArray]:
+    """`line_minor` and the discount of every line: in 64 bits where that is exact, else one by one."""
     prices = [billionths(line.unit_price) for line in lines]
     discounts = [0 if line.discount == NOTHING else billionths(line.discount) for line in lines]
     if max(max(prices, default=0) * int(pieces.max(initial=0)), max(discounts, default=0)) >= EXACT_BELOW:
-        return np.array([line_minor(line, exponent) for line in lines], np.int64)
-    return rounded(np.array(prices, np.int64) * pieces - np.array(discounts, np.int64), MINOR_UNITS[exponent])
+        taken_off = [0 if line.discount == NOTHING else minor_units(line.discount, exponent) for line in lines]
+        return np.array([line_minor(line, exponent) for line in lines], np.int64), np.array(taken_off, np.int64)
+    exact, unit = np.array(discounts, np.int64), MINOR_UNITS[exponent]
+    return rounded(np.array(prices, np.int64) * pieces - exact, unit), rounded(exact, unit)
 
 
-def _discounts_minor(lines: Lines, exponent: int) -> IntArray:
-    return np.array(
-        [0 if line.discount == NOTHING else minor_units(line.discount, exponent) for line in lines], np.int64
-    )
+def _of_orders(
+    counts: IntArray,
+    bought: NDArray[np.bool_],
+    pieces: IntArray,
+    amounts: IntArray,
+    discounts: IntArray,
+    slot: IntArray,
+    product: NDArray[np.uint64],
+) -> dict[str, NDArray[Any]]:
+    """The columns of `OrderFacts` but the channel, of lines whose amounts are minor units; else as `LineColumns`."""
+    orders = len(counts)
+    columns: dict[str, NDArray[Any]] = {
+        "amount_minor": np.zeros(orders, np.int64),
+        "discount_minor": np.zeros(orders, np.int64),
+        "units": np.zeros(orders, np.int64),
+        "lines": counts,
+        "category_lines": np.zeros((orders, CATEGORIES_MAX + 1), np.uint16),
+        "products": np.zeros((orders, PRODUCTS_KEPT), np.uint64),
+    }
+    _add_lines(bought, pieces, amounts, discounts, slot, product, *columns.values())
+    return columns
 
 
-def _category_lines(
-    slot: IntArray, order_of_line: NDArray[np.intp], bought: NDArray[np.bool_], orders: int
-) -> NDArray[np.uint16]:
-    counted = np.zeros((orders, CATEGORIES_MAX + 1), np.int64)
-    np.add.at(counted, (order_of_line[bought], slot[bought]), 1)
-    return np.minimum(counted, U2_MAX).astype(np.uint16)
+@compiled
+def _add_lines(
+    bought: Any, pieces: Any, amounts: Any, discounts: Any, slot: Any, product: Any,
+    amount_minor: Any, discount_minor: Any, units: Any, counts: Any, category_lines: Any, products: Any,
+) -> None:  # fmt: skip
+    """Add up the lines of each order, which follow one another."""
+    past = 0
+    for order in range(len(counts)):
+        first, past = past, past + counts[order]
+        for line in range(first, past):
+            amount_minor[order] += amounts[line]
+            units[order] += pieces[line]
+            if bought[order]:
+                discount_minor[order] += discounts[line]
+                if category_lines[order, slot[line]] < U2_MAX:
+                    category_lines[order, slot[line]] += 1
+                _keep_largest(products, order, product[line])
 
 
-def _last_products(
-    hashes: NDArray[np.uint64], order_of_line: NDArray[np.intp], bought: NDArray[np.bool_], orders: int
-) -> NDArray[np.uint64]:
-    """The largest distinct hashes of each order's products, the largest first, 0 for none."""
-    hashes = hashes[bought]
-    order = order_of_line[bought]
-    descending = np.lexsort((~hashes, order))
-    hashes, order = hashes[descending], order[descending]
-    again = np.zeros(len(hashes), np.bool_)
-    again[1:] = (hashes[1:] == hashes[:-1]) & (order[1:] == order[:-1])
-    hashes, order = hashes[~again], order[~again]
-    rank = np.arange(len(order)) - np.searchsorted(order, order)
-    kept = rank < PRODUCTS_KEPT
-    products = np.zeros((orders, PRODUCTS_KEPT), np.uint64)
-    products[order[kept], rank[kept]] = hashes[kept]
-    return products
+@tight
+def _keep_largest(products: Any, order: int, product: Any) -> None:
+    """Have a product among the largest distinct ones of an order, if it is, the largest first; 0 for none."""
+    for place in range(PRODUCTS_KEPT):
+        kept = products[order, place]
+        if kept == product:
+            return
+        if kept < product:
+            for behind in range(PRODUCTS_KEPT - 1, place, -1):
+                products[order, behind] = products[order, behind - 1]
+            products[order, place] = product
+            return

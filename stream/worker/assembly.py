@@ -12,7 +12,8 @@ from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.drafts import CopyDraft, Draft, in_order, number
 from stream.engine import step
-from stream.features.facts import EventFacts, facts_of
+from stream.features.facts import EventFacts
+from stream.features.facts_of_events import facts_of
 from stream.features.stored import pack
 from stream.identities.known import UNKNOWN, Identity
 from stream.identities.taking_effect import Present, take_effect

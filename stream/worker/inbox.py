@@ -1,9 +1,8 @@
 """What a partition has fetched and not yet applied, and which of it may be applied next."""
 
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS
-from stream.alignment import merged, order_ms
+from stream.alignment import merged
 from stream.bugs import Decode
 from stream.clock import ReplayClock
+from stream.columns.events import ReadColumns
 from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
 from stream.worker.log_records import (
@@ -23,12 +23,11 @@ from stream.worker.log_records import (
     LogRecord,
     LogRecords,
     joined,
-    of_topic,
-    weights,
-    written_ms,
+    weight_of,
 )
+from stream.worker.reading import Reader
 
-AT_ONCE = 512  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
+AT_ONCE = 1_024  # records decoded and put in order together; a fetch may bring 30,000, which would hold up every lane
 _NOTHING = np.zeros(0, np.intp)
 
 
@@ -73,34 +72,34 @@ class _Queue:
     Records are decoded shortly before they are taken. `last_ms` is `orders_ms` of the last event that was fetched.
     """
 
-    def __init__(self, topic: str, offset: int, decode: Decode) -> None:
+    def __init__(self, topic: str, offset: int, reader: Reader) -> None:
         self.topic, self.position, self.tail = topic, offset, offset
         self.queued_bytes = self.last_ms = 0
-        self._decode = decode
-        self._fetched: deque[Any] = deque()
+        self._reader = reader
+        self._fetched: list[Any] = []
+        self._begin = 0  # of what is not decoded yet
         self._decoded = NO_RECORDS  # never more than twice `AT_ONCE`
 
     def __len__(self) -> int:
-        return len(self._fetched) + len(self._decoded)
+        return len(self._fetched) - self._begin + len(self._decoded)
 
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
-        self._fetched.extend(records)
-        self.queued_bytes += sum(weights([record.value for record in records]))
+        self._fetched += records
+        self.queued_bytes += weight_of([record.value for record in records])
         self.tail = records[-1].offset + 1
-        self.last_ms = next(filter(None, map(self._order_ms, reversed(records))), self.last_ms)
-
-    def _order_ms(self, raw: Any) -> int:
-        times_ms = written_ms(self.topic, [raw])
-        (decoded,) = self._decode(self.topic, [raw.value], times_ms)
-        return order_ms(getattr(decoded, "event_time_ms", None), times_ms[0])
+        times_ms = map(partial(self._reader.order_ms, self.topic), reversed(records))
+        self.last_ms = next(filter(None, times_ms), self.last_ms)
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
-        while len(self._decoded) < count and self._fetched:
-            raw = [self._fetched.popleft() for _ in range(min(AT_ONCE, len(self._fetched)))]
-            decoded = self._decode(self.topic, [each.value for each in raw], written_ms(self.topic, raw))
-            self._decoded = joined([self._decoded, of_topic(self.topic, raw, decoded)])
+        while len(self._decoded) < count and (raw := self._fetched[self._begin : self._begin + AT_ONCE]):
+            self._begin += len(raw)
+            if 2 * self._begin > len(self._fetched):
+                del self._fetched[: self._begin]
+                self._begin = 0
+            read = self._reader.records(self.topic, raw)
+            self._decoded = joined([self._decoded, read]) if len(self._decoded) else read
 
     @property
     def head(self) -> LogRecord | None:
@@ -191,11 +190,18 @@ class Inbox:
         positions: topic -> the offset to begin at.
         decode: makes events of values.
         customers_at_most: distinct customers in a batch: they are what a commit costs.
+        columns: reads many values as columns, as far as it is sure of them; None where all are decoded.
     """
 
-    def __init__(self, positions: Mapping[str, int], decode: Decode, customers_at_most: int = 1_000_000) -> None:
-        self._decode, self._customers_at_most = decode, customers_at_most
-        self._queues = {topic: _Queue(topic, offset, decode) for topic, offset in positions.items()}
+    def __init__(
+        self,
+        positions: Mapping[str, int],
+        decode: Decode,
+        customers_at_most: int = 1_000_000,
+        columns: ReadColumns | None = None,
+    ) -> None:
+        self._reader, self._customers_at_most = Reader(decode, columns), customers_at_most
+        self._queues = {topic: _Queue(topic, offset, self._reader) for topic, offset in positions.items()}
 
     def put(self, fetched: Fetched) -> int:
         """Queue what continues the log; returns the bytes queued for its topic."""
@@ -207,7 +213,7 @@ class Inbox:
 
     def seek(self, topic: str, offset: int) -> None:
         """Forget what is queued for `topic` and go on at `offset`."""
-        self._queues[topic] = _Queue(topic, offset, self._decode)
+        self._queues[topic] = _Queue(topic, offset, self._reader)
 
     def queued_bytes(self, topic: str) -> int:
         """Bytes waiting for one topic."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
+from schemas.decode import DECODERS
 from schemas.events import Event
 from schemas.identities import IdentityRecord
 from schemas.origin import HOPS, Origin, Path, origin_of
@@ -18,7 +19,10 @@ from schemas.rejection import Rejection
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.alignment import orders_ms
 from stream.bugs import Bug
-from stream.features.facts import KIND_CODES, event_hashes
+from stream.columns.events import EventColumns
+from stream.features.facts import KIND_CODES
+from stream.features.hashes import event_hashes
+from stream.features.packed_facts import Packed, no_packed
 from stream.ports import LogPosition
 from stream.worker.seen import NO_ID, HashArray
 
@@ -43,7 +47,7 @@ for _type, _code in _KIND_OF.items():
     KIND_NAMES[_code] = "unknown" if issubclass(_type, Rejection) else str(_type.__struct_config__.tag)  # type: ignore[attr-defined]
 
 _event_id, _customer_id, _event_time_ms = map(attrgetter, ("event_id", "customer_id", "event_time_ms"))
-_offset, _timestamp, _value = map(attrgetter, ("offset", "timestamp", "value"))
+_offset, _timestamp = map(attrgetter, ("offset", "timestamp"))
 
 IntArray = NDArray[np.int64]
 Objects = NDArray[np.object_]
@@ -85,7 +89,8 @@ class LogRecords:
 
     Attributes:
         fetched: what the consumer read.
-        decoded: events, clock records, reasons why it is none.
+        decoded: events, clock records, reasons why it is none; None of an event that was read as columns.
+        is_decoded: which are no such events.
         customer: ids; None of a guest's event and of what is no event.
         has_customer: which of them are events of customers.
         topic: i1, places in `INPUT_TOPICS`.
@@ -98,10 +103,12 @@ class LogRecords:
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
         hops: i8, how often erasures and merges have sent it from one customer to another.
+        facts: u1, packed facts of what was not decoded; else they mean nothing.
     """
 
     fetched: Objects
     decoded: Objects
+    is_decoded: NDArray[np.bool_]
     customer: Objects
     has_customer: NDArray[np.bool_]
     topic: NDArray[np.int8]
@@ -114,6 +121,7 @@ class LogRecords:
     id_hash: HashArray
     weight: IntArray
     hops: IntArray
+    facts: Packed
 
     def __len__(self) -> int:
         """How many records."""
@@ -123,9 +131,8 @@ class LogRecords:
         """One of them."""
         raw, topic = self.fetched[place], INPUT_TOPICS[self.topic[place]]
         sent_from = origin_of(raw.headers, SOURCE_TOPICS) if topic == REROUTED else None
-        return LogRecord(
-            topic, raw.offset, raw.timestamp, raw.key, raw.value, self.decoded[place], sent_from, raw.headers
-        )
+        decoded = self.decoded[place] if self.is_decoded[place] else DECODERS[topic].decode(raw.value)
+        return LogRecord(topic, raw.offset, raw.timestamp, raw.key, raw.value, decoded, sent_from, raw.headers)
 
     def __iter__(self) -> Iterator[LogRecord]:
         """One after another: for what happens seldom."""
@@ -137,7 +144,12 @@ class LogRecords:
 
     def take(self, places: NDArray[np.intp]) -> "LogRecords":
         """Those at `places`, in that order."""
-        return LogRecords(*(column.take(places) for column in vars(self).values()))
+        return LogRecords(*(column.take(places, axis=0) for column in vars(self).values()))
+
+    def put(self, places: NDArray[np.intp], others: "LogRecords") -> None:
+        """Put others in the place of those at `places`."""
+        for column, values in zip(vars(self).values(), vars(others).values(), strict=True):
+            column[places] = values
 
     @property
     def last_places(self) -> dict[str, int]:
@@ -176,6 +188,7 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
     return LogRecords(
         fetched=np.fromiter(fetched, object, count),
         decoded=np.fromiter(decoded, object, count),
+        is_decoded=np.ones(count, np.bool_),
         customer=np.fromiter(customers, object, count),
         has_customer=np.fromiter((customer is not None for customer in customers), np.bool_, count),
         topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
@@ -186,8 +199,40 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
         order_ms=orders_ms(event_time_ms, timestamp_ms),
         customer_hash=np.fromiter(map(hash, customers), np.int64, count),
         id_hash=_hashes(event_ids),
-        weight=np.array(weights(list(map(_value, fetched))), np.int64),
+        weight=np.array([RECORD_OVERHEAD_BYTES + len(raw.value or b"") for raw in fetched], np.int64),
         hops=hops,
+        facts=no_packed(count),
+    )
+
+
+def of_columns(topic: str, fetched: Sequence[Any], read: EventColumns, timestamps_ms: Sequence[int]) -> LogRecords:
+    """Records of one topic that were read as columns; of what is not surely an event they mean nothing.
+
+    Args:
+        topic: of the records.
+        fetched: as the consumer read them.
+        read: their columns.
+        timestamps_ms: as of `written_ms`.
+    """
+    count, timestamp_ms, time_ms = len(fetched), np.array(timestamps_ms, np.int64), read.envelopes.time_ms
+    customer = np.fromiter(read.customers, object, count)
+    return LogRecords(
+        fetched=np.fromiter(fetched, object, count),
+        decoded=np.full(count, None, object),
+        is_decoded=np.zeros(count, np.bool_),
+        customer=customer,
+        has_customer=read.has_customer,
+        topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
+        kind=read.envelopes.kind,
+        offset=np.fromiter(map(_offset, fetched), np.int64, count),
+        timestamp_ms=timestamp_ms,
+        event_time_ms=time_ms,
+        order_ms=orders_ms(time_ms, timestamp_ms),
+        customer_hash=np.fromiter(map(hash, read.customers), np.int64, count),
+        id_hash=read.envelopes.id_hash,
+        weight=read.lengths + RECORD_OVERHEAD_BYTES,
+        hops=hops_of(fetched) if topic == REROUTED else np.zeros(count, np.int64),
+        facts=read.facts,
     )
 
 
@@ -211,9 +256,9 @@ def hops_of(fetched: Sequence[Any]) -> IntArray:
     return hops
 
 
-def weights(values: Sequence[bytes | None]) -> list[int]:
-    """Bytes that a record of each value stands for while it waits."""
-    return [RECORD_OVERHEAD_BYTES + (len(value) if value else 0) for value in values]
+def weight_of(values: Sequence[bytes | None]) -> int:
+    """Bytes that records of these values stand for while they wait."""
+    return RECORD_OVERHEAD_BYTES * len(values) + sum(map(len, filter(None, values)))
 
 
 def joined(parts: Sequence[LogRecords]) -> LogRecords:

@@ -37,6 +37,7 @@ def without(records: LogRecords, places: Collection[int]) -> LogRecords:
     return replace(
         records,
         decoded=np.where(lost, np.array(LOST, np.object_), records.decoded),
+        is_decoded=records.is_decoded | lost,
         customer=np.where(lost, np.array(None, np.object_), records.customer),
         has_customer=records.has_customer & ~lost,
         kind=np.where(lost, np.uint8(LOST_KIND), records.kind),

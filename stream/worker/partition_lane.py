@@ -11,6 +11,7 @@ from faust.types import TP
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS
 from stream.bugs import Decode, rejecting_bugs
+from stream.columns.events import ReadColumns, columns_by
 from stream.metrics import worker as metrics
 from stream.ports import Head, PartitionStore
 from stream.worker.applying import Applying
@@ -22,6 +23,7 @@ from stream.worker.model_watch import ModelWatch
 from stream.worker.plan import WorkerPlan
 from stream.worker.publisher import OutboxPublisher, Producer
 from stream.worker.quarantine import Quarantine, StopAtBug
+from stream.worker.reading import leaving_bugs
 from stream.worker.retrying import retrying
 from stream.worker.timing import LiveTiming, ReplayTiming, Timing
 from stream.worker.transport import ChunkConsumer
@@ -121,6 +123,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
         {tp.topic: offset for tp, offset in positions.items()},
         _decode(plan),
         plan.limits.chunk_customers,
+        _columns(plan),
     )
     for topic in inbox.topics:
         metrics.QUEUED_BYTES.labels(topic, claimed.partition).set_function(partial(inbox.queued_bytes, topic))
@@ -148,6 +151,12 @@ def _decode(plan: WorkerPlan) -> Decode:
         return decode_many(topic, values, timestamps_ms, plan.decoding)
 
     return rejecting_bugs(decode) if plan.quarantines else decode
+
+
+def _columns(plan: WorkerPlan) -> ReadColumns:
+    """Reads values as columns."""
+    read = columns_by(plan.decoding, plan.rules.vocabulary)
+    return leaving_bugs(read) if plan.quarantines else read
 
 
 def in_order(log_starts: Mapping[TP, int]) -> dict[str, int]:

@@ -12,7 +12,10 @@ from schemas.origin import headers_of
 from schemas.rejection import Rejection
 from schemas.topics import CLOCK, INVALID, LABELS, REROUTED
 from stream.drafts import CopyDraft, Draft, MessageDraft, message_id
-from stream.features.facts import KIND_CODES, Envelopes, EventFacts, event_hashes, facts_of
+from stream.features.facts import KIND_CODES, Envelopes, EventFacts
+from stream.features.facts_of_events import facts_of
+from stream.features.hashes import event_hashes
+from stream.features.packed_facts import unpacked
 from stream.features.vocabulary import Vocabulary
 from stream.identities.known import Onward
 from stream.worker.log_records import REJECTED, TOPIC_NUMBERS, LogRecord, LogRecords
@@ -110,7 +113,14 @@ def facts_at(
 ) -> EventFacts:
     """`facts_of` the events at these places."""
     envelopes = Envelopes(records.kind[places], records.event_time_ms[places], records.id_hash[places])
-    return facts_of(records.decoded[places].tolist(), rows, vocabulary, exponent, envelopes)
+    events, is_decoded = records.decoded[places], records.is_decoded[places]
+    if is_decoded.all():
+        return facts_of(events.tolist(), rows, vocabulary, exponent, envelopes)
+    facts = unpacked(records.facts[places], rows, envelopes)
+    if is_decoded.any():
+        at = is_decoded.nonzero()[0]
+        facts.put(at, facts_of(events[at].tolist(), facts.row[at], vocabulary, exponent))
+    return facts
 
 
 def dead_letter(index: int, record: LogRecord, partition: int, rejection: Rejection) -> Draft:

@@ -18,7 +18,7 @@ from schemas.events import Event, OrderLine, PageView, Purchase, Refund, RefundL
 from schemas.units import DAY_MS
 from stream.chunk import Rules
 from stream.features.columns import model_matrix
-from stream.features.facts import facts_of
+from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
 from tests.world import BEGIN_MS

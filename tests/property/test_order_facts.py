@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from schemas.events import OrderLine, Purchase, Refund, RefundLine
 from schemas.money import line_minor, minor_units
-from stream.features.order_facts import order_facts, product_hash
+from stream.features.hashes import product_hash
+from stream.features.order_facts import order_facts
 from stream.features.vocabulary import CHANNELS, Vocabulary
 
 CATEGORIES = ("garden", "kitchen")

@@ -14,7 +14,7 @@ from offline.sources.order_columns import order_columns
 from offline.sources.orders import history_of, usable
 from offline.verify import accepted, counting
 from schemas.decode import DecodeRules
-from stream.features.facts import facts_of
+from stream.features.facts_of_events import facts_of
 from tests.unit.features.histories import START_MS, VOCABULARY
 
 RULES = DecodeRules(currency="GBP", max_bytes=4_000)

@@ -16,7 +16,7 @@ from schemas.topics import ENGAGEMENT, LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
 from stream.features.columns import model_matrix
-from stream.features.facts import facts_of
+from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
 from stream.outcomes.declaration import BUILT_IN, Outcome

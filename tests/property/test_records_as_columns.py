@@ -10,8 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from offline.columns.grammar import SLOT, grammar
-from offline.columns.hashing import hashes_of
 from offline.columns.homes import homes_of
 from offline.columns.reading import NOBODY, Sent, taken, told
 from offline.columns.repeats import Repeats
@@ -21,7 +19,12 @@ from schemas.events import Event
 from schemas.partition import partition_of
 from schemas.rejection import Rejection
 from schemas.topics import REROUTED, SOURCE_TOPICS
-from stream.features.facts import KIND_CODES, event_hash, facts_of
+from stream.columns.grammar import SLOT, grammar
+from stream.columns.hashing import hashes_of
+from stream.columns.texts import distinct
+from stream.features.facts import KIND_CODES
+from stream.features.facts_of_events import facts_of
+from stream.features.hashes import event_hash
 from tests.unit.features.histories import START_MS, VOCABULARY, YEARS_3_MS, bodies, times_ms
 
 TOPICS = (*SOURCE_TOPICS, REROUTED)
@@ -228,6 +231,15 @@ def test_hashes_and_partitions_of_many_ids_are_those_of_each(texts: list[str], p
     names = Values(pa.array(texts, pa.string()))
     assert hashes_of(names.data, names.starts, names.ends).tolist() == [event_hash(text) for text in texts]
     assert homes_of(texts, partitions).tolist() == [partition_of(text, partitions) for text in texts]
+
+
+@given(st.lists(st.text("ab\0é", max_size=7), max_size=150))
+@example([f"c{number}" for number in range(3_000)])
+def test_each_text_is_found_once_and_where_it_is(texts: list[str]) -> None:
+    names = Values(pa.array(texts, pa.string()))
+    found, places = distinct(names.data, names.starts, names.ends)
+    assert found == list(dict.fromkeys(texts))
+    assert [found[place] for place in places.tolist()] == texts
 
 
 @given(

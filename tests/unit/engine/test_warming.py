@@ -1,5 +1,6 @@
 """After warming up nothing is compiled any more, whatever arrives: the first chunk is as quick as any other."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,13 +8,16 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.event import Event, Listener, register, unregister
 
 from ebb.compose.warming import warm_worker
-from schemas.topics import PURCHASES
+from schemas.topics import PURCHASES, REROUTED
 from stream.chunk import Models, Rules
+from stream.columns.events import columns_by
 from stream.features.stored import pack, unpack
 from stream.ports import Commit
 from stream.redis_store.commit import transaction
 from stream.warming import warm_trees, warm_up
 from tests.property.test_chunk_law import MODELS
+from tests.property.test_records_as_columns import RECEIVED_MS, RULES, whole_events
+from tests.unit.features.histories import VOCABULARY
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
 from tests.world import PINNED, World
@@ -54,6 +58,16 @@ def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, mode
     assert world.outbox.messages
     states = unpack([*world.stored.states.values()])
     assert transaction(0, 1, Commit({}, 0, 0, states={"ada": pack(states)[0]}, snapshots={("ada", 1): b"any"}))
+    assert compilations.compiled == []
+
+
+def test_records_are_read_without_compiling(compilations: Compilations) -> None:
+    warm_worker(Rules())
+    compilations.compiled.clear()
+    written = [json.dumps(event).encode() for event in whole_events()]
+    read = columns_by(RULES, VOCABULARY)(REROUTED, written, [RECEIVED_MS] * len(written))
+    assert read is not None
+    assert read.is_sure.all()
     assert compilations.compiled == []
 
 

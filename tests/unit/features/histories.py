@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from schemas.events import Event
 from schemas.units import DAY_MS
-from stream.features.facts import ENGAGEMENT_KINDS, facts_of
+from stream.features.facts import ENGAGEMENT_KINDS
+from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
 from stream.features.layout import empty
 from stream.features.vocabulary import Vocabulary

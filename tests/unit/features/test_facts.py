@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 
 from schemas.events import Engagement, Event
-from stream.features.facts import ENGAGEMENT_KINDS, KIND_CODES, event_hash, facts_of, product_hash
+from stream.features.facts import ENGAGEMENT_KINDS, KIND_CODES
+from stream.features.facts_of_events import facts_of
+from stream.features.hashes import event_hash, product_hash
 from stream.features.vocabulary import Vocabulary
 
 ORDER = {

@@ -2,8 +2,9 @@ import numpy as np
 
 from schemas.units import DAY_MS
 from stream.features.columns import natural
-from stream.features.facts import EventFacts, event_hash
+from stream.features.facts import EventFacts
 from stream.features.fold import fold
+from stream.features.hashes import event_hash
 from stream.features.layout import empty
 from stream.features.merge import merge
 from tests.unit.features.histories import START_MS, facts_from, folded

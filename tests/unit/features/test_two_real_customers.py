@@ -10,8 +10,9 @@ import pytest
 from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS, model_matrix, natural, segment_matrix
-from stream.features.facts import facts_of, product_hash
+from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
+from stream.features.hashes import product_hash
 from stream.features.layout import empty
 
 

@@ -5,7 +5,7 @@ import msgspec
 from schemas.decode import decode
 from schemas.topics import CLOCK, ENGAGEMENT, INPUT_TOPICS, PURCHASES
 from schemas.units import DAY_MS
-from stream.features.facts import event_hash
+from stream.features.hashes import event_hash
 from stream.worker.log_records import CLOCK_KIND, KIND_NAMES, NO_RECORDS, RECORD_OVERHEAD_BYTES, LogRecord, joined
 from stream.worker.seen import NO_ID
 from tests.unit.worker.fetching import RULES

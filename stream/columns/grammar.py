@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import NODEFAULT, Struct, inspect, structs
 from numpy.typing import NDArray
 
-from offline.columns.words import words_of
 from schemas.envelope import Amount
 from schemas.events import Event, OrderLine, RefundLine
 from schemas.topics import KINDS_OF
+from stream.columns.words import words_of
 from stream.features.facts import KIND_CODES
 from stream.features.vocabulary import CHANNELS, codes_of
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.columns.grammar import (
+from stream.columns.grammar import (
     AMOUNT,
     BOOLEAN,
     CHANNEL,
@@ -22,7 +22,7 @@ from offline.columns.grammar import (
     TEXT,
     WHOLE,
 )
-from offline.columns.tokens import (
+from stream.columns.tokens import (
     ARRAY,
     BRACE,
     BRACE_END,
@@ -41,7 +41,7 @@ from offline.columns.tokens import (
     string_end,
     value_at,
 )
-from offline.columns.words import number_of
+from stream.columns.words import number_of
 from stream.compiled import tight
 
 FIRST, SECOND = range(2)

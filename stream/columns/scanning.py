@@ -1,6 +1,6 @@
 """JSON records of events as columns, by a compiled loop that takes only what is certainly an event and typical.
 
-A record it takes has the kind, the fields and the bounds of `offline.columns.grammar`, each of its keys once, plain
+A record it takes has the kind, the fields and the bounds of `stream.columns.grammar`, each of its keys once, plain
 ASCII without a backslash throughout, nothing nested but the lines of an order, version 1, and numbers that fit. Whether
 it came at a time that is allowed is for others to say. Whatever else a record is, it is not taken.
 """
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.columns.grammar import LEAST_BOUGHT, LINE, OF_EVENT, OF_LINE, SLOT, carried, grammar
-from offline.columns.objects import FIRST, SECOND, begin, forget, has, is_complete, member, past_member, scratch
-from offline.columns.tokens import BRACE_END, BRACKET, BRACKET_END, COMMA, NONE, byte_at, past_blanks
-from offline.columns.words import number_of
 from schemas.rules import READABLE_VERSION
+from stream.columns.grammar import LEAST_BOUGHT, LINE, OF_EVENT, OF_LINE, SLOT, carried, grammar
+from stream.columns.objects import FIRST, SECOND, begin, forget, has, is_complete, member, past_member, scratch
+from stream.columns.tokens import BRACE_END, BRACKET, BRACKET_END, COMMA, NONE, byte_at, past_blanks
+from stream.columns.words import number_of
 from stream.compiled import tight
 from stream.features.facts import LOYALTY_CHANGE, PROFILE, PURCHASE, REFUND, REVIEW, SESSION
 

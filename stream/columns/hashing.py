@@ -39,7 +39,7 @@ _ORDER = np.array([
 def hashes_of(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
     """The hash of each span of bytes, none longer than `BYTES_MAX`.
 
-    >>> from stream.features.facts import event_hash
+    >>> from stream.features.hashes import event_hash
     >>> found = hashes_of(np.frombuffer(b"order-1", np.uint8), np.array([0]), np.array([7]))
     >>> int(found[0]) == event_hash("order-1")
     True

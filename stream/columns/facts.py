@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.columns.grammar import SLOT
-from offline.columns.hashing import hashes_of
-from offline.columns.scanning import Scanned
-from offline.columns.texts import codes_in, distinct
 from schemas.money import BILLIONTHS
+from stream.columns.grammar import SLOT
+from stream.columns.hashing import hashes_of
+from stream.columns.scanning import Scanned
+from stream.columns.texts import codes_in, first_of
 from stream.features.facts import (
     LOYALTY_CHANGE,
     PROFILE,
@@ -20,7 +20,7 @@ from stream.features.facts import (
     EventFacts,
     blank_facts,
 )
-from stream.features.order_facts import LineColumns, columns_of_lines, product_hash, rounded
+from stream.features.order_facts import LineColumns, columns_of_lines, rounded
 from stream.features.vocabulary import CATEGORIES_MAX, OTHER, Vocabulary
 
 IntArray = NDArray[np.int64]
@@ -36,20 +36,31 @@ def facts_in(scanned: Scanned, data: NDArray[np.uint8], vocabulary: Vocabulary, 
         exponent: decimal places of the reporting currency.
     """
     records = scanned.records
-    kind = records.kind.astype(np.uint8)
     id_hash = hashes_of(data, records.id_start, records.id_end)
-    facts = blank_facts(np.zeros(len(kind), np.intp), Envelopes(kind, records.time_ms, id_hash))
+    envelopes = Envelopes(records.kind.astype(np.uint8), records.time_ms, id_hash)
+    facts = blank_facts(np.zeros(len(id_hash), np.intp), envelopes)
+    fill_facts(facts, scanned, data, vocabulary, exponent)
+    return facts
+
+
+def fill_facts(
+    facts: EventFacts, scanned: Scanned, data: NDArray[np.uint8], vocabulary: Vocabulary, exponent: int
+) -> None:
+    """Put what events have by their kinds into columns that are blank; else as `facts_in`."""
+    records, kind = scanned.records, facts.kind
     _fill_orders(facts, scanned, data, vocabulary, exponent)
     for of, slot in ((SESSION, "duration_ms"), (REVIEW, "rating"), (LOYALTY_CHANGE, "points")):
         at = np.flatnonzero(kind == of)
-        facts.value[at] = scanned.details[records.detail[at], SLOT[slot], 0]
+        if len(at):
+            facts.value[at] = scanned.details[records.detail[at], SLOT[slot], 0]
     facts.value[kind == SESSION] = (facts.value[kind == SESSION] + 500) // 1000  # ms
     at = np.flatnonzero(kind == LOYALTY_CHANGE)
-    tiers = scanned.details[records.detail[at], SLOT["tier"]]
-    facts.tier[at] = codes_in(data, tiers, vocabulary.codes["loyalty_tiers"], OTHER)
+    if len(at):
+        tiers = scanned.details[records.detail[at], SLOT["tier"]]
+        facts.tier[at] = codes_in(data, tiers, vocabulary.codes["loyalty_tiers"], OTHER)
     at = np.flatnonzero(kind == PROFILE)
-    _fill_profiles(facts.profile, at, scanned.details[records.detail[at]], data, vocabulary)
-    return facts
+    if len(at):
+        _fill_profiles(facts.profile, at, scanned.details[records.detail[at]], data, vocabulary)
 
 
 def _fill_orders(
@@ -59,7 +70,8 @@ def _fill_orders(
     if not len(at):
         return
     lines, counts = scanned.lines, (scanned.records.past_lines - scanned.records.first_line)[at]
-    products, product = distinct(data, lines.product_start, lines.product_end)
+    first, product = first_of(data, lines.product_start, lines.product_end)
+    product_hash = np.maximum(hashes_of(data, lines.product_start[first], lines.product_end[first]), 1)
     slots: dict[str | None, int] = {**vocabulary.category_slots}
     columns = columns_of_lines(
         LineColumns(
@@ -69,7 +81,7 @@ def _fill_orders(
             price=lines.price,
             discount=lines.discount,
             slot=codes_in(data, np.column_stack([lines.category_start, lines.category_end]), slots, CATEGORIES_MAX),
-            product=np.array([product_hash(name) for name in products], np.uint64)[product],
+            product=product_hash[product],
         ),
         exponent,
     )
@@ -82,8 +94,6 @@ def _fill_profiles(
     profile: NDArray[np.void], at: NDArray[np.intp], details: IntArray, data: NDArray[np.uint8], vocabulary: Vocabulary
 ) -> None:
     """Rows of `PROFILE_FACTS`. Where a number is given, a 1 stands beside it."""
-    if not len(at):
-        return
     income, age, consent = (details[:, SLOT[name]] for name in ("income", "age", "consent"))
     whole = np.minimum(rounded(income[:, 0], 10**BILLIONTHS), U4_MAX - 1)
     profile["income"][at] = whole + income[:, 1]

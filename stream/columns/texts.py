@@ -1,0 +1,86 @@
+"""Texts that lie somewhere in the bytes of records: each distinct one once, and which of them each is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.compiled import compiled, tight
+
+IntArray = NDArray[np.int64]
+_BASIS, _PRIME, _HALF = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3), np.uint64(32)  # FNV-1a
+
+
+def distinct(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple[list[str], IntArray]:
+    """The texts in the order in which they come first, and the place of each span's among them.
+
+    >>> distinct(np.frombuffer(b"tea,cup,tea", np.uint8), np.array([0, 4, 8]), np.array([3, 7, 11]))
+    (['tea', 'cup'], array([0, 1, 0]))
+    """
+    first, place = first_of(data, starts, ends)
+    memory = data.data
+    spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
+    return [str(memory[start:end], "utf-8") for start, end in spans], place
+
+
+def first_of(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """Which spans have a text that none before them has, and the place of each span's text among those.
+
+    >>> first_of(np.frombuffer(b"tea,cup,tea", np.uint8), np.array([0, 4, 8]), np.array([3, 7, 11]))
+    (array([0, 1]), array([0, 1, 0]))
+    """
+    count = len(starts)
+    table = np.full(1 << (2 * count).bit_length(), -1, np.int64)
+    first, place = np.empty(count, np.int64), np.empty(count, np.int64)
+    return first[: _number(data, starts, ends, table, first, place)], place
+
+
+def codes_in(
+    data: NDArray[np.uint8], spans: IntArray, codes: Mapping[str | None, int], other: int
+) -> NDArray[np.int64]:
+    """The code of each text; that of None for a span from 0 to 0, which is none.
+
+    Args:
+        data: the bytes.
+        spans: shape (texts, 2), where each begins and ends.
+        codes: of known texts, and of None.
+        other: the code of all others.
+    """
+    texts, places = distinct(data, spans[:, 0], spans[:, 1])
+    return np.array([codes.get(text or None, other) for text in texts], np.int64)[places]
+
+
+@compiled
+def _number(data: Any, starts: Any, ends: Any, table: Any, first: Any, place: Any) -> int:
+    """Number the texts by a table of them, empty places of which are -1 and at least half; how many there are."""
+    count, last = 0, len(table) - 1
+    for row in range(len(starts)):
+        at = _hash(data, starts[row], ends[row]) & last
+        while table[at] >= 0 and not _same(data, starts, ends, first[table[at]], row):
+            at = (at + 1) & last
+        if table[at] < 0:
+            table[at], first[count] = count, row
+            count += 1
+        place[row] = table[at]
+    return count
+
+
+@tight
+def _hash(data: Any, start: int, end: int) -> Any:
+    mixed = _BASIS
+    for at in range(start, end):
+        mixed = (mixed ^ np.uint64(data[at])) * _PRIME
+    return np.int64(mixed ^ (mixed >> _HALF))
+
+
+@tight
+def _same(data: Any, starts: Any, ends: Any, one: int, other: int) -> bool:
+    """Whether two spans have the same text."""
+    length = ends[one] - starts[one]
+    if ends[other] - starts[other] != length:
+        return False
+    for at in range(length):  # noqa: SIM110 - compiled
+        if data[starts[one] + at] != data[starts[other] + at]:
+            return False
+    return True
