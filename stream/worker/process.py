@@ -143,6 +143,7 @@ class WorkerProcess:
                 continue
             for tp, offset in (await self._start_lanes(tps)).items():
                 await consumer.seek_to(tp, offset)
+                await consumer.release(tp)  # the lane before this one may have held it
             return
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
