@@ -5,9 +5,12 @@ long as nobody goes on while a log that has more to give has nothing queued.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stream.compiled import compiled
 
 IntArray = NDArray[np.int64]
 
@@ -33,12 +36,13 @@ def orders_ms(event_time_ms: IntArray, kafka_timestamp_ms: IntArray) -> IntArray
     return np.where(event_time_ms > 0, np.minimum(event_time_ms, kafka_timestamp_ms), 0)
 
 
-def merged(logs: Sequence[IntArray], grows: Sequence[bool]) -> NDArray[np.intp]:
+def merged(logs: Sequence[IntArray], grows: Sequence[bool], at_most: int = 2**62) -> NDArray[np.intp]:
     """Which log each next record is taken from.
 
     Args:
         logs: the `order_ms` of what is queued of each log, in the order of the log.
         grows: whether a log has more that is not queued yet. Where its queue ends, nobody knows what comes next.
+        at_most: so many of the next records.
 
     Returns:
         Numbers of logs, as far as it is certain. Of equal times the log that is named first goes first.
@@ -50,14 +54,49 @@ def merged(logs: Sequence[IntArray], grows: Sequence[bool]) -> NDArray[np.intp]:
     >>> merged([np.array([1, 5]), np.array([], int)], [False, True]).tolist()
     []
     """
-    lengths = [len(times) for times in logs]
-    if any(more and not length for more, length in zip(grows, lengths, strict=True)):
-        return np.zeros(0, np.intp)
-    source = np.repeat(np.arange(len(logs)), lengths)
-    # A record that is earlier than one before it in its log follows that one at once: so does its running maximum.
-    reached = np.concatenate([np.maximum.accumulate(times) for times in logs])
-    order = np.argsort(reached, kind="stable")
-    is_last = np.zeros(len(source), bool)
-    is_last[[end - 1 for end, more in zip(np.cumsum(lengths), grows, strict=True) if more]] = True
-    stops = np.flatnonzero(is_last[order])
-    return source[order][: stops[0] + 1 if len(stops) else None]
+    ends = np.cumsum([len(times) for times in logs])
+    found = np.empty(min(int(ends[-1]), at_most), np.intp)
+    return found[: _merge(np.concatenate(logs), ends, np.array(grows, np.bool_), found)]
+
+
+@compiled
+def _merge(times: Any, ends: Any, grows: Any, found: Any) -> int:
+    """Fill in which log each next record is of; how many are certain."""
+    at, reached = np.zeros(len(ends), np.int64), np.zeros(len(ends), np.int64)
+    at[1:] = ends[:-1]
+    for count in range(len(found)):
+        chosen = -1
+        for log in range(len(ends)):
+            if at[log] == ends[log]:
+                if grows[log]:
+                    return count
+                continue
+            # a record that is earlier than one before it in its log follows that one at once
+            reached[log] = max(reached[log], times[at[log]])
+            if chosen < 0 or reached[log] < reached[chosen]:
+                chosen = log
+        found[count] = chosen
+        at[chosen] += 1
+    return len(found)
+
+
+def places_of(order: NDArray[np.intp], counts: Sequence[int]) -> NDArray[np.intp]:
+    """Where each next record lies when the records of the logs follow one another.
+
+    Args:
+        order: the log of each next record.
+        counts: how many of each log there are.
+
+    >>> places_of(np.array([0, 1, 1, 0]), [2, 2]).tolist()
+    [0, 2, 3, 1]
+    """
+    next_place, places = np.cumsum([0, *counts]), np.empty(len(order), np.intp)
+    _place(order, next_place, places)
+    return places
+
+
+@compiled
+def _place(order: Any, next_place: Any, places: Any) -> None:
+    for row in range(len(order)):
+        places[row] = next_place[order[row]]
+        next_place[order[row]] += 1

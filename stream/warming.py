@@ -11,6 +11,7 @@ import numpy as np
 
 from schemas.events import OrderLine, Purchase
 from schemas.units import DAY_MS
+from stream.alignment import merged, places_of
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.clock import LiveClock, LoggedTimes
@@ -37,6 +38,7 @@ def warm_up(rules: Rules) -> Changes:
     """Let time pass and somebody buy something under models that say nothing, and forget it."""
     none = np.zeros(1, np.int64)
     LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
+    places_of(merged([none, none], [False, True]), [2, 0])
     last, ids = LastRecords(0), np.ones(1, np.uint64)
     last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
     last.make_room(0, 0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS
-from stream.alignment import merged
+from stream.alignment import merged, places_of
 from stream.bugs import Decode
 from stream.clock import ReplayClock
 from stream.columns.events import ReadColumns
@@ -151,7 +151,7 @@ class _Taking:
         counts = np.bincount(order, minlength=len(queues)).tolist()
         coming = joined([queue.first(count) for queue, count in zip(queues, counts, strict=True) if count])
         if len(coming) > max(counts):  # of several queues, one after another
-            coming = coming.take(np.argsort(np.argsort(order, kind="stable")))
+            coming = coming.take(places_of(order, counts))
         taken = coming.part(0, self._fitting(coming))
         self.parts.append(taken)
         self.count += len(taken)
@@ -268,7 +268,7 @@ class Inbox:
             queue.topic in growing and len(queue) <= AT_ONCE for _, queue in queued
         ]
         numbers = np.array([number for number, _ in queued], np.intp)
-        found: NDArray[np.intp] = numbers[merged(logs, grows)[:AT_ONCE]]
+        found: NDArray[np.intp] = numbers[merged(logs, grows, AT_ONCE)]
         return found
 
     def take_replay(self, clock: ReplayClock, at_most: int, bytes_at_most: int) -> Batch | None:

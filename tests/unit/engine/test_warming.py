@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 from numba.core.event import Event, Listener, register, unregister
 
 from ebb.compose.warming import warm_worker
 from schemas.topics import PURCHASES, REROUTED
+from stream.alignment import merged, places_of
 from stream.chunk import Models, Rules
 from stream.columns.events import columns_by
 from stream.features.stored import pack, unpack
@@ -78,6 +80,7 @@ def test_time_passes_without_compiling(compilations: Compilations) -> None:
     timed.inbox.put(purchases(10, 900, 30, 20))
     timed.unread = {PURCHASES}
     assert timed.times()
+    assert places_of(merged([np.array([5, 7]), np.array([6])], [False, False], 2), [1, 1]).tolist() == [0, 1]
     assert compilations.compiled == []
 
 
