@@ -12,6 +12,7 @@ from schemas.rules import DecodeRules
 from stream.columns.facts import fill_facts
 from stream.columns.hashing import hashes_of
 from stream.columns.scanning import Records, scan
+from stream.columns.texts import texts_of
 from stream.features.facts import Envelopes
 from stream.features.packed_facts import blank_packed
 from stream.features.vocabulary import Vocabulary
@@ -33,7 +34,7 @@ class EventColumns(NamedTuple):
 
     is_sure: NDArray[np.bool_]
     envelopes: Envelopes
-    customers: list[str | None]
+    customers: Sequence[str | None]
     has_customer: NDArray[np.bool_]
     lengths: IntArray
     facts: NDArray[np.uint8]
@@ -75,7 +76,7 @@ def _columns(
     facts, packed = blank_packed(envelopes)
     fill_facts(facts, scanned, data, vocabulary, exponent_of(rules.currency))
     is_sure = surely_events(records, lengths, np.array(timestamps_ms, np.int64), rules)
-    return EventColumns(is_sure, envelopes, _customers(records, joined), records.customer_end > 0, lengths, packed)
+    return EventColumns(is_sure, envelopes, _customers(records, data), records.customer_end > 0, lengths, packed)
 
 
 def surely_events(
@@ -87,7 +88,6 @@ def surely_events(
     return sure
 
 
-def _customers(records: Records, joined: bytes) -> list[str | None]:
-    text = joined.decode("latin-1")  # a sign for each byte, and ids that are read are plain
-    spans = zip(records.customer_start.tolist(), records.customer_end.tolist(), strict=True)
-    return [text[start:end] if end else None for start, end in spans]
+def _customers(records: Records, data: NDArray[np.uint8]) -> Sequence[str | None]:
+    texts = texts_of(data, records.customer_start, records.customer_end)
+    return texts if records.customer_end.all() else [text or None for text in texts]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stream.compiled import compiled, tight
 
 IntArray = NDArray[np.int64]
+_LINE_END = 10
 _BASIS, _PRIME, _HALF = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3), np.uint64(32)  # FNV-1a
 
 
@@ -19,9 +20,22 @@ def distinct(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple
     (['tea', 'cup'], array([0, 1, 0]))
     """
     first, place = first_of(data, starts, ends)
-    memory = data.data
-    spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
-    return [str(memory[start:end], "utf-8") for start, end in spans], place
+    return texts_of(data, starts[first], ends[first]), place
+
+
+def texts_of(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> list[str]:
+    """The text of each span of UTF-8.
+
+    >>> texts_of(np.frombuffer(b"tea,cup,tea", np.uint8), np.array([0, 4]), np.array([3, 7]))
+    ['tea', 'cup']
+    """
+    lines = np.empty(int((ends - starts + 1).sum()), np.uint8)
+    _write_lines(data, starts, ends, lines)
+    texts = lines.tobytes().decode().split("\n")[:-1]  # a third of what it takes to cut them out one by one
+    if len(texts) == len(starts):
+        return texts
+    spans = zip(starts.tolist(), ends.tolist(), strict=True)  # there are line ends in them
+    return [data[start:end].tobytes().decode() for start, end in spans]
 
 
 def first_of(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
@@ -49,6 +63,18 @@ def codes_in(
     """
     texts, places = distinct(data, spans[:, 0], spans[:, 1])
     return np.array([codes.get(text or None, other) for text in texts], np.int64)[places]
+
+
+@compiled
+def _write_lines(data: Any, starts: Any, ends: Any, lines: Any) -> None:
+    """One span after another, each with the end of a line."""
+    past = 0
+    for row in range(len(starts)):
+        for at in range(starts[row], ends[row]):
+            lines[past] = data[at]
+            past += 1
+        lines[past] = _LINE_END
+        past += 1
 
 
 @compiled

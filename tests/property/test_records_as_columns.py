@@ -233,7 +233,7 @@ def test_hashes_and_partitions_of_many_ids_are_those_of_each(texts: list[str], p
     assert homes_of(texts, partitions).tolist() == [partition_of(text, partitions) for text in texts]
 
 
-@given(st.lists(st.text("ab\0é", max_size=7), max_size=150))
+@given(st.lists(st.text("ab\0é", max_size=7) | st.just("two\nlines"), max_size=150))
 @example([f"c{number}" for number in range(3_000)])
 def test_each_text_is_found_once_and_where_it_is(texts: list[str]) -> None:
     names = Values(pa.array(texts, pa.string()))
