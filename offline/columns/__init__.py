@@ -1,1 +1,1 @@
-"""Histories as columns: files and archives by the loops of `stream.columns`, order lines, repeats, the rest as events."""
+"""Histories as columns: files and archives by the loops of `stream.columns`, order lines, repeats, others as events."""

@@ -105,9 +105,10 @@ def chunk_app(subscription: Subscription, loop: asyncio.AbstractEventLoop) -> Ch
     )
 
     @app.agent(topic, name="deliver")  # type: ignore[untyped-decorator]
-    async def deliver(chunks: Any) -> None:
-        async for chunk in chunks.noack():
-            await subscription.deliver(chunk)
+    async def deliver(fetches: Any) -> None:
+        async for fetched in fetches.noack():
+            for chunk in fetched:
+                await subscription.deliver(chunk)
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_: Any, partitions: set[TP], **_options: Any) -> None:
