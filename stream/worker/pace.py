@@ -4,7 +4,7 @@ A chunk costs some milliseconds however few its records. Fewer of them leave tim
 for less long. What they take depends on machine, models and how many lanes share the process, so it is measured.
 """
 
-AIM = 0.4  # share of the time that turns may take; above it what arrives waits for others more than it would gather
+AIM = 0.5  # share of the time that turns may take; above it what arrives waits for others more than it would gather
 LOOK_EVERY_S = 0.25
 AT_LEAST_S = 0.002
 AT_ONCE = 2.0  # no more than twice or half as often from one look to the next
