@@ -69,6 +69,18 @@ class TopicSpec:
     partitions: int | None
     config: Mapping[str, str]
 
+    def allows(self, partitions: int, shared: int) -> bool:
+        """Whether it may have so many partitions where the shared count is `shared`.
+
+        Messages go to a customer's partition of their own topic, so those of an earlier, larger count may stay.
+
+        >>> [topic.allows(6, 4) for topic in TOPICS if topic.name in (PURCHASES, CHURN_ALERTS, LABELS)]
+        [False, True, False]
+        """
+        wanted = self.partitions or shared
+        is_output = self.partitions is None and self.name not in INPUT_TOPICS
+        return partitions == wanted or (is_output and partitions > wanted)
+
 
 def _config(retention_days: int, message_bytes_max: int = 1024 * 1024) -> dict[str, str]:
     """Topic settings; `retention_days` -1 keeps everything. Kafka deletes files, so a day of records makes one."""

@@ -96,8 +96,14 @@ def refuse_rebuilding(fields: Any, url: str) -> None:
     if REBUILDING in fields:
         raise RebuildingError(
             f"Redis at {address(url)} is being rebuilt from an archive and is not whole. Wait for the command that "
-            "does it, or run `ebb recover --replace` if it was interrupted."
+            "does it. If it was interrupted, run it again: `ebb repartition`, or `ebb recover --replace`."
         )
+
+
+def is_rebuilding(url: str) -> bool:
+    """Whether Redis is being filled from an archive, or was when that was interrupted."""
+    with explaining(url), sync_client(url) as client:
+        return bool(client.hexists(META, REBUILDING))
 
 
 def note_replaced_log(url: str, refusal: str) -> None:

@@ -1,0 +1,226 @@
+"""Topics get fewer partitions on Apache Kafka: made again, each goes on at its offsets, whatever happens meanwhile."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.errors import MessageSizeTooLargeError
+
+from ebb.history.topics_anew import StillWrittenError, TopicsAnew, known_topics
+from offline.archive.standing import Era, Move
+from offline.broker import end_offsets
+from schemas.topics import INVALID, PROFILES, PURCHASES
+from stream.errors import SettingError
+from stream.worker.advancing import FILLERS_AT_ONCE, WrittenMeanwhileError, advance
+
+BEFORE, AFTER = 3, 2
+RECORDS = {PURCHASES: [3, 0, 4], PROFILES: [0, 5, 1]}
+CONFIG = {
+    PURCHASES: {"cleanup.policy": "delete", "retention.ms": "777000000"},
+    PROFILES: {"cleanup.policy": "compact", "max.message.bytes": "50000", "min.cleanable.dirty.ratio": "0.9"},
+}
+
+CHANGES = ("alter_configs", "delete_topics", "create_topics", "create_partitions", "delete_records")
+
+
+class Killed(BaseException):
+    """The process has ended."""
+
+
+@dataclass
+class Dying:
+    """An admin client whose process is killed when Kafka has done the nth change, before anybody knows of it."""
+
+    admin: KafkaAdminClient
+    lives: int
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.admin, name)
+        return self._once(found) if name in CHANGES else found
+
+    def _once(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*arguments: Any) -> Any:
+            answer = change(*arguments)
+            self.lives -= 1
+            if not self.lives:
+                raise Killed
+            return answer
+
+        return changed
+
+
+@dataclass
+class Kafka:
+    """Two input topics with records and settings of their own, and one of messages."""
+
+    servers: str
+    admin: KafkaAdminClient
+    move: Move = field(init=False)
+
+    def begin(self) -> None:
+        for topic, counts in RECORDS.items():
+            self.admin.create_topics([NewTopic(topic, BEFORE, 1, topic_configs=CONFIG[topic])])
+            self.admin.wait_for_topics([topic])
+            for partition, count in enumerate(counts):
+                self.send(topic, partition, count)
+        ends = {topic: list(counts) for topic, counts in RECORDS.items()}
+        starts = {topic: counts[:AFTER] for topic, counts in ends.items()}
+        self.move = Move(Era(BEFORE, ends=ends), AFTER, starts, known_topics([self.servers], list(RECORDS)))
+
+    def send(self, topic: str, partition: int, count: int = 1) -> None:
+        with closing(KafkaProducer(bootstrap_servers=self.servers, acks="all")) as producer:
+            for number in range(count):
+                producer.send(topic, b"event", key=b"%d" % number, partition=partition).get(30)
+
+    def go(self, admin: Any = None, told: Callable[[str], None] = lambda _: None) -> None:
+        """Do what is left to be done."""
+        asyncio.run(TopicsAnew(admin or self.admin, [self.servers], self.move, self.keep, told).run())
+
+    def keep(self, move: Move) -> None:
+        self.move = move
+
+    def until(self, said: str) -> None:
+        """Be killed once that was said."""
+
+        def told(step: str) -> None:
+            if step.startswith(said):
+                raise Killed
+
+        with pytest.raises(Killed):
+            self.go(told=told)
+
+    def delete(self, *topics: str) -> None:
+        self.admin.delete_topics(list(topics))
+        while set(topics) & set(self.admin.list_topics()):
+            pass
+
+    def config(self, topic: str) -> Mapping[str, str]:
+        found = self.admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])["topic"][topic]
+        return {name: each["value"] for name, each in found.items() if each["config_source"] == "DYNAMIC_TOPIC_CONFIG"}
+
+    def logs(self, topic: str) -> list[tuple[int, int]]:
+        """Where each partition begins and ends."""
+        with closing(KafkaConsumer(bootstrap_servers=self.servers)) as consumer:
+            places = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
+            begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+        return [(begins[place], ends[place]) for place in places]
+
+    def assert_made_again(self) -> None:
+        for topic, counts in RECORDS.items():
+            assert self.logs(topic) == [(count, count) for count in counts[:AFTER]]
+            assert self.config(topic) == CONFIG[topic]
+        self.send(PURCHASES, 0)
+        assert end_offsets([self.servers], [PURCHASES]) == {(PURCHASES, 0): 4, (PURCHASES, 1): 0}
+
+
+@pytest.fixture
+def kafka(empty_apache_kafka: str) -> Iterator[Kafka]:
+    with closing(KafkaAdminClient(bootstrap_servers=empty_apache_kafka)) as admin:
+        made = Kafka(empty_apache_kafka, admin)
+        made.begin()
+        yield made
+
+
+def test_killed_after_any_change_the_same_again_does_the_rest(kafka: Kafka) -> None:
+    kills = 0
+    for number in range(1, 100):
+        dying = Dying(kafka.admin, number)
+        try:
+            kafka.go(dying)
+        except Killed:
+            kills += 1
+            kafka.go()
+        kafka.assert_made_again()
+        if dying.lives:
+            break
+        kafka.delete(*RECORDS)
+        kafka.begin()
+    assert kills >= 9, "closed, then twice deleted, made, begun at its offsets, and given its settings"
+
+
+def test_what_was_written_since_the_archive_was_made_is_not_deleted(kafka: Kafka) -> None:
+    known = dict(kafka.move.topics)
+    kafka.send(PROFILES, 2)
+    with pytest.raises(StillWrittenError, match="1 records were written meanwhile"):
+        kafka.go()
+    assert known_topics([kafka.servers], list(RECORDS)) == known, "open again, and as they were"
+    kafka.send(PROFILES, 2)
+
+
+def test_what_a_transaction_may_still_commit_is_not_deleted(kafka: Kafka) -> None:
+    with closing(KafkaProducer(bootstrap_servers=kafka.servers, transactional_id="open")) as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(PURCHASES, b"not yet", partition=1).get(30)
+        with pytest.raises(StillWrittenError, match="A transaction is open"):
+            kafka.go()
+        producer.commit_transaction()
+    assert end_offsets([kafka.servers], [PURCHASES])[PURCHASES, 1] == 2
+
+
+def test_nobody_can_write_to_what_is_about_to_be_deleted(kafka: Kafka) -> None:
+    kafka.until("closed")
+    with pytest.raises(MessageSizeTooLargeError):
+        kafka.send(PURCHASES, 0)
+    kafka.go()
+    kafka.assert_made_again()
+
+
+def test_a_topic_that_a_producer_has_made_meanwhile_is_explained_and_its_records_kept(kafka: Kafka) -> None:
+    def made_by_somebody(step: str) -> None:
+        if step.startswith(f"deleted {PURCHASES}"):
+            kafka.admin.create_topics([NewTopic(PURCHASES, 1, 1)])
+            kafka.admin.wait_for_topics([PURCHASES])
+
+    with pytest.raises(SettingError, match=r"was made by somebody else meanwhile, with 1 partitions: a producer"):
+        kafka.go(told=made_by_somebody)
+    kafka.send(PURCHASES, 0)
+    with pytest.raises(SettingError, match="keep what it has written"):
+        kafka.go()
+    kafka.delete(PURCHASES)
+    kafka.go()
+    kafka.assert_made_again()
+
+
+def test_a_record_among_the_offsets_that_are_passed_over_is_explained_and_kept(kafka: Kafka) -> None:
+    kafka.until(f"made {PROFILES}")
+    kafka.send(PROFILES, 1)
+    with pytest.raises(WrittenMeanwhileError, match=r"profiles partition 1 at offset 0 .* a producer was not stopped"):
+        kafka.go()
+    assert kafka.logs(PROFILES)[1] == (0, 1)
+    kafka.delete(PROFILES)
+    kafka.go()
+    kafka.assert_made_again()
+
+
+def test_more_partitions_begin_where_those_of_their_numbers_had_ended(kafka: Kafka) -> None:
+    kafka.admin.create_topics([NewTopic(INVALID, BEFORE, 1)])
+    kafka.admin.wait_for_topics([INVALID])
+    kafka.go()
+    assert len(kafka.logs(INVALID)) == BEFORE, "who reads messages loses nothing"
+    kafka.send(PURCHASES, 1, 2)
+    ended = Era(AFTER, ends={PURCHASES: [3, 2], PROFILES: [0, 5]})
+    starts = {PURCHASES: [3, 2, 4, 0], PROFILES: [0, 5, 1, 0]}
+    kafka.move = Move(ended, 4, starts, known_topics([kafka.servers], list(RECORDS)))
+    known = dict(kafka.move.topics)
+    kafka.go()
+    assert kafka.logs(PURCHASES) == [(3, 3), (0, 2), (4, 4), (0, 0)]
+    assert kafka.logs(PROFILES) == [(0, 0), (5, 5), (1, 1), (0, 0)]
+    assert len(kafka.logs(INVALID)) == 4
+    assert kafka.config(PROFILES) == CONFIG[PROFILES]
+    assert known_topics([kafka.servers], list(RECORDS)) == known, "nothing is deleted"
+
+
+def test_a_partition_that_was_half_advanced_goes_on(empty_apache_kafka: str) -> None:
+    servers, half, end = [empty_apache_kafka], FILLERS_AT_ONCE + 7, 2 * FILLERS_AT_ONCE + 1
+    with closing(KafkaAdminClient(bootstrap_servers=servers)) as admin:
+        admin.create_topics([NewTopic(PURCHASES, 2, 1)])
+        admin.wait_for_topics([PURCHASES])
+    for ends in ({0: half}, {0: end, 1: 1}, {0: half}):
+        asyncio.run(advance(servers, PURCHASES, ends))
+    assert end_offsets(servers, [PURCHASES]) == {(PURCHASES, 0): end, (PURCHASES, 1): 1}
