@@ -110,7 +110,8 @@ class TopicsAnew:
         if not topics:
             return ""
         ends = self.move.ended.ends
-        more = sum(max(0, end - ends[topic][p]) for (topic, p), end in readable_ends(self.servers, topics).items())
+        known = {(topic, p): end for topic, of_topic in ends.items() for p, end in enumerate(of_topic)}
+        more = sum(max(0, end - known.get(at, 0)) for at, end in readable_ends(self.servers, topics).items())
         if more:
             return f"{more:,} records were written meanwhile."
         places = [TopicPartition(topic, p) for topic in topics for p in range(self.move.ended.partitions)]
@@ -296,6 +297,6 @@ def _wait(is_done: Callable[[], bool], what: str) -> None:
 def _made_by_somebody(topic: str, found: _Found) -> SettingError:
     return SettingError(
         f"Topic {topic} was made by somebody else meanwhile, with {found.partitions} partitions: a producer was not "
-        "stopped, and Kafka creates topics on demand (auto.create.topics.enable). Stop it, keep what it has written "
-        f"there if it matters, delete the topic (kafka-topics --delete --topic {topic}) and run the same command again."
+        "stopped, and Kafka creates topics on demand (auto.create.topics.enable). Stop it, keep what that topic has "
+        f"got since if it matters, delete the topic (kafka-topics --delete --topic {topic}) and run the same command again."
     )

@@ -96,8 +96,8 @@ async def _fill(producer: AIOKafkaProducer, tp: TopicPartition, position: int, e
 def _written_meanwhile(tp: TopicPartition, offset: int) -> WrittenMeanwhileError:
     return WrittenMeanwhileError(
         f"Somebody has written to topic {tp.topic} partition {tp.partition} at offset {offset:,} before it was made "
-        "ready: a producer was not stopped. Stop it, keep what it has written there if it matters, delete the topic "
-        f"(kafka-topics --delete --topic {tp.topic}) and run the same command again."
+        "ready: a producer was not stopped. Stop it, keep what that topic has got since if it matters, delete the "
+        f"topic (kafka-topics --delete --topic {tp.topic}) and run the same command again."
     )
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +13,13 @@ from confluent_kafka import Producer
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from ebb.history.repartitioning import plan, repartition
+from ebb.services.processes import start_process
 from offline.archive.standing import load_standing
 from offline.history import History
 from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, PURCHASES, SEGMENT_CHANGES
 from stream.redis_store.deployment import is_rebuilding
 from stream.settings.load import load_worker_settings
-from tests.integration.processes import Deployment, TestedProcess, deployed
+from tests.integration.processes import Deployment, TestedProcess, deployed, eventually
 from tests.integration.retail import first_events
 from tests.integration.test_archive_recovery import assert_same, documented, ebb, end, everything, publish_models
 
@@ -69,6 +72,19 @@ def move_with_kills(shop: Deployment, folder: Path, partitions: int) -> int:
     return kills
 
 
+def kill_once_it_has(done: str, shop: Deployment, command: list[str]) -> None:
+    """Run a command in a process of its own, and kill it when it says so."""
+    log = shop.folder / "killed.log"
+    process = start_process(
+        [sys.executable, "-m", "ebb", *command], log, tied=True, environ=os.environ | shop.environ()
+    )
+    try:
+        eventually(lambda: done in log.read_text())
+    finally:
+        process.kill()
+        process.wait()
+
+
 def moving(folder: Path) -> bool:
     standing = load_standing(folder)
     return standing is not None and standing.move is not None
@@ -106,6 +122,7 @@ def test_a_shop_goes_over_to_fewer_partitions_and_back_to_more_and_loses_nothing
         assert "deleted and made again: events.purchases" in ebb(shop, *fewer, "--dry-run")
         assert_same(everything(redis_url), undisturbed)
 
+        kill_once_it_has("deleted events.purchases", shop, fewer)
         assert move_with_kills(shop, archive, FEW) >= 10
         assert "is not whole" in ebb(shop, "archive", "--to", folder, code=1)
         moved = json.loads(ebb(shop, *fewer, "--json"))
