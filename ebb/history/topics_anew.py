@@ -160,8 +160,8 @@ class TopicsAnew:
         try:
             self.admin.create_topics([NewTopic(topic, self.move.partitions, known.replicas, topic_configs=config)])
         except TopicAlreadyExistsError as error:
-            found = _described(self.admin, [topic]).get(topic, _Found("", 0, 0))
-            raise _made_by_somebody(topic, found) from error
+            self.admin.wait_for_topics([topic], KNOWN_WITHIN_MS)
+            raise _made_by_somebody(topic, _described(self.admin, [topic])[topic]) from error
         self.admin.wait_for_topics([topic], KNOWN_WITHIN_MS)
         made = {**self.move.made, topic: _described(self.admin, [topic])[topic].topic_id}
         self.move = replace(self.move, made=made)
@@ -298,5 +298,6 @@ def _made_by_somebody(topic: str, found: _Found) -> SettingError:
     return SettingError(
         f"Topic {topic} was made by somebody else meanwhile, with {found.partitions} partitions: a producer was not "
         "stopped, and Kafka creates topics on demand (auto.create.topics.enable). Stop it, keep what that topic has "
-        f"got since if it matters, delete the topic (kafka-topics --delete --topic {topic}) and run the same command again."
+        f"got since if it matters, delete the topic (kafka-topics --delete --topic {topic}) and run the same command "
+        "again."
     )

@@ -12,11 +12,14 @@ import pytest
 from confluent_kafka import Producer
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from ebb.compose.starting import agree
 from ebb.history.repartitioning import plan, repartition
 from ebb.services.processes import start_process
 from offline.archive.standing import load_standing
+from offline.dead_letters import read_dead_letters
 from offline.history import History
 from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, PURCHASES, SEGMENT_CHANGES
+from stream.errors import SettingError
 from stream.redis_store.deployment import is_rebuilding
 from stream.settings.load import load_worker_settings
 from tests.integration.processes import Deployment, TestedProcess, deployed, eventually
@@ -123,6 +126,12 @@ def test_a_shop_goes_over_to_fewer_partitions_and_back_to_more_and_loses_nothing
         assert_same(everything(redis_url), undisturbed)
 
         kill_once_it_has("deleted events.purchases", shop, fewer)
+        for other in (["archive", "--to", folder], ["recover", "--from", folder, "--replace"]):
+            assert "Topics are on their way from 6 partitions to 2." in ebb(shop, *other, code=1)
+        assert "that was interrupted" in ebb(shop, *documented("repartition --partitions 6", folder), code=1)
+        assert "was interrupted, and would go on" in ebb(shop, *fewer, "--dry-run")
+        with pytest.raises(SettingError, match="is not whole"):
+            agree(load_worker_settings(shop.environ()))  # what a worker does first
         assert move_with_kills(shop, archive, FEW) >= 10
         assert "is not whole" in ebb(shop, "archive", "--to", folder, code=1)
         moved = json.loads(ebb(shop, *fewer, "--json"))
@@ -139,6 +148,10 @@ def test_a_shop_goes_over_to_fewer_partitions_and_back_to_more_and_loses_nothing
         worked(shop, worker)
         assert crowd(shop, History(history.events[:THEN])) == []
         assert len(shop.messages(INVALID)) == sent[INVALID] + FEW
+        letters = list(read_dead_letters([shop.servers]))
+        assert len(letters) == sent[INVALID] + FEW, (
+            "each has a place of its own, by which it is known"
+        )
         ebb(shop, "archive", "--to", folder)
         assert "ANOTHER" not in ebb(shop, "archive", "--to", folder, "--check")
         then = everything(redis_url)

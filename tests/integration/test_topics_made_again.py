@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import MessageSizeTooLargeError
 
-from ebb.history.topics_anew import StillWrittenError, TopicsAnew, known_topics
+from ebb.history.topics_anew import StillWrittenError, TopicsAnew, known_topics, require_capable
 from offline.archive.standing import Era, Move
 from offline.broker import end_offsets
 from schemas.topics import INVALID, PROFILES, PURCHASES
@@ -234,6 +234,11 @@ def test_more_partitions_begin_where_those_of_their_numbers_had_ended(kafka: Kaf
     assert len(kafka.logs(INVALID)) == 4
     assert kafka.config(PROFILES) == CONFIG[PROFILES]
     assert known_topics([kafka.servers], list(RECORDS)) == known, "nothing is deleted"
+
+
+def test_a_broker_that_cannot_is_refused_before_anything_is_changed(embedded_kafka: str) -> None:
+    with pytest.raises(SettingError, match="cannot change the partitions of a topic"):
+        require_capable([embedded_kafka])
 
 
 def test_a_partition_that_was_half_advanced_goes_on(empty_apache_kafka: str) -> None:
