@@ -57,6 +57,9 @@ MESSAGES_OF: Mapping[str, tuple[type[Struct], ...]] = {
 }
 """The messages Ebb sends on each topic. `events.invalid` carries whatever bytes could not be applied."""
 
+PASSED_OVER = b"ebb: passed over"
+"""The key of a record without a value that only takes an offset, until `ebb repartition` has deleted it."""
+
 INPUT_BYTES_MAX = 8 * 1024 * 1024
 INVALID_BYTES_MAX = INPUT_BYTES_MAX + 64 * 1024  # a dead letter is the original value and its metadata in headers
 

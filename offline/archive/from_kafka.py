@@ -25,7 +25,7 @@ from offline.broker import (
     readable_ends,
     reader,
 )
-from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS
+from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS, PASSED_OVER
 from stream.errors import LogRecreatedError
 
 ARCHIVED_TOPICS = (*INPUT_TOPICS, LABELS)
@@ -191,6 +191,8 @@ def _poll(
 
 
 def _compare(place: Place, known: ArchivedRecord, found: ArchivedRecord) -> None:
+    if found.key == PASSED_OVER:
+        return  # deleted, but the broker has crashed before it noted that
     if _fingerprint(known) != _fingerprint(found):
         raise _recreated(place, f"holds another record at offset {known.offset:,} than was archived")
 

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas.topics import PASSED_OVER
 from stream.errors import BrokerUnavailableError, EbbError
 
 FILLERS_AT_ONCE = 100_000  # of a batch: some 27 ms to make; with zstd 25 kB, which every topic of Ebb's takes
-REQUEST_BYTES_MAX = 16 * FILLERS_AT_ONCE
+REQUEST_BYTES_MAX = 32 * FILLERS_AT_ONCE
 POLL_MS = 500
 SILENT_AT_MOST_S = 30.0
 
@@ -72,7 +73,7 @@ async def _refuse_records(consumer: AIOKafkaConsumer, tp: TopicPartition, begin:
     while position < end:
         records = await consumer.getmany(tp, timeout_ms=POLL_MS)
         for record in records.get(tp, ()):
-            if record.offset < end and (record.key or record.value is not None):
+            if record.offset < end and record.key != PASSED_OVER:
                 raise _written_meanwhile(tp, record.offset)
         silent_s = 0.0 if (at := await consumer.position(tp)) > position else silent_s + POLL_MS / 1000
         position = at
@@ -85,7 +86,7 @@ async def _fill(producer: AIOKafkaProducer, tp: TopicPartition, position: int, e
         batch = producer.create_batch()
         count = min(FILLERS_AT_ONCE, end - position)
         for _ in range(count):
-            batch.append(key=b"", value=None, timestamp=None)  # a key, which a compacted topic asks for
+            batch.append(key=PASSED_OVER, value=None, timestamp=None)
         batch.close()
         written = await (await producer.send_batch(batch, tp.topic, partition=tp.partition))
         if written.offset != position:

@@ -14,14 +14,16 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from ebb.compose.starting import agree
 from ebb.history.repartitioning import plan, repartition
+from ebb.services.apache_kafka import ApacheKafka
 from ebb.services.processes import start_process
 from offline.archive.standing import load_standing
 from offline.dead_letters import read_dead_letters
 from offline.history import History
-from schemas.topics import CHURN_ALERTS, INPUT_TOPICS, INVALID, PURCHASES, SEGMENT_CHANGES
+from schemas.topics import CHURN_ALERTS, CLOCK, INPUT_TOPICS, INVALID, PASSED_OVER, PURCHASES, SEGMENT_CHANGES
 from stream.errors import SettingError
 from stream.redis_store.deployment import is_rebuilding
 from stream.settings.load import load_worker_settings
+from tests.hurting import again
 from tests.integration.processes import Deployment, TestedProcess, deployed, eventually
 from tests.integration.retail import first_events
 from tests.integration.test_archive_recovery import assert_same, documented, ebb, end, everything, publish_models
@@ -149,9 +151,7 @@ def test_a_shop_goes_over_to_fewer_partitions_and_back_to_more_and_loses_nothing
         assert crowd(shop, History(history.events[:THEN])) == []
         assert len(shop.messages(INVALID)) == sent[INVALID] + FEW
         letters = list(read_dead_letters([shop.servers]))
-        assert len(letters) == sent[INVALID] + FEW, (
-            "each has a place of its own, by which it is known"
-        )
+        assert len(letters) == sent[INVALID] + FEW, "each has a place of its own, by which it is known"
         ebb(shop, "archive", "--to", folder)
         assert "ANOTHER" not in ebb(shop, "archive", "--to", folder, "--check")
         then = everything(redis_url)
@@ -179,3 +179,26 @@ def lost_by_accident(servers: str, topic: str, partitions: int) -> None:
             pass
         admin.create_topics([NewTopic(topic, partitions, 1)])
         admin.wait_for_topics([topic])
+
+
+def test_a_broker_that_crashes_before_it_has_noted_where_logs_begin_costs_nothing(
+    redis_url: str, tmp_path: Path
+) -> None:
+    folder, events = str(tmp_path / "archive"), first_events(THEN).events
+    with ApacheKafka(tmp_path / "kafka") as kafka:
+        with deployed(kafka.address, redis_url, tmp_path, partitions=FEW) as shop:
+            worker = shop.start("worker")
+            shop.publish(History(events[:FIRST]))
+            worked(shop, worker)
+            ebb(shop, "repartition", "--partitions", "1", "--archive", folder, "--remake-topics")
+            kafka.kill()
+            again(kafka)
+            assert {record.key for record in shop.messages(CLOCK)} == {PASSED_OVER}, "it has forgotten its deletion"
+            shop.partitions = 1
+            worker = shop.start("worker")
+            shop.publish(History(events[FIRST:]))
+            worked(shop, worker)
+            assert crowd(shop, History(events)) == []
+            assert shop.messages(INVALID) == []
+            ebb(shop, "archive", "--to", folder)
+        kafka.kill()
