@@ -8,18 +8,10 @@ from pathlib import Path
 import msgspec
 
 from ebb.history.archiving import archive, journal_ends
+from ebb.history.kafka_topics import admin_of, known_topics, partition_counts, require_capable
 from ebb.history.rebuilding import NO_LIMIT, OWNER
 from ebb.history.recovering import Rebuilt, Recovered, Recovery, refuse_running, write
-from ebb.history.topics_anew import (
-    OUTPUT_TOPICS,
-    StillWrittenError,
-    Told,
-    TopicsAnew,
-    admin_of,
-    known_topics,
-    partition_counts,
-    require_capable,
-)
+from ebb.history.topics_anew import OUTPUT_TOPICS, NothingChangedError, Told, TopicsAnew
 from offline.archive.files import locked
 from offline.archive.from_kafka import LogState, log_states
 from offline.archive.standing import Era, KnownTopic, Move, Standing, Waiting, load_standing, save_standing
@@ -145,7 +137,7 @@ def _refuse_missing(settings: WorkerSettings, states: Sequence[LogState]) -> Non
 
 
 async def repartition(
-    settings: WorkerSettings, folder: Path, wanted: Repartitioning, told: Rebuilt | None = None, step: Told = print
+    settings: WorkerSettings, folder: Path, wanted: Repartitioning, told: Rebuilt | None, step: Told
 ) -> Recovered:
     """Change the number of partitions. Interrupted at any point, the same again does the rest.
 
@@ -183,7 +175,7 @@ async def _with_topics(
     try:
         with broker_errors(servers), closing(admin_of(servers)) as admin:
             move = await TopicsAnew(admin, servers, move, keep, step).run()
-    except StillWrittenError:
+    except NothingChangedError:
         keep(None)
         end_rebuilding(settings.redis_url)
         raise

@@ -6,27 +6,26 @@ for its number.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import TopicPartition
-from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.admin import AlterConfigOp, KafkaAdminClient, NewTopic
 from kafka.errors import (
+    BrokerResponseError,
     TopicAlreadyExistsError,
     TopicDeletionDisabledError,
     UnknownTopicIdError,
     UnknownTopicOrPartitionError,
 )
-from kafka.protocol.api_key import ApiKey
 from msgspec.structs import replace
 
+from ebb.history.kafka_topics import FoundTopic, change_settings, described, id_of, overrides, wait_until
 from ebb.topic_admin import KNOWN_WITHIN_MS
-from offline.archive.from_kafka import NO_TOPIC_ID
-from offline.archive.standing import KnownTopic, Move
-from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors, end_offsets, readable_ends, reader
+from offline.archive.standing import Move
+from offline.broker import BrokerError, end_offsets, readable_ends, reader
 from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, TOPICS
 from stream.errors import SettingError
 from stream.worker.advancing import advance
@@ -41,20 +40,13 @@ WHILE_IT_IS_MADE = {
     "max.message.bytes": str(INPUT_BYTES_MAX),
 }
 """Settings under which Kafka takes what is only to pass over offsets, and deletes it and nothing else when asked."""
-LOOK_EVERY_S = 0.1
 
 Told = Callable[[str], None]
 """Is told what has been done."""
 
 
-class StillWrittenError(SettingError):
-    """Something has been written since the archive was brought up to date; nothing was changed."""
-
-
-class _Found(NamedTuple):
-    topic_id: str
-    partitions: int
-    replicas: int
+class NothingChangedError(SettingError):
+    """Somebody writes, or Kafka refuses; topics are as they were."""
 
 
 @dataclass
@@ -79,31 +71,45 @@ class TopicsAnew:
         """Do it; what was made again.
 
         Raises:
-            StillWrittenError: nothing was changed, since somebody writes.
+            NothingChangedError: everything is as it was, since somebody writes or Kafka refuses.
             EbbError: Kafka is away or refuses, or somebody else has made a topic or written to one.
         """
-        if self.move.is_to_fewer:
-            self._close()
-        for topic in self.move.topics:
-            await self._input(topic)
+        try:
+            if self.move.is_to_fewer:
+                self._close()
+            for topic in self.move.topics:
+                await self._input(topic)
+        except (SettingError, BrokerError, BrokerResponseError) as error:
+            if self._is_as_before():
+                self._undo(error)
+            raise
         self._add_partitions(OUTPUT_TOPICS)
         return self.move
 
+    def _is_as_before(self) -> bool:
+        """Whether no topic was deleted, made or given a partition."""
+        found = described(self.admin, self.move.topics)
+        return all(
+            topic in found
+            and (found[topic].topic_id, found[topic].partitions) == (known.topic_id, self.move.ended.partitions)
+            for topic, known in self.move.topics.items()
+        )
+
+    def _undo(self, error: Exception) -> None:
+        for topic in self.move.topics:
+            self._settle(topic)
+        what = f"Kafka refuses: {error}." if isinstance(error, BrokerResponseError) else str(error)
+        raise NothingChangedError(f"{what} Nothing was changed.") from error
+
     def _close(self) -> None:
         """Let nobody write to what is to be deleted, and see that the archive has all of it."""
-        found = _described(self.admin, self.move.topics)
-        old = [topic for topic, known in self.move.topics.items() if _id_of(found, topic) == known.topic_id]
-        _set(self.admin, dict.fromkeys(old, CLOSED))
+        found = described(self.admin, self.move.topics)
+        old = [topic for topic, known in self.move.topics.items() if id_of(found, topic) == known.topic_id]
+        change_settings(self.admin, dict.fromkeys(old, CLOSED))
         if old:
             self.told(f"closed {', '.join(old)}: nobody can write there any more")
-        left = self._not_archived(old)
-        if not left:
-            return
-        if len(old) < len(self.move.topics):
-            raise SettingError(f"{left} They are not deleted: stop producers, apply and archive them by hand.")
-        for topic in old:
-            self._settle(topic)
-        raise StillWrittenError(f"{left} Stop producers, let `ebb worker` finish, then stop it. Nothing was changed.")
+        if left := self._not_archived(old):
+            raise SettingError(f"{left} Stop producers, let `ebb worker` finish, then stop it.")
 
     def _not_archived(self, topics: Sequence[str]) -> str:
         """What these topics hold beyond the archive, if they do."""
@@ -120,7 +126,7 @@ class TopicsAnew:
         return "A transaction is open." if is_open else ""
 
     async def _input(self, topic: str) -> None:
-        found, made = _described(self.admin, [topic]).get(topic), self.move.made.get(topic, "")
+        found, made = described(self.admin, [topic]).get(topic), self.move.made.get(topic, "")
         if found and found.topic_id not in (self.move.topics[topic].topic_id, made):
             self._refuse_strange(topic, found)
             self._delete(topic, found)
@@ -136,22 +142,21 @@ class TopicsAnew:
         await self._advance(topic, range(first, self.move.partitions))
         self._settle(topic)
 
-    def _refuse_strange(self, topic: str, found: _Found) -> None:
+    def _refuse_strange(self, topic: str, found: FoundTopic) -> None:
         """Of what somebody else has made. Without a record it may be ours, made just before we were interrupted."""
         if any(end_offsets(self.servers, [topic]).values()):
             raise _made_by_somebody(topic, found)
 
-    def _delete(self, topic: str, found: _Found) -> None:
+    def _delete(self, topic: str, found: FoundTopic) -> None:
         try:
             self.admin.delete_topics([uuid.UUID(found.topic_id)])
         except (UnknownTopicIdError, UnknownTopicOrPartitionError):
             pass  # it is on its way out
         except TopicDeletionDisabledError as error:
             raise SettingError(
-                f"Kafka does not delete topic {topic}: set delete.topic.enable=true on its brokers, then run the same "
-                "command again."
+                f"Kafka does not delete topic {topic}. Set delete.topic.enable=true on its brokers."
             ) from error
-        _wait(lambda: _id_of(_described(self.admin, [topic]), topic) != found.topic_id, f"delete topic {topic}")
+        wait_until(lambda: id_of(described(self.admin, [topic]), topic) != found.topic_id, f"delete topic {topic}")
         self.told(f"deleted {topic} with its {found.partitions} partitions")
 
     def _make(self, topic: str) -> None:
@@ -161,23 +166,23 @@ class TopicsAnew:
             self.admin.create_topics([NewTopic(topic, self.move.partitions, known.replicas, topic_configs=config)])
         except TopicAlreadyExistsError as error:
             self.admin.wait_for_topics([topic], KNOWN_WITHIN_MS)
-            raise _made_by_somebody(topic, _described(self.admin, [topic])[topic]) from error
+            raise _made_by_somebody(topic, described(self.admin, [topic])[topic]) from error
         self.admin.wait_for_topics([topic], KNOWN_WITHIN_MS)
-        made = {**self.move.made, topic: _described(self.admin, [topic])[topic].topic_id}
+        made = {**self.move.made, topic: described(self.admin, [topic])[topic].topic_id}
         self.move = replace(self.move, made=made)
         self.keep(self.move)
         self.told(f"made {topic} with {self.move.partitions} partitions")
 
     def _add_partitions(self, topics: Iterable[str]) -> None:
-        fewer = [each for each, at in _described(self.admin, topics).items() if at.partitions < self.move.partitions]
+        fewer = [each for each, at in described(self.admin, topics).items() if at.partitions < self.move.partitions]
         if fewer:
             self.admin.create_partitions(dict.fromkeys(fewer, self.move.partitions))
             self.admin.wait_for_topics(fewer, KNOWN_WITHIN_MS)
-            _wait(lambda: self._all_have_them(fewer), f"add partitions to {', '.join(fewer)}")
+            wait_until(lambda: self._all_have_them(fewer), f"add partitions to {', '.join(fewer)}")
             self.told(f"added partitions to {', '.join(fewer)}: {self.move.partitions}")
 
     def _all_have_them(self, topics: Sequence[str]) -> bool:
-        return all(found.partitions >= self.move.partitions for found in _described(self.admin, topics).values())
+        return all(found.partitions >= self.move.partitions for found in described(self.admin, topics).values())
 
     async def _advance(self, topic: str, partitions: Iterable[int]) -> None:
         """Let new partitions begin where the archive ends for their numbers."""
@@ -187,7 +192,7 @@ class TopicsAnew:
             begins = consumer.beginning_offsets(list(places.values())) if places else {}
         starts = {p: start for p, start in starts.items() if begins[places[p]] < start}
         if starts:
-            _set(self.admin, {topic: WHILE_IT_IS_MADE})
+            change_settings(self.admin, {topic: WHILE_IT_IS_MADE})
             await advance(self.servers, topic, starts)
             self.admin.delete_records({places[p]: start for p, start in starts.items()})
             listed = ", ".join(f"{p}: {start:,}" for p, start in starts.items())
@@ -195,106 +200,14 @@ class TopicsAnew:
 
     def _settle(self, topic: str) -> None:
         """Give a topic the settings it had."""
-        wanted, found = self.move.topics[topic].config, _overrides(self.admin, [topic])[topic]
+        wanted, found = self.move.topics[topic].config, overrides(self.admin, [topic])[topic]
         changed: dict[str, Any] = {name: value for name, value in wanted.items() if found.get(name) != value}
         changed |= dict.fromkeys(found.keys() - wanted.keys(), (AlterConfigOp.DELETE, None))
         if changed:
-            _set(self.admin, {topic: changed})
+            change_settings(self.admin, {topic: changed})
 
 
-def require_capable(servers: Sequence[str]) -> None:
-    """See that partitions of topics can be changed.
-
-    Raises:
-        SettingError: not on this broker.
-        BrokerError: Kafka is away.
-    """
-    with broker_errors(servers), closing(admin_of(servers)) as admin:
-        if ApiKey.CreatePartitions not in admin.api_versions():
-            raise SettingError(
-                f"The broker at {','.join(servers)} cannot change the partitions of a topic; neither can the embedded "
-                "one. Apache Kafka can. Nothing was changed."
-            )
-
-
-def known_topics(servers: Sequence[str], topics: Sequence[str]) -> dict[str, KnownTopic]:
-    """How topics are, so that they can be made again.
-
-    Raises:
-        BrokerError: Kafka is away, or a topic does not exist.
-    """
-    with broker_errors(servers), closing(admin_of(servers)) as admin:
-        found, overrides = _described(admin, topics), _overrides(admin, topics)
-    missing = [topic for topic in topics if topic not in found]
-    if missing:
-        raise BrokerError(f"Topic {missing[0]} does not exist. `ebb worker` creates all topics.")
-    return {topic: KnownTopic(found[topic].topic_id, found[topic].replicas, overrides[topic]) for topic in topics}
-
-
-def admin_of(servers: Sequence[str]) -> KafkaAdminClient:
-    """A client that administers topics, to be closed by the caller."""
-    return KafkaAdminClient(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)
-
-
-def partition_counts(servers: Sequence[str], topics: Sequence[str]) -> dict[str, int]:
-    """Topic -> its number of partitions; those that do not exist are absent."""
-    with broker_errors(servers), closing(admin_of(servers)) as admin:
-        return {topic: found.partitions for topic, found in _described(admin, topics).items()}
-
-
-def _described(admin: KafkaAdminClient, topics: Iterable[str]) -> dict[str, _Found]:
-    return {
-        each["name"]: _Found(
-            "" if (topic_id := str(each.get("topic_id") or "").replace("-", "")) == NO_TOPIC_ID else topic_id,
-            len(each["partitions"]),
-            len(each["partitions"][0]["replica_nodes"]),
-        )
-        for each in admin.describe_topics(list(topics))
-        if each["partitions"]
-    }
-
-
-def _id_of(found: Mapping[str, _Found], topic: str) -> str | None:
-    return found[topic].topic_id if topic in found else None
-
-
-def _overrides(admin: KafkaAdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The settings that topics have of their own."""
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-    found = admin.describe_configs(asked).get("topic", {}) if asked else {}
-    return {
-        topic: {name: each["value"] for name, each in some.items() if each["config_source"] == "DYNAMIC_TOPIC_CONFIG"}
-        for topic, some in found.items()
-    }
-
-
-def _set(admin: KafkaAdminClient, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Change settings of topics, and wait until Kafka goes by them."""
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic, dict(changed)) for topic, changed in changes.items()]
-    answers = admin.alter_configs(asked).get("topic", {}) if asked else {}
-    refused = {topic: answer for topic, answer in answers.items() if answer != "OK"}
-    if refused:
-        topic, answer = next(iter(refused.items()))
-        raise BrokerError(f"Kafka refuses {dict(changes[topic])} of topic {topic}: {answer}.")
-    plain = {
-        topic: {name: value for name, value in changed.items() if isinstance(value, str)}
-        for topic, changed in changes.items()
-    }
-    _wait(lambda: all(_overrides(admin, [topic])[topic].items() >= some.items() for topic, some in plain.items()),
-          "go by the settings of its topics")  # fmt: skip
-
-
-def _wait(is_done: Callable[[], bool], what: str) -> None:
-    until_s = monotonic() + KNOWN_WITHIN_MS / 1000
-    while not is_done():
-        if monotonic() > until_s:
-            raise BrokerError(
-                f"Kafka did not {what} within {KNOWN_WITHIN_MS / 1000:.0f} s. Run the same command again."
-            )
-        sleep(LOOK_EVERY_S)
-
-
-def _made_by_somebody(topic: str, found: _Found) -> SettingError:
+def _made_by_somebody(topic: str, found: FoundTopic) -> SettingError:
     return SettingError(
         f"Topic {topic} was made by somebody else meanwhile, with {found.partitions} partitions: a producer was not "
         "stopped, and Kafka creates topics on demand (auto.create.topics.enable). Stop it, keep what that topic has "

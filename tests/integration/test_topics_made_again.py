@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import MessageSizeTooLargeError
+from kafka.errors import (
+    BrokerResponseError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    TopicAuthorizationFailedError,
+    TopicDeletionDisabledError,
+)
 
-from ebb.history.topics_anew import StillWrittenError, TopicsAnew, known_topics, require_capable
+from ebb.history.kafka_topics import known_topics, require_capable
+from ebb.history.topics_anew import NothingChangedError, TopicsAnew
 from offline.archive.standing import Era, Move
 from offline.broker import end_offsets
 from schemas.topics import INVALID, PROFILES, PURCHASES
@@ -56,6 +63,21 @@ class Dying:
             return answer
 
         return changed
+
+
+@dataclass
+class Refusing:
+    """An admin client of a Kafka that refuses one kind of change."""
+
+    admin: KafkaAdminClient
+    refused: str
+    error: BrokerResponseError
+
+    def __getattr__(self, name: str) -> Any:
+        return self._refuse if name == self.refused else getattr(self.admin, name)
+
+    def _refuse(self, *_: Any) -> None:
+        raise self.error
 
 
 @dataclass
@@ -166,10 +188,30 @@ def test_killed_after_any_change_the_same_again_does_the_rest(
 def test_what_was_written_since_the_archive_was_made_is_not_deleted(kafka: Kafka) -> None:
     known = dict(kafka.move.topics)
     kafka.send(PROFILES, 2)
-    with pytest.raises(StillWrittenError, match="1 records were written meanwhile"):
+    with pytest.raises(NothingChangedError, match="1 records were written meanwhile"):
         kafka.go()
     assert known_topics([kafka.servers], list(RECORDS)) == known, "open again, and as they were"
     kafka.send(PROFILES, 2)
+
+
+@pytest.mark.parametrize(
+    ("starts", "change", "error", "said"),
+    [
+        (TO_FEWER, "delete_topics", TopicDeletionDisabledError(), "Set delete.topic.enable=true"),
+        (TO_FEWER, "delete_topics", TopicAuthorizationFailedError(), "Kafka refuses: .*TopicAuthorizationFailed"),
+        (TO_MORE, "create_partitions", PolicyViolationError(), "Kafka refuses: .*PolicyViolation"),
+    ],
+)
+def test_where_kafka_refuses_everything_is_as_it_was(
+    kafka: Kafka, starts: Mapping[str, list[int]], change: str, error: BrokerResponseError, said: str
+) -> None:
+    kafka.delete(*RECORDS)
+    kafka.begin(starts)
+    known = dict(kafka.move.topics)
+    with pytest.raises(NothingChangedError, match=f"{said}.* Nothing was changed"):
+        kafka.go(Refusing(kafka.admin, change, error))
+    assert known_topics([kafka.servers], list(RECORDS)) == known
+    kafka.send(PURCHASES, 0)
 
 
 def test_what_a_transaction_may_still_commit_is_not_deleted(kafka: Kafka) -> None:
@@ -177,7 +219,7 @@ def test_what_a_transaction_may_still_commit_is_not_deleted(kafka: Kafka) -> Non
         producer.init_transactions()
         producer.begin_transaction()
         producer.send(PURCHASES, b"not yet", partition=1).get(30)
-        with pytest.raises(StillWrittenError, match="A transaction is open"):
+        with pytest.raises(NothingChangedError, match="A transaction is open"):
             kafka.go()
         producer.commit_transaction()
     assert end_offsets([kafka.servers], [PURCHASES])[PURCHASES, 1] == 2
