@@ -66,8 +66,8 @@ async def plan(settings: WorkerSettings, folder: Path, partitions: int) -> Repar
     require_capable(settings.kafka_servers)
     if partitions < before:
         _refuse_without_ids(known_topics(settings.kafka_servers, INPUT_TOPICS))
-    _refuse_unfinished(settings)
     await archive(settings.kafka_servers, settings.redis_url, folder)
+    _refuse_unfinished(settings)
     states = _input_states(folder)
     _refuse_missing(settings, states)
     counts = partition_counts(settings.kafka_servers, OUTPUT_TOPICS)

@@ -186,9 +186,9 @@ def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
     where = f"Redis at {address(url)}"
     if stored.partitions != wanted.partitions:
         raise SettingError(
-            f"EBB_PARTITIONS={wanted.partitions}, but {where} was first started with {stored.partitions} partitions, "
-            f"and every customer is stored under its partition. Set EBB_PARTITIONS={stored.partitions}, or "
-            "replay into an empty Redis."
+            f"EBB_PARTITIONS={wanted.partitions}, but {where} is of a deployment with {stored.partitions} partitions, "
+            f"and every customer is stored under its partition. Set EBB_PARTITIONS={stored.partitions}; "
+            "`ebb repartition` changes the number."
         )
     if stored.clock != wanted.clock:
         raise SettingError(

@@ -184,11 +184,11 @@ def lost_by_accident(servers: str, topic: str, partitions: int) -> None:
 def test_a_broker_that_crashes_before_it_has_noted_where_logs_begin_costs_nothing(
     redis_url: str, tmp_path: Path
 ) -> None:
-    folder, events = str(tmp_path / "archive"), first_events(THEN).events
+    folder, events, half = str(tmp_path / "archive"), first_events(300).events, 150
     with ApacheKafka(tmp_path / "kafka") as kafka:
         with deployed(kafka.address, redis_url, tmp_path, partitions=FEW) as shop:
             worker = shop.start("worker")
-            shop.publish(History(events[:FIRST]))
+            shop.publish(History(events[:half]))
             worked(shop, worker)
             ebb(shop, "repartition", "--partitions", "1", "--archive", folder, "--remake-topics")
             kafka.kill()
@@ -196,7 +196,7 @@ def test_a_broker_that_crashes_before_it_has_noted_where_logs_begin_costs_nothin
             assert {record.key for record in shop.messages(CLOCK)} == {PASSED_OVER}, "it has forgotten its deletion"
             shop.partitions = 1
             worker = shop.start("worker")
-            shop.publish(History(events[FIRST:]))
+            shop.publish(History(events[half:]))
             worked(shop, worker)
             assert crowd(shop, History(events)) == []
             assert shop.messages(INVALID) == []

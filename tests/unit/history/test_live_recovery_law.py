@@ -299,6 +299,19 @@ def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_wher
     assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
 
 
+def test_what_no_entry_speaks_of_is_shared_out_among_other_partitions_too(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life, journal_until=-4)
+    ended = Era(1, journal_ends(tmp_path, 1), ends={topic: [len(log)] for topic, log in life.logs.items()})
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
+    for number, part in enumerate(parts):
+        assert {partition_of(customer, 3) for customer in part.states} == {number}
+    everybody = StoredPartition(states={who: packed for part in parts for who, packed in part.states.items()})
+    assert features(everybody) == features(life.stored)
+
+
 def features(stored: StoredPartition) -> bytes:
     """What everybody did, without what was decided of them."""
     return unpack([stored.states[customer] for customer in sorted(stored.states)])["features"].tobytes()
