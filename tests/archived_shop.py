@@ -37,7 +37,9 @@ from stream.worker.timing import LaneLimits, ReplayTiming
 from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, silence_document
 
 KEYS = "test:" + "5e" * 32
-PLAN = worker_plan(WorkerSettings(clock="replay", model_keys=KEYS))
+RESIDENT_BYTES = 1_000_000  # made anew for each day of each partition
+SETTINGS = WorkerSettings(clock="replay", model_keys=KEYS, resident_bytes=RESIDENT_BYTES)
+PLAN = worker_plan(SETTINGS)
 LIMITS = LaneLimits(chunk_records=37, chunk_bytes=10**9, queue_bytes=10**9, tick_ms=250)
 WRITTEN_MS = BEGIN_MS + 400 * DAY_MS
 LOST = 1_000  # versions, as the store leaves out
@@ -106,7 +108,7 @@ class Shop:
         stored = self.stored.setdefault(partition, StoredPartition())
         store, outbox = MemoryPartitionStore(stored), KeptOutbox()
         assembly = Assembly(partition, partitions, PLAN.rules, lockstep=False)
-        applying = Applying(partition, "us", store, outbox, assembly, 5_000, {})
+        applying = Applying(partition, "us", store, outbox, assembly, 5_000, {}, resident_bytes=RESIDENT_BYTES)
         head = await store.claim("us")
         stored.outbox.clear()  # it was sent
         await applying.load(head)
@@ -157,7 +159,7 @@ class Shop:
     def rebuilt(self, partitions: int) -> dict[int, StoredPartition]:
         """What the archive comes to on so many partitions."""
         standing = Standing("replay", LAYOUT, [*self.eras, Era(partitions)])
-        settings = WorkerSettings(clock="replay", model_keys=KEYS, partitions=partitions)
+        settings = msgspec.structs.replace(SETTINGS, partitions=partitions)
 
         async def rebuild() -> dict[int, StoredPartition]:
             return {part.partition: part.stored async for part in Recovery(settings, self.folder, standing).rebuilt()}

@@ -1,7 +1,7 @@
 """Whatever numbers of partitions a history went through, everybody is who they are after the last one alone."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline.verify import Recomputed, compare
+from offline.history import History
+from offline.verify import Mismatch, Recomputed, compare, recompute
 from schemas.events import Event, OrderLine, PageView, Purchase
 from schemas.identities import Erasure, Merge
 from schemas.partition import partition_of
 from schemas.units import DAY_MS
 from stream.features.stored import unpack
-from stream.identities.known import unpack_identity
+from stream.identities.known import Identity, unpack_identity
 from stream.memory_store import StoredPartition
-from tests.archived_shop import Shop
+from tests.archived_shop import PLAN, WRITTEN_MS, Shop
 from tests.world import BEGIN_MS
 
 CUSTOMERS = ("ada", "bob", "cy", "dora", "eve")
+EVENTS, IDENTITIES = ["purchase"] * 4 + ["page_view", "guest"], ["merge", "merge", "erasure"]
 STORED = ("states", "views", "deadlines", "risks", "labels", "snapshots")
 
 
@@ -34,30 +36,34 @@ class Era(NamedTuple):
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, crossing: bool) -> list[Era]:
-    """Two to four eras; `crossing`: with what goes from customer to customer, and from partition to partition."""
+def histories(draw: st.DrawFn, identities: str = "") -> list[Era]:
+    """Two to four eras, without merges and erasures, or with them: `apart`, one a day, or `among` the events of a day.
+
+    With them events are put on wrong partitions, too.
+    """
     eras, number, day = [], 0, 0
     for partitions in draw(st.lists(st.integers(1, 5), min_size=2, max_size=4)):
         days: list[list[Any]] = []
-        for _ in range(draw(st.integers(1, 3))):
+        for _ in range(draw(st.integers(1, 4))):
             day += draw(st.sampled_from([1, 1, 20]))
+            is_alone = identities == "apart" and draw(st.booleans())
             events = []
-            for _ in range(draw(st.integers(1, 6))):
+            for _ in range(1 if is_alone else draw(st.integers(1, 6))):
                 number += 1
-                events.append(draw(happenings(number, day, crossing=crossing)))
+                kinds = IDENTITIES if is_alone else EVENTS + IDENTITIES * (identities == "among")
+                events.append(draw(happenings(number, day, kinds)))
             days.append(events)
         ids = [event.event_id for events in days for event in events if isinstance(event, Event)]
-        misrouted = frozenset(draw(st.sets(st.sampled_from(ids)))) if crossing and ids else frozenset[str]()
+        misrouted = frozenset(draw(st.sets(st.sampled_from(ids)))) if identities and ids else frozenset[str]()
         eras.append(Era(partitions, days, misrouted, draw(st.integers(0, partitions))))
     return eras
 
 
 @st.composite
-def happenings(draw: st.DrawFn, number: int, day: int, *, crossing: bool) -> Any:
-    """An event of a customer or a guest, perhaps a repeat of one; or who somebody is."""
+def happenings(draw: st.DrawFn, number: int, day: int, kinds: Sequence[str]) -> Any:
+    """An event of a customer or a guest; or who somebody is."""
     time_ms = BEGIN_MS + day * DAY_MS + number * 60_000
     customer, other = draw(st.permutations(CUSTOMERS))[:2]
-    kinds = ["purchase"] * 4 + ["page_view", "guest"] + (["merge", "merge", "erasure"] if crossing else [])
     common = {"event_id": f"e{number}", "event_time_ms": time_ms}
     match draw(st.sampled_from(kinds)):
         case "merge":
@@ -125,15 +131,22 @@ def states(stored: Mapping[int, StoredPartition]) -> dict[str, bytes]:
     return {customer: packed for part in stored.values() for customer, packed in part.states.items()}
 
 
-def identities(stored: Mapping[int, StoredPartition]) -> dict[Any, Any]:
-    """Whose events count for whom, and until when they were erased."""
+def identities(stored: Mapping[int, StoredPartition]) -> dict[bytes, Identity]:
     found = {name: packed for part in stored.values() for name, packed in part.identities.items()}
-    known = {name: unpack_identity(packed) for name, packed in found.items()}
-    return {name: (each.erased_ms, each.into) for name, each in known.items()}
+    return {name: unpack_identity(packed) for name, packed in found.items()}
+
+
+def who_is_who(stored: Mapping[int, StoredPartition]) -> dict[bytes, Any]:
+    """Whose events count for whom, and until when they were erased."""
+    return {name: (each.erased_ms, each.into) for name, each in identities(stored).items()}
+
+
+def differences(expected: Recomputed, stored: Mapping[int, StoredPartition]) -> list[Mismatch]:
+    return list(compare(expected, states(stored)).mismatches)
 
 
 @settings(max_examples=15)
-@given(histories(crossing=False))
+@given(histories())
 def test_events_guests_repeats_and_garbage_come_to_the_same_bit_for_bit(eras: list[Era]) -> None:
     with TemporaryDirectory() as folder:
         expected, found = always(Path(folder) / "always", eras).stored, moved(Path(folder) / "moved", eras)
@@ -141,13 +154,25 @@ def test_events_guests_repeats_and_garbage_come_to_the_same_bit_for_bit(eras: li
         require_same(found.rebuilt(eras[-1].partitions), expected)
 
 
-@settings(max_examples=25)
-@given(histories(crossing=True))
+@settings(max_examples=20)
+@given(histories("apart"))
 def test_so_do_merges_erasures_and_records_on_wrong_partitions(eras: list[Era]) -> None:
     with TemporaryDirectory() as folder:
         expected, found = always(Path(folder) / "always", eras).stored, moved(Path(folder) / "moved", eras)
         wanted = states(expected)
         recomputed = Recomputed(list(wanted), unpack(list(wanted.values())), 0, 0)
         for stored in (found.stored, found.rebuilt(eras[-1].partitions)):
-            assert list(compare(recomputed, states(stored)).mismatches) == []
-            assert identities(stored) == identities(expected)
+            assert differences(recomputed, stored) == []
+            assert who_is_who(stored) == who_is_who(expected)
+
+
+@settings(max_examples=15)
+@given(histories("among"))
+def test_where_they_cross_with_events_everybody_is_what_events_and_identities_come_to(eras: list[Era]) -> None:
+    history = History([event for era in eras for day in era.days for event in day if isinstance(event, Event)])
+    with TemporaryDirectory() as folder:
+        shop = moved(Path(folder) / "moved", eras)
+        again = shop.rebuilt(eras[-1].partitions)
+    expected = recompute(history, 1, PLAN.decoding, WRITTEN_MS, identities=identities(shop.stored))
+    assert differences(expected, shop.stored) == []
+    assert (states(again), identities(again)) == (states(shop.stored), identities(shop.stored))
