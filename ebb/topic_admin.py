@@ -69,7 +69,7 @@ def _check_partitions(admin: KafkaAdminClient, topics: Sequence[TopicSpec], part
     counts = {found["name"]: len(found["partitions"]) for found in admin.describe_topics([t.name for t in topics])}
     for topic in topics:
         wanted = topic.partitions or partitions
-        if counts[topic.name] == wanted:
+        if topic.allows(counts[topic.name], partitions):
             continue
         remedy = "Delete it" if topic.partitions else f"Set EBB_PARTITIONS={counts[topic.name]}, or delete the topics"
         raise SettingError(

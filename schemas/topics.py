@@ -57,6 +57,9 @@ MESSAGES_OF: Mapping[str, tuple[type[Struct], ...]] = {
 }
 """The messages Ebb sends on each topic. `events.invalid` carries whatever bytes could not be applied."""
 
+PASSED_OVER = b"ebb: passed over"
+"""The key of a record without a value that only takes an offset, until `ebb repartition` has deleted it."""
+
 INPUT_BYTES_MAX = 8 * 1024 * 1024
 INVALID_BYTES_MAX = INPUT_BYTES_MAX + 64 * 1024  # a dead letter is the original value and its metadata in headers
 
@@ -68,6 +71,18 @@ class TopicSpec:
     name: str
     partitions: int | None
     config: Mapping[str, str]
+
+    def allows(self, partitions: int, shared: int) -> bool:
+        """Whether it may have so many partitions where the shared count is `shared`.
+
+        Messages go to a customer's partition of their own topic, so those of an earlier, larger count may stay.
+
+        >>> [topic.allows(6, 4) for topic in TOPICS if topic.name in (PURCHASES, CHURN_ALERTS, LABELS)]
+        [False, True, False]
+        """
+        wanted = self.partitions or shared
+        is_output = self.partitions is None and self.name not in INPUT_TOPICS
+        return partitions == wanted or (is_output and partitions > wanted)
 
 
 def _config(retention_days: int, message_bytes_max: int = 1024 * 1024) -> dict[str, str]:

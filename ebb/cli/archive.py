@@ -17,7 +17,7 @@ from ebb.cli.errors import FAILED, told
 from ebb.cli.replay import quiet_kafka
 from ebb.history.archiving import ArchiveRun, journal_ends
 from ebb.history.archiving import archive as bring_up_to_date
-from offline.archive.files import ArchiveError
+from offline.archive.files import ArchiveError, BusyArchiveError
 from offline.archive.from_kafka import LogState, log_states
 from offline.archive.standing import load_standing
 from offline.broker import BrokerError
@@ -74,7 +74,10 @@ def _once(settings: CommonSettings, folder: Path, *, as_json: bool) -> int:
 
 
 def _follow(settings: CommonSettings, folder: Path, every_s: float, as_json: bool) -> int:
-    """Round after round. While a service is away, or Redis rebuilt, it says so and tries again, for an hour at most."""
+    """Round after round. While a service is away, Redis rebuilt, or another at work, it says so and tries again.
+
+    It does so for an hour at most.
+    """
     stop, lost, answered_s = Event(), 0, monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -82,7 +85,7 @@ def _follow(settings: CommonSettings, folder: Path, every_s: float, as_json: boo
         try:
             lost = max(lost, _once(settings, folder, as_json=as_json))
             answered_s = monotonic()
-        except (BrokerError, StoreUnavailableError, RebuildingError) as error:
+        except (BrokerError, StoreUnavailableError, RebuildingError, BusyArchiveError) as error:
             if monotonic() > answered_s + AWAY_AT_MOST_S:
                 raise
             click.echo(f"ebb: {error} Trying again in {every_s:g} s.", err=True)

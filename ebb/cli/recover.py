@@ -17,6 +17,8 @@ from ebb.cli.replay import quiet_kafka
 from ebb.history import repartitioning
 from ebb.history.recovering import Recovered
 from ebb.history.recovering import recover as rebuild
+from ebb.history.repartitioning import Repartitioning
+from stream.errors import SettingError
 from stream.settings.load import load_worker_settings
 
 
@@ -45,11 +47,19 @@ def recover(folder: Path, replace: bool, publish_again: bool, as_json: bool) -> 
 @click.command()
 @click.option("--partitions", type=click.IntRange(1, 1024), required=True, help="How many there are to be.")
 @click.option("--archive", "folder", type=click.Path(path_type=Path), required=True, help="Folder of the archive.")
+@click.option(
+    "--remake-topics",
+    is_flag=True,
+    help="For fewer partitions: delete the input topics and make them again. Other readers of them lose their places.",
+)
 @click.option("--dry-run", is_flag=True, help="Bring the archive up to date, and say what would happen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @told
-def repartition(partitions: int, folder: Path, dry_run: bool, as_json: bool) -> None:
-    """Go over to more partitions: topics grow, and Redis is rebuilt with everybody where they belong then.
+def repartition(partitions: int, folder: Path, remake_topics: bool, dry_run: bool, as_json: bool) -> None:
+    """Go over to more partitions or to fewer: Redis is rebuilt with everybody where they belong then.
+
+    For more, topics grow. Kafka takes none away, so for fewer the input topics are made again (--remake-topics): their
+    records are in the archive alone then. Interrupted at any point, the same command does the rest.
 
     Stop producers, let the workers finish, stop them and the learner. Start all with EBB_PARTITIONS at the new number.
     """
@@ -57,15 +67,43 @@ def repartition(partitions: int, folder: Path, dry_run: bool, as_json: bool) -> 
     settings = load_worker_settings()
     wanted = asyncio.run(repartitioning.plan(settings, folder, partitions))
     if dry_run:
-        text = (
-            f"{wanted.before} partitions would become {wanted.after}; {wanted.records:,} records would be applied anew"
-        )
-        click.echo(msgspec.json.encode(asdict(wanted)) if as_json else text)
+        click.echo(msgspec.json.encode(asdict(wanted)) if as_json else describe_plan(wanted))
         return
+    if wanted.made_again and not (remake_topics or wanted.goes_on):
+        raise SettingError(
+            f"{wanted.before} partitions become {wanted.after} only by deleting {', '.join(wanted.made_again)} and "
+            "making them again: other readers of them lose their places, and their records are in the archive alone "
+            "then. If that is meant, add --remake-topics; --dry-run says more. Nothing was changed."
+        )
     began_s = monotonic()
     with counting_bar("records") as told_of:
-        done = asyncio.run(repartitioning.repartition(settings, folder, wanted, told_of))
+        step = _unsaid if as_json else _step
+        done = asyncio.run(repartitioning.repartition(settings, folder, wanted, told_of, step))
     _print(done, monotonic() - began_s, as_json=as_json)
+
+
+def _step(what: str) -> None:
+    click.echo(f"  {what}", err=True)
+
+
+def _unsaid(_what: str) -> None:
+    """One object is all that is printed."""
+
+
+def describe_plan(wanted: Repartitioning) -> str:
+    """What would happen, for a reader."""
+    lines = [
+        f"{wanted.before} partitions would become {wanted.after}; {wanted.records:,} records would be applied anew"
+    ]
+    if wanted.goes_on:
+        lines[0] = f"going from {wanted.before} partitions to {wanted.after} was interrupted, and would go on"
+    if wanted.made_again:
+        lines += [f"  deleted and made again: {', '.join(wanted.made_again)}"]
+        lines += ["  other readers of these lose their places, and their records are in the archive alone then"]
+    if wanted.kept:
+        lines += [f"  kept with {max(wanted.kept.values())} partitions: {', '.join(wanted.kept)}"]
+    how = "with --remake-topics in place of" if wanted.made_again else "without"
+    return "\n".join([*lines, f"  next: the same {how} --dry-run"])
 
 
 def _print(done: Recovered, took_s: float, *, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from offline.archive.standing import (
     save_standing,
 )
 from offline.archive.writing import LogArchive
-from stream.errors import EbbError
+from stream.errors import EbbError, RebuildingError
 from stream.ports import Deployment
 from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
@@ -56,9 +56,11 @@ async def archive(
 
     Raises:
         ArchiveError: another one runs, or the archive is damaged or of another deployment.
+        RebuildingError: `ebb repartition` was interrupted while it made topics again.
         EbbError: Kafka or Redis is away, or a topic was made again.
     """
     with locked(folder):
+        refuse_moving(folder, load_standing(folder))
         reader = JournalReader(redis_url)
         try:
             deployment = reader.deployment()
@@ -70,6 +72,21 @@ async def archive(
             reader.close()
         topics = archive_topics(servers, folder, on_progress)
     return ArchiveRun(topics.records, entries, topics.lost, deployment is not None)
+
+
+def refuse_moving(folder: Path, standing: Standing | None) -> None:
+    """See that topics are not on their way to another number of partitions.
+
+    Raises:
+        RebuildingError: they are.
+    """
+    if standing and standing.move:
+        partitions = standing.move.partitions
+        raise RebuildingError(
+            f"Topics are on their way from {standing.partitions} partitions to {partitions}. Wait for the command that "
+            f"does it; if it was interrupted, run it again: `ebb repartition --partitions {partitions} --archive "
+            f"{folder}`."
+        )
 
 
 async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Deployment, folder: Path) -> int:
@@ -85,7 +102,8 @@ async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Depl
         for partition, (sequence, waiting) in reader.outboxes(deployment.partitions).items()
     }
     entries = sum(archive_journal(reader, folder, partition) for partition in range(deployment.partitions))
-    standing = Standing(deployment.clock, deployment.layout, eras, outboxes)
+    remade = before.remade if before else {}
+    standing = Standing(deployment.clock, deployment.layout, eras, outboxes, remade=remade)
     names = model_names(deployment.outcome_names)
     save_standing(folder, await _with_models(RedisModelStore(redis_url), redis_url, folder, standing, names))
     return entries

@@ -9,7 +9,7 @@ from typing import Any
 from ebb.clock_mode import members
 from ebb.compose.worker import worker_plan
 from ebb.history.another_layout import begin_anew, ended_with_its_layout, of_this_layout
-from ebb.history.archiving import journal_ends
+from ebb.history.archiving import journal_ends, refuse_moving
 from ebb.history.past import PartitionPast, Stretch, coalesced
 from ebb.history.rebuilding import NO_LIMIT, OWNER, Again, NoModels, PastModels, Rebuilding
 from ebb.history.sharing_out import SharingOut
@@ -148,7 +148,10 @@ class Recovery:
         In lockstep that is left to a worker, which waits for the models of each day.
         """
         journaled = past.journaled(None if is_last else era.last_versions.get(past.partition, 0))
-        return chain(journaled, past.unnoted()) if is_last and not self._lockstep else journaled
+        if self._lockstep or not (is_last or era.ends):
+            return journaled
+        ends = None if is_last else {topic: some[past.partition] for topic, some in era.ends.items()}
+        return chain(journaled, past.unnoted(ends))
 
     async def _apply(self, part: Rebuilding, stretches: Iterator[Stretch], models: PastModels | NoModels) -> None:
         for stretch in stretches:
@@ -285,12 +288,13 @@ def standing_of(folder: Path, settings: WorkerSettings) -> Standing:
     """How the archived deployment stood; of an archive of topics alone, what the settings say.
 
     Raises:
-        SettingError: the settings are those of another deployment.
+        SettingError: the settings are those of another deployment, or `ebb repartition` was interrupted.
         ArchiveError: there is no archive.
     """
     if not any(state.files for state in log_states(folder)):
         raise ArchiveError(f"{folder} holds no archive. `ebb archive --to {folder}` makes one.")
     standing = load_standing(folder) or _unknown(settings)
+    refuse_moving(folder, standing)
     if standing.partitions != settings.partitions:
         raise SettingError(
             f"EBB_PARTITIONS={settings.partitions}, but {folder} is of a deployment with {standing.partitions}. Set "

@@ -1,35 +1,50 @@
-"""Another number of partitions: Kafka's topics grow, and Redis is rebuilt with everybody where they belong then."""
+"""Another number of partitions: Kafka's topics get it, and Redis is rebuilt with everybody where they belong then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from kafka.admin import KafkaAdminClient
 
 from ebb.history.archiving import archive, journal_ends
-from ebb.history.rebuilding import NO_LIMIT
+from ebb.history.kafka_topics import admin_of, known_topics, partition_counts, require_capable
+from ebb.history.rebuilding import NO_LIMIT, OWNER
 from ebb.history.recovering import Rebuilt, Recovered, Recovery, refuse_running, write
-from offline.archive.from_kafka import log_states
-from offline.archive.standing import Era, Standing, Waiting, load_standing, save_standing
-from offline.broker import CONNECT_WITHIN_MS, broker_errors, readable_ends
-from schemas.topics import INPUT_TOPICS, TOPICS
+from ebb.history.topics_anew import OUTPUT_TOPICS, NothingChangedError, Told, TopicsAnew
+from offline.archive.files import locked
+from offline.archive.from_kafka import LogState, log_states
+from offline.archive.standing import Era, KnownTopic, Move, Standing, Waiting, load_standing, save_standing
+from offline.broker import broker_errors, readable_ends
+from schemas.topics import INPUT_TOPICS
 from stream.errors import SettingError
-from stream.redis_store.deployment import stored_deployment
+from stream.redis_store.deployment import is_rebuilding, stored_deployment
 from stream.redis_store.inspection import applied_positions, heads, outbox_depths
+from stream.redis_store.restoring import close_deployment, end_rebuilding
 from stream.settings.worker import WorkerSettings
 
-SHARED_TOPICS = tuple(topic.name for topic in TOPICS if topic.partitions is None)
+PATIENCE_S = 60.0  # an `ebb archive --follow` is at work
 
 
 @dataclass(frozen=True)
 class Repartitioning:
-    """What is to happen: from how many partitions to how many, and how many records are gone through."""
+    """What is to happen.
+
+    Attributes:
+        before: from how many partitions.
+        after: to how many.
+        records: that are gone through.
+        made_again: topics that are deleted first.
+        kept: topics that keep more partitions.
+        goes_on: whether it was begun, and interrupted.
+    """
 
     before: int
     after: int
     records: int
+    made_again: Sequence[str] = ()
+    kept: Mapping[str, int] = field(default_factory=dict)
+    goes_on: bool = False
 
 
 async def plan(settings: WorkerSettings, folder: Path, partitions: int) -> Repartitioning:
@@ -39,26 +54,58 @@ async def plan(settings: WorkerSettings, folder: Path, partitions: int) -> Repar
         SettingError: it may not; the message says why and what to do.
         EbbError: Redis or Kafka is away, or the archive is not of this deployment.
     """
-    before = stored_deployment(settings.redis_url).partitions
-    if partitions <= before:
-        raise SettingError(
-            f"--partitions {partitions}, but there are {before}, and Kafka takes no partitions away from a topic. "
-            "Choose more; or run fewer workers: each takes several partitions, down to one worker with all of them."
-        )
     if settings.lockstep:
         raise SettingError("EBB_LOCKSTEP=true: in lockstep the number of partitions is part of the run. Replay anew.")
     refuse_running(settings)
-    _refuse_unfinished(settings)
+    begun = _begun(settings, folder, partitions)
+    if begun:
+        return begun
+    before = stored_deployment(settings.redis_url).partitions
+    if partitions == before:
+        raise SettingError(f"There are {before} partitions already. Nothing was changed.")
+    require_capable(settings.kafka_servers)
+    if partitions < before:
+        _refuse_without_ids(known_topics(settings.kafka_servers, INPUT_TOPICS))
     await archive(settings.kafka_servers, settings.redis_url, folder)
-    states = [state for state in log_states(folder) if state.topic in INPUT_TOPICS]
-    missing = [state for state in states if state.gaps]
-    if missing:
-        state = missing[0]
-        raise SettingError(
-            f"The archive does not have offsets {state.gaps[0][0]:,} to {state.gaps[0][1] - 1:,} of {state.topic} "
-            f"partition {state.partition}: customers rebuilt from it would lack them. Nothing was changed."
-        )
-    return Repartitioning(before, partitions, sum(state.end - state.first for state in states))
+    _refuse_unfinished(settings)
+    states = _input_states(folder)
+    _refuse_missing(settings, states)
+    counts = partition_counts(settings.kafka_servers, OUTPUT_TOPICS)
+    return Repartitioning(
+        before,
+        partitions,
+        sum(state.end - state.first for state in states),
+        INPUT_TOPICS if partitions < before else (),
+        {topic: count for topic, count in counts.items() if count > partitions},
+    )
+
+
+def _begun(settings: WorkerSettings, folder: Path, partitions: int) -> Repartitioning | None:
+    """What an interrupted run has left to be done.
+
+    Raises:
+        SettingError: that was to another number.
+    """
+    standing = load_standing(folder)
+    if standing is None:
+        return None
+    records = sum(state.end - state.first for state in _input_states(folder))
+    if (move := standing.move) is not None:
+        if move.partitions != partitions:
+            raise SettingError(
+                f"--partitions {partitions}, but topics are on their way from {standing.partitions} to "
+                f"{move.partitions}: that was interrupted. Run it again with --partitions {move.partitions} first."
+            )
+        made_again = tuple(move.topics) if move.is_to_fewer else ()
+        return Repartitioning(standing.partitions, partitions, records, made_again, goes_on=True)
+    before = standing.eras[-2].partitions if len(standing.eras) > 1 else partitions
+    if before == partitions or standing.partitions != partitions or not is_rebuilding(settings.redis_url):
+        return None
+    return Repartitioning(before, partitions, records, goes_on=True)
+
+
+def _input_states(folder: Path) -> list[LogState]:
+    return [state for state in log_states(folder) if state.topic in INPUT_TOPICS]
 
 
 def _refuse_unfinished(settings: WorkerSettings) -> None:
@@ -74,41 +121,108 @@ def _refuse_unfinished(settings: WorkerSettings) -> None:
         raise SettingError(f"{unsent:,} messages are not published. Let `ebb worker` finish, then stop it.")
 
 
+def _refuse_missing(settings: WorkerSettings, states: Sequence[LogState]) -> None:
+    """See that the archive has everything that was applied."""
+    missing = {(state.topic, state.partition): state.gaps[0] for state in states if state.gaps}
+    ends = {(state.topic, state.partition): state.end for state in states}
+    for place, applied in applied_positions(settings.redis_url).items():
+        if place[0] in INPUT_TOPICS and applied > ends.get(place, 0):
+            missing.setdefault(place, (ends.get(place, 0), applied))
+    if missing:
+        (topic, partition), (first, end) = min(missing.items())
+        raise SettingError(
+            f"The archive does not have offsets {first:,} to {end - 1:,} of {topic} partition {partition}: customers "
+            "rebuilt from it would lack them. Nothing was changed."
+        )
+
+
 async def repartition(
-    settings: WorkerSettings, folder: Path, wanted: Repartitioning, told: Rebuilt | None = None
+    settings: WorkerSettings, folder: Path, wanted: Repartitioning, told: Rebuilt | None, step: Told
 ) -> Recovered:
-    """Change the number of partitions. Interrupted, `ebb recover --replace` with the new number does the rest.
+    """Change the number of partitions. Interrupted at any point, the same again does the rest.
+
+    Args:
+        settings: of the deployment, with either number.
+        folder: the archive.
+        wanted: what `plan` has found.
+        told: of records that are applied anew.
+        step: told of what has been done to topics.
 
     Raises:
         EbbError: Redis or Kafka is away, or somebody writes meanwhile.
     """
-    before = load_standing(folder)
-    if before is None:
+    standing = load_standing(folder)
+    if standing is None:
         raise SettingError(f"{folder} is no archive of this deployment. Run `ebb archive --to {folder}`.")
-    sequences = {partition: head.sequence for partition, head in enumerate(heads(settings.redis_url))}
-    ended = Era(wanted.before, journal_ends(folder, wanted.before), sequences)
-    all_sent = dict.fromkeys(range(wanted.after), Waiting(NO_LIMIT))  # or `plan` would have refused
-    standing: Standing = msgspec.structs.replace(
-        before, eras=[*before.eras[:-1], ended, Era(wanted.after)], outboxes=all_sent
-    )
-    grow(settings.kafka_servers, SHARED_TOPICS, wanted.after)
-    save_standing(folder, standing)
+    if standing.partitions != wanted.after:
+        standing = await _with_topics(settings, folder, standing, wanted, step)
     settings = msgspec.structs.replace(settings, partitions=wanted.after)
     recovery = Recovery(settings, folder, standing, told=told)
     return await write(settings, recovery, folder, standing, replace=True)
 
 
-def grow(servers: Sequence[str], topics: Sequence[str], partitions: int) -> None:
-    """Add partitions to topics that have fewer.
+async def _with_topics(
+    settings: WorkerSettings, folder: Path, standing: Standing, wanted: Repartitioning, step: Told
+) -> Standing:
+    """How the archive stands once the topics have their new partitions."""
+    servers, move = settings.kafka_servers, standing.move or _settled(settings, folder, wanted)
 
-    Raises:
-        BrokerError: Kafka is away or refuses.
-    """
-    with (
-        broker_errors(servers),
-        closing(KafkaAdminClient(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)) as admin,
-    ):
-        counts = {found["name"]: len(found["partitions"]) for found in admin.describe_topics(list(topics))}
-        wanted = {topic: partitions for topic, count in counts.items() if count < partitions}
-        if wanted:
-            admin.create_partitions(wanted)
+    def keep(move: Move | None) -> None:
+        _kept(folder, lambda known: msgspec.structs.replace(known, move=move))
+
+    keep(move)
+    close_deployment(settings.redis_url, OWNER)
+    try:
+        with broker_errors(servers), closing(admin_of(servers)) as admin:
+            move = await TopicsAnew(admin, servers, move, keep, step).run()
+    except NothingChangedError:
+        keep(None)
+        end_rebuilding(settings.redis_url)
+        raise
+    return _kept(folder, lambda known: _moved(known, move))
+
+
+def _settled(settings: WorkerSettings, folder: Path, wanted: Repartitioning) -> Move:
+    """What the topics have to become, while Redis and the archive still say so."""
+    ends = {(state.topic, state.partition): state.end for state in _input_states(folder)}
+    sequences = {partition: head.sequence for partition, head in enumerate(heads(settings.redis_url))}
+    ended = Era(
+        wanted.before,
+        journal_ends(folder, wanted.before),
+        sequences,
+        ends={topic: [ends.get((topic, p), 0) for p in range(wanted.before)] for topic in INPUT_TOPICS},
+    )
+    starts = {topic: [ends.get((topic, p), 0) for p in range(wanted.after)] for topic in INPUT_TOPICS}
+    topics = known_topics(settings.kafka_servers, INPUT_TOPICS)
+    return Move(ended, wanted.after, starts, topics)
+
+
+def _refuse_without_ids(topics: Mapping[str, KnownTopic]) -> None:
+    """See that a topic made again can be told from the one before."""
+    if not all(topic.topic_id for topic in topics.values()):
+        raise SettingError(
+            "This Kafka gives its topics no ids, so nobody could tell one that is made again from one that was lost. "
+            "Fewer partitions need Apache Kafka 2.8 or newer. Nothing was changed."
+        )
+
+
+def _moved(standing: Standing, move: Move) -> Standing:
+    all_sent = dict.fromkeys(range(move.partitions), Waiting(NO_LIMIT))  # or `plan` would have refused
+    return msgspec.structs.replace(
+        standing,
+        eras=[*standing.eras[:-1], move.ended, Era(move.partitions)],
+        outboxes=all_sent,
+        remade={**standing.remade, **move.made},
+        move=None,
+    )
+
+
+def _kept(folder: Path, change: Callable[[Standing], Standing]) -> Standing:
+    """Change what the archive says of how the deployment stands."""
+    with locked(folder, PATIENCE_S):
+        known = load_standing(folder)
+        if known is None:
+            raise SettingError(f"{folder} is no archive of this deployment. Run `ebb archive --to {folder}`.")
+        changed = change(known)
+        save_standing(folder, changed)
+    return changed

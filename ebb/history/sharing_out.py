@@ -130,7 +130,8 @@ class SharingOut:
         for place in np.flatnonzero(~records.has_customer & (records.topic != TOPIC_NUMBERS[CLOCK])).tolist():
             key = records.fetched[place].key
             known = key is not None and records.is_event[place]
-            homes[place] = partitions_of([key.decode(errors="replace")], self._partitions)[0] if known else old
+            kept = old % self._partitions
+            homes[place] = partitions_of([key.decode(errors="replace")], self._partitions)[0] if known else kept
         return homes
 
     def _before(self, time_ms: int) -> Iterator[tuple[int, Stretch]]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import NamedTuple
 
 from stream.errors import EbbError
@@ -18,6 +19,7 @@ JOURNAL = "journal"
 """The log of what each commit applied, beside the topics; its offsets are versions of the partition."""
 
 TEMPORARY = ".tmp"
+LOOK_EVERY_S = 0.1
 
 _NAME = re.compile(r"(\d{20})-(\d{20})\.parquet")
 _PARTITION = re.compile(r"partition=(\d+)")
@@ -25,6 +27,10 @@ _PARTITION = re.compile(r"partition=(\d+)")
 
 class ArchiveError(EbbError):
     """An archive cannot be read or written, or belongs to other logs."""
+
+
+class BusyArchiveError(ArchiveError):
+    """Another process is writing there."""
 
 
 class ArchiveFile(NamedTuple):
@@ -100,11 +106,16 @@ def gaps(found: Sequence[ArchiveFile]) -> list[tuple[int, int]]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience_s: float = 0.0) -> Iterator[None]:
     """Be the only writer of an archive, and remove what an interrupted one has left half written.
 
+    Args:
+        folder: the archive.
+        patience_s: how long to wait for another writer to end.
+
     Raises:
-        ArchiveError: another process is writing there, or the folder cannot be written to.
+        BusyArchiveError: another process is writing there.
+        ArchiveError: the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +123,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise ArchiveError(f"Cannot write to {folder}: {error.strerror}. Choose another folder.") from error
     try:
-        _take(lock, folder)
+        _take(lock, folder, monotonic() + patience_s)
         for left in folder.rglob(f"*{TEMPORARY}"):
             left.unlink()
         yield
@@ -120,11 +131,20 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _take(lock: int, folder: Path) -> None:
+def _take(lock: int, folder: Path, until_s: float) -> None:
+    while not _is_taken(lock):
+        if monotonic() >= until_s:
+            raise BusyArchiveError(f"Another `ebb archive` is writing to {folder}. It will do; let it end.")
+        sleep(LOOK_EVERY_S)
+
+
+def _is_taken(lock: int) -> bool:
+    """Whether it is ours now."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ArchiveError(f"Another `ebb archive` is writing to {folder}. It will do; let it end.") from error
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_durably(path: Path, content: bytes) -> None:

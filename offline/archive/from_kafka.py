@@ -14,6 +14,7 @@ from kafka.errors import OffsetOutOfRangeError
 from offline.archive.files import files, gaps, partitions
 from offline.archive.reading import last_record, topic_id_of
 from offline.archive.records import ArchivedRecord
+from offline.archive.standing import load_standing
 from offline.archive.writing import LogArchive
 from offline.broker import (
     ANSWER_WITHIN_S,
@@ -24,7 +25,7 @@ from offline.broker import (
     readable_ends,
     reader,
 )
-from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS
+from schemas.topics import INPUT_BYTES_MAX, INPUT_TOPICS, LABELS, PASSED_OVER
 from stream.errors import LogRecreatedError
 
 ARCHIVED_TOPICS = (*INPUT_TOPICS, LABELS)
@@ -60,7 +61,7 @@ class LogState:
         bytes: their size.
         gaps: offsets (from, until before) that were gone before they were archived.
         log_start: the first offset that Kafka still has; None where it was not asked.
-        log_end: the offset after the last that can be read; None likewise.
+        log_end: the offset after the last that can be read, or where a log without any begins; None likewise.
     """
 
     topic: str
@@ -95,9 +96,12 @@ def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress
     ends = readable_ends(servers, ARCHIVED_TOPICS)
     with broker_errors(servers), closing(_consumer(servers)) as consumer:
         starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
-        ids = topic_ids(servers, ARCHIVED_TOPICS)
+        ids, standing = topic_ids(servers, ARCHIVED_TOPICS), load_standing(folder)
+        remade = standing.remade if standing else {}
         logs = {
-            TopicPartition(*place): _Log(folder, place, ids.get(place[0], ""), starts[TopicPartition(*place)], end)
+            TopicPartition(*place): _Log(
+                folder, place, ids.get(place[0], ""), starts[TopicPartition(*place)], end, remade.get(place[0], "")
+            )
             for place, end in ends.items()
         }
         _read(consumer, logs, on_progress)
@@ -108,23 +112,25 @@ def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress
 class _Log:
     """One topic-partition on its way into the archive, from where the archive ends to where Kafka ended."""
 
-    def __init__(self, folder: Path, place: Place, topic_id: str, log_start: int, end: int) -> None:
+    def __init__(
+        self, folder: Path, place: Place, topic_id: str, log_start: int, end: int, remade_id: str = ""
+    ) -> None:
         self._place, self.end, self.records = place, end, 0
         self.lost: tuple[int, int] | None = None
         self._known = last_record(folder, *place)
-        self._check(folder, topic_id)
+        self._check(folder, topic_id, remade_id)
         self.archive = LogArchive(folder, *place, topic_id)
         if log_start > self.archive.position:
             self.lose(log_start)
         # the last archived record is read once more, to see that the log is still the same
         self.start = max(log_start, min(self.archive.position, self._known.offset if self._known else end))
 
-    def _check(self, folder: Path, topic_id: str) -> None:
+    def _check(self, folder: Path, topic_id: str, remade_id: str) -> None:
         found = files(folder, *self._place)
         archived_id = topic_id_of(found[-1]) if found else ""
         if found and self.end < found[-1].end and self.end:
             raise _recreated(self._place, f"ends at offset {self.end:,}, and {found[-1].end:,} are archived")
-        if archived_id and topic_id and archived_id != topic_id:
+        if archived_id and topic_id and topic_id not in (archived_id, remade_id):
             raise _recreated(self._place, "has another id than the one that was archived")
 
     def lose(self, log_start: int) -> None:
@@ -185,6 +191,8 @@ def _poll(
 
 
 def _compare(place: Place, known: ArchivedRecord, found: ArchivedRecord) -> None:
+    if found.key == PASSED_OVER:
+        return  # deleted, but the broker has crashed before it noted that
     if _fingerprint(known) != _fingerprint(found):
         raise _recreated(place, f"holds another record at offset {known.offset:,} than was archived")
 
@@ -225,8 +233,9 @@ def log_states(folder: Path, servers: Sequence[str] | None = None) -> list[LogSt
         starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
     known = {(state.topic, state.partition): state for state in states}
     return [
-        replace(known.get(place) or _state(folder, *place), log_start=starts[TopicPartition(*place)], log_end=end)
+        replace(known.get(place) or _state(folder, *place), log_start=start, log_end=max(start, end))
         for place, end in ends.items()
+        for start in [starts[TopicPartition(*place)]]
     ]
 
 

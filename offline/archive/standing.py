@@ -16,13 +16,46 @@ class Era(msgspec.Struct, frozen=True):
     """A time with one partition count and one layout.
 
     `last_versions` says with which journal entry of each partition it ended, `last_sequences` with which message; both
-    are empty while it lasts. `layout` is that of its models where another one came after it.
+    are empty while it lasts. `layout` is that of its models where another one came after it. `ends` says of each input
+    topic where its partitions ended, where another count came after it.
     """
 
     partitions: int
     last_versions: Mapping[int, int] = {}
     last_sequences: Mapping[int, int] = {}
     layout: str = ""
+    ends: Mapping[str, Sequence[int]] = {}
+
+
+class KnownTopic(msgspec.Struct, frozen=True):
+    """A topic as Kafka had it: its id, how often it is replicated, and the settings it had of its own."""
+
+    topic_id: str
+    replicas: int
+    config: Mapping[str, str]
+
+
+class Move(msgspec.Struct, frozen=True):
+    """On the way to another number of partitions: what was settled before the first topic was touched.
+
+    Attributes:
+        ended: the era before it.
+        partitions: how many there are to be.
+        starts: input topic -> the offset at which each of its new partitions begins: where the archive ends.
+        topics: the input topics as they were.
+        made: those that were made again so far, and their ids.
+    """
+
+    ended: Era
+    partitions: int
+    starts: Mapping[str, Sequence[int]]
+    topics: Mapping[str, KnownTopic]
+    made: Mapping[str, str] = {}
+
+    @property
+    def is_to_fewer(self) -> bool:
+        """Whether topics are made again, since Kafka takes no partitions away."""
+        return self.partitions < self.ended.partitions
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -58,6 +91,8 @@ class Standing(msgspec.Struct, frozen=True):
         outboxes: of each partition.
         champions: model -> (version in force, its epoch day).
         learners: by name.
+        remade: topic -> its id, of those that `ebb repartition` has made again: the archive goes on with them.
+        move: while it does so.
     """
 
     clock: str
@@ -66,6 +101,8 @@ class Standing(msgspec.Struct, frozen=True):
     outboxes: Mapping[int, Waiting] = {}
     champions: Mapping[str, tuple[str, int]] = {}
     learners: Mapping[str, SavedLearner] = {}
+    remade: Mapping[str, str] = {}
+    move: Move | None = None
 
     @property
     def partitions(self) -> int:

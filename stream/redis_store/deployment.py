@@ -96,8 +96,14 @@ def refuse_rebuilding(fields: Any, url: str) -> None:
     if REBUILDING in fields:
         raise RebuildingError(
             f"Redis at {address(url)} is being rebuilt from an archive and is not whole. Wait for the command that "
-            "does it, or run `ebb recover --replace` if it was interrupted."
+            "does it. If it was interrupted, run it again: `ebb repartition`, or `ebb recover --replace`."
         )
+
+
+def is_rebuilding(url: str) -> bool:
+    """Whether Redis is being filled from an archive, or was when that was interrupted."""
+    with explaining(url), sync_client(url) as client:
+        return bool(client.hexists(META, REBUILDING))
 
 
 def note_replaced_log(url: str, refusal: str) -> None:
@@ -180,9 +186,9 @@ def _compare(stored: Deployment, wanted: Deployment, url: str) -> None:
     where = f"Redis at {address(url)}"
     if stored.partitions != wanted.partitions:
         raise SettingError(
-            f"EBB_PARTITIONS={wanted.partitions}, but {where} was first started with {stored.partitions} partitions, "
-            f"and every customer is stored under its partition. Set EBB_PARTITIONS={stored.partitions}, or "
-            "replay into an empty Redis."
+            f"EBB_PARTITIONS={wanted.partitions}, but {where} is of a deployment with {stored.partitions} partitions, "
+            f"and every customer is stored under its partition. Set EBB_PARTITIONS={stored.partitions}; "
+            "`ebb repartition` changes the number."
         )
     if stored.clock != wanted.clock:
         raise SettingError(

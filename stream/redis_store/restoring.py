@@ -58,6 +58,12 @@ def begin_rebuilding(
             pipeline.execute()
 
 
+def close_deployment(url: str, owner: str) -> None:
+    """Let no process start until `end_rebuilding`: what Redis holds is about to be made again."""
+    with explaining(url), sync_client(url) as client:
+        client.hset(keys.META, REBUILDING, owner)
+
+
 def _refuse_unsent(client: Any, url: str, known: Mapping[bytes, bytes]) -> None:
     """Under another layout past models mean nothing, so alerts of the past do not come about again."""
     unsent = sum(client.hlen(keys.outbox(partition)) for partition in range(int(known[b"partitions"])))

@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
+from schemas.topics import PASSED_OVER
 from stream.errors import LogRecreatedError
 from stream.metrics import worker as metrics
 from stream.ports import LogPosition
@@ -153,6 +154,8 @@ def _compare(tp: TopicPartition, position: LogPosition, seen: _Seen, reader: Rea
         )
     if record is None or record.offset != position.next_offset - 1 or not position.last_timestamp_ms:
         return  # retention, compaction or a transaction took what lay there, or it was never noted
+    if record.key == PASSED_OVER:
+        return  # deleted, but the broker has crashed before it noted that
     if (record.timestamp, zlib.crc32(record.value or b"")) != (position.last_timestamp_ms, position.last_crc32):
         raise LogRecreatedError(
             f"{where} holds another record at offset {record.offset:,} than the one {reader.has_read}. {REPLACED} "

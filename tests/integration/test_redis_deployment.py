@@ -60,7 +60,7 @@ def test_first_starts_at_the_same_time_agree_on_one_deployment(redis_url):
 @pytest.mark.parametrize(
     ("other", "error", "words"),
     [
-        (replace(OURS, partitions=8), SettingError, "EBB_PARTITIONS=8.*first started with 4 partitions"),
+        (replace(OURS, partitions=8), SettingError, "EBB_PARTITIONS=8.*of a deployment with 4 partitions"),
         (replace(OURS, clock="live"), SettingError, "EBB_CLOCK=live.*runs on the replay clock"),
         (replace(OURS, layout="def456"), LayoutError, "layout abc123.*has layout def456"),
         (

@@ -18,6 +18,7 @@ from offline.archive.files import JOURNAL, write_durably
 from offline.archive.records import ArchivedRecord
 from offline.archive.standing import Era, Standing, Waiting, model_path
 from offline.archive.writing import LogArchive
+from schemas.partition import partition_of
 from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.chunk import Models
@@ -108,13 +109,22 @@ async def live(lane: LiveLane, some: Sequence[Moment]) -> None:
 class Life:
     """A partition and its logs, as they were after some of the moments and as they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, partition: int = 0, partitions: int = 1) -> None:
         self.logs: Logs = {topic: [] for topic in EVENT_TOPICS}
         self.stored = StoredPartition()
+        self.partition, self.partitions = partition, partitions
 
     async def go_on(self, *parts: Sequence[Moment]) -> list["Life"]:
         """What one worker makes of it; as it was after each part."""
-        lane = LiveLane(self.logs, limits=LANE_LIMITS, due_at_once=DUE_AT_ONCE, rules=PLAN.rules, stored=self.stored)
+        lane = LiveLane(
+            self.logs,
+            limits=LANE_LIMITS,
+            due_at_once=DUE_AT_ONCE,
+            partition=self.partition,
+            partitions=self.partitions,
+            rules=PLAN.rules,
+            stored=self.stored,
+        )
         await lane.claim()
         then = []
         for some in parts:
@@ -134,16 +144,16 @@ def undisturbed() -> tuple[Life, Life]:
 def archive(folder: Path, life: Life, journal_until: int | None = None) -> None:
     """Add what is new."""
     for topic, log in life.logs.items():
-        add(folder, topic, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
+        add(folder, topic, life.partition, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
     noted = [(decode_entry(packed).version, packed) for packed in life.stored.journal[:journal_until]]
-    add(folder, JOURNAL, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
+    add(folder, JOURNAL, life.partition, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
     for document in (PINNED.outcomes["churn_30d"], SURER.outcomes["churn_30d"], CENTRES):
         sealed = seal(encode(document), Keyring.from_text(KEYS))
         write_durably(model_path(folder, LAYOUT, document.name, document.version), sealed)
 
 
-def add(folder: Path, topic: str, records: Sequence[ArchivedRecord]) -> None:
-    log = LogArchive(folder, topic, 0)
+def add(folder: Path, topic: str, partition: int, records: Sequence[ArchivedRecord]) -> None:
+    log = LogArchive(folder, topic, partition)
     log.add([record for record in records if record.offset >= log.position])
     log.flush()
 
@@ -225,16 +235,57 @@ def test_a_partition_that_is_shared_out_leaves_everybody_as_they_were(
     head = life.stored.head
     ended = Era(1, {0: head.version}, {0: head.sequence})
     parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
-    for name in ("states", "deadlines", "risks", "labels", "snapshots"):
-        found = {key: value for part in parts for key, value in getattr(part, name).items()}
-        assert found == getattr(life.stored, name), name
+    assert_everybody(parts, [life.stored])
     assert [part.head.stream_time_ms for part in parts] == [head.stream_time_ms] * 3
-    views = {customer: decode_view(view) for customer, view in life.stored.views.items()}
-    assert views == {
-        customer: msgspec.structs.replace(decode_view(view), partition=0)
-        for part in parts
-        for customer, view in part.views.items()
-    }
+
+
+@pytest.mark.parametrize("fewer", [2, 1])
+def test_partitions_that_are_shared_out_among_fewer_leave_everybody_as_they_were(fewer: int, tmp_path: Path) -> None:
+    lives = [Life(number, 3) for number in range(3)]
+    for life in lives:
+        run(life.go_on(at_home(life, moments())))
+        archive(tmp_path, life)
+    heads = [life.stored.head for life in lives]
+    versions, sequences = ({n: getattr(head, name) for n, head in enumerate(heads)} for name in ("version", "sequence"))
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(3, versions, sequences), Era(fewer)]))
+    assert_everybody(parts, [life.stored for life in lives])
+    assert {part.head.stream_time_ms for part in parts} == {max(head.stream_time_ms for head in heads)}
+
+
+def at_home(life: Life, everything: Sequence[Moment]) -> list[Moment]:
+    """What of it concerns the customers of one partition."""
+
+    def is_home(customer: str) -> bool:
+        return partition_of(customer, life.partitions) == life.partition
+
+    return [
+        replace(
+            moment,
+            events=[event for event in moment.events if is_home(event["customer_id"])],
+            fail=[customer for customer in moment.fail if is_home(customer)],
+        )
+        for moment in everything
+    ]
+
+
+def assert_everybody(found: Sequence[StoredPartition], expected: Sequence[StoredPartition]) -> None:
+    """That each customer is what it was, wherever it lives."""
+    for name in ("states", "deadlines", "risks", "labels", "snapshots"):
+        ours, theirs = (
+            {key: value for part in some for key, value in without_empty(getattr(part, name)).items()}
+            for some in (found, expected)
+        )
+        other = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        assert not other, (name, len(other), len(theirs), other[0])
+    ours, theirs = (
+        {
+            customer: msgspec.structs.replace(decode_view(view), partition=0)
+            for part in some
+            for customer, view in part.views.items()
+        }
+        for some in (found, expected)
+    )
+    assert ours == theirs
 
 
 def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_where_an_era_has_ended(
@@ -246,6 +297,19 @@ def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_wher
     (found,) = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(1)]))
     assert found.head.positions == life.stored.head.positions
     assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
+
+
+def test_what_no_entry_speaks_of_is_shared_out_among_other_partitions_too(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life, journal_until=-4)
+    ended = Era(1, journal_ends(tmp_path, 1), ends={topic: [len(log)] for topic, log in life.logs.items()})
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
+    for number, part in enumerate(parts):
+        assert {partition_of(customer, 3) for customer in part.states} == {number}
+    everybody = StoredPartition(states={who: packed for part in parts for who, packed in part.states.items()})
+    assert features(everybody) == features(life.stored)
 
 
 def features(stored: StoredPartition) -> bytes:

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -94,6 +95,21 @@ def test_a_log_is_cut_at_any_offset(tmp_path):
     for place in (400, 300, 299, 0):
         log.cut(written[place].offset)
         assert archived(tmp_path) == written[:place]
+
+
+def test_whoever_has_patience_writes_when_the_other_has_ended(tmp_path):
+    written = []
+
+    def write() -> None:
+        with locked(tmp_path, patience_s=60):
+            written.append("second")
+
+    second = Thread(target=write)
+    with locked(tmp_path):
+        second.start()
+        written.append("first")
+    second.join()
+    assert written == ["first", "second"]
 
 
 def test_a_damaged_file_is_named(tmp_path):

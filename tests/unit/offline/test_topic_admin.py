@@ -6,7 +6,7 @@ from kafka.admin import KafkaAdminClient
 from ebb.services.ports import free_port
 from ebb.topic_admin import create_topics
 from offline.broker import BrokerError, end_offsets
-from schemas.topics import CLOCK, INPUT_TOPICS, LABELS, TOPICS
+from schemas.topics import CHURN_ALERTS, CLOCK, INPUT_TOPICS, INVALID, LABELS, TOPICS
 from stream.errors import SettingError
 from stream.worker.topic_look import topics_are_right
 
@@ -39,6 +39,15 @@ def test_another_partition_count_is_an_error_that_names_both(servers):
     create_topics(servers, 2)
     with pytest.raises(SettingError, match=r"purchases has 2 partitions, but 5 are wanted. Set EBB_PARTITIONS=2"):
         create_topics(servers, 5)
+
+
+def test_topics_of_messages_may_have_more_partitions_than_the_inputs(servers):
+    create_topics(servers, 3, [topic for topic in TOPICS if topic.name in (CHURN_ALERTS, INVALID)])
+    create_topics(servers, 2)
+    assert create_topics(servers, 2) == []
+    assert asyncio.run(topics_are_right(servers, 2))
+    with pytest.raises(SettingError, match=r"has 2 partitions, but 3 are wanted"):
+        create_topics(servers, 3)
 
 
 def test_a_topic_that_does_not_exist_is_not_created_by_asking(servers):
