@@ -18,11 +18,13 @@ from stream.compiled import compiled
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 from stream.features.ahead import AGEING_OF_VISITS, GAP_COLUMN, Movement, movements
 from stream.features.columns import MODEL_COLUMNS
+from stream.features.missed import a_day, since_days
 from stream.scoring.linear import (
     WEIGHING,
     LinearModel,
     moving_logit,
     standing_logit,
+    weighed,
     weighing,
     weighing_record,
 )
@@ -103,7 +105,7 @@ def rolling(weekly: LinearModel, columns: Sequence[str] = MODEL_COLUMNS) -> NDAr
     record["weekly"] = weighing_record(weekly, columns)
     record["gap"] = columns.index(GAP_COLUMN) if GAP_COLUMN in columns else -1
     record["moving"], names = len(moving), list(moving)
-    own = {place: at for at, place in enumerate(known.places.tolist())}
+    own = {place: at for at, place in enumerate(known.places[: known.columns].tolist())}
     for n, (name, each) in enumerate(moving.items()):
         place = columns.index(name)
         record["courses"][n], record["places"][n] = _COURSES.index(each.course), place
@@ -142,7 +144,7 @@ def roll(hazards: FloatArray, model: Any, row: FloatArray, until_days: float, sc
         model: a record of `ROLLING`.
         row: the columns of now.
         until_days: how far to go.
-        scratch: shape (2, at least the columns that move), overwritten.
+        scratch: shape (2, at least the columns that move and those that are made), overwritten.
     """
     gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
     standing = standing_logit(model.weekly, row)
@@ -153,7 +155,10 @@ def roll(hazards: FloatArray, model: Any, row: FloatArray, until_days: float, sc
         else:
             if step == 1:
                 _take_amounts(scratch, model, row)
+                _take_missed(scratch, model, row)
             logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch)
+            if model.weekly.made > 0:
+                logit += _missed_ahead(model, AHEAD_DAYS[step], scratch)
         total += WIDTHS_DAYS[step] / WEEK_DAYS * _softplus(logit + standing)
         hazards[step] = total
         reached += WIDTHS_DAYS[step]
@@ -211,4 +216,30 @@ def _ahead(model: Any, step: int, gaps_a_day: float, scratch: FloatArray) -> flo
         scratch[1, n] = column
         deviations = (column - model.means[n]) * model.rates[n]
         logit += min(max(deviations, -clip), clip) * model.weights[n]
+    return logit
+
+
+@compiled
+def _take_missed(scratch: FloatArray, model: Any, row: FloatArray) -> None:
+    """What is missed now and with each day ahead, behind the columns that move; the rate stays what it is."""
+    weekly = model.weekly
+    for n in range(weekly.made):
+        at, fresh, count = model.moving + n, row[weekly.places[weekly.columns + n]], row[weekly.counts[n]]
+        if n > 0 and weekly.places[weekly.columns + n] == weekly.places[weekly.columns + n - 1]:
+            scratch[0, at], scratch[1, at] = scratch[0, at - 1], scratch[1, at - 1]
+            continue
+        rate = a_day(count, row[weekly.age]) if fresh > 0.0 else 0.0
+        scratch[0, at], scratch[1, at] = since_days(fresh) * rate, AGEING_OF_VISITS * rate
+
+
+@compiled
+def _missed_ahead(model: Any, days: float, scratch: FloatArray) -> float:
+    """What the columns that are made add to the logit of a step."""
+    weekly, logit, level = model.weekly, 0.0, 0.0
+    for n in range(weekly.made):
+        at, column = model.moving + n, weekly.columns + n
+        if n == 0 or weekly.places[column] != weekly.places[column - 1]:
+            missed = scratch[0, at] + days * scratch[1, at]
+            level = math.log(1.0 + missed) if missed > 0.0 else 0.0
+        logit += weighed(weekly, column, max(level - weekly.knots[n], 0.0))
     return logit

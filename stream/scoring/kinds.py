@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import MODEL_COLUMNS
+from stream.features.missed import MISSED
 from stream.scoring.hazard import (
     NO_WEEKLY,
     ROLLING,
@@ -221,7 +222,7 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
 
 def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
     """Hazards and scratch for `roll_each` and `said`."""
-    return np.zeros((models, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
+    return np.zeros((models, len(STEPS_DAYS))), np.zeros((2, len(columns) + len(MISSED)))
 
 
 @compiled
@@ -232,7 +233,7 @@ def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, sc
         models: those of `Scorers`.
         row: the columns of now.
         hazards: shape (models, steps), to be filled.
-        scratch: shape (2, columns), overwritten.
+        scratch: that of `workspace`, overwritten.
     """
     for first in range(len(models)):
         days = 0.0

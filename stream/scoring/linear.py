@@ -3,7 +3,8 @@
 A customer's score must not depend on who else is in the chunk. A matrix product of one row and of 5,000 rows differs in
 the last bits, so contributions are added one after another: first of the columns that move with time, then of those
 that stand still, each in the order the model declares them. So whoever asks about the same customer at many times adds
-what stands still once, and gets the same bits.
+what stands still once, and gets the same bits. What is made of columns (`stream.features.missed`) moves, and comes last
+of what does.
 """
 
 import math
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import MODEL_COLUMNS, MOVING_COLUMNS
+from stream.features.missed import AGE_COLUMN, MISSED, MISSED_COLUMNS, Missed, log_missed, missed_of
 
 FloatArray = NDArray[np.float64]
 
@@ -31,7 +33,8 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
     """Standardise, clip, weigh, add: everything a logistic regression needs to score a row.
 
     Args:
-        columns: names of the matrix columns it reads, in the order in which they are added.
+        columns: names of the columns it reads, in the order in which they are added: of the matrix, or made of those
+            (`stream.features.missed`).
         means: what to subtract from each column.
         scales: standard deviations to divide by; 0 marks a column without spread, which contributes nothing.
         weights: logit per standard deviation.
@@ -54,15 +57,18 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
 
 
 class Weighing(NamedTuple):
-    """A model for compiled code: shape (columns,) arrays, what moves with time first.
+    """A model for compiled code: shape (columns + made,) arrays, what is in a row before what is made of it.
 
     Compiled functions take one, or a record of `WEIGHING`, which has the same fields.
 
     Attributes:
-        places: each column's place in a row.
+        places: each column's place in a row, what moves with time first; of one that is made, the place of the
+            column that says how long ago the last event was.
         means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
             column without spread has rate 0.
-        columns, moving: how many there are, and how many of them move with time.
+        counts, knots: shape (made,), the place of the number of events, and the logarithm of one and the knot.
+        columns, moving, made: how many are in a row, how many of them move with time, how many are made.
+        age: the place of the age's column, which they are made of.
         bias: nan where no model serves: its probability is nan.
         clip: of a standardised value.
     """
@@ -71,18 +77,24 @@ class Weighing(NamedTuple):
     means: FloatArray
     rates: FloatArray
     weights: FloatArray
+    counts: NDArray[np.int64]
+    knots: FloatArray
     columns: int
     moving: int
+    made: int
+    age: int
     bias: float
     clip: float
 
 
+_AT_MOST = len(MODEL_COLUMNS) + len(MISSED)
 WEIGHING = np.dtype(
     [
-        ("places", "<i8", (len(MODEL_COLUMNS),)),
-        *((name, "<f8", (len(MODEL_COLUMNS),)) for name in ("means", "rates", "weights")),
-        ("columns", "<i8"),
-        ("moving", "<i8"),
+        ("places", "<i8", (_AT_MOST,)),
+        *((name, "<f8", (_AT_MOST,)) for name in ("means", "rates", "weights")),
+        ("counts", "<i8", (len(MISSED),)),
+        ("knots", "<f8", (len(MISSED),)),
+        *((name, "<i8") for name in ("columns", "moving", "made", "age")),
         ("bias", "<f8"),
         ("clip", "<f8"),
     ]
@@ -131,14 +143,19 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     if model is None:
         model = LinearModel((), (), (), (), bias=math.nan)
     order, places, moving = _order(model.columns, columns)
+    order, made = _without_idle(order, len(places), model)
     scales = np.array(model.scales, np.float64)[order]
     return Weighing(
-        places=places,
+        places=np.array([*places.tolist(), *(columns.index(each.fresh) for each in made)], np.int64),
         means=np.array(model.means, np.float64)[order],
         rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
         weights=np.array(model.weights, np.float64)[order],
-        columns=len(model.columns),
+        counts=np.array([columns.index(each.events) for each in made], np.int64),
+        knots=np.array([math.log1p(each.knot) for each in made]),
+        columns=len(places),
         moving=moving,
+        made=len(made),
+        age=columns.index(AGE_COLUMN) if made else -1,
         bias=float(model.bias),
         clip=float(model.clip),
     )
@@ -146,13 +163,24 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
 
 @lru_cache(maxsize=128)  # models come by the hundred a day in a backtest, but of few sets of columns
 def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64], int]:
-    """The order in which columns are added, their places in a row in this order, and how many of them move."""
-    missing = [name for name in names if name not in columns]
+    """The order in which columns are added, what is made last; the places of the others, and how many of them move."""
+    made = {each.name for each in missed_of(columns)}
+    missing = [name for name in names if name not in columns and name not in made]
     if missing:
         raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
-    order = sorted(range(len(names)), key=lambda place: names[place] not in MOVING_COLUMNS)
-    places = np.array([columns.index(names[place]) for place in order], np.int64)
-    return np.array(order, np.intp), places, sum(name in MOVING_COLUMNS for name in names)
+    own = [place for place, name in enumerate(names) if name in columns]
+    own.sort(key=lambda place: names[place] not in MOVING_COLUMNS)
+    others = sorted(set(range(len(names))) - set(own), key=lambda place: MISSED_COLUMNS.index(names[place]))
+    places = np.array([columns.index(names[place]) for place in own], np.int64)
+    return np.array([*own, *others], np.intp), places, sum(name in MOVING_COLUMNS for name in names)
+
+
+def _without_idle(order: NDArray[np.intp], own: int, model: LinearModel) -> tuple[NDArray[np.intp], list[Missed]]:
+    """The order without made columns that add nothing, and what those that are left are: shops without visits."""
+    by_name = {each.name: each for each in MISSED}
+    working = [place for place in order[own:].tolist() if model.scales[place] != 0.0]
+    left = np.array([*order[:own].tolist(), *working], np.intp)
+    return left, [by_name[model.columns[place]] for place in working]
 
 
 def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
@@ -170,15 +198,29 @@ def fill_weighings(
     for name in ("places", "means", "rates", "weights"):
         values = records[name]
         for at, each in enumerate(known):
-            values[at, : each.columns] = getattr(each, name)
-    for name in ("columns", "moving", "bias", "clip"):
+            values[at, : each.columns + each.made] = getattr(each, name)
+    for name in ("counts", "knots"):
+        values = records[name]
+        for at, each in enumerate(known):
+            values[at, : each.made] = getattr(each, name)
+    for name in ("columns", "moving", "made", "age", "bias", "clip"):
         records[name] = [getattr(each, name) for each in known]
 
 
 @compiled
 def contribution(model: Weighing, column: int, row: FloatArray) -> float:
     """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone."""
-    deviations = (row[model.places[column]] - model.means[column]) * model.rates[column]
+    value = row[model.places[column]]
+    if column >= model.columns:
+        n = column - model.columns
+        value = max(log_missed(value, row[model.counts[n]], row[model.age]) - model.knots[n], 0.0)
+    return float(weighed(model, column, value))
+
+
+@compiled
+def weighed(model: Weighing, column: int, value: float) -> float:
+    """What a column adds that has this value."""
+    deviations = (value - model.means[column]) * model.rates[column]
     return float(min(max(deviations, -model.clip), model.clip) * model.weights[column])
 
 
@@ -187,7 +229,21 @@ def moving_logit(model: Weighing, row: FloatArray) -> float:
     """The bias, and what the columns add that move with time."""
     logit = model.bias
     for column in range(model.moving):
-        logit += contribution(model, column, row)
+        logit += weighed(model, column, row[model.places[column]])
+    if model.made > 0:
+        logit += _missed_logit(model, row)
+    return logit
+
+
+@compiled
+def _missed_logit(model: Weighing, row: FloatArray) -> float:
+    """What the columns add that are made of others; a logarithm is taken once for all that bend it."""
+    logit, level = 0.0, 0.0
+    for n in range(model.made):
+        column = model.columns + n
+        if n == 0 or model.places[column] != model.places[column - 1]:
+            level = log_missed(row[model.places[column]], row[model.counts[n]], row[model.age])
+        logit += weighed(model, column, max(level - model.knots[n], 0.0))
     return logit
 
 
@@ -196,7 +252,7 @@ def standing_logit(model: Weighing, row: FloatArray) -> float:
     """What the columns add that stand still."""
     logit = 0.0
     for column in range(model.moving, model.columns):
-        logit += contribution(model, column, row)
+        logit += weighed(model, column, row[model.places[column]])
     return logit
 
 

@@ -1,0 +1,117 @@
+"""Columns that models make of the stored ones: what a customer has missed, at its own pace.
+
+Somebody who used to look in every other day and has not for three weeks is gone; for somebody who looks in once a month
+three weeks are nothing. No sum of columns says so: it takes days of silence times the customer's own rate. Missed are
+as many events as the customer would have left since its last one, had it gone on as on average since its first
+purchase. Bent where trees split. They are made of a row of model columns when it is learned or scored, and not stored.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.compiled import compiled
+from stream.features.model_columns import FRESH_DAYS
+
+FloatArray = NDArray[np.float64]
+
+AGE_COLUMN = "log_since_first_purchase_days"
+SETTLING_DAYS = 14.0  # added to the age: who bought yesterday and has seen twenty pages does not see twenty a day
+
+
+class Missed(NamedTuple):
+    """How far log1p(events missed) is above log1p(knot), else 0; 0 of who never did such a thing.
+
+    Attributes:
+        of: what is missed.
+        fresh: the column that says how long ago the last one was.
+        events: the column of their number.
+        knot: events missed.
+    """
+
+    of: str
+    fresh: str
+    events: str
+    knot: int
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return f"log_missed_{self.of}" + (f"_above_{self.knot}" if self.knot else "")
+
+
+BROWSING_KNOTS = (0, 5, 20, 60)
+ANSWER_KNOTS = (0, 1, 3)
+"""Of some twenty choices those with the lowest log loss on eight simulated shops (docs/architecture.md, "Learning")."""
+
+MISSED: tuple[Missed, ...] = (
+    *(Missed("browsing", "fresh_browsing", "log_browsing_count", knot) for knot in BROWSING_KNOTS),
+    *(Missed("answers", "fresh_answer", "log_answer_count", knot) for knot in ANSWER_KNOTS),
+)
+MISSED_COLUMNS: tuple[str, ...] = tuple(column.name for column in MISSED)
+
+
+@lru_cache(maxsize=128)  # of few sets of columns
+def missed_of(columns: Sequence[str]) -> tuple[Missed, ...]:
+    """Those that can be made of rows with these columns.
+
+    >>> missed_of(("log_purchase_days",))
+    ()
+    """
+    return tuple(each for each in MISSED if {each.fresh, each.events, AGE_COLUMN} <= set(columns))
+
+
+def with_missed(matrix: FloatArray, columns: tuple[str, ...]) -> FloatArray:
+    """Rows with what can be made of them behind their own columns.
+
+    Args:
+        matrix: shape (rows, len(columns)).
+        columns: their names.
+
+    Returns:
+        Shape (rows, len(columns) + len(missed_of(columns))).
+
+    >>> columns = ("fresh_browsing", "log_browsing_count", AGE_COLUMN)
+    >>> row = np.array([[7 / (7 + 21), np.log1p(50), np.log1p(86)]])  # 50 pages in 86 + 14 days, none for 21
+    >>> np.expm1(with_missed(row, columns)[0, 3]).round(9)
+    10.5
+    """
+    made = missed_of(columns)
+    if not made:
+        return matrix
+    rows = np.empty((len(matrix), len(columns) + len(made)))
+    rows[:, : len(columns)] = matrix
+    places = np.array([[columns.index(each.fresh), columns.index(each.events)] for each in made])
+    knots = np.log1p([float(each.knot) for each in made])
+    _fill(rows, len(columns), places, columns.index(AGE_COLUMN), knots)
+    return rows
+
+
+@compiled
+def since_days(fresh: float) -> float:
+    """Days since the last event, by the column of how fresh it is; 0 of who never did such a thing."""
+    return max(FRESH_DAYS / fresh - FRESH_DAYS, 0.0) if fresh > 0.0 else 0.0
+
+
+@compiled
+def a_day(count: float, age: float) -> float:
+    """How many events a day, by the columns of their number and of the age."""
+    return math.expm1(count) / (math.expm1(age) + SETTLING_DAYS) if count > 0.0 and age >= 0.0 else 0.0
+
+
+@compiled
+def log_missed(fresh: float, count: float, age: float) -> float:
+    """The logarithm of one and what is missed."""
+    return math.log1p(since_days(fresh) * a_day(count, age)) if fresh > 0.0 and count > 0.0 else 0.0
+
+
+@compiled
+def _fill(rows: FloatArray, begin: int, places: NDArray[np.int64], age: int, knots: FloatArray) -> None:
+    for i in range(len(rows)):
+        for n in range(len(knots)):
+            level = log_missed(rows[i, places[n, 0]], rows[i, places[n, 1]], rows[i, age])
+            rows[i, begin + n] = max(level - knots[n], 0.0)
