@@ -55,6 +55,10 @@ MISSED: tuple[Missed, ...] = (
 MISSED_COLUMNS: tuple[str, ...] = tuple(column.name for column in MISSED)
 
 
+KINDS: tuple[str, ...] = tuple(dict.fromkeys(column.of for column in MISSED))
+"""What is missed; of each a logarithm is taken once for all columns that bend it."""
+
+
 @lru_cache(maxsize=128)  # of few sets of columns
 def missed_of(columns: Sequence[str]) -> tuple[Missed, ...]:
     """Those that can be made of rows with these columns.
@@ -63,6 +67,14 @@ def missed_of(columns: Sequence[str]) -> tuple[Missed, ...]:
     ()
     """
     return tuple(each for each in MISSED if {each.fresh, each.events, AGE_COLUMN} <= set(columns))
+
+
+@lru_cache(maxsize=128)
+def sources_of(columns: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
+    """For each of `KINDS` the places of what it is made of: how fresh, how many, the age; -1 where it cannot be."""
+    places = {each.of: (columns.index(each.fresh), columns.index(each.events)) for each in missed_of(columns)}
+    age = columns.index(AGE_COLUMN) if places else -1
+    return tuple((*places[of], age) if of in places else (-1, -1, -1) for of in KINDS)
 
 
 def with_missed(matrix: FloatArray, columns: tuple[str, ...]) -> FloatArray:
@@ -85,33 +97,37 @@ def with_missed(matrix: FloatArray, columns: tuple[str, ...]) -> FloatArray:
         return matrix
     rows = np.empty((len(matrix), len(columns) + len(made)))
     rows[:, : len(columns)] = matrix
-    places = np.array([[columns.index(each.fresh), columns.index(each.events)] for each in made])
-    knots = np.log1p([float(each.knot) for each in made])
-    _fill(rows, len(columns), places, columns.index(AGE_COLUMN), knots)
+    kinds, knots = np.array([KINDS.index(each.of) for each in made]), np.log1p([float(each.knot) for each in made])
+    _fill(rows, len(columns), np.array(sources_of(columns)), kinds, knots)
     return rows
 
 
 @compiled
-def since_days(fresh: float) -> float:
-    """Days since the last event, by the column of how fresh it is; 0 of who never did such a thing."""
-    return max(FRESH_DAYS / fresh - FRESH_DAYS, 0.0) if fresh > 0.0 else 0.0
+def fill_missed(levels: FloatArray, sources: NDArray[np.int64], row: FloatArray) -> None:
+    """The logarithm of one and what is missed of each kind; 0 of who never did such a thing.
+
+    Args:
+        levels: shape (at least kinds,), to be filled.
+        sources: shape (kinds, 3), as `sources_of` says.
+        row: model columns.
+    """
+    settled_days = 0.0
+    for kind in range(len(sources)):
+        levels[kind] = 0.0
+        fresh = row[sources[kind, 0]] if sources[kind, 0] >= 0 else 0.0
+        if 0.0 < fresh < 1.0 and row[sources[kind, 1]] > 0.0:
+            if settled_days == 0.0:  # exp and log take half the time of expm1 and log1p, and lose nothing here
+                settled_days = math.exp(max(row[sources[kind, 2]], 0.0)) - 1.0 + SETTLING_DAYS
+            since_days = FRESH_DAYS / fresh - FRESH_DAYS
+            levels[kind] = math.log(1.0 + since_days * (math.exp(row[sources[kind, 1]]) - 1.0) / settled_days)
 
 
 @compiled
-def a_day(count: float, age: float) -> float:
-    """How many events a day, by the columns of their number and of the age."""
-    return math.expm1(count) / (math.expm1(age) + SETTLING_DAYS) if count > 0.0 and age >= 0.0 else 0.0
-
-
-@compiled
-def log_missed(fresh: float, count: float, age: float) -> float:
-    """The logarithm of one and what is missed."""
-    return math.log1p(since_days(fresh) * a_day(count, age)) if fresh > 0.0 and count > 0.0 else 0.0
-
-
-@compiled
-def _fill(rows: FloatArray, begin: int, places: NDArray[np.int64], age: int, knots: FloatArray) -> None:
+def _fill(
+    rows: FloatArray, begin: int, sources: NDArray[np.int64], kinds: NDArray[np.int64], knots: FloatArray
+) -> None:
+    levels = np.empty(len(sources))
     for i in range(len(rows)):
+        fill_missed(levels, sources, rows[i])
         for n in range(len(knots)):
-            level = log_missed(rows[i, places[n, 0]], rows[i, places[n, 1]], rows[i, age])
-            rows[i, begin + n] = max(level - knots[n], 0.0)
+            rows[i, begin + n] = max(levels[kinds[n]] - knots[n], 0.0)

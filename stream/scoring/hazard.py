@@ -18,13 +18,12 @@ from stream.compiled import compiled
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 from stream.features.ahead import AGEING_OF_VISITS, GAP_COLUMN, Movement, movements
 from stream.features.columns import MODEL_COLUMNS
-from stream.features.missed import a_day, since_days
 from stream.scoring.linear import (
     WEIGHING,
     LinearModel,
+    missed_logit,
     moving_logit,
     standing_logit,
-    weighed,
     weighing,
     weighing_record,
 )
@@ -136,18 +135,24 @@ def window_of(row: FloatArray, gap: int, horizon_days: float, within_own_gap: bo
 
 
 @compiled
-def roll(hazards: FloatArray, model: Any, row: FloatArray, until_days: float, scratch: FloatArray) -> None:
+def roll(
+    hazards: FloatArray, model: Any, row: FloatArray, levels: FloatArray, until_days: float, scratch: FloatArray
+) -> None:
     """Add up the hazard step by step: minus the logarithm of the chance that nothing happens.
+
+    What a customer has missed by now (`stream.features.missed`) counts in every step as it does now: whether it is gone
+    is seen from that, and what it will have missed says nothing more.
 
     Args:
         hazards: shape (steps,), to be filled up to the step that reaches `until_days`: up to the end of each.
         model: a record of `ROLLING`.
         row: the columns of now.
+        levels: what is missed now.
         until_days: how far to go.
-        scratch: shape (2, at least the columns that move and those that are made), overwritten.
+        scratch: shape (2, at least the columns that move), overwritten.
     """
     gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
-    standing = standing_logit(model.weekly, row)
+    standing = standing_logit(model.weekly, row) + missed_logit(model.weekly, levels)
     total, reached = 0.0, 0.0
     for step in range(len(hazards)):
         if step == 0:
@@ -155,10 +160,7 @@ def roll(hazards: FloatArray, model: Any, row: FloatArray, until_days: float, sc
         else:
             if step == 1:
                 _take_amounts(scratch, model, row)
-                _take_missed(scratch, model, row)
             logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch)
-            if model.weekly.made > 0:
-                logit += _missed_ahead(model, AHEAD_DAYS[step], scratch)
         total += WIDTHS_DAYS[step] / WEEK_DAYS * _softplus(logit + standing)
         hazards[step] = total
         reached += WIDTHS_DAYS[step]
@@ -216,30 +218,4 @@ def _ahead(model: Any, step: int, gaps_a_day: float, scratch: FloatArray) -> flo
         scratch[1, n] = column
         deviations = (column - model.means[n]) * model.rates[n]
         logit += min(max(deviations, -clip), clip) * model.weights[n]
-    return logit
-
-
-@compiled
-def _take_missed(scratch: FloatArray, model: Any, row: FloatArray) -> None:
-    """What is missed now and with each day ahead, behind the columns that move; the rate stays what it is."""
-    weekly = model.weekly
-    for n in range(weekly.made):
-        at, fresh, count = model.moving + n, row[weekly.places[weekly.columns + n]], row[weekly.counts[n]]
-        if n > 0 and weekly.places[weekly.columns + n] == weekly.places[weekly.columns + n - 1]:
-            scratch[0, at], scratch[1, at] = scratch[0, at - 1], scratch[1, at - 1]
-            continue
-        rate = a_day(count, row[weekly.age]) if fresh > 0.0 else 0.0
-        scratch[0, at], scratch[1, at] = since_days(fresh) * rate, AGEING_OF_VISITS * rate
-
-
-@compiled
-def _missed_ahead(model: Any, days: float, scratch: FloatArray) -> float:
-    """What the columns that are made add to the logit of a step."""
-    weekly, logit, level = model.weekly, 0.0, 0.0
-    for n in range(weekly.made):
-        at, column = model.moving + n, weekly.columns + n
-        if n == 0 or weekly.places[column] != weekly.places[column - 1]:
-            missed = scratch[0, at] + days * scratch[1, at]
-            level = math.log(1.0 + missed) if missed > 0.0 else 0.0
-        logit += weighed(weekly, column, max(level - weekly.knots[n], 0.0))
     return logit

@@ -3,8 +3,8 @@
 A customer's score must not depend on who else is in the chunk. A matrix product of one row and of 5,000 rows differs in
 the last bits, so contributions are added one after another: first of the columns that move with time, then of those
 that stand still, each in the order the model declares them. So whoever asks about the same customer at many times adds
-what stands still once, and gets the same bits. What is made of columns (`stream.features.missed`) moves, and comes last
-of what does.
+what stands still once, and gets the same bits. What is made of columns (`stream.features.missed`) comes last; whoever
+asks many models about a row makes it once.
 """
 
 import math
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import MODEL_COLUMNS, MOVING_COLUMNS
-from stream.features.missed import AGE_COLUMN, MISSED, MISSED_COLUMNS, Missed, log_missed, missed_of
+from stream.features.missed import KINDS, MISSED, MISSED_COLUMNS, Missed, fill_missed, missed_of, sources_of
 
 FloatArray = NDArray[np.float64]
 
@@ -62,13 +62,13 @@ class Weighing(NamedTuple):
     Compiled functions take one, or a record of `WEIGHING`, which has the same fields.
 
     Attributes:
-        places: each column's place in a row, what moves with time first; of one that is made, the place of the
-            column that says how long ago the last event was.
+        places: each column's place in a row, what moves with time first; of one that is made, its kind's in
+            `stream.features.missed.KINDS`.
         means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
             column without spread has rate 0.
-        counts, knots: shape (made,), the place of the number of events, and the logarithm of one and the knot.
+        knots: shape (made,), the logarithm of one and the knot.
         columns, moving, made: how many are in a row, how many of them move with time, how many are made.
-        age: the place of the age's column, which they are made of.
+        sources: shape (kinds, 3), what can be made of such a row, whether or not the model reads it.
         bias: nan where no model serves: its probability is nan.
         clip: of a standardised value.
     """
@@ -77,12 +77,11 @@ class Weighing(NamedTuple):
     means: FloatArray
     rates: FloatArray
     weights: FloatArray
-    counts: NDArray[np.int64]
     knots: FloatArray
     columns: int
     moving: int
     made: int
-    age: int
+    sources: NDArray[np.int64]
     bias: float
     clip: float
 
@@ -92,9 +91,9 @@ WEIGHING = np.dtype(
     [
         ("places", "<i8", (_AT_MOST,)),
         *((name, "<f8", (_AT_MOST,)) for name in ("means", "rates", "weights")),
-        ("counts", "<i8", (len(MISSED),)),
         ("knots", "<f8", (len(MISSED),)),
-        *((name, "<i8") for name in ("columns", "moving", "made", "age")),
+        *((name, "<i8") for name in ("columns", "moving", "made")),
+        ("sources", "<i8", (len(KINDS), 3)),
         ("bias", "<f8"),
         ("clip", "<f8"),
     ]
@@ -146,16 +145,15 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     order, made = _without_idle(order, len(places), model)
     scales = np.array(model.scales, np.float64)[order]
     return Weighing(
-        places=np.array([*places.tolist(), *(columns.index(each.fresh) for each in made)], np.int64),
+        places=np.array([*places.tolist(), *(KINDS.index(each.of) for each in made)], np.int64),
         means=np.array(model.means, np.float64)[order],
         rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
         weights=np.array(model.weights, np.float64)[order],
-        counts=np.array([columns.index(each.events) for each in made], np.int64),
         knots=np.array([math.log1p(each.knot) for each in made]),
         columns=len(places),
         moving=moving,
         made=len(made),
-        age=columns.index(AGE_COLUMN) if made else -1,
+        sources=np.array(sources_of(columns), np.int64),
         bias=float(model.bias),
         clip=float(model.clip),
     )
@@ -199,22 +197,25 @@ def fill_weighings(
         values = records[name]
         for at, each in enumerate(known):
             values[at, : each.columns + each.made] = getattr(each, name)
-    for name in ("counts", "knots"):
-        values = records[name]
-        for at, each in enumerate(known):
-            values[at, : each.made] = getattr(each, name)
-    for name in ("columns", "moving", "made", "age", "bias", "clip"):
+    for at, each in enumerate(known):
+        records["knots"][at, : each.made], records["sources"][at] = each.knots, each.sources
+    for name in ("columns", "moving", "made", "bias", "clip"):
         records[name] = [getattr(each, name) for each in known]
 
 
 @compiled
-def contribution(model: Weighing, column: int, row: FloatArray) -> float:
-    """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone."""
-    value = row[model.places[column]]
-    if column >= model.columns:
-        n = column - model.columns
-        value = max(log_missed(value, row[model.counts[n]], row[model.age]) - model.knots[n], 0.0)
-    return float(weighed(model, column, value))
+def contribution(model: Weighing, column: int, row: FloatArray, levels: FloatArray) -> float:
+    """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone.
+
+    Args:
+        model: of which columns.
+        column: its number.
+        row: the model columns.
+        levels: what is missed, by `fill_missed`.
+    """
+    if column < model.columns:
+        return float(weighed(model, column, row[model.places[column]]))
+    return float(weighed(model, column, max(levels[model.places[column]] - model.knots[column - model.columns], 0.0)))
 
 
 @compiled
@@ -226,24 +227,20 @@ def weighed(model: Weighing, column: int, value: float) -> float:
 
 @compiled
 def moving_logit(model: Weighing, row: FloatArray) -> float:
-    """The bias, and what the columns add that move with time."""
+    """The bias, and what the columns of a row add that move with time."""
     logit = model.bias
     for column in range(model.moving):
         logit += weighed(model, column, row[model.places[column]])
-    if model.made > 0:
-        logit += _missed_logit(model, row)
     return logit
 
 
 @compiled
-def _missed_logit(model: Weighing, row: FloatArray) -> float:
-    """What the columns add that are made of others; a logarithm is taken once for all that bend it."""
-    logit, level = 0.0, 0.0
+def missed_logit(model: Weighing, levels: FloatArray) -> float:
+    """What the columns add that are made of others, after `fill_missed`."""
+    logit = 0.0
     for n in range(model.made):
         column = model.columns + n
-        if n == 0 or model.places[column] != model.places[column - 1]:
-            level = log_missed(row[model.places[column]], row[model.counts[n]], row[model.age])
-        logit += weighed(model, column, max(level - model.knots[n], 0.0))
+        logit += weighed(model, column, max(levels[model.places[column]] - model.knots[n], 0.0))
     return logit
 
 
@@ -275,24 +272,25 @@ def bounded(logit: float) -> float:
 
 
 @compiled
-def probability_of(model: Weighing, row: FloatArray) -> float:
-    """Probability of the outcome for one row."""
-    return sigmoid(moving_logit(model, row) + standing_logit(model, row))
-
-
-@compiled
-def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
-    probabilities = np.empty(len(matrix))
-    for i in range(len(matrix)):
-        probabilities[i] = probability_of(model, matrix[i])
-    return probabilities
+def logit_of(model: Weighing, row: FloatArray, levels: FloatArray) -> float:
+    """The logit of one row, after `fill_missed`."""
+    return float(moving_logit(model, row) + standing_logit(model, row) + missed_logit(model, levels))
 
 
 @compiled
 def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
-    found = np.empty(len(matrix))
+    found, levels = np.empty(len(matrix)), np.zeros(len(model.sources))
     for i in range(len(matrix)):
-        found[i] = moving_logit(model, matrix[i]) + standing_logit(model, matrix[i])
+        fill_missed(levels, model.sources, matrix[i])
+        found[i] = logit_of(model, matrix[i], levels)
+    return found
+
+
+@compiled
+def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
+    found = _logits(matrix, model)
+    for i in range(len(matrix)):
+        found[i] = sigmoid(found[i])
     return found
 
 
