@@ -44,8 +44,8 @@ class Missed(NamedTuple):
         return f"log_missed_{self.of}" + (f"_above_{self.knot}" if self.knot else "")
 
 
-BROWSING_KNOTS = (0, 5, 20, 60)
-ANSWER_KNOTS = (0, 1, 3)
+BROWSING_KNOTS = (0, 20, 60)
+ANSWER_KNOTS = (0, 3)
 """Of some twenty choices those with the lowest log loss on eight simulated shops (docs/architecture.md, "Learning")."""
 
 MISSED: tuple[Missed, ...] = (

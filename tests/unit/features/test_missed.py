@@ -31,13 +31,13 @@ def test_three_weeks_without_a_page_are_many_pages_for_one_and_few_for_another()
     assert np.expm1(often["log_missed_browsing"]) == pytest.approx(42)
     assert np.expm1(seldom["log_missed_browsing"]) == pytest.approx(1.05)
     assert often["log_missed_browsing_above_20"] == pytest.approx(np.log(43 / 21))
-    assert often["log_missed_browsing_above_60"] == seldom["log_missed_browsing_above_5"] == 0.0
+    assert often["log_missed_browsing_above_60"] == seldom["log_missed_browsing_above_20"] == 0.0
 
 
 def test_answers_are_counted_by_themselves():
     found = missed(customer(age_days=86, pages=0, last_page_days=0, answers=10, last_answer_days=50))
-    assert [found[name] for name in MISSED_COLUMNS[4:]] == pytest.approx(np.log([6, 3, 1.5]))
-    assert [found[name] for name in MISSED_COLUMNS[:4]] == [0.0] * 4
+    assert [found[name] for name in MISSED_COLUMNS[3:]] == pytest.approx(np.log([6, 1.5]))
+    assert [found[name] for name in MISSED_COLUMNS[:3]] == [0.0] * 3
 
 
 def test_who_was_there_just_now_or_never_has_missed_nothing():
