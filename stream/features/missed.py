@@ -15,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.compiled import compiled
+from stream.features.ahead import AGEING_OF_VISITS
 from stream.features.model_columns import FRESH_DAYS
 
 FloatArray = NDArray[np.float64]
 
 AGE_COLUMN = "log_since_first_purchase_days"
+LATER_DAYS = 28.0 * AGEING_OF_VISITS
+"""By how much longer ago the last visit is in the weeks ahead of which nobody knows anything, all of them: as in four
+weeks. Week by week costs more and says the same (docs/architecture.md, "Learning")."""
+
 SETTLING_DAYS = 14.0  # added to the age: who bought yesterday and has seen twenty pages does not see twenty a day
 
 
@@ -104,29 +109,30 @@ def with_missed(matrix: FloatArray, columns: tuple[str, ...]) -> FloatArray:
 
 @compiled
 def fill_missed(levels: FloatArray, sources: NDArray[np.int64], row: FloatArray) -> None:
-    """The logarithm of one and what is missed of each kind; 0 of who never did such a thing.
+    """The logarithm of one and what is missed of each kind, now and ahead; 0 of who never did such a thing.
 
     Args:
-        levels: shape (at least kinds,), to be filled.
+        levels: shape (at least 2 * kinds,), to be filled: of all kinds now, then of all kinds ahead.
         sources: shape (kinds, 3), as `sources_of` says.
         row: model columns.
     """
     settled_days = 0.0
     for kind in range(len(sources)):
-        levels[kind] = 0.0
+        levels[kind] = levels[len(sources) + kind] = 0.0
         fresh = row[sources[kind, 0]] if sources[kind, 0] >= 0 else 0.0
-        if 0.0 < fresh < 1.0 and row[sources[kind, 1]] > 0.0:
+        if 0.0 < fresh <= 1.0 and row[sources[kind, 1]] > 0.0:
             if settled_days == 0.0:  # exp and log take half the time of expm1 and log1p, and lose nothing here
                 settled_days = math.exp(max(row[sources[kind, 2]], 0.0)) - 1.0 + SETTLING_DAYS
-            since_days = FRESH_DAYS / fresh - FRESH_DAYS
-            levels[kind] = math.log(1.0 + since_days * (math.exp(row[sources[kind, 1]]) - 1.0) / settled_days)
+            a_day, since_days = (math.exp(row[sources[kind, 1]]) - 1.0) / settled_days, FRESH_DAYS / fresh - FRESH_DAYS
+            levels[kind] = math.log(1.0 + since_days * a_day)
+            levels[len(sources) + kind] = math.log(1.0 + (since_days + LATER_DAYS) * a_day)
 
 
 @compiled
 def _fill(
     rows: FloatArray, begin: int, sources: NDArray[np.int64], kinds: NDArray[np.int64], knots: FloatArray
 ) -> None:
-    levels = np.empty(len(sources))
+    levels = np.empty(2 * len(sources))
     for i in range(len(rows)):
         fill_missed(levels, sources, rows[i])
         for n in range(len(knots)):

@@ -86,7 +86,7 @@ def top_concepts(
 
 @compiled
 def _add_concepts(sums: FloatArray, matrix: FloatArray, model: Weighing, concepts: NDArray[np.int64]) -> None:
-    levels = np.zeros(len(model.sources))
+    levels = np.zeros(2 * len(model.sources))
     for i in range(len(matrix)):
         fill_missed(levels, model.sources, matrix[i])
         for column in range(model.columns + model.made):

@@ -140,27 +140,27 @@ def roll(
 ) -> None:
     """Add up the hazard step by step: minus the logarithm of the chance that nothing happens.
 
-    What a customer has missed by now (`stream.features.missed`) counts in every step as it does now: whether it is gone
-    is seen from that, and what it will have missed says nothing more.
+    What a customer has missed (`stream.features.missed`) counts as of now in the first step, in all later ones as it
+    will be in four weeks.
 
     Args:
         hazards: shape (steps,), to be filled up to the step that reaches `until_days`: up to the end of each.
         model: a record of `ROLLING`.
         row: the columns of now.
-        levels: what is missed now.
+        levels: what is missed, by `fill_missed`.
         until_days: how far to go.
         scratch: shape (2, at least the columns that move), overwritten.
     """
     gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
-    standing = standing_logit(model.weekly, row) + missed_logit(model.weekly, levels)
+    standing, later = standing_logit(model.weekly, row), missed_logit(model.weekly, levels, len(model.weekly.sources))
     total, reached = 0.0, 0.0
     for step in range(len(hazards)):
         if step == 0:
-            logit = moving_logit(model.weekly, row)
+            logit = moving_logit(model.weekly, row) + missed_logit(model.weekly, levels, 0)
         else:
             if step == 1:
                 _take_amounts(scratch, model, row)
-            logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch)
+            logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch) + later
         total += WIDTHS_DAYS[step] / WEEK_DAYS * _softplus(logit + standing)
         hazards[step] = total
         reached += WIDTHS_DAYS[step]

@@ -213,7 +213,7 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
     trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
     others = tuple(None if at in trees else model for at, model in enumerate(models))
     hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1, columns)
-    levels = np.zeros((len(matrix), len(KINDS)))
+    levels = np.zeros((len(matrix), 2 * len(KINDS)))
     _score_each(found, rows, scorers(others, columns).models, hazards, levels, scratch)
     for at, model in trees.items():
         found[at] = np.clip(answers(model, rows, columns), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
@@ -300,7 +300,7 @@ def _score_each(
 ) -> None:
     """Fill `probabilities` by models of any kind but trees.
 
-    `hazards`, shape (rows, steps), and `levels`, shape (rows, kinds of what is missed), are overwritten.
+    `hazards`, shape (rows, steps), and `levels`, shape (rows, 2 * kinds of what is missed), are overwritten.
     """
     for i in range(len(matrix) if len(models) > 0 else 0):
         fill_missed(levels[i], models[0].linear.sources, matrix[i])

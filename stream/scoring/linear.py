@@ -235,12 +235,12 @@ def moving_logit(model: Weighing, row: FloatArray) -> float:
 
 
 @compiled
-def missed_logit(model: Weighing, levels: FloatArray) -> float:
-    """What the columns add that are made of others, after `fill_missed`."""
+def missed_logit(model: Weighing, levels: FloatArray, begin: int) -> float:
+    """What the columns add that are made of others, after `fill_missed`, by the levels from `begin` on."""
     logit = 0.0
     for n in range(model.made):
         column = model.columns + n
-        logit += weighed(model, column, max(levels[model.places[column]] - model.knots[n], 0.0))
+        logit += weighed(model, column, max(levels[begin + model.places[column]] - model.knots[n], 0.0))
     return logit
 
 
@@ -274,12 +274,12 @@ def bounded(logit: float) -> float:
 @compiled
 def logit_of(model: Weighing, row: FloatArray, levels: FloatArray) -> float:
     """The logit of one row, after `fill_missed`."""
-    return float(moving_logit(model, row) + standing_logit(model, row) + missed_logit(model, levels))
+    return float(moving_logit(model, row) + standing_logit(model, row) + missed_logit(model, levels, 0))
 
 
 @compiled
 def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
-    found, levels = np.empty(len(matrix)), np.zeros(len(model.sources))
+    found, levels = np.empty(len(matrix)), np.zeros(2 * len(model.sources))
     for i in range(len(matrix)):
         fill_missed(levels, model.sources, matrix[i])
         found[i] = logit_of(model, matrix[i], levels)

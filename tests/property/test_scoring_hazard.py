@@ -67,15 +67,15 @@ def log_of_nothing(model: HazardModel, state: StateArray, now_ms: int) -> float:
 def columns_ahead(state: StateArray, now_ms: int, asked_ms: int) -> np.ndarray:
     """The columns of a customer that buys nothing until then, of whose visits only a quarter of the time wears off.
 
-    What it has missed is what it has missed now.
+    What it has missed in the weeks ahead is what it will have missed in four weeks, at the pace of now.
     """
     of_visits = [name.startswith("fresh_") for name in MODEL_COLUMNS]
     sooner = model_matrix(state, now_ms + (asked_ms - now_ms) // 4)
     stored = np.where(of_visits, sooner, model_matrix(state, asked_ms))
-    now = natural(state, now_ms)
+    now, later_days = natural(state, now_ms), 7.0 if asked_ms > now_ms else 0.0
     settled_days = now["since_first_purchase_days"] + 14.0
     counts = {"browsing": now["browsing_count"], "answers": now["answer_count"]}
-    missed = [np.nan_to_num(now[LAST_DAYS[each.of]] * counts[each.of] / settled_days) for each in MISSED]
+    missed = [np.nan_to_num((now[LAST_DAYS[each.of]] + later_days) * counts[each.of] / settled_days) for each in MISSED]
     bent = [np.maximum(np.log1p(each) - math.log1p(of.knot), 0.0) for each, of in zip(missed, MISSED, strict=True)]
     return np.column_stack([stored, *bent])
 
