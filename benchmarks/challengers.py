@@ -125,7 +125,7 @@ class OfEbb:
         learn_rows(self._learned, self._with(row)[None], np.array([true]), np.array([day]), np.empty((1, 2)))
 
     def _with(self, row: FloatArray) -> FloatArray:
-        read = with_missed(row[None], MODEL_COLUMNS)[0]
+        read: FloatArray = with_missed(row[None], MODEL_COLUMNS)[0]
         if self._besides is None:
             return read
         said = min(max(self._besides.say(row), SURE), 1 - SURE)

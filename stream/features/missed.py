@@ -94,7 +94,7 @@ def with_missed(matrix: FloatArray, columns: tuple[str, ...]) -> FloatArray:
 
     >>> columns = ("fresh_browsing", "log_browsing_count", AGE_COLUMN)
     >>> row = np.array([[7 / (7 + 21), np.log1p(50), np.log1p(86)]])  # 50 pages in 86 + 14 days, none for 21
-    >>> np.expm1(with_missed(row, columns)[0, 3]).round(9)
+    >>> round(float(np.expm1(with_missed(row, columns)[0, 3])), 9)
     10.5
     """
     made = missed_of(columns)
