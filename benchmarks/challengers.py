@@ -27,6 +27,7 @@ from offline.sources import read_history
 from offline.sources.columns import parse_mapping
 from schemas.messages import Label
 from schemas.units import DAY_MS
+from stream.features.missed import MISSED_COLUMNS, with_missed
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.linear import fresh, learn_rows
 from stream.outcomes.declaration import BUILT_IN, Outcome
@@ -103,11 +104,12 @@ class MbgNbd:
 
 
 class OfEbb:
-    """The mean logit of Ebb's two regressions, on all columns and, if given, the logit of what another says."""
+    """The mean logit of Ebb's two regressions, on what they read and, if given, the logit of what another says."""
 
     def __init__(self, besides: Learner | None = None) -> None:
         self._besides = besides
-        self._learned = fresh(np.ones((1, len(MODEL_COLUMNS) + (besides is not None)), np.bool_))
+        reads = [*[True] * len(MODEL_COLUMNS), *[False] * len(MISSED_COLUMNS), *[True] * (besides is not None)]
+        self._learned = fresh(np.array([reads]))
 
     def say(self, row: FloatArray) -> float:
         """The probability of now."""
@@ -123,10 +125,11 @@ class OfEbb:
         learn_rows(self._learned, self._with(row)[None], np.array([true]), np.array([day]), np.empty((1, 2)))
 
     def _with(self, row: FloatArray) -> FloatArray:
+        read: FloatArray = with_missed(row[None], MODEL_COLUMNS)[0]
         if self._besides is None:
-            return row
+            return read
         said = min(max(self._besides.say(row), SURE), 1 - SURE)
-        return np.append(row, np.log(said / (1 - said)))
+        return np.append(read, np.log(said / (1 - said)))
 
 
 def none_within(of: Lifetimes, repeats: float, last: float, now: float, horizon: float) -> float:

@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 
 from schemas.units import DAY_MS
+from stream.features.missed import missed_of
 from stream.learning.contest import Contest
 from stream.learning.drift_watch import WEEK_MS, DriftState, DriftWatch, Measured
 from stream.learning.label_rows import LabelRows
 from stream.learning.linear import (
+    FloatArray,
     Regressions,
     RegressionsState,
     exported,
@@ -66,7 +68,9 @@ class AfterDrift:
         self._outcome, self._columns, self._watches_columns = outcome, columns, watches_columns
         self._newton_share = newton_share
         self._watch = DriftWatch(outcome, MIX, watches_columns=watches_columns, state=state.watch if state else None)
-        reads = np.ones((1, len(columns)), np.bool_)
+        made = tuple(each.name for each in missed_of(columns))
+        self._read = (*columns, *made)
+        reads = np.array([[True] * len(columns) + [False] * len(made)])
         self._begun = {name: restored(each, reads) for name, each in state.begun.items()} if state else {}
         self._measured = list(self._watch.measured.values())
 
@@ -96,17 +100,23 @@ class AfterDrift:
         elif measured and not self._watch.has_moved:
             contest.end_behind()
 
-    def learn(self, labels: LabelRows, contest: Contest) -> None:
-        """Learn labels that have been judged; who takes part no more is forgotten."""
+    def learn(self, labels: LabelRows, read: FloatArray, contest: Contest) -> None:
+        """Learn labels that have been judged; who takes part no more is forgotten.
+
+        Args:
+            labels: each once, in their order.
+            read: shape (labels, columns), what regressions read of each.
+            contest: of the outcome's candidates.
+        """
         self._begun = {name: each for name, each in self._begun.items() if name in contest.begun}
         for each in self._begun.values():
             days = labels.matured_ms // DAY_MS
-            learn_rows(each, labels.columns, labels.happened, days, np.empty((len(labels), 2)))
+            learn_rows(each, read, labels.happened, days, np.empty((len(labels), 2)))
 
     def models(self, contest: Contest) -> dict[str, LinearModel]:
         """The challengers that take part."""
         return {
-            name: mean_logit(exported(each, 0, self._columns), exported_newton(each, self._columns), self._newton_share)
+            name: mean_logit(exported(each, 0, self._read), exported_newton(each, self._read), self._newton_share)
             for name, each in self._begun.items()
             if name in contest.begun
         }

@@ -30,6 +30,7 @@ class Regressions(NamedTuple):
 
     Attributes:
         rows: shape (1,), labels learned.
+        counts: shape (k,), of how many labels each column has been learned.
         day: shape (1,), the latest day on which one of them matured, since 1970; 0 before the first.
         means, variances: shape (k,), of the columns so far (Welford).
         reads: shape (m, k), which columns each regression has.
@@ -40,6 +41,7 @@ class Regressions(NamedTuple):
     """
 
     rows: FloatArray
+    counts: FloatArray
     day: FloatArray
     means: FloatArray
     variances: FloatArray
@@ -52,9 +54,13 @@ class Regressions(NamedTuple):
 
 
 class RegressionsState(msgspec.Struct, frozen=True, kw_only=True):
-    """`Regressions` as numbers: little-endian float64, row by row."""
+    """`Regressions` as numbers: little-endian float64, row by row.
+
+    Without `counts` each column that was learned has been learned from every label.
+    """
 
     rows: int
+    counts: bytes = b""
     day: int = 0
     means: bytes
     variances: bytes
@@ -74,6 +80,7 @@ def fresh(reads: NDArray[np.bool_]) -> Regressions:
     m, k = reads.shape
     return Regressions(
         rows=np.zeros(1),
+        counts=np.zeros(k),
         day=np.zeros(1),
         means=np.zeros(k),
         variances=np.zeros(k),
@@ -94,19 +101,26 @@ def state_of(learned: Regressions) -> RegressionsState:
 
 
 def restored(state: RegressionsState, reads: NDArray[np.bool_]) -> Regressions:
-    """What `state_of` has packed.
+    """What `state_of` has packed; columns at the end that it does not know are as in `fresh`.
 
     Raises:
-        ValueError: it is of another number of columns.
+        ValueError: it is of more columns, or of another number of regressions.
     """
-    shapes = fresh(reads)._asdict()
-    arrays = {
-        name: np.frombuffer(getattr(state, name), "<f8").reshape(shapes[name].shape).astype(np.float64)
-        for name in RegressionsState.__struct_fields__
-        if name not in ("rows", "day")
-    }
-    counts = {"rows": np.array([float(state.rows)]), "day": np.array([float(state.day)])}
-    return Regressions(reads=reads, **counts, **arrays)
+    found, m = fresh(reads), len(reads)
+    k = len(state.means) // 8
+    shapes = {"weights": (m, k), "squared_gradients": (m, k), "intercepts": (m,)}
+    shapes |= {"means": (k,), "variances": (k,), "newton": (k + 1,), "covariance": (k + 1, k + 1)}
+    arrays = {name: np.frombuffer(getattr(state, name), "<f8").reshape(shape) for name, shape in shapes.items()}
+    found.rows[:], found.day[:], found.intercepts[:] = state.rows, state.day, arrays["intercepts"]
+    found.counts[:k] = np.frombuffer(state.counts, "<f8") if state.counts else float(state.rows)
+    for name in ("means", "variances"):
+        getattr(found, name)[:k] = arrays[name]
+    for name in ("weights", "squared_gradients"):
+        getattr(found, name)[:, :k] = arrays[name]
+    known = np.array([*range(k), -1])  # the intercept is the last
+    found.newton[known] = arrays["newton"]
+    found.covariance[np.ix_(known, known)] = arrays["covariance"]
+    return found
 
 
 def of_which(learned: Regressions, share: float) -> Regressions:
@@ -122,7 +136,7 @@ def of_which(learned: Regressions, share: float) -> Regressions:
     before = np.linalg.inv(prior(len(learned.means)))
     covariance = np.linalg.inv(before + share * (np.linalg.inv(learned.covariance) - before))
     first = {name: getattr(learned, name)[:1].copy() for name in ("reads", "weights", "intercepts")}
-    alike = {name: getattr(learned, name).copy() for name in ("rows", "day", "means", "variances", "newton")}
+    alike = {name: getattr(learned, name).copy() for name in ("rows", "counts", "day", "means", "variances", "newton")}
     squared = learned.squared_gradients[:1] * share
     return Regressions(**first, **alike, squared_gradients=squared, covariance=(covariance + covariance.T) / 2)
 
@@ -172,14 +186,19 @@ def _pass_days(learned: Any, day: Any) -> None:
 
 @compiled
 def _learn_moments(learned: Any, row: Any, shifts: Any) -> None:
-    """Let a row take part in means and variances; `shifts` is to be filled: by how many deviations each mean moves."""
+    """Let a row take part in means and variances.
+
+    `shifts` is to be filled: by how many deviations the mean of each column moves that is settled.
+    """
     learned.rows[0] += 1.0
     for k in range(len(row)):
+        learned.counts[k] += 1.0
         old, deviation = learned.means[k], np.sqrt(learned.variances[k])
-        learned.means[k] += (row[k] - old) / learned.rows[0]
-        shifts[k] = (learned.means[k] - old) / deviation if deviation > 0.0 else 0.0
+        learned.means[k] += (row[k] - old) / learned.counts[k]
+        is_settled = learned.counts[k] > SETTLED_LABELS and deviation > 0.0
+        shifts[k] = (learned.means[k] - old) / deviation if is_settled else 0.0
         spread = (row[k] - old) * (row[k] - learned.means[k])
-        learned.variances[k] += (spread - learned.variances[k]) / learned.rows[0]
+        learned.variances[k] += (spread - learned.variances[k]) / learned.counts[k]
 
 
 @compiled
@@ -210,7 +229,7 @@ def _descend(learned: Any, m: int, z: Any, happened: bool) -> None:
 
 
 def exported(learned: Regressions, m: int, columns: tuple[str, ...]) -> LinearModel:
-    """The m-th regression by gradient descent as data."""
+    """The m-th regression by gradient descent as data, of the columns that it reads."""
     places = np.flatnonzero(learned.reads[m])
     return _model(learned, places, learned.weights[m], float(learned.intercepts[m]), columns)
 
@@ -236,16 +255,17 @@ def mean_logit(one: LinearModel, other: LinearModel, share: float = 0.5) -> Line
     """The model whose logit is the mean of two that standardise alike.
 
     Args:
-        one: counts what is left.
+        one: counts what is left; it reads the other's first columns, or all of them.
         other: counts a share.
         share: from 0 to 1.
 
     >>> half = LinearModel(("x",), (0.0,), (1.0,), (1.0,), bias=0.5)
-    >>> mean_logit(half, LinearModel(("x",), (0.0,), (1.0,), (0.0,), bias=0.0)).weights
-    (0.5,)
+    >>> mean_logit(half, LinearModel(("x", "y"), (0.0, 3.0), (1.0, 1.0), (0.0, 2.0), bias=0.0)).weights
+    (0.5, 1.0)
     """
-    weights = tuple((1 - share) * a + share * b for a, b in zip(one.weights, other.weights, strict=True))
-    return msgspec.structs.replace(one, weights=weights, bias=(1 - share) * one.bias + share * other.bias)
+    beside = (*one.weights, *[0.0] * (len(other.columns) - len(one.columns)))
+    weights = tuple((1 - share) * a + share * b for a, b in zip(beside, other.weights, strict=True))
+    return msgspec.structs.replace(other, weights=weights, bias=(1 - share) * one.bias + share * other.bias)
 
 
 def _model(

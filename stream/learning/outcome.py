@@ -12,6 +12,7 @@ from schemas.messages import Label, ModelDecision
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.features.missed import missed_of, with_missed
 from stream.learning.after_drift import AfterDrift, AfterDriftState
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
@@ -85,12 +86,12 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
 class OutcomeLearner:
     """Online learning of one outcome; a function of the labels it has been given, in their order.
 
-    Candidates: "river_logistic" by gradient descent and "newton_logistic" by recursive Newton steps, both on all
-    columns; "mean_logit" of the two; the floors "base_rate" (the share of labels of value 1 so far),
-    "since_last_purchase" and "count_90d" (the first on one column). Of an outcome that is rolled forward week by week
-    also "hazard", and "mean_logit_hazard" of that and "mean_logit"; of one that counts some purchases only
-    "mean_logit_moved" (`stream.learning.moved`). Where the labels show drift, a challenger begins
-    by itself (`stream.learning.after_drift`).
+    Candidates: "river_logistic" by gradient descent on all columns, and "newton_logistic" by recursive Newton steps, on
+    these and what is made of them (`stream.features.missed`); "mean_logit" of the two; the floors "base_rate" (the
+    share of labels of value 1 so far), "since_last_purchase" and "count_90d" (the first on one column). Of an outcome
+    that is rolled forward week by week also "hazard", and "mean_logit_hazard" of that and "mean_logit"; of one that
+    counts some purchases only "mean_logit_moved" (`stream.learning.moved`). Where the labels show drift, a challenger
+    begins by itself (`stream.learning.after_drift`).
 
     Args:
         name: the outcome, such as "churn_30d".
@@ -123,6 +124,7 @@ class OutcomeLearner:
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
         self._learned = fresh(_reads(columns))
+        self._read = (*columns, *(made.name for made in missed_of(columns)))
         self._newton_share = newton_share(horizon_days)
         self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns, newton_share=self._newton_share)
         self.contest = Contest(horizon_days, self._names, self._names[0], budget_us=budget_us)
@@ -157,8 +159,9 @@ class OutcomeLearner:
         """Labels of one week: only with its first can drift be noticed."""
         self.after_drift.heed(labels, self.contest, self._learned)
         self.contest.judge(labels)
-        self.after_drift.learn(labels, self.contest)
-        self._learn(labels)
+        read = with_missed(labels.columns, self._columns)
+        self.after_drift.learn(labels, read, self.contest)
+        self._learn(labels, read)
         self._trained_until_ms = max(self._trained_until_ms, int(labels.matured_ms.max()))
 
     def decide(self, decision: ModelDecision, challenger: ChallengerDocument | None = None) -> str:
@@ -175,7 +178,7 @@ class OutcomeLearner:
     @property
     def newton(self) -> LinearModel | None:
         """The recursive Newton regression, which is what hazards are made of; None while there are too few labels."""
-        return exported_newton(self._learned, self._columns) if self._has_learned else None
+        return exported_newton(self._learned, self._read) if self._has_learned else None
 
     @property
     def mix(self) -> LinearModel | None:
@@ -255,9 +258,9 @@ class OutcomeLearner:
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
-    def _learn(self, labels: LabelRows) -> None:
+    def _learn(self, labels: LabelRows, read: NDArray[np.float64]) -> None:
         before, happened = np.empty((len(labels), len(DESCENDING) + 1)), labels.happened
-        learn_rows(self._learned, labels.columns, happened, labels.matured_ms // DAY_MS, before)
+        learn_rows(self._learned, read, happened, labels.matured_ms // DAY_MS, before)
         said = dict(zip((*DESCENDING, NEWTON), before.T, strict=True)) | {"base_rate": self._base_rates(happened)}
         said[MIX] = _mean_logit_of(said[RIVER_LOGISTIC], said[NEWTON], self._newton_share)
         for name, loss in self._progressive_loss.items():
@@ -272,8 +275,8 @@ class OutcomeLearner:
 
     def _regressions(self) -> dict[str, LinearModel]:
         """All that has been learned, and the mean of the two that serve."""
-        found = {name: exported(self._learned, m, self._columns) for m, name in enumerate(DESCENDING)}
-        found[NEWTON] = exported_newton(self._learned, self._columns)
+        found = {name: exported(self._learned, m, self._read) for m, name in enumerate(DESCENDING)}
+        found[NEWTON] = exported_newton(self._learned, self._read)
         found[MIX] = mean_logit(found[RIVER_LOGISTIC], found[NEWTON], self._newton_share)
         return found
 
@@ -318,6 +321,7 @@ def _mean_logit_of(one: NDArray[np.float64], other: NDArray[np.float64], share: 
 
 
 def _reads(columns: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Which columns each of `DESCENDING` has."""
+    """Which columns each of `DESCENDING` has; what is made of columns none of them."""
     one = [np.array([column == name for column in columns]) for name in (SILENCE_COLUMN, COUNT_90D_COLUMN)]
-    return np.stack([np.ones(len(columns), np.bool_), *one])
+    own = np.stack([np.ones(len(columns), np.bool_), *one])
+    return np.hstack([own, np.zeros((len(own), len(missed_of(columns))), np.bool_)])

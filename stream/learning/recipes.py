@@ -11,7 +11,8 @@ RECIPES = {
     MOVED: f"{MIX}, moved by {HAZARD_SHARE:g} of what {HAZARD} says of any purchase beyond the {MIX} of the same",
     MIX: f"mean logit of {RIVER_LOGISTIC} and {NEWTON}, which counts three quarters where labels do not overlap",
     RIVER_LOGISTIC: f"logistic regression on all columns, AdaGrad {LEARNING_RATE}",
-    NEWTON: f"logistic regression on all columns, recursive Newton steps, prior variance {PRIOR_VARIANCE}",
+    NEWTON: "logistic regression on all columns and what is missed at the customer's own pace, recursive Newton steps, "
+    f"prior variance {PRIOR_VARIANCE}",
     CALIBRATED: f"{MIX} with its logit stretched and moved (Platt)",
     "base_rate": "floor: the share of labels of value 1 so far",
     "since_last_purchase": "floor: logistic regression on days since the last purchase",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from stream.errors import ModelRefusedError
+from stream.features.missed import MISSED_COLUMNS
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.scoring.kinds import Model, parts
 from stream.scoring.linear import LinearModel
@@ -30,8 +31,8 @@ def check_model(model: Model, what: str) -> None:
             _check_numbers(each, what)
 
 
-def _check_columns(columns: tuple[str, ...], what: str) -> None:
-    unknown = sorted(set(columns) - set(MODEL_COLUMNS))
+def _check_columns(columns: tuple[str, ...], what: str, known: tuple[str, ...] = MODEL_COLUMNS) -> None:
+    unknown = sorted(set(columns) - set(known))
     if unknown:
         raise ModelRefusedError(f"{what} reads the column {unknown[0]!a}, which does not exist.")
     if len(set(columns)) != len(columns):
@@ -39,7 +40,7 @@ def _check_columns(columns: tuple[str, ...], what: str) -> None:
 
 
 def _check_numbers(model: LinearModel, what: str) -> None:
-    _check_columns(model.columns, what)
+    _check_columns(model.columns, what, (*MODEL_COLUMNS, *MISSED_COLUMNS))
     numbers = [model.bias, model.clip, *model.means, *model.scales, *model.weights]
     if not np.isfinite(numbers).all() or model.clip <= 0 or min(model.scales, default=0.0) < 0:
         raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a negative scale or clip.")

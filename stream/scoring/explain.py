@@ -2,7 +2,7 @@
 
 A logistic model adds up columns, so the share of each column in a logit is known exactly; in trees concepts have
 Shapley values (`stream.scoring.tree_shares`). Columns are grouped into concepts, because single ones share their story
-("no purchase for 41 days" is in nine columns) and mean little alone.
+("no purchase for 41 days" is in nine columns) and mean little alone. What is missed of visits is engagement.
 """
 
 from functools import lru_cache
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS
+from stream.features.missed import fill_missed
 from stream.scoring.linear import FloatArray, LinearModel, Weighing, contribution, weighing
 from stream.scoring.tree_shares import shares
 from stream.scoring.trees import TreeModel
@@ -85,9 +86,13 @@ def top_concepts(
 
 @compiled
 def _add_concepts(sums: FloatArray, matrix: FloatArray, model: Weighing, concepts: NDArray[np.int64]) -> None:
+    levels = np.zeros(2 * len(model.sources))
     for i in range(len(matrix)):
-        for column in range(len(model.places)):
-            sums[i, concepts[model.places[column]]] += contribution(model, column, matrix[i])
+        fill_missed(levels, model.sources, matrix[i])
+        for column in range(model.columns + model.made):
+            place = model.places[column]
+            concept = concepts[place if column < model.columns else model.sources[place, 0]]
+            sums[i, concept] += contribution(model, column, matrix[i], levels)
 
 
 @compiled

@@ -21,6 +21,7 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.linear import (
     WEIGHING,
     LinearModel,
+    missed_logit,
     moving_logit,
     standing_logit,
     weighing,
@@ -103,7 +104,7 @@ def rolling(weekly: LinearModel, columns: Sequence[str] = MODEL_COLUMNS) -> NDAr
     record["weekly"] = weighing_record(weekly, columns)
     record["gap"] = columns.index(GAP_COLUMN) if GAP_COLUMN in columns else -1
     record["moving"], names = len(moving), list(moving)
-    own = {place: at for at, place in enumerate(known.places.tolist())}
+    own = {place: at for at, place in enumerate(known.places[: known.columns].tolist())}
     for n, (name, each) in enumerate(moving.items()):
         place = columns.index(name)
         record["courses"][n], record["places"][n] = _COURSES.index(each.course), place
@@ -134,26 +135,32 @@ def window_of(row: FloatArray, gap: int, horizon_days: float, within_own_gap: bo
 
 
 @compiled
-def roll(hazards: FloatArray, model: Any, row: FloatArray, until_days: float, scratch: FloatArray) -> None:
+def roll(
+    hazards: FloatArray, model: Any, row: FloatArray, levels: FloatArray, until_days: float, scratch: FloatArray
+) -> None:
     """Add up the hazard step by step: minus the logarithm of the chance that nothing happens.
+
+    What a customer has missed (`stream.features.missed`) counts as of now in the first step, in all later ones as it
+    will be in four weeks.
 
     Args:
         hazards: shape (steps,), to be filled up to the step that reaches `until_days`: up to the end of each.
         model: a record of `ROLLING`.
         row: the columns of now.
+        levels: what is missed, by `fill_missed`.
         until_days: how far to go.
         scratch: shape (2, at least the columns that move), overwritten.
     """
     gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
-    standing = standing_logit(model.weekly, row)
+    standing, later = standing_logit(model.weekly, row), missed_logit(model.weekly, levels, len(model.weekly.sources))
     total, reached = 0.0, 0.0
     for step in range(len(hazards)):
         if step == 0:
-            logit = moving_logit(model.weekly, row)
+            logit = moving_logit(model.weekly, row) + missed_logit(model.weekly, levels, 0)
         else:
             if step == 1:
                 _take_amounts(scratch, model, row)
-            logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch)
+            logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch) + later
         total += WIDTHS_DAYS[step] / WEEK_DAYS * _softplus(logit + standing)
         hazards[step] = total
         reached += WIDTHS_DAYS[step]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import MODEL_COLUMNS
+from stream.features.missed import KINDS, fill_missed
 from stream.scoring.hazard import (
     NO_WEEKLY,
     ROLLING,
@@ -27,9 +28,8 @@ from stream.scoring.linear import (
     LinearModel,
     bounded,
     fill_weighings,
-    moving_logit,
+    logit_of,
     sigmoid,
-    standing_logit,
 )
 from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
 
@@ -213,15 +213,16 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
     trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
     others = tuple(None if at in trees else model for at, model in enumerate(models))
     hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1, columns)
-    _score_each(found, rows, scorers(others, columns).models, hazards, scratch)
+    levels = np.zeros((len(matrix), 2 * len(KINDS)))
+    _score_each(found, rows, scorers(others, columns).models, hazards, levels, scratch)
     for at, model in trees.items():
         found[at] = np.clip(answers(model, rows, columns), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
     return found
 
 
 def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
-    """Hazards and scratch for `roll_each` and `said`."""
-    return np.zeros((models, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
+    """Hazards and scratch for `roll_each` and `said`; the last row of hazards is for what is missed."""
+    return np.zeros((models + 1, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
 
 
 @compiled
@@ -231,16 +232,18 @@ def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, sc
     Args:
         models: those of `Scorers`.
         row: the columns of now.
-        hazards: shape (models, steps), to be filled.
+        hazards: shape (models + 1, steps), to be filled, the last row with what is missed.
         scratch: shape (2, columns), overwritten.
     """
+    if len(models) > 0:
+        fill_missed(hazards[-1], models[0].linear.sources, row)
     for first in range(len(models)):
         days = 0.0
         for m in range(first, len(models)):
             if models[m].rolled_by == first:
                 days = max(days, _days(models[m], row))
         if days > 0.0:
-            roll(hazards[first], models[first].rolling, row, days, scratch)
+            roll(hazards[first], models[first].rolling, row, hazards[-1], days, scratch)
 
 
 @compiled
@@ -260,15 +263,15 @@ def said(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray) 
     """
     if nodes is not None and model.kind == TREES:
         return float(min(max(answer_of(model.grove, nodes, row), LEAST_PROBABILITY), 1.0 - LEAST_PROBABILITY))
-    return _said(model, row, hazards[model.rolled_by])
+    return _said(model, row, hazards[model.rolled_by], hazards[-1])
 
 
 @compiled
-def _said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
-    """A model's probability for one row, with the hazards of its weekly model."""
+def _said(model: Any, row: FloatArray, hazards: FloatArray, levels: FloatArray) -> float:
+    """A model's probability for one row, with the hazards of its weekly model and what is missed."""
     linear = none = 0.0
     if model.kind != ONLY_HAZARD:
-        linear = moving_logit(model.linear, row) + standing_logit(model.linear, row)
+        linear = logit_of(model.linear, row, levels)
     if model.kind != ONLY_LINEAR:
         none = model.sign * none_logit(hazards, _days(model, row))
     if model.kind == BOTH:
@@ -279,16 +282,28 @@ def _said(model: Any, row: FloatArray, hazards: FloatArray) -> float:
 @compiled
 def alone(model: Any, nodes: Nodes | None, row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> float:
     """A model's probability for one row, as `said` gives it; only what it needs is rolled forward."""
+    if model.kind != TREES:
+        fill_missed(hazards[-1], model.linear.sources, row)
     if model.kind not in (ONLY_LINEAR, TREES):
-        roll(hazards[model.rolled_by], model.rolling, row, _days(model, row), scratch)
+        roll(hazards[model.rolled_by], model.rolling, row, hazards[-1], _days(model, row), scratch)
     return said(model, nodes, row, hazards)
 
 
 @compiled
 def _score_each(
-    probabilities: FloatArray, matrix: FloatArray, models: NDArray[np.void], hazards: FloatArray, scratch: FloatArray
+    probabilities: FloatArray,
+    matrix: FloatArray,
+    models: NDArray[np.void],
+    hazards: FloatArray,
+    levels: FloatArray,
+    scratch: FloatArray,
 ) -> None:
-    """Fill `probabilities` by models of any kind but trees; `hazards`, shape (rows, steps), is overwritten."""
+    """Fill `probabilities` by models of any kind but trees.
+
+    `hazards`, shape (rows, steps), and `levels`, shape (rows, 2 * kinds of what is missed), are overwritten.
+    """
+    for i in range(len(matrix) if len(models) > 0 else 0):
+        fill_missed(levels[i], models[0].linear.sources, matrix[i])
     for first in range(len(models)):
         if models[first].rolled_by != first:
             continue
@@ -298,8 +313,8 @@ def _score_each(
                 if models[m].rolled_by == first and models[m].kind != ONLY_LINEAR:
                     days = max(days, _days(models[m], matrix[i]))
             if days > 0.0:
-                roll(hazards[i], models[first].rolling, matrix[i], days, scratch)
+                roll(hazards[i], models[first].rolling, matrix[i], levels[i], days, scratch)
         for m in range(first, len(models)):
             if models[m].rolled_by == first:
                 for i in range(len(matrix)):
-                    probabilities[m, i] = _said(models[m], matrix[i], hazards[i])
+                    probabilities[m, i] = _said(models[m], matrix[i], hazards[i], levels[i])

@@ -3,7 +3,8 @@
 A customer's score must not depend on who else is in the chunk. A matrix product of one row and of 5,000 rows differs in
 the last bits, so contributions are added one after another: first of the columns that move with time, then of those
 that stand still, each in the order the model declares them. So whoever asks about the same customer at many times adds
-what stands still once, and gets the same bits.
+what stands still once, and gets the same bits. What is made of columns (`stream.features.missed`) comes last; whoever
+asks many models about a row makes it once.
 """
 
 import math
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled
 from stream.features.columns import MODEL_COLUMNS, MOVING_COLUMNS
+from stream.features.missed import KINDS, MISSED, MISSED_COLUMNS, Missed, fill_missed, missed_of, sources_of
 
 FloatArray = NDArray[np.float64]
 
@@ -31,7 +33,8 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
     """Standardise, clip, weigh, add: everything a logistic regression needs to score a row.
 
     Args:
-        columns: names of the matrix columns it reads, in the order in which they are added.
+        columns: names of the columns it reads, in the order in which they are added: of the matrix, or made of those
+            (`stream.features.missed`).
         means: what to subtract from each column.
         scales: standard deviations to divide by; 0 marks a column without spread, which contributes nothing.
         weights: logit per standard deviation.
@@ -54,15 +57,18 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
 
 
 class Weighing(NamedTuple):
-    """A model for compiled code: shape (columns,) arrays, what moves with time first.
+    """A model for compiled code: shape (columns + made,) arrays, what is in a row before what is made of it.
 
     Compiled functions take one, or a record of `WEIGHING`, which has the same fields.
 
     Attributes:
-        places: each column's place in a row.
+        places: each column's place in a row, what moves with time first; of one that is made, its kind's in
+            `stream.features.missed.KINDS`.
         means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
             column without spread has rate 0.
-        columns, moving: how many there are, and how many of them move with time.
+        knots: shape (made,), the logarithm of one and the knot.
+        columns, moving, made: how many are in a row, how many of them move with time, how many are made.
+        sources: shape (kinds, 3), what can be made of such a row, whether or not the model reads it.
         bias: nan where no model serves: its probability is nan.
         clip: of a standardised value.
     """
@@ -71,18 +77,23 @@ class Weighing(NamedTuple):
     means: FloatArray
     rates: FloatArray
     weights: FloatArray
+    knots: FloatArray
     columns: int
     moving: int
+    made: int
+    sources: NDArray[np.int64]
     bias: float
     clip: float
 
 
+_AT_MOST = len(MODEL_COLUMNS) + len(MISSED)
 WEIGHING = np.dtype(
     [
-        ("places", "<i8", (len(MODEL_COLUMNS),)),
-        *((name, "<f8", (len(MODEL_COLUMNS),)) for name in ("means", "rates", "weights")),
-        ("columns", "<i8"),
-        ("moving", "<i8"),
+        ("places", "<i8", (_AT_MOST,)),
+        *((name, "<f8", (_AT_MOST,)) for name in ("means", "rates", "weights")),
+        ("knots", "<f8", (len(MISSED),)),
+        *((name, "<i8") for name in ("columns", "moving", "made")),
+        ("sources", "<i8", (len(KINDS), 3)),
         ("bias", "<f8"),
         ("clip", "<f8"),
     ]
@@ -131,14 +142,18 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     if model is None:
         model = LinearModel((), (), (), (), bias=math.nan)
     order, places, moving = _order(model.columns, columns)
+    order, made = _without_idle(order, len(places), model)
     scales = np.array(model.scales, np.float64)[order]
     return Weighing(
-        places=places,
+        places=np.array([*places.tolist(), *(KINDS.index(each.of) for each in made)], np.int64),
         means=np.array(model.means, np.float64)[order],
         rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
         weights=np.array(model.weights, np.float64)[order],
-        columns=len(model.columns),
+        knots=np.array([math.log1p(each.knot) for each in made]),
+        columns=len(places),
         moving=moving,
+        made=len(made),
+        sources=np.array(sources_of(columns), np.int64),
         bias=float(model.bias),
         clip=float(model.clip),
     )
@@ -146,13 +161,24 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
 
 @lru_cache(maxsize=128)  # models come by the hundred a day in a backtest, but of few sets of columns
 def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64], int]:
-    """The order in which columns are added, their places in a row in this order, and how many of them move."""
-    missing = [name for name in names if name not in columns]
+    """The order in which columns are added, what is made last; the places of the others, and how many of them move."""
+    made = {each.name for each in missed_of(columns)}
+    missing = [name for name in names if name not in columns and name not in made]
     if missing:
         raise ValueError(f"the matrix has no column {missing[0]!r}; it has {', '.join(columns)}")
-    order = sorted(range(len(names)), key=lambda place: names[place] not in MOVING_COLUMNS)
-    places = np.array([columns.index(names[place]) for place in order], np.int64)
-    return np.array(order, np.intp), places, sum(name in MOVING_COLUMNS for name in names)
+    own = [place for place, name in enumerate(names) if name in columns]
+    own.sort(key=lambda place: names[place] not in MOVING_COLUMNS)
+    others = sorted(set(range(len(names))) - set(own), key=lambda place: MISSED_COLUMNS.index(names[place]))
+    places = np.array([columns.index(names[place]) for place in own], np.int64)
+    return np.array([*own, *others], np.intp), places, sum(name in MOVING_COLUMNS for name in names)
+
+
+def _without_idle(order: NDArray[np.intp], own: int, model: LinearModel) -> tuple[NDArray[np.intp], list[Missed]]:
+    """The order without made columns that add nothing, and what those that are left are: shops without visits."""
+    by_name = {each.name: each for each in MISSED}
+    working = [place for place in order[own:].tolist() if model.scales[place] != 0.0]
+    left = np.array([*order[:own].tolist(), *working], np.intp)
+    return left, [by_name[model.columns[place]] for place in working]
 
 
 def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:
@@ -170,24 +196,51 @@ def fill_weighings(
     for name in ("places", "means", "rates", "weights"):
         values = records[name]
         for at, each in enumerate(known):
-            values[at, : each.columns] = getattr(each, name)
-    for name in ("columns", "moving", "bias", "clip"):
+            values[at, : each.columns + each.made] = getattr(each, name)
+    for at, each in enumerate(known):
+        records["knots"][at, : each.made], records["sources"][at] = each.knots, each.sources
+    for name in ("columns", "moving", "made", "bias", "clip"):
         records[name] = [getattr(each, name) for each in known]
 
 
 @compiled
-def contribution(model: Weighing, column: int, row: FloatArray) -> float:
-    """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone."""
-    deviations = (row[model.places[column]] - model.means[column]) * model.rates[column]
+def contribution(model: Weighing, column: int, row: FloatArray, levels: FloatArray) -> float:
+    """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone.
+
+    Args:
+        model: of which columns.
+        column: its number.
+        row: the model columns.
+        levels: what is missed, by `fill_missed`.
+    """
+    if column < model.columns:
+        return float(weighed(model, column, row[model.places[column]]))
+    return float(weighed(model, column, max(levels[model.places[column]] - model.knots[column - model.columns], 0.0)))
+
+
+@compiled
+def weighed(model: Weighing, column: int, value: float) -> float:
+    """What a column adds that has this value."""
+    deviations = (value - model.means[column]) * model.rates[column]
     return float(min(max(deviations, -model.clip), model.clip) * model.weights[column])
 
 
 @compiled
 def moving_logit(model: Weighing, row: FloatArray) -> float:
-    """The bias, and what the columns add that move with time."""
+    """The bias, and what the columns of a row add that move with time."""
     logit = model.bias
     for column in range(model.moving):
-        logit += contribution(model, column, row)
+        logit += weighed(model, column, row[model.places[column]])
+    return logit
+
+
+@compiled
+def missed_logit(model: Weighing, levels: FloatArray, begin: int) -> float:
+    """What the columns add that are made of others, after `fill_missed`, by the levels from `begin` on."""
+    logit = 0.0
+    for n in range(model.made):
+        column = model.columns + n
+        logit += weighed(model, column, max(levels[begin + model.places[column]] - model.knots[n], 0.0))
     return logit
 
 
@@ -196,7 +249,7 @@ def standing_logit(model: Weighing, row: FloatArray) -> float:
     """What the columns add that stand still."""
     logit = 0.0
     for column in range(model.moving, model.columns):
-        logit += contribution(model, column, row)
+        logit += weighed(model, column, row[model.places[column]])
     return logit
 
 
@@ -219,24 +272,25 @@ def bounded(logit: float) -> float:
 
 
 @compiled
-def probability_of(model: Weighing, row: FloatArray) -> float:
-    """Probability of the outcome for one row."""
-    return sigmoid(moving_logit(model, row) + standing_logit(model, row))
-
-
-@compiled
-def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
-    probabilities = np.empty(len(matrix))
-    for i in range(len(matrix)):
-        probabilities[i] = probability_of(model, matrix[i])
-    return probabilities
+def logit_of(model: Weighing, row: FloatArray, levels: FloatArray) -> float:
+    """The logit of one row, after `fill_missed`."""
+    return float(moving_logit(model, row) + standing_logit(model, row) + missed_logit(model, levels, 0))
 
 
 @compiled
 def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
-    found = np.empty(len(matrix))
+    found, levels = np.empty(len(matrix)), np.zeros(2 * len(model.sources))
     for i in range(len(matrix)):
-        found[i] = moving_logit(model, matrix[i]) + standing_logit(model, matrix[i])
+        fill_missed(levels, model.sources, matrix[i])
+        found[i] = logit_of(model, matrix[i], levels)
+    return found
+
+
+@compiled
+def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
+    found = _logits(matrix, model)
+    for i in range(len(matrix)):
+        found[i] = sigmoid(found[i])
     return found
 
 

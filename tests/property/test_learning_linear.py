@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -167,3 +168,24 @@ def test_a_shop_that_changes_is_followed_however_old_it_is() -> None:
     learn_rows(old, matrix, happened, days_of(9_000), np.empty((9_000, 3)))
     learn_rows(young, matrix, happened, np.full(9_000, 14_600), np.empty((9_000, 3)))
     assert old.covariance[-1, -1] > 2.0 * young.covariance[-1, -1]
+
+
+def test_one_that_knew_fewer_columns_goes_on_and_learns_the_others_from_then_on() -> None:
+    random = np.random.default_rng(5)
+    matrix, happened, days = random.normal(2, 1, (900, 6)), random.random(900) < 0.4, days_of(900)
+    before = fresh(READS[:, :4])
+    learn_rows(before, matrix[:600, :4], happened[:600], days[:600], np.empty((600, 3)))
+    saved = msgspec.structs.replace(state_of(before), counts=b"")  # as it was before columns were counted apart
+    asked = matrix[600:]
+    reads = np.array([[True] * 4 + [False] * 2, [False, True, *[False] * 4]])
+    taken_up = restored(saved, reads)
+    for m in (0, 1):
+        same = probability(exported(before, m, COLUMNS[:4]), asked[:, :4], COLUMNS[:4])
+        assert probability(exported(taken_up, m, COLUMNS), asked, COLUMNS).tobytes() == same.tobytes()
+    same = probability(exported_newton(before, COLUMNS[:4]), asked[:, :4], COLUMNS[:4])
+    assert probability(exported_newton(taken_up, COLUMNS), asked, COLUMNS).tobytes() == same.tobytes()
+    learn_rows(taken_up, asked, happened[600:], days[600:], np.empty((300, 3)))
+    np.testing.assert_allclose(taken_up.means, [*matrix[:, :4].mean(0), *asked[:, 4:].mean(0)], rtol=1e-9)
+    np.testing.assert_allclose(taken_up.variances[4:], asked[:, 4:].var(0), rtol=1e-9)
+    assert (taken_up.newton[4:6] != 0.0).all()
+    assert (np.linalg.eigvalsh(taken_up.covariance) > 0).all()

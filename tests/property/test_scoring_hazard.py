@@ -11,18 +11,22 @@ from hypothesis import strategies as st
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural
 from stream.features.layout import StateArray
+from stream.features.missed import MISSED, MISSED_COLUMNS
 from stream.scoring.hazard import STEPS_DAYS, HazardModel
 from stream.scoring.kinds import MeanLogit, Model, MovedLogit, probability
 from stream.scoring.linear import LinearModel, logits
 from tests.unit.features.histories import START_MS, YEARS_3_MS, folded, histories
 
+READ = (*MODEL_COLUMNS, *MISSED_COLUMNS)
+LAST_DAYS = {"browsing": "since_last_browsing_days", "answers": "since_last_answer_days"}
+
 
 def weekly_model(seed: int, bias: float) -> LinearModel:
     random = np.random.default_rng(seed)
-    width = len(MODEL_COLUMNS)
+    width = len(READ)
     scales = np.where(random.random(width) < 0.2, 0.0, np.exp(random.normal(0, 0.5, width)))
     numbers = (random.normal(1, 1, width), scales, random.normal(0, 0.4, width))
-    return LinearModel(MODEL_COLUMNS, *(tuple(map(float, column)) for column in numbers), bias=bias)
+    return LinearModel(READ, *(tuple(map(float, column)) for column in numbers), bias=bias)
 
 
 def slowly(model: Model, state: StateArray, now_ms: int) -> float:
@@ -54,17 +58,26 @@ def log_of_nothing(model: HazardModel, state: StateArray, now_ms: int) -> float:
     nothing, begins_days = 0.0, 0.0
     for width, end in zip(STEPS_DAYS, accumulate(STEPS_DAYS), strict=True):
         asked_ms = now_ms + round((end - width / 2 - 3.5) * DAY_MS)
-        bought = float(logits(model.weekly, columns_ahead(state, now_ms, asked_ms))[0])
+        bought = float(logits(model.weekly, columns_ahead(state, now_ms, asked_ms), READ)[0])
         nothing -= np.logaddexp(0.0, bought) * (min(max(days - begins_days, 0), width) / 7)
         begins_days = end
     return nothing
 
 
 def columns_ahead(state: StateArray, now_ms: int, asked_ms: int) -> np.ndarray:
-    """The columns of a customer that buys nothing until then, of whose visits only a quarter of the time wears off."""
+    """The columns of a customer that buys nothing until then, of whose visits only a quarter of the time wears off.
+
+    What it has missed in the weeks ahead is what it will have missed in four weeks, at the pace of now.
+    """
     of_visits = [name.startswith("fresh_") for name in MODEL_COLUMNS]
     sooner = model_matrix(state, now_ms + (asked_ms - now_ms) // 4)
-    return np.where(of_visits, sooner, model_matrix(state, asked_ms))
+    stored = np.where(of_visits, sooner, model_matrix(state, asked_ms))
+    now, later_days = natural(state, now_ms), 7.0 if asked_ms > now_ms else 0.0
+    settled_days = now["since_first_purchase_days"] + 14.0
+    counts = {"browsing": now["browsing_count"], "answers": now["answer_count"]}
+    missed = [np.nan_to_num((now[LAST_DAYS[each.of]] + later_days) * counts[each.of] / settled_days) for each in MISSED]
+    bent = [np.maximum(np.log1p(each) - math.log1p(of.knot), 0.0) for each, of in zip(missed, MISSED, strict=True)]
+    return np.column_stack([stored, *bent])
 
 
 @settings(max_examples=150, deadline=None)

@@ -5,20 +5,22 @@ from hypothesis import strategies as st
 
 from stream.customers.segments import SEGMENTS
 from stream.features.columns import MODEL_COLUMNS
+from stream.features.missed import MISSED_COLUMNS, with_missed
 from stream.scoring.clusters import assign
 from stream.scoring.documents import SegmentDocument
 from stream.scoring.explain import by_concept
 from stream.scoring.linear import LinearModel, probability
 
 ROWS = 5_000
+READ = (*MODEL_COLUMNS, *MISSED_COLUMNS)
 
 
 def random_model(random):
-    width = len(MODEL_COLUMNS)
+    width = len(READ)
     scales = np.where(random.random(width) < 0.1, 0.0, np.exp(random.normal(0, 1, width)))
     numbers = (random.normal(0, 2, width), scales, random.normal(0, 1, width))
     means, scales, weights = (tuple(map(float, column)) for column in numbers)
-    return LinearModel(MODEL_COLUMNS, means, scales, weights, float(random.normal()))
+    return LinearModel(READ, means, scales, weights, float(random.normal()))
 
 
 def in_chunks(function, matrix, size):
@@ -67,3 +69,18 @@ def test_concepts_add_up_to_the_logit(seed):
     logit = by_concept(model, matrix).sum(axis=1) + model.bias
     scored = probability(model, matrix)
     np.testing.assert_allclose(np.clip(logit, -30, 30), np.log(scored) - np.log1p(-scored), rtol=1e-3, atol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_what_is_made_of_columns_counts_as_if_it_were_among_them(seed):
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(READ))
+    model = random_model(random)
+    shuffled = LinearModel(
+        *(tuple(each[at] for at in order) for each in (READ, model.means, model.scales, model.weights)), model.bias
+    )
+    matrix = np.abs(random.normal(0.5, 1.0, (8, len(MODEL_COLUMNS))))
+    matrix[:, [name.startswith("fresh_") for name in MODEL_COLUMNS]] %= 1.0
+    scored = probability(shuffled, matrix)
+    np.testing.assert_allclose(scored, probability(model, with_missed(matrix, MODEL_COLUMNS), READ), rtol=0, atol=1e-9)

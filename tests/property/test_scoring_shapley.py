@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from offline.training import as_data
 from stream.features.columns import MODEL_COLUMNS
+from stream.features.missed import MISSED_COLUMNS
 from stream.features.read_back import row_of
 from stream.scoring.explain import CONCEPT_NAMES, by_concept, concepts_of
 from stream.scoring.hazard import HazardModel
@@ -66,6 +67,8 @@ def kinds(seed: int) -> dict[str, Says]:
     }
     models = {
         "linear": mixed,
+        "with what is made": linear(seed, (*MODEL_COLUMNS, *MISSED_COLUMNS), bias=0.5),
+        "its hazard": HazardModel(linear(seed + 1, (*MODEL_COLUMNS, *MISSED_COLUMNS), bias=-2.5), 90),
         "calibrated": msgspec.structs.replace(mixed, weights=tuple(0.7 * w for w in mixed.weights), bias=0.2),
         "floor": linear(seed, ("log_since_last_purchase_days",)),
         "base rate": constant(0.3),

@@ -7,6 +7,7 @@ import pytest
 from stream.errors import ModelRefusedError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.features.missed import MISSED_COLUMNS
 from stream.learning.moved import HAZARD_SHARE, less, moved
 from stream.learning.outcome import OutcomeLearner
 from stream.outcomes.declaration import BUILT_IN, CHURN_90D, HIGH_VALUE_90D, PURCHASE_7D, Outcome
@@ -17,14 +18,15 @@ from stream.scoring.linear import LinearModel, logits
 from tests.unit.learning.label_history import labels
 
 DAY = 14_700
+READ = (*MODEL_COLUMNS, *MISSED_COLUMNS)  # what regressions of an outcome read
 FEW_90D = Outcome(name="few_90d", horizon_days=90, true_when="none", minimum_amount="500")
 
 
 def linear(seed: int, scales: float = 1.0) -> LinearModel:
     random = np.random.default_rng(seed)
-    width = len(MODEL_COLUMNS)
+    width = len(READ)
     numbers = (random.normal(0, 1, width), np.full(width, scales), random.normal(0, 0.2, width))
-    return LinearModel(MODEL_COLUMNS, *(tuple(each.tolist()) for each in numbers), bias=0.3)
+    return LinearModel(READ, *(tuple(each.tolist()) for each in numbers), bias=0.3)
 
 
 def rows() -> np.ndarray:
@@ -51,7 +53,7 @@ def test_of_two_that_standardise_alike_each_weight_is_one_less_a_share_of_the_ot
 
 
 def test_a_column_without_spread_for_either_is_no_division_by_zero() -> None:
-    one = msgspec.structs.replace(linear(1), scales=(0.0,) * len(MODEL_COLUMNS))
+    one = msgspec.structs.replace(linear(1), scales=(0.0,) * len(READ))
     assert np.isfinite(logits(less(one, linear(2), 0.4), rows())).all()
     assert logits(less(linear(2), one, 0.4), rows()) == pytest.approx(logits(linear(2), rows()) - 0.4 * one.bias)
 

@@ -2,9 +2,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from schemas.units import DAY_MS
 from stream.errors import LayoutError
 from stream.features.columns import MODEL_COLUMNS
-from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN, OutcomeLearner
+from stream.features.missed import MISSED_COLUMNS
+from stream.learning.label_rows import LabelRows
+from stream.learning.linear import exported_newton, fresh, learn_rows, state_of
+from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN, OutcomeLearner, OutcomeState
 from stream.outcomes.declaration import CHURN_90D
 from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED
 from stream.scoring.hazard import HazardModel
@@ -69,7 +73,8 @@ def test_newtons_regression_counts_more_where_windows_do_not_overlap(horizon_day
     candidates = learner.document("1", DAY).candidates
     river, newton, mix = (candidates[name] for name in ("river_logistic", "newton_logistic", "mean_logit"))
     assert mix.bias == pytest.approx((1 - of_newton) * river.bias + of_newton * newton.bias)
-    expected = (1 - of_newton) * np.array(river.weights) + of_newton * np.array(newton.weights)
+    beside = np.pad(river.weights, (0, len(MISSED_COLUMNS)))  # which gradient descent does not read
+    expected = (1 - of_newton) * beside + of_newton * np.array(newton.weights)
     assert mix.weights == pytest.approx(expected)
     assert river.weights != newton.weights
 
@@ -162,3 +167,23 @@ def test_state_of_another_layout_is_refused_with_what_to_do():
 def test_bytes_that_are_no_state_are_refused():
     with pytest.raises(LayoutError, match="no OutcomeState"):
         OutcomeLearner("churn_30d").restored(b"\x93abc")
+
+
+def test_a_learner_saved_before_anything_was_made_of_columns_is_taken_up():
+    first, later = labels(400), labels(100, seed=1)
+    rows, places = LabelRows.of(first), np.arange(len(MODEL_COLUMNS))
+    floors = [places == MODEL_COLUMNS.index(name) for name in (SILENCE_COLUMN, COUNT_90D_COLUMN)]
+    fewer = fresh(np.stack([places >= 0, *floors]))
+    learn_rows(fewer, rows.columns, rows.happened, rows.matured_ms // DAY_MS, np.empty((400, 4)))
+    now = OutcomeLearner("churn_30d")
+    now.learn(first)
+    state = msgspec.msgpack.decode(now.to_bytes(), type=OutcomeState)
+    regressions = msgspec.structs.replace(state_of(fewer), counts=b"")
+    saved = msgspec.msgpack.encode(msgspec.structs.replace(state, regressions=regressions))
+    taken_up = OutcomeLearner("churn_30d").restored(saved)
+    said = probability(exported_newton(fewer, MODEL_COLUMNS), rows.columns)
+    assert probability(taken_up.newton, rows.columns).tobytes() == said.tobytes()
+    assert taken_up.learn(later) == 100
+    newton, river = (taken_up.document("2", DAY).candidates[name] for name in ("newton_logistic", "river_logistic"))
+    assert dict(zip(newton.columns, newton.weights, strict=True))["log_missed_browsing"] != 0.0
+    assert river.columns == MODEL_COLUMNS
