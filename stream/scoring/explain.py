@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stream.compiled import compiled
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS
 from stream.features.missed import fill_missed
-from stream.scoring.linear import FloatArray, LinearModel, Weighing, contribution, weighing
+from stream.scoring.linear import FloatArray, LinearModel, Weighing, weighed, weighing
 from stream.scoring.tree_shares import shares
 from stream.scoring.trees import TreeModel
 
@@ -86,13 +86,21 @@ def top_concepts(
 
 @compiled
 def _add_concepts(sums: FloatArray, matrix: FloatArray, model: Weighing, concepts: NDArray[np.int64]) -> None:
-    levels = np.zeros(2 * len(model.sources))
+    """Takes the model apart first: numba counts who holds an array at every call that is given one."""
+    places, means, rates, weights, knots = model.places, model.means, model.rates, model.weights, model.knots
+    own, clip, levels = model.columns, model.clip, np.zeros(2 * len(model.sources))
     for i in range(len(matrix)):
+        for column in range(own):
+            value = matrix[i, places[column]]
+            sums[i, concepts[places[column]]] += weighed(value, means[column], rates[column], weights[column], clip)
+        if model.made == 0:
+            continue
         fill_missed(levels, model.sources, matrix[i])
-        for column in range(model.columns + model.made):
-            place = model.places[column]
-            concept = concepts[place if column < model.columns else model.sources[place, 0]]
-            sums[i, concept] += contribution(model, column, matrix[i], levels)
+        for n in range(model.made):
+            kind, column = places[own + n], own + n
+            value = max(levels[kind] - knots[n], 0.0)
+            concept = concepts[model.sources[kind, 0]]
+            sums[i, concept] += weighed(value, means[column], rates[column], weights[column], clip)
 
 
 @compiled

@@ -204,25 +204,9 @@ def fill_weighings(
 
 
 @compiled
-def contribution(model: Weighing, column: int, row: FloatArray, levels: FloatArray) -> float:
-    """What a column of the model adds to a row's logit, relative to the average row, which gets `bias` alone.
-
-    Args:
-        model: of which columns.
-        column: its number.
-        row: the model columns.
-        levels: what is missed, by `fill_missed`.
-    """
-    if column < model.columns:
-        return float(weighed(model, column, row[model.places[column]]))
-    return float(weighed(model, column, max(levels[model.places[column]] - model.knots[column - model.columns], 0.0)))
-
-
-@compiled
-def weighed(model: Weighing, column: int, value: float) -> float:
-    """What a column adds that has this value."""
-    deviations = (value - model.means[column]) * model.rates[column]
-    return float(min(max(deviations, -model.clip), model.clip) * model.weights[column])
+def weighed(value: float, mean: float, rate: float, weight: float, clip: float) -> float:
+    """What a column that has this value adds to a logit, relative to the average row, which gets `bias` alone."""
+    return float(min(max((value - mean) * rate, -clip), clip) * weight)
 
 
 @compiled
@@ -230,7 +214,8 @@ def moving_logit(model: Weighing, row: FloatArray) -> float:
     """The bias, and what the columns of a row add that move with time."""
     logit = model.bias
     for column in range(model.moving):
-        logit += weighed(model, column, row[model.places[column]])
+        value = row[model.places[column]]
+        logit += weighed(value, model.means[column], model.rates[column], model.weights[column], model.clip)
     return logit
 
 
@@ -240,7 +225,8 @@ def missed_logit(model: Weighing, levels: FloatArray, begin: int) -> float:
     logit = 0.0
     for n in range(model.made):
         column = model.columns + n
-        logit += weighed(model, column, max(levels[begin + model.places[column]] - model.knots[n], 0.0))
+        value = max(levels[begin + model.places[column]] - model.knots[n], 0.0)
+        logit += weighed(value, model.means[column], model.rates[column], model.weights[column], model.clip)
     return logit
 
 
@@ -249,7 +235,8 @@ def standing_logit(model: Weighing, row: FloatArray) -> float:
     """What the columns add that stand still."""
     logit = 0.0
     for column in range(model.moving, model.columns):
-        logit += weighed(model, column, row[model.places[column]])
+        value = row[model.places[column]]
+        logit += weighed(value, model.means[column], model.rates[column], model.weights[column], model.clip)
     return logit
 
 
