@@ -7,7 +7,7 @@ for its number.
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,9 +149,8 @@ class TopicsAnew:
 
     def _delete(self, topic: str, found: FoundTopic) -> None:
         try:
-            self.admin.delete_topics([uuid.UUID(found.topic_id)])
-        except (UnknownTopicIdError, UnknownTopicOrPartitionError):
-            pass  # it is on its way out
+            with suppress(UnknownTopicIdError, UnknownTopicOrPartitionError):  # it is on its way out, which we wait for
+                self.admin.delete_topics([uuid.UUID(found.topic_id)])
         except TopicDeletionDisabledError as error:
             raise SettingError(
                 f"Kafka does not delete topic {topic}. Set delete.topic.enable=true on its brokers."

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.money import exponent_of
 from schemas.rules import DecodeRules
-from stream.columns.facts import fill_facts
-from stream.columns.hashing import hashes_of
+from stream.columns.facts import envelopes_in, fill_facts
 from stream.columns.scanning import Records, scan
 from stream.columns.texts import texts_of
 from stream.features.facts import Envelopes
@@ -70,9 +69,7 @@ def _columns(
     data, ends = np.frombuffer(joined, np.uint8), np.cumsum(lengths)
     scanned = scan(data, ends - lengths, ends, [topic], np.zeros(len(values), np.int64), rules.currency)
     records = scanned.records
-    envelopes = Envelopes(
-        records.kind.astype(np.uint8), records.time_ms, hashes_of(data, records.id_start, records.id_end)
-    )
+    envelopes = envelopes_in(records, data)
     facts, packed = blank_packed(envelopes)
     fill_facts(facts, scanned, data, vocabulary, exponent_of(rules.currency))
     is_sure = surely_events(records, lengths, np.array(timestamps_ms, np.int64), rules)

@@ -1,4 +1,4 @@
-"""Scanned records as the facts that are folded: what `stream.features.facts.facts_of` says of the decoded events."""
+"""Scanned records as the facts that are folded: what `stream.features.facts_of_events` says of decoded events."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from schemas.money import BILLIONTHS
 from stream.columns.grammar import SLOT
 from stream.columns.hashing import hashes_of
-from stream.columns.scanning import Scanned
+from stream.columns.scanning import Records, Scanned
 from stream.columns.texts import codes_in, first_of
 from stream.features.facts import (
     LOYALTY_CHANGE,
@@ -26,6 +26,11 @@ from stream.features.vocabulary import CATEGORIES_MAX, OTHER, Vocabulary
 IntArray = NDArray[np.int64]
 
 
+def envelopes_in(records: Records, data: NDArray[np.uint8]) -> Envelopes:
+    """What all scanned records have; of what was not taken it means nothing."""
+    return Envelopes(records.kind.astype(np.uint8), records.time_ms, hashes_of(data, records.id_start, records.id_end))
+
+
 def facts_in(scanned: Scanned, data: NDArray[np.uint8], vocabulary: Vocabulary, exponent: int) -> EventFacts:
     """The facts of scanned records; those of what was not taken mean nothing.
 
@@ -35,10 +40,8 @@ def facts_in(scanned: Scanned, data: NDArray[np.uint8], vocabulary: Vocabulary, 
         vocabulary: the declared names.
         exponent: decimal places of the reporting currency.
     """
-    records = scanned.records
-    id_hash = hashes_of(data, records.id_start, records.id_end)
-    envelopes = Envelopes(records.kind.astype(np.uint8), records.time_ms, id_hash)
-    facts = blank_facts(np.zeros(len(id_hash), np.intp), envelopes)
+    envelopes = envelopes_in(scanned.records, data)
+    facts = blank_facts(np.zeros(len(envelopes.kind), np.intp), envelopes)
     fill_facts(facts, scanned, data, vocabulary, exponent)
     return facts
 

@@ -1,4 +1,4 @@
-"""`stream.features.facts.event_hash` of many ids at once.
+"""`stream.features.hashes.event_hash` of many ids at once.
 
 BLAKE2b (RFC 7693) of at most 128 bytes is one block of sixteen words in twelve rounds.
 """

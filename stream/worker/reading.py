@@ -49,9 +49,8 @@ class Reader:
     def records(self, topic: str, fetched: Sequence[Any]) -> LogRecords:
         """Records of one topic."""
         values, times_ms = list(map(_value, fetched)), written_ms(topic, fetched)
-        read = None if self.columns is None or len(fetched) < FEW or topic == CLOCK else (
-            self.columns(topic, values, times_ms)
-        )  # fmt: skip
+        has_columns = len(fetched) >= FEW and topic != CLOCK
+        read = self.columns(topic, values, times_ms) if self.columns and has_columns else None
         if read is None:
             return of_topic(topic, fetched, self.decode(topic, values, times_ms))
         found = of_columns(topic, fetched, read, times_ms)
