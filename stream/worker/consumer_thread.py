@@ -113,6 +113,15 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         """Ask the broker for these partitions again."""
         await self.call_thread(self._pause_or_resume, "resume", tuple(partitions))
 
+    async def look_again(self) -> None:
+        """Let a fetch that waits hand over what is there: of a partition that rested, aiokafka kept what it had."""
+        await self.call_thread(self._wake_fetch)
+
+    async def _wake_fetch(self) -> None:
+        fetcher = self._ensure_consumer()._fetcher
+        for waiter in tuple(fetcher._fetch_waiters):
+            fetcher._notify(waiter)
+
     async def _pause_or_resume(self, verb: str, partitions: tuple[TP, ...]) -> None:
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()

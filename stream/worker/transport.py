@@ -155,9 +155,10 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         await self._thread.pause_fetching({tp})
 
     async def release(self, tp: TP) -> None:
-        """Take `tp` again."""
+        """Take `tp` again, at once: a fetch that began without it would wait for others' records for a second."""
         await self._thread.resume_fetching({tp})
         self.resume_partitions({tp})
+        await self._thread.look_again()
 
     def is_read_to_end(self, tp: TP, next_offset: int) -> bool:
         """Whether nothing readable lies at or after `next_offset`, as far as Kafka has said within the last seconds."""
