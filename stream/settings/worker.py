@@ -34,7 +34,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     chunk_records: Annotated[
         int,
         setting("Most records applied in one commit, however few their customers.", unit="records", ge=1, le=50_000),
-    ] = 2_000
+    ] = 4_000
     chunk_bytes: Annotated[
         int,
         setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000),
