@@ -10,9 +10,11 @@ from typing import Any, ClassVar, NamedTuple
 from faust.types import TP
 
 from benchmarks.loads import Record
+from ebb.compose.rules import STALE_AFTER_DAYS_SWEPT
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS
+from schemas.units import DAY_MS
 from stream.chunk import Models, Rules
 from stream.columns.events import columns_by
 from stream.memory_store import MemoryPartitionStore, StoredPartition
@@ -26,6 +28,7 @@ from stream.worker.inbox import Batch, Inbox
 from stream.worker.timing import LaneLimits, LiveTiming
 
 DECODING = DecodeRules(currency="GBP")
+LIVE_RULES = Rules(stale_after_ms=STALE_AFTER_DAYS_SWEPT * DAY_MS)
 
 
 class FetchedRecord(NamedTuple):
@@ -119,7 +122,7 @@ class InProcess:
     """Feed it records in log order with `put`, then `take` and `apply` until nothing is left."""
 
     models: Models = field(default_factory=Models)
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = LIVE_RULES
     chunk_records: int = 500
     due_at_once: int = 250
     wall_ms: int = 0
