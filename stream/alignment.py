@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 
 IntArray = NDArray[np.int64]
 
@@ -59,7 +59,7 @@ def merged(logs: Sequence[IntArray], grows: Sequence[bool], at_most: int = 2**62
     return found[: _merge(np.concatenate(logs), ends, np.array(grows, np.bool_), found)]
 
 
-@compiled
+@making_arrays
 def _merge(times: Any, ends: Any, grows: Any, found: Any) -> int:
     """Fill in which log each next record is of; how many are certain."""
     at, reached = np.zeros(len(ends), np.int64), np.zeros(len(ends), np.int64)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 
 IntArray = NDArray[np.int64]
 
@@ -85,7 +85,7 @@ def _hear(heard: IntArray, ahead: Any, customer: int, time_ms: int) -> None:
     heard[_SUPPORTED] = max(heard[_SUPPORTED], _third_latest(ahead[: heard[_AHEAD]]))
 
 
-@compiled
+@making_arrays
 def _keep_recent(heard: IntArray, ahead: Any, number: int, customer: int, time_ms: int) -> None:
     """Forget what is supported by now, too long ago, or no later than what the same customer says with this record."""
     kept = 0
@@ -139,7 +139,7 @@ class LoggedTimes(NamedTuple):
     vouches: NDArray[np.bool_]
 
 
-@compiled
+@making_arrays
 def _bound(latest_ms: IntArray, topic: int, records: LoggedTimes, next_ms: int, heard: IntArray, ahead: Any) -> None:
     """Lower `latest_ms` to the latest time that one topic lets each record have."""
     supported_ms = np.empty(len(latest_ms), np.int64)

@@ -42,19 +42,32 @@ _stamps: dict[Callable[..., Any], tuple[Any, ...]] = {}
 def compiled(function: _Function) -> _Function:
     """The same function, compiled at its first call. Of Python it may use what numba knows: numbers, arrays, loops.
 
+    It fills in arrays that it is given, and makes and returns none: numba counts who holds an array whenever a function
+    gets one, by locked instructions that took a twentieth of a worker's time, and need not where nobody makes any.
+
     >>> @compiled
     ... def half(number: float) -> float:
     ...     return number / 2
     >>> half(3.0)
     1.5
     """
-    return _compiled(function)
+    return _compiled(function, _nrt=False)
+
+
+def making_arrays(function: _Function) -> _Function:
+    """`compiled`, for a function that makes arrays or returns one.
+
+    >>> @making_arrays
+    ... def zeros(count: int) -> Any:
+    ...     return np.zeros(count)
+    >>> zeros(2)
+    array([0., 0.])
+    """
+    return _compiled(function, _nrt=True)  # said, since numba hands on what the caller has
 
 
 def tight(function: _Function) -> _Function:
-    """`compiled`, and into whatever calls it: for loops that call something for every few bytes. It may make no array.
-
-    Numba counts who holds an array whenever a function gets one, which took half the time of such a loop.
+    """`compiled`, and into whatever calls it: for loops that call something for every few bytes.
 
     >>> @tight
     ... def half(number: float) -> float:

@@ -151,7 +151,7 @@ def ask_each(
         moves = _may_move(given.places[i], now_ms[i], until_ms[i], state, decided[i], in_force.centres, scratch)
         if not moves and not alertable:
             continue
-        scratch.columns[in_force.plan.moving :] = given.matrix[i, in_force.plan.moving :]
+        _copy(scratch.columns, given.matrix[i], in_force.plan.moving)
         silent = Silent(decided[i], moves, is_open, alertable)
         until_ms[i] = _first_change_ms(now_ms[i], until_ms[i], state, silent, in_force, scratch)
 
@@ -172,12 +172,19 @@ def _may_move(
     middle, end = scratch.columns[:size], scratch.columns[size : 2 * size]
     if stays(place, scratch.place, middle, segment, centres):
         return False
-    end[:] = scratch.place
+    _copy(end, scratch.place, 0)
     place_at(scratch.rows[0], state, (now_ms + until_ms) // 2)
     move_place(scratch.place, scratch.rows[0])
     return not (
         stays(scratch.place, end, middle, segment, centres) and stays(place, scratch.place, middle, segment, centres)
     )
+
+
+@compiled
+def _copy(to: FloatArray, row: FloatArray, begin: int) -> None:
+    """From place `begin` on; an assignment of slices would make a copy first where they could overlap."""
+    for place in range(begin, len(row)):
+        to[place] = row[place]
 
 
 @compiled
@@ -232,7 +239,7 @@ def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
 @compiled
 def look_at_each(
     until_ms: IntArray, probabilities: FloatArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored,
-    in_force: InForce, scratch: Scratch,
+    in_force: InForce, scratch: Scratch, times_ms: IntArray, ahead: FloatArray,
 ) -> None:  # fmt: skip
     """Fill in the probabilities of the customers at `chosen`, and until when none of them has moved far.
 
@@ -245,25 +252,26 @@ def look_at_each(
         given: the customers.
         in_force: models and rules.
         scratch: is overwritten.
+        times_ms, ahead: shape (3,) and (outcomes, 3), are overwritten.
     """
     outcomes = len(probabilities)
-    times_ms, ahead = np.empty(3, np.int64), np.empty((outcomes, 3))
     for k in range(len(chosen)):
         i = chosen[k]
-        bought = given.states[i].features.last_purchase_ms > 0
+        bought, is_known = given.states[i].features.last_purchase_ms > 0, False
         if bought:
             roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
         for outcome in range(outcomes):
             asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
             model, row = in_force.models[outcome], given.matrix[i]
-            probabilities[outcome, k] = said(model, in_force.nodes, row, scratch.hazards) if asked else math.nan
-        ahead[:, 0] = probabilities[:, k]
-        if np.isnan(ahead[:, 0]).all():
+            ahead[outcome, 0] = said(model, in_force.nodes, row, scratch.hazards) if asked else math.nan
+            probabilities[outcome, k] = ahead[outcome, 0]
+            is_known |= not math.isnan(ahead[outcome, 0])
+        if not is_known:
             continue
         width_ms = max(until_ms[k] - now_ms[k], 0)
         times_ms[0], times_ms[1], times_ms[2] = now_ms[k], now_ms[k] + width_ms // 4, now_ms[k] + width_ms
         scratch.rows[0].mean_gap_days = given.rows[i].mean_gap_days
-        scratch.columns[in_force.plan.moving :] = given.matrix[i, in_force.plan.moving :]
+        _copy(scratch.columns, given.matrix[i], in_force.plan.moving)
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
             _move(times_ms[later], given.states[i], in_force.plan, scratch)

@@ -204,7 +204,8 @@ def outlook(asked: Asked, decisions: Decisions, chosen: RowArray) -> Outlook:
     in_force = decisions.in_force
     probabilities = np.empty((len(in_force.models), len(chosen)))
     scratch = _scratch(len(in_force.models))
-    look_at_each(until_ms, probabilities, now_ms, chosen, decisions.given(asked), in_force, scratch)
+    times_ms, ahead = np.empty(3, np.int64), np.empty((len(in_force.models), 3))
+    look_at_each(until_ms, probabilities, now_ms, chosen, decisions.given(asked), in_force, scratch, times_ms, ahead)
     return Outlook(probabilities, until_ms)
 
 

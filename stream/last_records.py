@@ -9,7 +9,7 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 
 HashArray = NDArray[np.uint64]
 NumberArray = NDArray[np.int64]
@@ -81,7 +81,7 @@ class LastRecords:
         return np.uint64(64 - self._bits)
 
 
-@compiled
+@making_arrays
 def _look_up(
     table: HashArray, numbers: NDArray[np.int32], hashes: HashArray, scatter: np.uint64, shift: np.uint64
 ) -> NumberArray:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stream.chunk import BoolArray, IntArray, Records, RowArray, Rules, StreamTimes
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.features.facts import PURCHASE
 from stream.features.layout import StateArray
 from stream.outcomes.declaration import GRACE_MS
@@ -117,7 +117,7 @@ def _stretches(records: RowArray, table: IntArray) -> Stretches:
     return Stretches(records, *columns)
 
 
-@compiled
+@making_arrays
 def _last_event_ms(rows: Any, time_ms: Any, before_ms: Any) -> Any:
     """The last event of each record's customer, as it is after the record."""
     last_ms = np.maximum(time_ms, before_ms)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.features.ahead import AGEING_OF_VISITS
 from stream.features.model_columns import FRESH_DAYS
 
@@ -128,7 +128,7 @@ def fill_missed(levels: FloatArray, sources: NDArray[np.int64], row: FloatArray)
             levels[len(sources) + kind] = math.log(1.0 + (since_days + LATER_DAYS) * a_day)
 
 
-@compiled
+@making_arrays
 def _fill(
     rows: FloatArray, begin: int, sources: NDArray[np.int64], kinds: NDArray[np.int64], knots: FloatArray
 ) -> None:

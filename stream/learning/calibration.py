@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import making_arrays
 from stream.learning.newton import newton_step
 from stream.scoring.linear import LARGEST_LOGIT, LinearModel
 
@@ -60,7 +60,7 @@ class Calibration:
         return CalibrationState(weights=(slope, shift), covariance=(a, b, c, d))
 
 
-@compiled
+@making_arrays
 def _learn(weights: FloatArray, covariance: FloatArray, probabilities: FloatArray, happened: NDArray[np.bool_]) -> None:
     z = np.empty(1)
     for i in range(len(probabilities)):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import cluster
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.scoring.linear import CLIP
 
 FloatArray = NDArray[np.float64]
@@ -45,7 +45,7 @@ def fresh(centres: int, columns: int, spread: float, seed: int) -> Clusters:
     return Clusters(np.zeros(1), np.zeros(columns), np.zeros(columns), places)
 
 
-@compiled
+@making_arrays
 def learn_rows(learned: Clusters, matrix: FloatArray, weights: FloatArray, first_step: float, step: float) -> None:
     """Learn rows one after another.
 

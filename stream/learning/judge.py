@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.scoring.documents import Judged
 
 FloatArray = NDArray[np.float64]
@@ -170,7 +170,7 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     happened: float
 
 
-@compiled
+@making_arrays
 def _group(bins: FloatArray, sums: FloatArray) -> None:
     """Share bins out to groups of about as many labels: `sums`, shape (3, GROUPS), of labels, probabilities, ones."""
     whole = bins[:2].sum()
@@ -185,7 +185,7 @@ def _group(bins: FloatArray, sums: FloatArray) -> None:
             before += labels
 
 
-@compiled
+@making_arrays
 def _ranks(bins: FloatArray) -> tuple[float, float, float]:
     """ROC AUC, average precision and calibration error; the first two are 0 where they mean nothing.
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.learning.newton import SETTLED_LABELS, grow_unsure, move_means, newton_logit, newton_step, prior
 from stream.outcomes.declaration import SAMPLE_ONE_IN_DAYS
 from stream.scoring.linear import CLIP, LinearModel, sigmoid
@@ -141,7 +141,7 @@ def of_which(learned: Regressions, share: float) -> Regressions:
     return Regressions(**first, **alike, squared_gradients=squared, covariance=(covariance + covariance.T) / 2)
 
 
-@compiled
+@making_arrays
 def learn_rows(
     learned: Regressions, matrix: FloatArray, happened: NDArray[np.bool_], day: NDArray[np.int64], before: FloatArray
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.scoring.linear import sigmoid
 
 FloatArray = NDArray[np.float64]
@@ -34,7 +34,7 @@ def newton_logit(weights: Any, z: Any) -> Any:
     return logit
 
 
-@compiled
+@making_arrays
 def newton_step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
     """Learn a label, in place: an extended Kalman filter whose observation is the label.
 
@@ -60,7 +60,7 @@ def newton_step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
             covariance[i, k] -= information / scale * moved[i] * moved[k]
 
 
-@compiled
+@making_arrays
 def move_means(weights: Any, covariance: Any, shifts: Any) -> None:
     """Let weights mean what they meant, now that the means of the columns have moved, in place.
 

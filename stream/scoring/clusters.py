@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.customers.segments import CODE_OF, fits, standing
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.scoring.documents import SegmentDocument
@@ -154,7 +154,7 @@ def _stands_alike(first: FloatArray, last: FloatArray, corner: FloatArray, centr
     return lowest == _standing_at(corner, centres)
 
 
-@compiled
+@making_arrays
 def _assign(matrix: FloatArray, current: Codes, centres: Centres) -> Codes:
     codes = np.empty(len(matrix), np.uint8)
     for i in range(len(matrix)):

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS
 from stream.features.missed import fill_missed
 from stream.scoring.linear import FloatArray, LinearModel, Weighing, weighed, weighing
@@ -84,7 +84,7 @@ def top_concepts(
     return heaviest
 
 
-@compiled
+@making_arrays
 def _add_concepts(sums: FloatArray, matrix: FloatArray, model: Weighing, concepts: NDArray[np.int64]) -> None:
     """Takes the model apart first: numba counts who holds an array at every call that is given one."""
     places, means, rates, weights, knots = model.places, model.means, model.rates, model.weights, model.knots

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, making_arrays
 from stream.features.columns import MODEL_COLUMNS, MOVING_COLUMNS
 from stream.features.missed import KINDS, MISSED, MISSED_COLUMNS, Missed, fill_missed, missed_of, sources_of
 
@@ -264,7 +264,7 @@ def logit_of(model: Weighing, row: FloatArray, levels: FloatArray) -> float:
     return float(moving_logit(model, row) + standing_logit(model, row) + missed_logit(model, levels, 0))
 
 
-@compiled
+@making_arrays
 def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
     found, levels = np.empty(len(matrix)), np.zeros(2 * len(model.sources))
     for i in range(len(matrix)):
@@ -273,7 +273,7 @@ def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
     return found
 
 
-@compiled
+@making_arrays
 def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
     found = _logits(matrix, model)
     for i in range(len(matrix)):

@@ -53,7 +53,7 @@ def test_values_come_in_the_type_of_their_field():
 
 
 def test_an_empty_value_counts_as_not_set():
-    assert worker(EBB_CHUNK_RECORDS="").chunk_records == 2_000
+    assert worker(EBB_CHUNK_RECORDS="").chunk_records == 4_000
 
 
 def test_worker_and_learner_serve_metrics_on_different_ports_by_default():
