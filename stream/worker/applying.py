@@ -133,7 +133,7 @@ class Applying:
         self._computed = computed
         while True:
             at_once = self._at_once()
-            with metrics.STAGE_SECONDS.labels("read").time():
+            with metrics.STAGES["read"].time():
                 head, due = await self._store.begin(times.end_ms, at_once)
             if not self._is_ours(head):
                 if await self._resync(head):
@@ -293,9 +293,9 @@ class Applying:
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
-        with metrics.STAGE_SECONDS.labels("read").time():
+        with metrics.STAGES["read"].time():
             loaded = await self._load(found, due, times, renewal)
-        with metrics.STAGE_SECONDS.labels("step").time():
+        with metrics.STAGES["step"].time():
             began_s = time.thread_time()
             try:
                 fired = len(due) if self.lags_at_ms is not None else 0
@@ -359,7 +359,7 @@ class Applying:
         done = False
         self._computed()  # who is next has its turn once the commands are made and sent
         try:
-            with metrics.STAGE_SECONDS.labels("commit").time():
+            with metrics.STAGES["commit"].time():
                 done = await self._store.commit(head, replace(commit, forget_outbox=forget))
         finally:
             if not done:

@@ -23,7 +23,7 @@ from stream.worker.inbox import Batch
 from stream.worker.journal_entry import JournalEntry, encode_entry
 from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
-from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
+from stream.worker.log_records import TOPIC_NUMBERS, LogRecords, run_starts
 from stream.worker.lost_commits import lost_offsets
 from stream.worker.postponing import postpone
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
@@ -150,7 +150,7 @@ class Assembly:
 
         A customer with a state is at home; a new one must hash to this partition.
         """
-        strangers = [loaded.customers[at] for at in np.flatnonzero(~loaded.known).tolist()]
+        strangers = [loaded.customers[at] for at in (~loaded.known).nonzero()[0].tolist()]
         homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
         elsewhere = {customer: home for customer, home in homes if home != self._partition}
         if not elsewhere:
@@ -305,7 +305,5 @@ def _runs(times: IntArray) -> list[tuple[int, int]]:
     >>> _runs(np.array([5, 5, 9]))
     [(0, 5), (2, 9)]
     """
-    if not len(times):
-        return []
-    starts = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
+    starts = run_starts(times)
     return list(zip(starts.tolist(), times[starts].tolist(), strict=True))
