@@ -89,8 +89,8 @@ class Assembly:
         `known` is what became of that customer's id before. `fired` is for the journal.
         """
         self._take_out_misrouted(found, loaded)
-        rows = {customer: row for row, customer in enumerate(loaded.customers)}
-        facts = self._facts(found.places, [rows[customer] for customer in found.customers], batch.records)
+        rows = dict(zip(loaded.customers, range(len(loaded.customers)), strict=True))
+        facts = self._facts(found.places, [*map(rows.__getitem__, found.customers)], batch.records)
         guests = self._facts(found.guests, [0] * len(found.guests), batch.records) if len(found.guests) else NO_FACTS
         taking_effect = self._identity_changes(found, loaded, known, times)
         given = PartitionCustomers(self._partition, loaded.customers, loaded.states, loaded.opened, loaded.snapshots)
@@ -150,6 +150,8 @@ class Assembly:
 
         A customer with a state is at home; a new one must hash to this partition.
         """
+        if loaded.known.all():
+            return
         strangers = [loaded.customers[at] for at in (~loaded.known).nonzero()[0].tolist()]
         homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
         elsewhere = {customer: home for customer, home in homes if home != self._partition}
