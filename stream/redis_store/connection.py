@@ -17,6 +17,7 @@ from stream.redis_store.client import ALIKE, ANSWER_WITHIN_S, address, connectio
 from stream.redis_store.cluster_home import ClusterHome, Node
 from stream.redis_store.wire import Command, packed
 
+EXEC = (b"EXEC",)  # answered by a list of replies, in which there may be refusals
 READ_BYTES = 256 * 1024  # the states of a chunk are half a megabyte; 32 kB a read cost 10 % more
 
 
@@ -107,7 +108,8 @@ class PinnedConnection:
                 raise explained(error, self._url) from error
             if self._home:
                 await self._leave_when_redirected(self._home, replies)
-        self._raise_refusal(replies)
+        within = replies[-1] if tuple(commands[-1]) == EXEC and isinstance(replies[-1], list) else ()
+        self._raise_refusal([*replies, *within])
         return replies
 
     async def _leave_when_redirected(self, home: ClusterHome, replies: Sequence[Any]) -> None:
@@ -125,12 +127,10 @@ class PinnedConnection:
             return refusal
 
     def _raise_refusal(self, replies: Sequence[Any]) -> None:
-        """Raise the first refusal, also one within EXEC."""
+        """Raise the first refusal."""
         for reply in replies:
             if isinstance(reply, exceptions.ResponseError):
                 raise explained(reply, self._url) from reply
-            if isinstance(reply, list) and reply and any(isinstance(item, exceptions.ResponseError) for item in reply):
-                self._raise_refusal(reply)
 
     async def close(self) -> None:
         """Close it; `open` makes the next one."""
