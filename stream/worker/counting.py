@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -18,7 +18,7 @@ from stream.worker.sorting import Sorted
 
 RESULTS = ("applied", "duplicate", "invalid", "misrouted", "erased", "redirected", "lost")
 LEVELS = frozenset({"value_at_risk_minor"})  # totals that also fall: read from Redis, not counted
-_SHAPE = len(INPUT_TOPICS), len(KIND_NAMES), len(RESULTS)
+_SHAPE = len(RESULTS), len(INPUT_TOPICS), len(KIND_NAMES)
 
 # labels -> what counts; a commit names some twenty, and the client's own look-up takes a lock and makes texts of them
 _commits, _deadlines_fired = cache(metrics.COMMITS.labels), cache(metrics.DEADLINES_FIRED.labels)
@@ -28,7 +28,7 @@ _totals, _moves = cache(metrics.TOTALS.labels), cache(metrics.SEGMENT_MOVES.labe
 @cache
 def _records(outcome: int) -> MetricCounter:
     """What counts records of one `_outcomes`."""
-    topic, kind, became = np.unravel_index(outcome, _SHAPE)
+    became, topic, kind = np.unravel_index(outcome, _SHAPE)
     return metrics.RECORDS.labels(INPUT_TOPICS[topic], KIND_NAMES[kind], RESULTS[became])
 
 
@@ -69,8 +69,8 @@ def _count_shop(commit: Commit) -> None:
         _moves(left or "none", entered).inc(count)
 
 
-def _outcomes(records: LogRecords, found: Sorted) -> Mapping[int, int]:
-    """How many records there are of each (topic, kind, what became of it), as one number."""
+def _outcomes(records: LogRecords, found: Sorted) -> dict[int, int]:
+    """How many records there are of each (what became of it, topic, kind), which are one number."""
     result = np.zeros(len(records), np.intp)
     for became, places in (
         ("duplicate", found.duplicates),
@@ -82,4 +82,6 @@ def _outcomes(records: LogRecords, found: Sorted) -> Mapping[int, int]:
     ):
         if len(places):
             result[places] = RESULTS.index(became)
-    return Counter(np.ravel_multi_index((records.topic, records.kind, result), _SHAPE).tolist())
+    counts = np.bincount(np.ravel_multi_index((result, records.topic, records.kind), _SHAPE))
+    outcomes = counts.nonzero()[0]
+    return dict(zip(outcomes.tolist(), counts[outcomes].tolist(), strict=True))

@@ -58,12 +58,12 @@ class Batch:
         """What is left when the offsets below `applied` have been applied already."""
         records = self.records.take(self.left(applied))
         previous = {topic: max(offset, applied.get(topic, 0)) for topic, offset in self.previous.items()}
-        return Batch(records, previous, self.clock_ms if CLOCK in records.last_places else None)
+        return Batch(records, previous, self.clock_ms if CLOCK in records.topics else None)
 
     def first(self, count: int) -> "Batch":
         """Its first records without the clock record that ends it."""
         records = self.records.part(0, count)
-        return Batch(records, {topic: self.previous[topic] for topic in records.last_places})
+        return Batch(records, {topic: self.previous[topic] for topic in records.topics})
 
 
 class _Queue:

@@ -153,10 +153,14 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
             column[places] = values
 
     @property
+    def topics(self) -> list[str]:
+        """Those that there are records of, in the order of `INPUT_TOPICS`."""
+        return [INPUT_TOPICS[number] for number in np.bincount(self.topic).nonzero()[0].tolist()]
+
+    @property
     def last_places(self) -> dict[str, int]:
         """The place of the last record of each topic that there is."""
-        numbers = np.bincount(self.topic).nonzero()[0].tolist()
-        return {INPUT_TOPICS[number]: int((self.topic == number).nonzero()[0][-1]) for number in numbers}
+        return {topic: int((self.topic == TOPIC_NUMBERS[topic]).nonzero()[0][-1]) for topic in self.topics}
 
     @property
     def topics_in_turn(self) -> list[str]:

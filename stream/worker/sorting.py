@@ -66,7 +66,7 @@ class Sorted:
 def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
     """Decide what each record is. Windows are read, not advanced: the batch is not applied yet."""
     known_by, hashes, repeats = _window_hashes(records), {}, np.zeros(len(records), np.bool_)
-    for topic in records.last_places:
+    for topic in records.topics:
         if topic != CLOCK:  # clock records repeat nothing
             of_topic = records.topic == TOPIC_NUMBERS[topic]
             hashes[topic] = known_by[of_topic]
