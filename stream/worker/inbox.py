@@ -132,7 +132,7 @@ class _Taking:
     customers_at_most: int
     parts: list[LogRecords] = field(default_factory=list)
     previous: dict[str, int] = field(default_factory=dict)
-    customers: set[str] = field(default_factory=set)
+    customers: dict[str, None] = field(default_factory=dict)  # in the order they came
     count: int = 0
     size: int = 0
 
@@ -167,11 +167,13 @@ class _Taking:
         if self.size + int(coming.weight.sum()) >= self.bytes_at_most:
             sizes = np.cumsum(coming.weight) + self.size
             fitting = int(np.searchsorted(sizes, self.bytes_at_most)) + 1
-        named = coming.customer[:fitting].tolist()
-        new = [name for name in dict.fromkeys(named) if name is not None and name not in self.customers]
-        room = self.customers_at_most - len(self.customers)
-        self.customers.update(new[:room])
-        return fitting if len(new) < room else named.index(new[room - 1]) + 1
+        named: list[Any] = coming.customer[:fitting].tolist()
+        new = dict.fromkeys(named, None)
+        new.pop(None, None)
+        self.customers |= new
+        if len(self.customers) < self.customers_at_most:
+            return fitting
+        return named.index([*self.customers][self.customers_at_most - 1]) + 1
 
     def batch(self) -> Batch | None:
         """What was taken, None if nothing."""
