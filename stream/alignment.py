@@ -5,6 +5,7 @@ long as nobody goes on while a log that has more to give has nothing queued.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def merged(logs: Sequence[IntArray], grows: Sequence[bool], at_most: int = 2**62
     >>> merged([np.array([1, 5]), np.array([], int)], [False, True]).tolist()
     []
     """
-    ends = np.cumsum([len(times) for times in logs])
+    ends = np.array([*accumulate(map(len, logs))], np.int64)
     found = np.empty(min(int(ends[-1]), at_most), np.intp)
     return found[: _merge(np.concatenate(logs), ends, np.array(grows, np.bool_), found)]
 
@@ -90,7 +91,7 @@ def places_of(order: NDArray[np.intp], counts: Sequence[int]) -> NDArray[np.intp
     >>> places_of(np.array([0, 1, 1, 0]), [2, 2]).tolist()
     [0, 2, 3, 1]
     """
-    next_place, places = np.cumsum([0, *counts]), np.empty(len(order), np.intp)
+    next_place, places = np.array([0, *accumulate(counts)], np.int64), np.empty(len(order), np.intp)
     _place(order, next_place, places)
     return places
 

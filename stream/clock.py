@@ -19,6 +19,7 @@ IntArray = NDArray[np.int64]
 SUPPORTERS = 3  # distinct customers that must have reached a time
 WINDOW_RECORDS = 1_000  # among this many last records of the topic
 NEVER = np.iinfo(np.int64).max
+NO_SAY = -1  # stands for a topic whose records say nothing about the time
 NOBODY = np.iinfo(np.int64).min  # where no customer has reached anything yet
 
 
@@ -125,7 +126,7 @@ class LoggedTimes(NamedTuple):
     """Records of several topics in the order they take effect, as the clock sees them.
 
     Attributes:
-        topic: the number of each record's topic, -1 for one that has no say.
+        topic: the number of each record's topic, `NO_SAY` for one that has no say.
         order_ms: the time by which each was put in order.
         customer: a number that tells customers apart.
         time_ms: event times.
@@ -174,10 +175,10 @@ class LiveClock:
                 0 if that is not known yet. What a topic that is not named here has to say ends with its last record.
         """
         latest_ms = np.full(len(records.topic), NEVER)
-        for topic in {*next_ms, *np.unique(records.topic).tolist()} - {-1}:
+        for topic in {*next_ms, *records.topic.tolist()} - {NO_SAY}:
             supported = self._topics.setdefault(topic, SupportedMaximum())
             _bound(latest_ms, topic, records, next_ms.get(topic, NEVER), supported.heard, supported.ahead)
-        latest_ms[records.topic < 0] = NOBODY
+        latest_ms[records.topic == NO_SAY] = NOBODY
         times = np.maximum.accumulate(np.maximum(latest_ms, self.stream_time_ms))
         self.stream_time_ms = int(times[-1]) if len(times) else self.stream_time_ms
         return times

@@ -51,8 +51,8 @@ class LastRecords:
 
     def numbers_of(self, hashes: HashArray) -> NumberArray:
         """The numbers of the last records, -1 for ids that are not there; shape (hashes,)."""
-        found = _look_up(self._hashes, self._numbers, np.array(hashes, np.uint64), self._scatter, self._shift)
-        return np.where(found == NOT_THERE, NOT_THERE, found + self._above)
+        wanted = np.array(hashes, np.uint64)
+        return _look_up(self._hashes, self._numbers, self._above, wanted, self._scatter, self._shift)
 
     def remember(self, hashes: HashArray, first: int, oldest: int) -> None:
         """Take note of records.
@@ -83,13 +83,13 @@ class LastRecords:
 
 @making_arrays
 def _look_up(
-    table: HashArray, numbers: NDArray[np.int32], hashes: HashArray, scatter: np.uint64, shift: np.uint64
+    table: HashArray, numbers: NDArray[np.int32], above: int, hashes: HashArray, scatter: np.uint64, shift: np.uint64
 ) -> NumberArray:
     found = np.full(len(hashes), NOT_THERE, np.int64)
     for at in range(len(hashes)):
         place = _place_of(table, hashes[at], scatter, shift)
         if table[place] != NO_ID:
-            found[at] = numbers[place]
+            found[at] = above + numbers[place]
     return found
 
 

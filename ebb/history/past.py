@@ -176,7 +176,7 @@ class PartitionPast:
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
         for topic, place in records.last_places.items():
-            self.positions[topic] = records[place].position
+            self.positions[topic] = records.position_after(place)
         self.stream_time_ms = max(self.stream_time_ms, end_ms)
 
     def unnoted(self, until: Mapping[str, int] | None = None) -> Iterator[Stretch]:

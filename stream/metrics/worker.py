@@ -213,6 +213,7 @@ _STATE_OF_PARTITION = (
 )
 _STATE_OF_TOPIC = (LAG, QUEUED_BYTES)
 
+STAGES = {_stage: STAGE_SECONDS.labels(_stage) for _stage in ("take", "read", "step", "commit")}
 for _reason in REASONS:  # from 0 on: the first of a kind is an increase too
     DEAD_LETTERS.labels(_reason)
 for _source in ("resident", "store", "new"):

@@ -69,10 +69,10 @@ def pairs(flat: Sequence[_Item]) -> Iterable[tuple[_Item, _Item]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-def number(value: float) -> bytes:
-    """A number as Redis reads it back without loss.
+def numbers(values: Iterable[float]) -> list[bytes]:
+    """Numbers as Redis reads them back without loss.
 
-    >>> number(1291852800000), number(0.1)
-    (b'1291852800000', b'0.1')
+    >>> numbers([1291852800000, 0.1])
+    [b'1291852800000', b'0.1']
     """
-    return repr(value).encode()
+    return " ".join(map(repr, values)).encode().split()

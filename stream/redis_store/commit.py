@@ -11,7 +11,7 @@ from stream.byte_rows import CustomerBytes, byte_rows, encoded
 from stream.customers.segments import SEGMENTS
 from stream.ports import Commit
 from stream.redis_store import keys
-from stream.redis_store.codec import number, position_field, sweep_field
+from stream.redis_store.codec import numbers, position_field, sweep_field
 from stream.redis_store.wire import Arguments, Command, keys_and_values
 
 JOURNAL_ENTRIES = 100_000  # an entry of about 200 bytes a commit: 20 MB a partition, a day at one commit a second
@@ -94,21 +94,19 @@ def _deadlines(partition: int, deadlines: Mapping[str, int]) -> Iterator[Command
 
 
 def _risks(partition: int, risks: Mapping[str, float]) -> Iterator[Command]:
-    for customer, risk in risks.items():
-        if not math.isfinite(risk):
-            raise ValueError(f"The value at risk of customer {customer!r} is {risk}; it must be a finite number.")
+    if not all(map(math.isfinite, risks.values())):
+        customer, risk = next(each for each in risks.items() if not math.isfinite(each[1]))
+        raise ValueError(f"The value at risk of customer {customer!r} is {risk}; it must be a finite number.")
     return _scores(keys.risk(partition), risks)
 
 
 def _scores(key: bytes, scores: Mapping[str, float]) -> Iterator[Command]:
     """Set a sorted set's scores; a score of 0 removes."""
-    set_scores = [number(score) for score in scores.values() if score]
-    members = [customer.encode() for customer, score in scores.items() if score]
-    removed = [customer.encode() for customer, score in scores.items() if not score]
-    if members:
-        yield [b"ZADD", key, *_alternating(set_scores, members)]
-    if removed:
-        yield [b"ZREM", key, *removed]
+    kept = {customer: score for customer, score in scores.items() if score}
+    if kept:
+        yield [b"ZADD", key, *_alternating(numbers(kept.values()), [*map(str.encode, kept)])]
+    if len(kept) < len(scores):
+        yield [b"ZREM", key, *(customer.encode() for customer, score in scores.items() if not score)]
 
 
 def _alternating(first: Sequence[bytes], second: Sequence[bytes]) -> list[bytes]:
@@ -144,10 +142,10 @@ def _segments(partition: int, moves: Sequence[tuple[str, str | None, str]]) -> I
 
 
 def _labels(partition: int, labels: Mapping[str, bytes]) -> Iterator[Command]:
-    kept = [part for customer, value in labels.items() if value for part in (customer.encode(), value)]
+    kept = {customer: value for customer, value in labels.items() if value}
     removed = [customer.encode() for customer, value in labels.items() if not value]
     if kept:
-        yield [b"HSET", keys.labels(partition), *kept]
+        yield [b"HSET", keys.labels(partition), *_alternating([*map(str.encode, kept)], [*kept.values()])]
     if removed:
         yield [b"HDEL", keys.labels(partition), *removed]
 

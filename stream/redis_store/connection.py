@@ -5,7 +5,8 @@ compared with nothing, so here a connection has a number, and what was begun on 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis import exceptions
@@ -16,6 +17,7 @@ from stream.redis_store.client import ALIKE, ANSWER_WITHIN_S, address, connectio
 from stream.redis_store.cluster_home import ClusterHome, Node
 from stream.redis_store.wire import Command, packed
 
+EXEC = (b"EXEC",)  # answered by a list of replies, in which there may be refusals
 READ_BYTES = 256 * 1024  # the states of a chunk are half a megabyte; 32 kB a read cost 10 % more
 
 
@@ -34,9 +36,11 @@ class PinnedConnection:
         arguments = connection_arguments(url)
         self._kind: type[AbstractConnection] = arguments.pop("connection_class", Connection)
         self._url = url
-        waits = {"socket_timeout": answer_within_s, "socket_connect_timeout": answer_within_s}
-        ours = {**ALIKE, "client_name": client_name, "socket_read_size": READ_BYTES}
-        self._arguments = waits | arguments | ours
+        waits = {"socket_timeout": answer_within_s, "socket_connect_timeout": answer_within_s} | arguments
+        self._answer_within_s: float = waits["socket_timeout"]
+        self._connect_within_s: float = waits["socket_connect_timeout"] + self._answer_within_s
+        ours = {**ALIKE, "client_name": client_name, "socket_read_size": READ_BYTES, "socket_timeout": None}
+        self._arguments = waits | ours
         self._connection = self._kind(**self._arguments)
         self._home = ClusterHome(key, _node_of(self._connection)) if is_cluster(url) else None
         self._number = 0
@@ -47,7 +51,7 @@ class PinnedConnection:
         async with self._turn:
             if not self._connection.is_connected:
                 try:
-                    await (self._connect_home(self._home) if self._home else self._connection.connect())
+                    await (self._connect_home(self._home) if self._home else self._connect())
                 except BaseException as error:  # a cancelled one may be to another node, with a reply on its way
                     await self._connection.disconnect(nowait=True)
                     if isinstance(error, exceptions.RedisError):
@@ -61,23 +65,28 @@ class PinnedConnection:
         named, home.named = home.named, None
         owner = named or await self._ask_for_owner(home)
         if not self._connection.is_connected or _node_of(self._connection) != owner:
-            await self._connect(owner)
+            await self._connect_to(owner)
 
     async def _ask_for_owner(self, home: ClusterHome) -> Node:
         failure: exceptions.RedisError | None = None
         for node in list(home.known):
             try:
-                await self._connect(node)
-                await self._connection.send_packed_command(packed([(b"CLUSTER", b"SLOTS")]), check_health=False)
-                return home.owner(await self._connection.read_response(disable_decoding=True), node)
+                await self._connect_to(node)
+                async with _within(self._answer_within_s):
+                    await self._connection.send_packed_command(packed([(b"CLUSTER", b"SLOTS")]), check_health=False)
+                    return home.owner(await self._connection.read_response(disable_decoding=True), node)
             except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterDownError) as error:
                 failure = error
         raise failure or exceptions.ClusterDownError("no node is known")
 
-    async def _connect(self, node: Node) -> None:
+    async def _connect_to(self, node: Node) -> None:
         await self._connection.disconnect(nowait=True)
         self._connection = self._kind(**(self._arguments | {"host": node[0], "port": node[1]}))
-        await self._connection.connect()
+        await self._connect()
+
+    async def _connect(self) -> None:
+        async with _within(self._connect_within_s):
+            await self._connection.connect()
 
     async def exchange(self, commands: Sequence[Command], number: int) -> list[Any]:
         """Send the commands in one write on connection `number` and return their replies, one each.
@@ -91,14 +100,16 @@ class PinnedConnection:
             if number != self._number or not self._connection.is_connected:
                 raise StoreUnavailableError(f"The connection to Redis at {address(self._url)} was lost within a chunk.")
             try:
-                await self._connection.send_packed_command(packed(commands), check_health=False)
-                replies = [await self._reply() for _ in commands]
+                async with _within(self._answer_within_s):
+                    await self._connection.send_packed_command(packed(commands), check_health=False)
+                    replies = [await self._reply() for _ in commands]
             except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
                 await self._connection.disconnect(nowait=True)
                 raise explained(error, self._url) from error
             if self._home:
                 await self._leave_when_redirected(self._home, replies)
-        self._raise_refusal(replies)
+        within = replies[-1] if tuple(commands[-1]) == EXEC and isinstance(replies[-1], list) else ()
+        self._raise_refusal([*replies, *within])
         return replies
 
     async def _leave_when_redirected(self, home: ClusterHome, replies: Sequence[Any]) -> None:
@@ -116,17 +127,26 @@ class PinnedConnection:
             return refusal
 
     def _raise_refusal(self, replies: Sequence[Any]) -> None:
-        """Raise the first refusal, also one within EXEC."""
+        """Raise the first refusal."""
         for reply in replies:
             if isinstance(reply, exceptions.ResponseError):
                 raise explained(reply, self._url) from reply
-            if isinstance(reply, list) and reply and any(isinstance(item, exceptions.ResponseError) for item in reply):
-                self._raise_refusal(reply)
 
     async def close(self) -> None:
         """Close it; `open` makes the next one."""
         async with self._turn:
             await self._connection.disconnect(nowait=True)
+
+
+@asynccontextmanager
+async def _within(limit_s: float) -> AsyncIterator[None]:
+    """One limit for all that is sent and answered inside: redis-py's own is a timer for each of 16 replies, half of
+    what an exchange costs."""
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError as error:
+        raise exceptions.TimeoutError(f"Timeout: no answer within {limit_s:g} s") from error
 
 
 def _node_of(connection: AbstractConnection) -> Node:

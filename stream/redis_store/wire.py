@@ -53,7 +53,7 @@ def packed(commands: Sequence[Command]) -> bytes:
     """
     parts: list[bytes | memoryview] = []
     for command in commands:
-        if any(type(argument) is Arguments for argument in command[1:2]):
+        if type(command[-1]) is Arguments:
             parts += _with_forms(command)
             continue
         arguments: list[bytes] = [b""] * (2 * len(command))
@@ -64,7 +64,7 @@ def packed(commands: Sequence[Command]) -> bytes:
 
 
 def _with_forms(command: Command) -> list[bytes | memoryview]:
-    """A command whose first argument, and maybe others, have their form."""
+    """A command whose last argument, and maybe others, have their form."""
     forms = [each if isinstance(each, Arguments) else one(each) for each in command]
     return [b"*%d" % sum(form.number for form in forms), *(form.form for form in forms), b"\r\n"]
 

@@ -133,7 +133,7 @@ class Applying:
         self._computed = computed
         while True:
             at_once = self._at_once()
-            with metrics.STAGE_SECONDS.labels("read").time():
+            with metrics.STAGES["read"].time():
                 head, due = await self._store.begin(times.end_ms, at_once)
             if not self._is_ours(head):
                 if await self._resync(head):
@@ -236,7 +236,7 @@ class Applying:
                 continue
             loaded = await self._loading.load(sorted(until_ms), 0)
             commit = self._assembly.postponed(head, loaded, until_ms, models)
-            if await self._store_changes(head, commit):
+            if await self._store_changes(head, commit, {}):
                 self._committed(head, loaded, Applied(commit, [], []), NOTHING_SORTED, {})
                 return None
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
@@ -289,13 +289,14 @@ class Applying:
         Raises:
             DecisionError: there are no records, and a bug keeps customers from being decided.
         """
-        batch = replace(batch, records=without(batch.records, await self._lost_in(batch.records)))
+        lost = await self._lost_in(batch.records)
+        batch = replace(batch, records=without(batch.records, lost)) if lost else batch
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
-        with metrics.STAGE_SECONDS.labels("read").time():
+        with metrics.STAGES["read"].time():
             loaded = await self._load(found, due, times, renewal)
-        with metrics.STAGE_SECONDS.labels("step").time():
+        with metrics.STAGES["step"].time():
             began_s = time.thread_time()
             try:
                 fired = len(due) if self.lags_at_ms is not None else 0
@@ -307,14 +308,15 @@ class Applying:
                 raise DecisionError(customers) from error
             self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
-        joined = self._identities.joined_by(found)
-        applied = replace(applied, commit=replace(applied.commit, identities={**applied.commit.identities, **joined}))
-        commit = replace(applied.commit, seen=seen)
+        if joined := self._identities.joined_by(found):
+            identities = {**applied.commit.identities, **joined}
+            applied = replace(applied, commit=replace(applied.commit, identities=identities))
+        commit = applied.commit
         if (
             not batch.records and len(due) >= self._due_at_once and not self.may_lag
         ):  # what these deadlines precede is what advances stream time
             commit = replace(commit, stream_time_ms=head.stream_time_ms)
-        if not await self._store_changes(head, commit):
+        if not await self._store_changes(head, commit, seen):
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
             return False
         self._committed(head, loaded, applied, found, seen)
@@ -353,14 +355,14 @@ class Applying:
 
         return failing(loaded.customers, attempt, SET_ASIDE_AT_MOST)
 
-    async def _store_changes(self, head: Head, commit: Commit) -> bool:
+    async def _store_changes(self, head: Head, commit: Commit, seen: Mapping[str, SeenBlock]) -> bool:
         """Commit, and let the store forget what the broker has."""
         forget = self._publisher.take_acknowledged()
         done = False
         self._computed()  # who is next has its turn once the commands are made and sent
         try:
-            with metrics.STAGE_SECONDS.labels("commit").time():
-                done = await self._store.commit(head, replace(commit, forget_outbox=forget))
+            with metrics.STAGES["commit"].time():
+                done = await self._store.commit(head, replace(commit, seen=seen, forget_outbox=forget))
         finally:
             if not done:
                 self._publisher.give_back(forget)

@@ -23,7 +23,7 @@ from stream.worker.inbox import Batch
 from stream.worker.journal_entry import JournalEntry, encode_entry
 from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
-from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
+from stream.worker.log_records import TOPIC_NUMBERS, LogRecords, run_starts
 from stream.worker.lost_commits import lost_offsets
 from stream.worker.postponing import postpone
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
@@ -89,8 +89,8 @@ class Assembly:
         `known` is what became of that customer's id before. `fired` is for the journal.
         """
         self._take_out_misrouted(found, loaded)
-        rows = {customer: row for row, customer in enumerate(loaded.customers)}
-        facts = self._facts(found.places, [rows[customer] for customer in found.customers], batch.records)
+        rows = dict(zip(loaded.customers, range(len(loaded.customers)), strict=True))
+        facts = self._facts(found.places, [*map(rows.__getitem__, found.customers)], batch.records)
         guests = self._facts(found.guests, [0] * len(found.guests), batch.records) if len(found.guests) else NO_FACTS
         taking_effect = self._identity_changes(found, loaded, known, times)
         given = PartitionCustomers(self._partition, loaded.customers, loaded.states, loaded.opened, loaded.snapshots)
@@ -150,7 +150,9 @@ class Assembly:
 
         A customer with a state is at home; a new one must hash to this partition.
         """
-        strangers = [loaded.customers[at] for at in np.flatnonzero(~loaded.known).tolist()]
+        if loaded.known.all():
+            return
+        strangers = [loaded.customers[at] for at in (~loaded.known).nonzero()[0].tolist()]
         homes = zip(strangers, partitions_of(strangers, self._partitions), strict=True)
         elsewhere = {customer: home for customer, home in homes if home != self._partition}
         if not elsewhere:
@@ -305,7 +307,5 @@ def _runs(times: IntArray) -> list[tuple[int, int]]:
     >>> _runs(np.array([5, 5, 9]))
     [(0, 5), (2, 9)]
     """
-    if not len(times):
-        return []
-    starts = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
+    starts = run_starts(times)
     return list(zip(starts.tolist(), times[starts].tolist(), strict=True))

@@ -3,8 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+from prometheus_client import Counter as MetricCounter
 
 from schemas.topics import INPUT_TOPICS
 from stream.metrics import worker as metrics
@@ -16,6 +18,18 @@ from stream.worker.sorting import Sorted
 
 RESULTS = ("applied", "duplicate", "invalid", "misrouted", "erased", "redirected", "lost")
 LEVELS = frozenset({"value_at_risk_minor"})  # totals that also fall: read from Redis, not counted
+_SHAPE = len(RESULTS), len(INPUT_TOPICS), len(KIND_NAMES)
+
+# labels -> what counts; a commit names some twenty, and the client's own look-up takes a lock and makes texts of them
+_commits, _deadlines_fired = cache(metrics.COMMITS.labels), cache(metrics.DEADLINES_FIRED.labels)
+_totals, _moves = cache(metrics.TOTALS.labels), cache(metrics.SEGMENT_MOVES.labels)
+
+
+@cache
+def _records(outcome: int) -> MetricCounter:
+    """What counts records of one `_outcomes`."""
+    became, topic, kind = np.unravel_index(outcome, _SHAPE)
+    return metrics.RECORDS.labels(INPUT_TOPICS[topic], KIND_NAMES[kind], RESULTS[became])
 
 
 def count_commit(
@@ -31,15 +45,15 @@ def count_commit(
         due: (customer, deadline in ms) of the deadlines that fired.
         live: whether deadlines are times of the wall; in a replay no one can say how late they were.
     """
-    metrics.COMMITS.labels(partition).inc()
-    metrics.DEADLINES_FIRED.labels(partition).inc(len(due))
+    _commits(partition).inc()
+    _deadlines_fired(partition).inc(len(due))
     now_ms = time.time() * 1000
     if batch.records:
         metrics.COMMIT_LATENCY.observe((now_ms - batch.records.timestamp_ms) / 1000)
     if due and live:
         metrics.DEADLINE_LATENESS.observe((now_ms - np.array([due_ms for _, due_ms in due], np.float64)) / 1000)
-    for (topic, kind, result), count in _outcomes(batch.records, found).items():
-        metrics.RECORDS.labels(topic, kind, result).inc(count)
+    for outcome, count in _outcomes(batch.records, found).items():
+        _records(outcome).inc(count)
     for reason, count in Counter(rejection.reason for rejection in applied.rejections).items():
         metrics.DEAD_LETTERS.labels(reason).inc(count)
     for message, count in Counter(cause.kind for cause in applied.causes).items():
@@ -50,21 +64,24 @@ def count_commit(
 def _count_shop(commit: Commit) -> None:
     for name, count in commit.totals.items():
         if name not in LEVELS:
-            metrics.TOTALS.labels(name).inc(count)
+            _totals(name).inc(count)
     for (left, entered), count in Counter((left, entered) for _, left, entered in commit.segment_moves).items():
-        metrics.SEGMENT_MOVES.labels(left or "none", entered).inc(count)
+        _moves(left or "none", entered).inc(count)
 
 
-def _outcomes(records: LogRecords, found: Sorted) -> dict[tuple[str, str, str], int]:
-    """How many records there are of each (topic, kind, what became of it)."""
-    result = np.full(len(records), RESULTS.index("applied"))
-    result[found.duplicates] = RESULTS.index("duplicate")
-    result[[place for place, _ in found.invalid]] = RESULTS.index("invalid")
-    result[[place for place, _ in found.misrouted]] = RESULTS.index("misrouted")
-    result[found.erased] = RESULTS.index("erased")
-    result[[each.place for each in found.redirected]] = RESULTS.index("redirected")
-    result[records.kind == LOST_KIND] = RESULTS.index("lost")
-    shape = len(INPUT_TOPICS), len(KIND_NAMES), len(RESULTS)
-    codes, counts = np.unique(np.ravel_multi_index((records.topic, records.kind, result), shape), return_counts=True)
-    named = zip(*(axis.tolist() for axis in np.unravel_index(codes, shape)), counts.tolist(), strict=True)
-    return {(INPUT_TOPICS[topic], KIND_NAMES[kind], RESULTS[became]): count for topic, kind, became, count in named}
+def _outcomes(records: LogRecords, found: Sorted) -> dict[int, int]:
+    """How many records there are of each (what became of it, topic, kind), which are one number."""
+    result = np.zeros(len(records), np.intp)
+    for became, places in (
+        ("duplicate", found.duplicates),
+        ("invalid", [place for place, _ in found.invalid]),
+        ("misrouted", [place for place, _ in found.misrouted]),
+        ("erased", found.erased),
+        ("redirected", [each.place for each in found.redirected]),
+        ("lost", (records.kind == LOST_KIND).nonzero()[0]),
+    ):
+        if len(places):
+            result[places] = RESULTS.index(became)
+    counts = np.bincount(np.ravel_multi_index((result, records.topic, records.kind), _SHAPE))
+    outcomes = counts.nonzero()[0]
+    return dict(zip(outcomes.tolist(), counts[outcomes].tolist(), strict=True))

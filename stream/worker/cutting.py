@@ -10,9 +10,9 @@ from stream.worker.inbox import Batch
 def left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:
     """What Redis has not applied yet of the batch, with its stream times."""
     applied = {topic: position.next_offset for topic, position in head.positions.items()}
-    kept = batch.left(applied)
-    if len(kept) == len(batch.records):
+    if all(applied.get(topic, 0) <= first for topic, first in batch.previous.items()):
         return batch, times
+    kept = batch.left(applied)
     return batch.after(applied), StreamTimes(times.of_record[kept], times.end_ms)
 
 

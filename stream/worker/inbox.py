@@ -46,7 +46,7 @@ class Batch:
     @cached_property
     def positions(self) -> dict[str, LogPosition]:
         """Topic -> the position after the last record of it."""
-        return {topic: self.records[place].position for topic, place in self.records.last_places.items()}
+        return {topic: self.records.position_after(place) for topic, place in self.records.last_places.items()}
 
     def left(self, applied: Mapping[str, int]) -> NDArray[np.intp]:
         """The places of its records that are left when the offsets below `applied` have been applied already."""
@@ -58,34 +58,32 @@ class Batch:
         """What is left when the offsets below `applied` have been applied already."""
         records = self.records.take(self.left(applied))
         previous = {topic: max(offset, applied.get(topic, 0)) for topic, offset in self.previous.items()}
-        return Batch(records, previous, self.clock_ms if CLOCK in records.last_places else None)
+        return Batch(records, previous, self.clock_ms if CLOCK in records.topics else None)
 
     def first(self, count: int) -> "Batch":
         """Its first records without the clock record that ends it."""
         records = self.records.part(0, count)
-        return Batch(records, {topic: self.previous[topic] for topic in records.last_places})
+        return Batch(records, {topic: self.previous[topic] for topic in records.topics})
 
 
 class _Queue:
-    """Records of one topic. `position` is the next offset to take, `tail` the one to be fetched.
+    """Records of one topic, so many `waiting`. `position` is the next offset to take, `tail` the one to be fetched.
 
     Records are decoded shortly before they are taken. `last_ms` is `orders_ms` of the last event that was fetched.
     """
 
     def __init__(self, topic: str, offset: int, reader: Reader) -> None:
         self.topic, self.position, self.tail = topic, offset, offset
-        self.queued_bytes = self.last_ms = 0
+        self.waiting = self.queued_bytes = self.last_ms = 0
         self._reader = reader
         self._fetched: list[Any] = []
         self._begin = 0  # of what is not decoded yet
         self._decoded = NO_RECORDS  # never more than twice `AT_ONCE`
 
-    def __len__(self) -> int:
-        return len(self._fetched) - self._begin + len(self._decoded)
-
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
         self._fetched += records
+        self.waiting += len(records)
         self.queued_bytes += weight_of([record.value for record in records])
         self.tail = records[-1].offset + 1
         times_ms = map(partial(self._reader.order_ms, self.topic), reversed(records))
@@ -114,9 +112,10 @@ class _Queue:
 
     def drop(self, count: int) -> None:
         """The first records were taken, after they were looked at."""
+        self.waiting -= count
         self.queued_bytes -= int(self._decoded.weight[:count].sum())
         self.position = int(self._decoded.offset[count - 1]) + 1
-        self._decoded = self._decoded.part(count)
+        self._decoded = self._decoded.part(count) if count < len(self._decoded) else NO_RECORDS
 
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
         """The times by which the live clock puts the first records in order among the topics."""
@@ -133,7 +132,7 @@ class _Taking:
     customers_at_most: int
     parts: list[LogRecords] = field(default_factory=list)
     previous: dict[str, int] = field(default_factory=dict)
-    customers: set[str] = field(default_factory=set)
+    customers: dict[str, None] = field(default_factory=dict)  # in the order they came
     count: int = 0
     size: int = 0
 
@@ -147,7 +146,6 @@ class _Taking:
 
     def take(self, queues: Sequence[_Queue], order: NDArray[np.intp]) -> None:
         """Move records into the batch until it is full: for each number in `order`, the next of that queue."""
-        order = order[: self.records_at_most - self.count]
         counts = np.bincount(order, minlength=len(queues)).tolist()
         coming = joined([queue.first(count) for queue, count in zip(queues, counts, strict=True) if count])
         if len(coming) > max(counts):  # of several queues, one after another
@@ -156,7 +154,8 @@ class _Taking:
         self.parts.append(taken)
         self.count += len(taken)
         self.size += int(taken.weight.sum())
-        counts = np.bincount(order[: len(taken)], minlength=len(queues)).tolist()
+        if len(taken) < len(coming):
+            counts = np.bincount(order[: len(taken)], minlength=len(queues)).tolist()
         for queue, count in zip(queues, counts, strict=True):
             if count:
                 self.previous.setdefault(queue.topic, queue.position)
@@ -164,19 +163,17 @@ class _Taking:
 
     def _fitting(self, coming: LogRecords) -> int:
         """How many of these records fill the batch; their customers are counted."""
-        sizes = np.cumsum(coming.weight) + self.size
-        fitting = min(len(coming), int(np.searchsorted(sizes, self.bytes_at_most)) + 1)
-        named = coming.customer[:fitting].tolist()
-        everybody = self.customers.union(named) - {None}
-        if len(everybody) < self.customers_at_most:
-            self.customers = everybody
+        fitting = len(coming)
+        if self.size + int(coming.weight.sum()) >= self.bytes_at_most:
+            sizes = np.cumsum(coming.weight) + self.size
+            fitting = int(np.searchsorted(sizes, self.bytes_at_most)) + 1
+        named: list[Any] = coming.customer[:fitting].tolist()
+        new = dict.fromkeys(named, None)
+        new.pop(None, None)
+        self.customers |= new
+        if len(self.customers) < self.customers_at_most:
             return fitting
-        for place, customer in enumerate(named):
-            if customer is not None:
-                self.customers.add(customer)
-            if len(self.customers) >= self.customers_at_most:
-                return place + 1
-        return fitting
+        return named.index([*self.customers][self.customers_at_most - 1]) + 1
 
     def batch(self) -> Batch | None:
         """What was taken, None if nothing."""
@@ -230,7 +227,7 @@ class Inbox:
     def next_ms(self, topic: str) -> int | None:
         """`orders_ms` of the record of `topic` that is to be taken next; None when none is queued."""
         queue = self._queues[topic]
-        return int(queue.times_ms(1)[0]) if len(queue) else None
+        return int(queue.times_ms(1)[0]) if queue.waiting else None
 
     def last_ms(self, topic: str) -> int:
         """`orders_ms` of the last event of `topic` that was fetched; 0 before there was one."""
@@ -252,23 +249,24 @@ class Inbox:
         """
         taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
         queues = list(self._queues.values())
-        while not taking.is_full() and len(order := self._in_order(growing)):
+        while not taking.is_full() and len(order := self._in_order(growing, at_most - taking.count)):
             taking.take(queues, order)
         return taking.batch()
 
-    def _in_order(self, growing: Collection[str]) -> NDArray[np.intp]:
-        """The numbers of the queues that the next records are taken from, `AT_ONCE` at most."""
-        queued = [(number, queue) for number, queue in enumerate(self._queues.values()) if len(queue)]
-        if not queued or not all(len(self._queues[topic]) for topic in growing):
+    def _in_order(self, growing: Collection[str], wanted: int) -> NDArray[np.intp]:
+        """The numbers of the queues that the next records are taken from, `wanted` and `AT_ONCE` at most."""
+        queued = [(number, queue) for number, queue in enumerate(self._queues.values()) if queue.waiting]
+        if not queued or not all(self._queues[topic].waiting for topic in growing):
             return _NOTHING
+        at_most = min(wanted, AT_ONCE)
         if len(queued) == 1:
-            return np.full(min(len(queued[0][1]), AT_ONCE), queued[0][0], np.intp)
-        logs = [queue.times_ms(AT_ONCE) for _, queue in queued]
+            return np.full(min(queued[0][1].waiting, at_most), queued[0][0], np.intp)
+        logs = [queue.times_ms(at_most) for _, queue in queued]
         grows = [  # of a longer queue the end is not in sight
-            queue.topic in growing and len(queue) <= AT_ONCE for _, queue in queued
+            queue.topic in growing and queue.waiting <= at_most for _, queue in queued
         ]
         numbers = np.array([number for number, _ in queued], np.intp)
-        found: NDArray[np.intp] = numbers[merged(logs, grows, AT_ONCE)]
+        found: NDArray[np.intp] = numbers[merged(logs, grows, at_most)]
         return found
 
     def take_replay(self, clock: ReplayClock, at_most: int, bytes_at_most: int) -> Batch | None:
@@ -278,7 +276,7 @@ class Inbox:
         taking = _Taking(at_most, bytes_at_most, self._customers_at_most)
         for queue in self._queues.values():
             while not taking.is_full() and (going := self._going(queue, clock, ends)):
-                taking.take([queue], np.zeros(going, np.intp))
+                taking.take([queue], np.zeros(min(going, at_most - taking.count), np.intp))
         batch = taking.batch()
         if pending is None or taking.count >= at_most or not self._all_before(pending):
             return batch

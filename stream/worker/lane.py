@@ -102,7 +102,7 @@ class Lane:
             if self._stopping:
                 return False
             self._arrived.clear()
-            with metrics.STAGE_SECONDS.labels("take").time():
+            with metrics.STAGES["take"].time():
                 batch = self._timing.take(self._inbox)
             await self._release_held()
             if batch is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from stream.metrics import worker as metrics
 from stream.outcomes.maturity import OPEN, OpenArray, closes_ms, unpack_open
 from stream.ports import Commit, Head, PartitionStore
 from stream.worker.resident import Met, Places, ResidentCustomers
+
+_loaded = cache(metrics.CUSTOMERS_LOADED.labels)
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,13 @@ class Loading:
         if not customers:
             return NOBODY
         met = self._residents.meet(customers)
-        known = met.resident.copy()
-        missing = np.flatnonzero(~known)
+        known = met.resident
+        missing = (~known).nonzero()[0]
         if len(missing) and not self._residents.complete:
             known[missing] = await self._read(customers, missing.tolist(), met)
         source = "new" if self._residents.complete else "store"
-        metrics.CUSTOMERS_LOADED.labels("resident").inc(len(customers) - len(missing))
-        metrics.CUSTOMERS_LOADED.labels(source).inc(len(missing))
+        _loaded("resident").inc(len(customers) - len(missing))
+        _loaded(source).inc(len(missing))
         opened = unpack_open(met.accumulators)
         snapshots = await self._snapshots(customers, opened, end_ms)
         return Loaded(customers, met.states, known, met.places, met.accumulators, opened, snapshots)
@@ -91,9 +94,11 @@ class Loading:
     ) -> Mapping[tuple[str, int], bytes]:
         """The snapshots of outcomes that close up to the chunk's end."""
         closing = opened[closes_ms(opened) <= end_ms]
+        if not len(closing):
+            return {}
         rows, days = closing["row"].tolist(), closing["day"].tolist()
         wanted = sorted({(customers[row], day) for row, day in zip(rows, days, strict=True)})
-        stored = await self._store.load_snapshots(wanted) if wanted else []
+        stored = await self._store.load_snapshots(wanted)
         return {key: packed for key, packed in zip(wanted, stored, strict=True) if packed is not None}
 
     def remember(self, loaded: Loaded, commit: Commit) -> None:

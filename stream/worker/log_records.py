@@ -2,12 +2,12 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, get_args
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
@@ -77,14 +77,8 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
         """By which merges it came to its customer."""
         return self.sent_from.path if self.sent_from else ()
 
-    @property
-    def position(self) -> LogPosition:
-        """The position after this record."""
-        return LogPosition(self.offset + 1, self.timestamp_ms, zlib.crc32(self.value or b""))
 
-
-@dataclass(frozen=True, eq=False)
-class LogRecords:
+class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
     """n records in the order they take effect.
 
     Attributes:
@@ -138,30 +132,40 @@ class LogRecords:
         """One after another: for what happens seldom."""
         return map(self.__getitem__, range(len(self)))
 
+    def position_after(self, place: int) -> LogPosition:
+        """The position of its topic after one of them."""
+        raw = self.fetched[place]
+        return LogPosition(raw.offset + 1, raw.timestamp, zlib.crc32(raw.value or b""))
+
     def part(self, begin: int, end: int | None = None) -> "LogRecords":
         """Those from `begin` to `end`."""
-        return LogRecords(*(column[begin:end] for column in vars(self).values()))
+        if begin == 0 and (end is None or end >= len(self)):
+            return self
+        return LogRecords(*[column[begin:end] for column in astuple(self)])
 
     def take(self, places: NDArray[np.intp]) -> "LogRecords":
         """Those at `places`, in that order."""
-        return LogRecords(*(column.take(places, axis=0) for column in vars(self).values()))
+        return LogRecords(*[column.take(places, axis=0) for column in astuple(self)])
 
     def put(self, places: NDArray[np.intp], others: "LogRecords") -> None:
         """Put others in the place of those at `places`."""
-        for column, values in zip(vars(self).values(), vars(others).values(), strict=True):
+        for column, values in zip(astuple(self), astuple(others), strict=True):
             column[places] = values
+
+    @property
+    def topics(self) -> list[str]:
+        """Those that there are records of, in the order of `INPUT_TOPICS`."""
+        return [INPUT_TOPICS[number] for number in np.bincount(self.topic).nonzero()[0].tolist()]
 
     @property
     def last_places(self) -> dict[str, int]:
         """The place of the last record of each topic that there is."""
-        found = {topic: (self.topic == number).nonzero()[0] for topic, number in TOPIC_NUMBERS.items()}
-        return {topic: int(places[-1]) for topic, places in found.items() if len(places)}
+        return {topic: int((self.topic == TOPIC_NUMBERS[topic]).nonzero()[0][-1]) for topic in self.topics}
 
     @property
     def topics_in_turn(self) -> list[str]:
         """The topics in their order, where one follows the other; empty where their records are mixed."""
-        begins = np.flatnonzero(np.diff(self.topic, prepend=-1))
-        topics = [INPUT_TOPICS[number] for number in self.topic[begins].tolist()]
+        topics = [INPUT_TOPICS[number] for number in self.topic[run_starts(self.topic)].tolist()]
         return topics if len(set(topics)) == len(topics) else []
 
     @property
@@ -265,8 +269,20 @@ def joined(parts: Sequence[LogRecords]) -> LogRecords:
     """All of them, one part after another."""
     if len(parts) == 1:
         return parts[0]
-    columns = zip(*(vars(part).values() for part in parts or [NO_RECORDS]), strict=True)
+    columns = zip(*map(astuple, parts or [NO_RECORDS]), strict=True)
     return LogRecords(*map(np.concatenate, columns))
+
+
+def run_starts(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Where each run of equal values begins.
+
+    >>> run_starts(np.array([5, 5, 9])).tolist(), run_starts(np.array([])).tolist()
+    ([0, 2], [])
+    """
+    begins = np.empty(len(values), np.bool_)
+    begins[:1] = True
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    return begins.nonzero()[0]
 
 
 def _all_events(kind: NDArray[np.uint8]) -> bool:

@@ -8,9 +8,9 @@ loses its latest commits.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from schemas.origin import Sender, sender_of
 from schemas.topics import REROUTED

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 import structlog
 
 from schemas.topics import CLOCK
@@ -54,7 +53,7 @@ class Reader:
         if read is None:
             return of_topic(topic, fetched, self.decode(topic, values, times_ms))
         found = of_columns(topic, fetched, read, times_ms)
-        odd = np.flatnonzero(~read.is_sure)
+        odd = (~read.is_sure).nonzero()[0]
         if len(odd):
             some = odd.tolist()
             decoded = self.decode(topic, [values[at] for at in some], [times_ms[at] for at in some])

@@ -99,9 +99,11 @@ class ResidentCustomers:
             places[strangers] = [self._admit(customers[at]) for at in strangers]
             if crowded:  # who came first has made room, and may be one of these
                 places = self._places_of(customers)
-        kept = (places != NOWHERE).nonzero()[0]
-        self._rows[places[kept]] = states.view(ROW)[kept]
-        self._accumulators[places[kept]] = np.array(accumulators, object)[kept]
+        rows, opened = states.view(ROW), np.array(accumulators, object)
+        if strangers:  # some may have made room for others at once
+            kept = (places != NOWHERE).nonzero()[0]
+            places, rows, opened = places[kept], rows[kept], opened[kept]
+        self._rows[places], self._accumulators[places] = rows, opened
 
     def drop(self, customers: Sequence[str]) -> None:
         """Forget these. Their places stay empty until they are given away in turn."""
@@ -111,7 +113,7 @@ class ResidentCustomers:
                 self._ids[place] = NOBODY
 
     def _places_of(self, customers: Sequence[str]) -> Places:
-        return np.array(list(map(self._places.get, customers, repeat(NOWHERE))), np.intp)
+        return np.fromiter(map(self._places.get, customers, repeat(NOWHERE)), np.intp, len(customers))
 
     def _admit(self, customer: str) -> int:
         """Give a customer a place: an empty one, or that of whoever came first."""

@@ -34,9 +34,10 @@ class SeenWindow:
     def __init__(self, blocks: Sequence[bytes], window: int = WINDOW_RECORDS) -> None:
         self._window = window
         self._block_sizes = [len(block) // 8 for block in blocks]
+        self._stored = sum(self._block_sizes)  # a full window has thousands of blocks: too many to add up every chunk
         self._last_block = np.frombuffer(blocks[-1], "<u8") if blocks else np.zeros(0, np.uint64)
         self._next = 0  # number of the next record
-        self._last = LastRecords(sum(self._block_sizes))
+        self._last = LastRecords(self._stored)
         for first in range(0, len(blocks), BLOCKS_AT_ONCE):
             self._remember(np.frombuffer(b"".join(blocks[first : first + BLOCKS_AT_ONCE]), "<u8"))
 
@@ -64,11 +65,11 @@ class SeenWindow:
         replaces = bool(self._block_sizes) and len(self._last_block) + len(joined) <= BLOCK_RECORDS
         if replaces:
             joined = np.concatenate([self._last_block, joined])
-        sizes = [*(self._block_sizes[:-1] if replaces else self._block_sizes), len(joined)]
-        stored, drop = sum(sizes), 0
-        while stored - sizes[drop] >= self._window:
-            stored, drop = stored - sizes[drop], drop + 1
-        return SeenBlock(joined.astype("<u8").tobytes(), replaces, drop)
+        stored, drop = self._stored + len(hashes), 0
+        whole = len(self._block_sizes) - replaces
+        while drop < whole and stored - self._block_sizes[drop] >= self._window:
+            stored, drop = stored - self._block_sizes[drop], drop + 1
+        return SeenBlock(joined.astype("<u8", copy=False).tobytes(), replaces, drop)
 
     def advance(self, hashes: Hashes, block: SeenBlock) -> None:
         """The records are applied and `block` is stored."""
@@ -77,6 +78,7 @@ class SeenWindow:
         if block.replaces_last:
             self._block_sizes.pop()
         self._block_sizes.append(len(self._last_block))
+        self._stored += len(hashes) - sum(self._block_sizes[: block.drop_first])
         del self._block_sizes[: block.drop_first]
 
     def _remember(self, hashes: HashArray) -> None:

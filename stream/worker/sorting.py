@@ -65,14 +65,15 @@ class Sorted:
 
 def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
     """Decide what each record is. Windows are read, not advanced: the batch is not applied yet."""
-    hashes, repeats = {}, np.zeros(len(records), np.bool_)
-    for topic in records.last_places:
+    known_by, hashes, repeats = _window_hashes(records), {}, np.zeros(len(records), np.bool_)
+    for topic in records.topics:
         if topic != CLOCK:  # clock records repeat nothing
             of_topic = records.topic == TOPIC_NUMBERS[topic]
-            hashes[topic] = _window_hashes(records, of_topic)
+            hashes[topic] = known_by[of_topic]
             repeats[of_topic] = windows[topic].duplicates(hashes[topic])
     # clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock
-    applies, has_customer = records.is_event & ~repeats, records.has_customer
+    is_first, has_customer = ~repeats, records.has_customer
+    applies = records.is_event & is_first
     places = (applies & has_customer).nonzero()[0]
     return Sorted(
         records=records,
@@ -82,18 +83,18 @@ def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
         customers=records.customer[places].tolist(),
         guests=(applies & ~has_customer).nonzero()[0],
         invalid=[(place, records.decoded[place]) for place in (records.kind == REJECTED).nonzero()[0].tolist()],
-        identities=(records.is_identity & ~repeats).nonzero()[0].tolist(),
+        identities=(records.is_identity & is_first).nonzero()[0].tolist(),
     )
 
 
-def _window_hashes(records: LogRecords, chosen: NDArray[np.bool_]) -> HashArray:
-    """What the window knows records by. An event that was sent from one customer to another is known by where it was
+def _window_hashes(records: LogRecords) -> HashArray:
+    """What windows know records by. An event that was sent from one customer to another is known by where it was
     written and how often it was sent: it may come to a partition more than once, and each time is another."""
-    hashes = records.id_hash[chosen]
-    sent = (records.is_event & (records.hops > 0))[chosen]
-    if sent.any():
-        places = chosen.nonzero()[0][sent].tolist()
-        hashes[sent] = event_hashes([_place_of(records[place]) for place in places])
+    sent = records.hops > 0
+    if not sent.any():
+        return records.id_hash
+    hashes, places = records.id_hash.copy(), (sent & records.is_event).nonzero()[0].tolist()
+    hashes[places] = event_hashes([_place_of(records[place]) for place in places])
     return hashes
 
 
@@ -113,13 +114,13 @@ def facts_at(
 ) -> EventFacts:
     """`facts_of` the events at these places."""
     envelopes = Envelopes(records.kind[places], records.event_time_ms[places], records.id_hash[places])
-    events, is_decoded = records.decoded[places], records.is_decoded[places]
-    if is_decoded.all():
-        return facts_of(events.tolist(), rows, vocabulary, exponent, envelopes)
+    decoded = records.is_decoded[places].nonzero()[0]
+    events = records.decoded[places[decoded]].tolist()
+    if len(decoded) == len(places):
+        return facts_of(events, rows, vocabulary, exponent, envelopes)
     facts = unpacked(records.facts[places], rows, envelopes)
-    if is_decoded.any():
-        at = is_decoded.nonzero()[0]
-        facts.put(at, facts_of(events[at].tolist(), facts.row[at], vocabulary, exponent))
+    if len(decoded):
+        facts.put(decoded, facts_of(events, facts.row[decoded], vocabulary, exponent))
     return facts
 
 
@@ -161,7 +162,7 @@ def shop_totals(found: Sorted, customers: EventFacts, guests: EventFacts) -> dic
         if not len(facts):
             continue
         for name in ("purchase", "refund"):
-            mine = facts.kind == KIND_CODES[name]
-            totals[f"{prefix}{name}s"] = int(mine.sum())
+            mine = (facts.kind == KIND_CODES[name]).nonzero()[0]
+            totals[f"{prefix}{name}s"] = len(mine)
             totals[f"{prefix}{name}_minor"] = int(facts.amount_minor[mine].sum())
     return {name: count for name, count in totals.items() if count}

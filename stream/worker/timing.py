@@ -9,7 +9,7 @@ from faust.types import TP
 
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import StreamTimes
-from stream.clock import LiveClock, LoggedTimes, ReplayClock
+from stream.clock import NO_SAY, LiveClock, LoggedTimes, ReplayClock
 from stream.metrics import worker as metrics
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
@@ -111,7 +111,8 @@ class LiveTiming:
     def __init__(
         self, stream_time_ms: int, limits: LaneLimits, partition: int, reader: LogReader, wall_ms: Callable[[], int]
     ) -> None:
-        self._limits, self._partition, self._reader, self._wall_ms = limits, partition, reader, wall_ms
+        self._limits, self._reader, self._wall_ms = limits, reader, wall_ms
+        self._tps = {topic: TP(topic, partition) for topic in EVENT_TOPICS}
         self._ticked_ms = 0
         self.may_lag = self._lags = False
         self.restart(stream_time_ms)
@@ -142,11 +143,7 @@ class LiveTiming:
 
     def _growing(self, inbox: Inbox) -> list[str]:
         """Topics with records that are not fetched yet, as far as is known."""
-        return [
-            topic
-            for topic in EVENT_TOPICS
-            if not self._reader.is_read_to_end(TP(topic, self._partition), inbox.tail(topic))
-        ]
+        return [topic for topic, tp in self._tps.items() if not self._reader.is_read_to_end(tp, inbox.tail(topic))]
 
     def leading(self, inbox: Inbox) -> Set[str]:
         """Topics fetched further than `alignment_ms` ahead of the slowest that has more, and of what was taken.
@@ -164,8 +161,9 @@ class LiveTiming:
         if not batch.records:
             self.may_lag, self._lags = True, False
             return StreamTimes(np.zeros(0, np.int64), self._clock.tick(wall_ms))
-        metrics.CLOCK_IGNORED.inc(int((batch.records.topic == TOPIC_NUMBERS[CLOCK]).sum()))
         logged = _logged(batch.records)
+        if ignored := np.count_nonzero(logged.topic == NO_SAY):
+            metrics.CLOCK_IGNORED.inc(int(ignored))
         self._taken_ms = max(self._taken_ms, int(logged.order_ms.max()))
         times = self._clock.advance(logged, self._next_ms)
         self.may_lag = self._lags or self._clock.stream_time_ms >= wall_ms - ABREAST_MS
@@ -180,7 +178,7 @@ class LiveTiming:
 def _logged(records: LogRecords) -> LoggedTimes:
     """Records as the live clock sees them."""
     return LoggedTimes(
-        topic=np.where(records.topic == TOPIC_NUMBERS[CLOCK], -1, records.topic.astype(np.int64)),
+        topic=np.where(records.topic == TOPIC_NUMBERS[CLOCK], NO_SAY, records.topic.astype(np.int64)),
         order_ms=records.order_ms,
         customer=records.customer_hash,
         time_ms=records.event_time_ms,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from schemas.decode_many import decode_many
 from schemas.origin import Origin, headers_of
@@ -34,9 +35,9 @@ def sent(values: Sequence[bytes | None], topic: str, headers: Sequence[tuple[str
 
 def require_the_same(one: LogRecords, other: LogRecords) -> None:
     """They hold the same, and events the same facts."""
-    for name, column in vars(one).items():
+    for name, column in asdict(one).items():
         if name not in ("decoded", "is_decoded", "facts"):
-            assert column.tolist() == vars(other)[name].tolist(), name
+            assert column.tolist() == getattr(other, name).tolist(), name
     assert list(map(repr, one)) == list(map(repr, other))
     places = one.is_event.nonzero()[0]
     rows = list(range(len(places)))
