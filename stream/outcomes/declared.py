@@ -65,6 +65,7 @@ class DeclaredOutcomes:
         self._minimum_minor = np.array(self.minimum_minor, np.int64)
         self._true_when_any = np.array([outcome.true_when == "any" for outcome in outcomes])
         self.open_at_most = np.array([outcome.open_at_most for outcome in outcomes])
+        self.purchase_days_at_least = np.array([outcome.purchase_days_at_least for outcome in outcomes])
         self._codes = np.array([outcome.code for outcome in outcomes], np.uint32)
         self._by_code = np.argsort(self._codes)
 

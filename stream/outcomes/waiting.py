@@ -171,21 +171,26 @@ class WaitingOutcomes:
         for at, (row, day) in enumerate(zip(rows.tolist(), days, strict=True)):
             self.taken[self._ids[row], day] = Taken(columns[at], scores[at], said)
 
-    def count(self, facts: EventFacts, first_purchase_ms: IntArray, stream_time_ms: IntArray) -> None:
+    def count(
+        self, facts: EventFacts, records: RowArray, first_purchase_ms: IntArray, stream_time_ms: IntArray
+    ) -> None:
         """Count a round's events in the open outcomes they fall into, and those that came too late for one.
 
         Args:
-            facts: sorted by row; an event that came too late is the only one of its customer.
-            first_purchase_ms: shape (events,), known of the customer before the event; 0 for none.
+            facts: of the chunk.
+            records: shape (events,), places among them, sorted by row; an event that came too late is the only one of
+                its customer.
+            first_purchase_ms: shape (customers,), known of each before the round; 0 for none.
             stream_time_ms: shape (events,), at each event.
         """
         if len(self._open):
-            self._moved[self._open["row"][count_events(self._open, facts, self._outcomes)]] = True
-        old = np.flatnonzero(facts.time_ms + GRACE_MS <= stream_time_ms)
+            self._moved[self._open["row"][count_events(self._open, facts.take(records), self._outcomes)]] = True
+        old = (facts.time_ms[records] + GRACE_MS <= stream_time_ms).nonzero()[0]
         if len(old):
-            known = first_purchase_ms[old], stream_time_ms[old]
-            late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known, self._outcomes)
-            self._changes.count("late_label_events", int(late.sum()))
+            late = facts.take(records[old])
+            known = first_purchase_ms[late.row], stream_time_ms[old]
+            came = came_too_late(late, self._hashes(late.row), *known, self._outcomes)
+            self._changes.count("late_label_events", int(came.sum()))
 
     @property
     def open(self) -> OpenArray:
