@@ -1,12 +1,13 @@
 """The outcomes of a deployment as arrays: what an event must be to count, and who is asked about."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
+from stream.compiled import compiled
 from stream.customers.silence import own_window_days
 from stream.features.facts import EventFacts
 from stream.features.vocabulary import CHANNELS, NOTHING_DECLARED, Vocabulary, codes_of
@@ -33,6 +34,16 @@ class Asked(NamedTuple):
     mean_gap_days: NDArray[np.float64]
 
 
+class Conditions(NamedTuple):
+    """Which events outcomes count, shape (outcomes,) each: of a kind; `ANY` or a channel's code; `ANY` or the slot of a
+    category.
+    """
+
+    kind: NDArray[np.uint8]
+    channel: NDArray[np.int64]
+    category: NDArray[np.int64]
+
+
 class DeclaredOutcomes:
     """The outcomes in force, in the order in which they are declared.
 
@@ -57,10 +68,12 @@ class DeclaredOutcomes:
         for outcome in outcomes:
             _refuse_unknown(outcome.name, "channel", outcome.channel, CHANNELS)
             _refuse_unknown(outcome.name, "category", outcome.category, vocabulary.categories)
-        self._kind = np.array([outcome.event_kind for outcome in outcomes], np.uint8)
-        self._channel = np.array([ANY if o.channel is None else _CHANNEL_CODES[o.channel] for o in outcomes], np.int64)
         slots = vocabulary.category_slots
-        self._category = np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64)
+        self.conditions = Conditions(
+            np.array([outcome.event_kind for outcome in outcomes], np.uint8),
+            np.array([ANY if o.channel is None else _CHANNEL_CODES[o.channel] for o in outcomes], np.int64),
+            np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64),
+        )
         self.minimum_minor = tuple(outcome.minimum_minor(exponent) for outcome in outcomes)
         self._minimum_minor = np.array(self.minimum_minor, np.int64)
         self._true_when_any = np.array([outcome.true_when == "any" for outcome in outcomes])
@@ -96,11 +109,8 @@ class DeclaredOutcomes:
             facts: events.
             events: shape (pairs,), places among them.
         """
-        channel, category = self._channel[places], self._category[places]
-        matched: NDArray[np.bool_] = (places != FORGOTTEN) & (facts.kind[events] == self._kind[places])
-        matched &= (channel == ANY) | (facts.channel[events] == channel)
-        if (category != ANY).any():
-            matched &= (category == ANY) | (facts.category_lines[events, category] > 0)
+        matched = np.empty(len(places), np.bool_)
+        _match(matched, self.conditions, places, facts.kind, facts.channel, facts.category_lines, events)
         return matched
 
     def windows_days(self, asked: Asked) -> NDArray[np.int64]:
@@ -130,6 +140,26 @@ class DeclaredOutcomes:
     def kept_days(self) -> int:
         """How long a snapshot may be waited for at most."""
         return max(outcome.horizon_days for outcome in self.outcomes) + GRACE_MS // DAY_MS
+
+
+@compiled
+def counts(conditions: Conditions, place: int, kind: int, channel: int, category_lines: NDArray[np.uint16]) -> bool:
+    """Whether an event is such as the outcome at a place counts; the forgotten one counts none."""
+    if place == FORGOTTEN or kind != conditions.kind[place]:
+        return False
+    if conditions.channel[place] not in (ANY, np.int64(channel)):
+        return False
+    category = conditions.category[place]
+    return bool(category == ANY or category_lines[category] > 0)
+
+
+@compiled
+def _match(
+    matched: Any, conditions: Conditions, places: Any, kinds: Any, channels: Any, category_lines: Any, events: Any
+) -> None:
+    for pair in range(len(events)):
+        event = events[pair]
+        matched[pair] = counts(conditions, places[pair], kinds[event], channels[event], category_lines[event])
 
 
 def _refuse_unknown(name: str, field: str, value: str | None, known: Sequence[str]) -> None:

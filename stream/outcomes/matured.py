@@ -48,6 +48,7 @@ class Matured(NamedTuple):
             names: of the declared outcomes.
         """
         columns = [snapshot.columns.tolist() for snapshot in self.snapshots]
+        scores = [snapshot.scores.tolist() for snapshot in self.snapshots]
         each = (self.rows, self.days, self.windows_days, self.outcomes, self.values, self.matured_ms, self.taken)
         for row, day, window_days, place, value, matured_ms, at in zip(*(c.tolist() for c in each), strict=True):
             customer, outcome = customers[row], names[place]
@@ -60,7 +61,7 @@ class Matured(NamedTuple):
                 "horizon_ms": (day + window_days) * DAY_MS,
                 "value": value,
                 "columns": columns[at],
-                "scores": self.snapshots[at].scores_of(outcome),
+                "scores": self.snapshots[at].said.of_outcome(outcome, scores[at]),
                 "layout": LAYOUT,
             }
 

@@ -184,7 +184,7 @@ class WaitingOutcomes:
             stream_time_ms: shape (events,), at each event.
         """
         if len(self._open):
-            self._moved[self._open["row"][count_events(self._open, facts.take(records), self._outcomes)]] = True
+            self._moved[self._open["row"][count_events(self._open, facts, records, self._outcomes)]] = True
         old = (facts.time_ms[records] + GRACE_MS <= stream_time_ms).nonzero()[0]
         if len(old):
             late = facts.take(records[old])
@@ -203,8 +203,11 @@ class WaitingOutcomes:
 
     def stored(self) -> dict[str, bytes]:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
-        packed = pack_open(self._open[self._moved[self._open["row"]]])
-        return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
+        moved = self._moved.nonzero()[0].tolist()
+        if not moved:
+            return {}
+        packed = pack_open(self._open.take(self._moved[self._open["row"]].nonzero()[0]))
+        return {self._ids[row]: packed.get(row, b"") for row in moved}
 
 
 def _left_out(some: IntArray, others: IntArray) -> IntArray:

@@ -57,6 +57,7 @@ def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, mode
     world = World(models=models)
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
     world.silence_until(day=60).purchase("ada", day=61)
+    world.purchase("ada", day=1)  # too late for a label
     assert world.outbox.messages
     states = unpack([*world.stored.states.values()])
     assert transaction(0, 1, Commit({}, 0, 0, states={"ada": pack(states)[0]}, snapshots={("ada", 1): b"any"}))
