@@ -17,7 +17,7 @@ from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
 from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.kinds import scorers, workspace
-from stream.scoring.serving import serving_model
+from stream.scoring.serving import Served, served
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -90,14 +90,21 @@ class Deciding(NamedTuple):
     """What customers are decided by during a step.
 
     Attributes:
+        serving: of each outcome what gives its probabilities.
         in_force: models and rules as compiled code takes them.
         stale_after_ms: how far to look ahead.
         scratch: of compiled code.
     """
 
+    serving: tuple[Served, ...]
     in_force: InForce
     stale_after_ms: int
     scratch: Scratch
+
+    @property
+    def alerting(self) -> Served:
+        """What gives the probability that alerts and value at risk go by."""
+        return self.serving[self.in_force.churn]
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,8 @@ class Decisions:
 
 def deciding(models: Models, rules: Rules) -> Deciding:
     """What customers are decided by."""
-    known = scorers(tuple(serving_model(models.outcomes.get(name)) for name in rules.outcomes.names))
+    serving = tuple([served(models.outcomes.get(name)) for name in rules.outcomes.names])
+    known = scorers(tuple([each.model for each in serving]))
     in_force = InForce(
         models=known.models,
         nodes=known.nodes,
@@ -175,7 +183,7 @@ def deciding(models: Models, rules: Rules) -> Deciding:
         rule=ChurnRule(*map(float, rules.churn)),
         plan=plan(),
     )
-    return Deciding(in_force, rules.stale_after_ms, _scratch(len(rules.outcomes)))
+    return Deciding(serving, in_force, rules.stale_after_ms, _scratch(len(rules.outcomes)))
 
 
 def decide(asked: Asked, by: Deciding) -> Decisions:

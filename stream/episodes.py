@@ -32,7 +32,7 @@ class Episodes:
         self._announcer = Announcer(given.customers, times, self._changes)
         self._acting = Acting(given.customers, models, rules, self._announcer, self._changes)
         self._outcomes = WaitingOutcomes(given, rules, self._announcer, self._changes)
-        self._showing = Showing(given, models, rules)
+        self._showing = Showing(given, self._deciding, rules)
         self._due_before_ms: IntArray = self._decision["due_ms"].copy()
         self._touched = np.zeros(len(self._ids), np.bool_)
         self._time_ms = np.zeros(len(self._ids), np.int64)  # of each customer's item of the round

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from stream.actions.reasons import reasons_of
 from stream.byte_rows import CustomerBytes, joined
-from stream.chunk import Models, PartitionCustomers, Rules
+from stream.chunk import PartitionCustomers, Rules
 from stream.customers.segments import SEGMENTS
-from stream.decisions import Asked, Decisions, outlook
+from stream.decisions import Asked, Deciding, Decisions, outlook
 from stream.features.scored import SCORED
 from stream.json_rows import NULL, Choice, Fraction, JsonRows, Money, Values, Whole
-from stream.scoring.serving import served
 from stream.views import VIEW_VERSION
 
 SHOWN = (
@@ -44,8 +43,8 @@ mean nothing, but are encoded, sent, stored and logged with every view."""
 class Showing:
     """Remembers the newest decision of each customer."""
 
-    def __init__(self, given: PartitionCustomers, models: Models, rules: Rules) -> None:
-        self._given, self._models, self._rules = given, models, rules
+    def __init__(self, given: PartitionCustomers, by: Deciding, rules: Rules) -> None:
+        self._given, self._by, self._rules = given, by, rules
         self._decided: list[tuple[int, Asked, Decisions]] = []
         self._count = 0
         self._newest = np.empty(len(given.customers), np.intp)  # of each customer, by the order of decisions
@@ -78,7 +77,7 @@ class Showing:
 
     def _form(self) -> JsonRows:
         names = self._rules.outcomes.names
-        serving = tuple((name, *served(self._models.outcomes.get(name))[:2]) for name in names)
+        serving = tuple([(name, by.name, by.version) for name, by in zip(names, self._by.serving, strict=True)])
         return _form(self._given.partition, self._rules.currency, self._rules.exponent, serving)
 
     def _columns(self, ids: list[str], asked: Asked, decisions: Decisions) -> dict[str, Any]:
@@ -93,7 +92,7 @@ class Showing:
             "value_at_risk": np.where(np.isnan(decisions.churn), np.nan, decisions.value_at_risk_minor),
             "alert": alert != 0,
             "episode_ms": _known(block["episode_ms"], alert),
-            "reasons": reasons_of(decisions, self._models, self._rules),
+            "reasons": reasons_of(decisions, self._rules.exponent),
             **{name: scored[name] for name in _SCORED},
             **{name: stored[name] for name in _STORED},
             "as_of_ms": asked.now_ms,

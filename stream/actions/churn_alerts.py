@@ -10,7 +10,6 @@ from stream.actions.alerts import RULE_VERSION
 from stream.actions.reasons import reasons_of
 from stream.decisions import Asked, Decisions
 from stream.drafts import message_id
-from stream.scoring.serving import served
 
 
 def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
@@ -43,14 +42,14 @@ def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
         return
     block["alert"][opening] = 1
     block["episode_ms"][opening] = asked.last_purchase_ms[opening]
-    each_reasons = reasons_of(decisions.take(opening), acting.models, acting.rules)
+    each_reasons = reasons_of(decisions.take(opening), acting.rules.exponent)
     for at, reasons in zip(opening.tolist(), each_reasons, strict=True):
         _announce(at, reasons, asked, decisions, acting)
 
 
 def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, acting: Acting) -> None:
     row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
-    serving = served(acting.models.outcomes.get(rules.alert_outcome))
+    serving = decisions.by.alerting
     acting.announcer.say(
         row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
         message_id=opened_id(acting.customers[row], episode_ms),

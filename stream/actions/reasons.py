@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.chunk import Models, Rules
 from stream.compiled import compiled
 from stream.decisions import Decisions
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 from stream.scoring.kinds import explained
-from stream.scoring.serving import serving_model
 
 Features = Mapping[str, NDArray[Any]] | NDArray[np.void]
 """Columns by name, or records whose fields they are."""
@@ -146,15 +144,14 @@ def _sentence(code: int, first: int, second: int) -> str:
     return _SAY[code](first, second)
 
 
-def reasons_of(decisions: Decisions, models: Models, rules: Rules) -> list[list[str]]:
+def reasons_of(decisions: Decisions, exponent: int) -> list[list[str]]:
     """What raises the churn probability of customers, in words; nothing while no model serves.
 
     Args:
         decisions: about them.
-        models: that they were decided by.
-        rules: which outcome it is, and the currency.
+        exponent: decimal places of the reporting currency.
     """
-    serving = serving_model(models.outcomes.get(rules.alert_outcome))
-    if serving is None:
+    model = decisions.by.alerting.model
+    if model is None:
         return [[]] * len(decisions.matrix)
-    return in_words(top_concepts(explained(serving), decisions.matrix), decisions.scored, rules.exponent)
+    return in_words(top_concepts(explained(model), decisions.matrix), decisions.scored, exponent)
