@@ -24,20 +24,27 @@ class Snapshot(msgspec.Struct, frozen=True):
     columns: bytes
     scores: dict[str, dict[str, float]]
 
-    def read(self, layout: str) -> "Taken":
-        """The snapshot as it was taken.
+    def of_layout(self, layout: str) -> "Snapshot":
+        """The snapshot, if it was taken with the columns of this layout.
 
         Raises:
-            LayoutError: it was taken with other columns than `layout`.
+            LayoutError: it was taken with other columns.
         """
         if layout != self.layout:
             raise LayoutError(
                 f"A snapshot has layout {self.layout}, this version of Ebb reads {layout}. "
                 "Rebuild the deployment from its history (docs/architecture.md)."
             )
-        said = Said.of(self.scores)
-        scores = [score for scores in self.scores.values() for score in scores.values()]
-        return Taken(np.frombuffer(self.columns, "<f4"), np.array(scores, np.float64), said)
+        return self
+
+    def listed(self) -> list[float]:
+        """The model columns."""
+        listed: list[float] = np.frombuffer(self.columns, "<f4").tolist()
+        return listed
+
+    def scores_of(self, outcome: str) -> dict[str, float]:
+        """Candidate -> the probability it gave of this outcome; none before the first model."""
+        return self.scores.get(outcome, {})
 
 
 class Said(NamedTuple):
@@ -80,6 +87,11 @@ class Taken(NamedTuple):
     scores: NDArray[np.float64]
     said: Said
 
+    def listed(self) -> list[float]:
+        """The model columns."""
+        listed: list[float] = self.columns.tolist()
+        return listed
+
     def scores_of(self, outcome: str) -> dict[str, float]:
         """Candidate -> the probability it gave of this outcome; none before the first model."""
         return self.said.of_outcome(outcome, self.scores.tolist())
@@ -89,8 +101,8 @@ class Taken(NamedTuple):
 
         >>> said = Said.of({"churn_30d": ("base_rate",)})
         >>> packed = Taken(np.array([0.5, 2.0], "<f4"), np.array([0.25]), said).packed("a1")
-        >>> read = decode_snapshot(packed).read("a1")
-        >>> read.columns.tolist(), read.scores_of("churn_30d")
+        >>> read = decode_snapshot(packed).of_layout("a1")
+        >>> read.listed(), read.scores_of("churn_30d")
         ([0.5, 2.0], {'base_rate': 0.25})
         """
         listed = self.scores.tolist()

@@ -27,7 +27,7 @@ from stream.outcomes.maturity import (
     pack_open,
 )
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
-from stream.outcomes.snapshot import Said, Taken, decode_snapshot
+from stream.outcomes.snapshot import Said, Snapshot, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcomes
 
@@ -109,9 +109,9 @@ class WaitingOutcomes:
         rows, days = np.divmod(snapshots, _DAYS)
         return zip((self._ids[row] for row in rows.tolist()), days.tolist(), strict=True)
 
-    def _snapshot(self, key: tuple[str, int]) -> Taken:
+    def _snapshot(self, key: tuple[str, int]) -> Taken | Snapshot:
         found = self.taken.get(key) or self._given.snapshots[key]
-        return decode_snapshot(found).read(LAYOUT) if isinstance(found, bytes) else found
+        return decode_snapshot(found).of_layout(LAYOUT) if isinstance(found, bytes) else found
 
     def sample(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
         """Take the snapshots of customers who bought within 180 days, with what every candidate says of them.
