@@ -223,8 +223,7 @@ def _write(
                 given.begins[place] = _line_end(given.values, begin) + 1
                 at = _copy(out, at, given.values, begin, given.begins[place] - 1)
             elif kind == _CHOICE:
-                option = given.choices[place, row]
-                at = _copy(out, at, form.options, form.option_starts[place, option], form.option_ends[place, option])
+                at = _put_option(out, at, form, place, given.choices[place, row])
             elif kind == _WHOLE:
                 at = _put_whole(out, at, given.whole[place, row])
             else:
@@ -237,9 +236,17 @@ def _write(
 @compiled
 def _line_end(lines: NDArray[np.uint8], at: int) -> int:
     """Where the line that begins here ends."""
-    while lines[at] != _LINE_END:
-        at += 1
-    return at
+    for end in range(at, len(lines)):
+        if lines[end] == _LINE_END:
+            return end
+    raise IndexError("there are fewer values than objects")
+
+
+@compiled
+def _put_option(out: NDArray[np.uint8], at: int, form: _Form, choice: int, option: int) -> int:
+    if option < 0 or option >= form.option_ends.shape[1] or form.option_ends[choice, option] == 0:
+        raise IndexError("a choice has none of its options")
+    return _copy(out, at, form.options, form.option_starts[choice, option], form.option_ends[choice, option])
 
 
 @compiled
