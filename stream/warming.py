@@ -44,6 +44,7 @@ def warm_up(rules: Rules) -> Changes:
     last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
     last.make_room(0, 0)
     probability(_LINEAR, np.zeros((1, len(MODEL_COLUMNS))))  # as snapshots are scored
+    rules.outcomes.places(unpack_open([bytes(ACCUMULATOR.itemsize)])["outcome"])  # as labels are made
     return _stepped(rules, _models(rules.outcomes.names, MeanLogit(_LINEAR, HazardModel(_LINEAR, 30))))
 
 

@@ -35,13 +35,19 @@ class Asked(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """Which events outcomes count, shape (outcomes,) each: of a kind; `ANY` or a channel's code; `ANY` or the slot of a
-    category.
+    """Which events outcomes count, shape (outcomes,) each.
+
+    Attributes:
+        kind: the events'.
+        channel: a channel's code, or `ANY`.
+        category: the slot of a category, or `ANY`.
+        codes: what stands for the outcomes in stored accumulators.
     """
 
     kind: NDArray[np.uint8]
     channel: NDArray[np.int64]
     category: NDArray[np.int64]
+    codes: NDArray[np.uint32]
 
 
 class DeclaredOutcomes:
@@ -73,14 +79,13 @@ class DeclaredOutcomes:
             np.array([outcome.event_kind for outcome in outcomes], np.uint8),
             np.array([ANY if o.channel is None else _CHANNEL_CODES[o.channel] for o in outcomes], np.int64),
             np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64),
+            np.array([outcome.code for outcome in outcomes], np.uint32),
         )
         self.minimum_minor = tuple(outcome.minimum_minor(exponent) for outcome in outcomes)
         self._minimum_minor = np.array(self.minimum_minor, np.int64)
         self._true_when_any = np.array([outcome.true_when == "any" for outcome in outcomes])
         self.open_at_most = np.array([outcome.open_at_most for outcome in outcomes])
         self.purchase_days_at_least = np.array([outcome.purchase_days_at_least for outcome in outcomes])
-        self._codes = np.array([outcome.code for outcome in outcomes], np.uint32)
-        self._by_code = np.argsort(self._codes)
 
     def __repr__(self) -> str:
         """The declarations: what names rules in force must not be an address."""
@@ -93,13 +98,13 @@ class DeclaredOutcomes:
     @property
     def codes(self) -> NDArray[np.uint32]:
         """What stands for each in stored accumulators."""
-        return self._codes
+        return self.conditions.codes
 
     def places(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """The place of each stored code, or `FORGOTTEN`."""
-        at = np.searchsorted(self._codes, codes, sorter=self._by_code)
-        places = self._by_code[np.minimum(at, len(self) - 1)]
-        return np.where(self._codes[places] == codes, places, FORGOTTEN)
+        places = np.empty(len(codes), np.int64)
+        _find_places(places, self.conditions, codes.astype(np.uint32))  # contiguous, as a field is not
+        return places
 
     def matches(self, places: NDArray[np.int64], facts: EventFacts, events: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Whether events are such as outcomes count, pair by pair.
@@ -140,6 +145,21 @@ class DeclaredOutcomes:
     def kept_days(self) -> int:
         """How long a snapshot may be waited for at most."""
         return max(outcome.horizon_days for outcome in self.outcomes) + GRACE_MS // DAY_MS
+
+
+@compiled
+def place_of(conditions: Conditions, code: int) -> int:
+    """The place of the outcome with this code, or `FORGOTTEN`."""
+    for place in range(len(conditions.codes)):
+        if conditions.codes[place] == code:
+            return place
+    return FORGOTTEN
+
+
+@compiled
+def _find_places(places: Any, conditions: Conditions, codes: Any) -> None:
+    for at in range(len(codes)):
+        places[at] = place_of(conditions, codes[at])
 
 
 @compiled

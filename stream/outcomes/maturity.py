@@ -15,7 +15,7 @@ from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.facts import EventFacts
 from stream.outcomes.declaration import GRACE_MS
-from stream.outcomes.declared import FORGOTTEN, DeclaredOutcomes, counts
+from stream.outcomes.declared import FORGOTTEN, DeclaredOutcomes, counts, place_of
 
 ACCUMULATOR = np.dtype(
     [("day", "<i4"), ("outcome", "<u4"), ("window_days", "<u2"), ("hits", "<u4"), ("amount_minor", "<i8")]
@@ -30,6 +30,19 @@ _NEVER = np.iinfo(np.int64).max
 
 OpenArray = NDArray[np.void]
 """Shape (accumulators,), dtype `OPEN`."""
+
+
+def begin_ms(day: Any) -> Any:
+    """The midnight of a snapshot: only what comes later counts."""
+    return day * np.int64(DAY_MS)
+
+
+def end_ms(day: Any, window_days: Any) -> Any:
+    """The last event time that counts."""
+    return day * np.int64(DAY_MS) + window_days * np.int64(DAY_MS)
+
+
+_begin_ms, _end_ms = compiled(begin_ms), compiled(end_ms)
 
 
 def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
@@ -76,7 +89,8 @@ def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
     >>> int(closes_ms(np.array([(0, 14_600, 1, 30, 0, 0)], OPEN))[0]) // DAY_MS
     14631
     """
-    return _end_ms(accumulators) + GRACE_MS
+    closes: NDArray[np.int64] = end_ms(accumulators["day"], accumulators["window_days"]) + GRACE_MS
+    return closes
 
 
 def count_events(
@@ -93,29 +107,31 @@ def count_events(
     Returns:
         Shape (accumulators,): which of them counted an event.
     """
-    counted, places = np.zeros(len(accumulators), np.bool_), outcomes.places(accumulators["outcome"])
+    counted = np.zeros(len(accumulators), np.bool_)
     _count_each(
-        accumulators, _snapshot_ms(accumulators), _end_ms(accumulators), places, facts.row[events], facts.time_ms,
-        facts.kind, facts.channel, facts.category_lines, facts.amount_minor, events, outcomes.conditions, counted,
+        accumulators, facts.row[events], facts.time_ms, facts.kind, facts.channel, facts.category_lines,
+        facts.amount_minor, events, outcomes.conditions, counted,
     )  # fmt: skip
     return counted
 
 
 @compiled
 def _count_each(
-    accumulators: Any, snapshot_ms: Any, end_ms: Any, places: Any, rows: Any, time_ms: Any, kinds: Any, channels: Any,
-    category_lines: Any, amounts_minor: Any, events: Any, conditions: Any, counted: Any,
+    accumulators: Any, rows: Any, time_ms: Any, kinds: Any, channels: Any, category_lines: Any, amounts_minor: Any,
+    events: Any, conditions: Any, counted: Any,
 ) -> None:  # fmt: skip
     """`rows` has shape (events,), the customer of each."""
     for at in range(len(accumulators)):
-        row = accumulators[at].row
+        opened = accumulators[at]
+        row, snapshot_ms, end_ms = opened.row, _begin_ms(opened.day), _end_ms(opened.day, opened.window_days)
         for place in range(np.searchsorted(rows, row), len(rows)):
             event = events[place]
             if rows[place] != row:
                 break
-            if not snapshot_ms[at] < time_ms[event] <= end_ms[at]:
+            if not snapshot_ms < time_ms[event] <= end_ms:
                 continue
-            if counts(conditions, places[at], kinds[event], channels[event], category_lines[event]):
+            outcome = place_of(conditions, opened.outcome)
+            if counts(conditions, outcome, kinds[event], channels[event], category_lines[event]):
                 accumulators[at].hits += np.uint32(1)
                 accumulators[at].amount_minor += amounts_minor[event]
                 counted[at] = True
@@ -165,13 +181,3 @@ def next_close_ms(accumulators: OpenArray, rows: NDArray[np.intp]) -> NDArray[np
     np.minimum.at(earliest, accumulators["row"], closes_ms(accumulators))
     picked: NDArray[np.int64] = earliest[rows]
     return np.where(picked == _NEVER, 0, picked)
-
-
-def _snapshot_ms(accumulators: OpenArray) -> NDArray[np.int64]:
-    snapshot_ms: NDArray[np.int64] = accumulators["day"].astype(np.int64) * DAY_MS
-    return snapshot_ms
-
-
-def _end_ms(accumulators: OpenArray) -> NDArray[np.int64]:
-    """The last event time that counts."""
-    return _snapshot_ms(accumulators) + accumulators["window_days"].astype(np.int64) * DAY_MS
