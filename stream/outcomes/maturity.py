@@ -32,17 +32,17 @@ OpenArray = NDArray[np.void]
 """Shape (accumulators,), dtype `OPEN`."""
 
 
-def begin_ms(day: Any) -> Any:
+def snapshot_ms(day: Any) -> Any:
     """The midnight of a snapshot: only what comes later counts."""
     return day * np.int64(DAY_MS)
 
 
-def end_ms(day: Any, window_days: Any) -> Any:
+def last_ms(day: Any, window_days: Any) -> Any:
     """The last event time that counts."""
     return day * np.int64(DAY_MS) + window_days * np.int64(DAY_MS)
 
 
-_begin_ms, _end_ms = compiled(begin_ms), compiled(end_ms)
+_snapshot_ms, _last_ms = compiled(snapshot_ms), compiled(last_ms)
 
 
 def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
@@ -89,7 +89,7 @@ def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
     >>> int(closes_ms(np.array([(0, 14_600, 1, 30, 0, 0)], OPEN))[0]) // DAY_MS
     14631
     """
-    closes: NDArray[np.int64] = end_ms(accumulators["day"], accumulators["window_days"]) + GRACE_MS
+    closes: NDArray[np.int64] = last_ms(accumulators["day"], accumulators["window_days"]) + GRACE_MS
     return closes
 
 
@@ -123,12 +123,12 @@ def _count_each(
     """`rows` has shape (events,), the customer of each."""
     for at in range(len(accumulators)):
         opened = accumulators[at]
-        row, snapshot_ms, end_ms = opened.row, _begin_ms(opened.day), _end_ms(opened.day, opened.window_days)
+        row, begin_ms, end_ms = opened.row, _snapshot_ms(opened.day), _last_ms(opened.day, opened.window_days)
         for place in range(np.searchsorted(rows, row), len(rows)):
             event = events[place]
             if rows[place] != row:
                 break
-            if not snapshot_ms < time_ms[event] <= end_ms:
+            if not begin_ms < time_ms[event] <= end_ms:
                 continue
             outcome = place_of(conditions, opened.outcome)
             if counts(conditions, outcome, kinds[event], channels[event], category_lines[event]):
