@@ -24,6 +24,7 @@ from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.features.stored import unpack
 from stream.last_records import LastRecords
 from stream.outcomes.declaration import GRACE_MS
+from stream.outcomes.matching import declared_places
 from stream.outcomes.maturity import ACCUMULATOR, unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.explain import by_concept
@@ -44,7 +45,7 @@ def warm_up(rules: Rules) -> Changes:
     last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
     last.make_room(0, 0)
     probability(_LINEAR, np.zeros((1, len(MODEL_COLUMNS))))  # as snapshots are scored
-    rules.outcomes.places(unpack_open([bytes(ACCUMULATOR.itemsize)])["outcome"])  # as labels are made
+    declared_places(rules.outcomes, unpack_open([bytes(ACCUMULATOR.itemsize)])["outcome"])  # as labels are made
     return _stepped(rules, _models(rules.outcomes.names, MeanLogit(_LINEAR, HazardModel(_LINEAR, 30))))
 
 

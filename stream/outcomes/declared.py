@@ -1,15 +1,13 @@
 """The outcomes of a deployment as arrays: what an event must be to count, and who is asked about."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
-from stream.compiled import compiled
 from stream.customers.silence import own_window_days
-from stream.features.facts import EventFacts
 from stream.features.vocabulary import CHANNELS, NOTHING_DECLARED, Vocabulary, codes_of
 from stream.outcomes.declaration import BUILT_IN, GRACE_MS, Outcome
 
@@ -100,24 +98,6 @@ class DeclaredOutcomes:
         """What stands for each in stored accumulators."""
         return self.conditions.codes
 
-    def places(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """The place of each stored code, or `FORGOTTEN`."""
-        places = np.empty(len(codes), np.int64)
-        _find_places(places, self.conditions, codes.astype(np.uint32))  # contiguous, as a field is not
-        return places
-
-    def matches(self, places: NDArray[np.int64], facts: EventFacts, events: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether events are such as outcomes count, pair by pair.
-
-        Args:
-            places: shape (pairs,), of outcomes; nothing counts for what is forgotten.
-            facts: events.
-            events: shape (pairs,), places among them.
-        """
-        matched = np.empty(len(places), np.bool_)
-        _match(matched, self.conditions, places, facts.kind, facts.channel, facts.category_lines, events)
-        return matched
-
     def windows_days(self, asked: Asked) -> NDArray[np.int64]:
         """How long each outcome is waited for after a snapshot; 0 for customers who are not asked about.
 
@@ -145,41 +125,6 @@ class DeclaredOutcomes:
     def kept_days(self) -> int:
         """How long a snapshot may be waited for at most."""
         return max(outcome.horizon_days for outcome in self.outcomes) + GRACE_MS // DAY_MS
-
-
-@compiled
-def place_of(conditions: Conditions, code: int) -> int:
-    """The place of the outcome with this code, or `FORGOTTEN`."""
-    for place in range(len(conditions.codes)):
-        if conditions.codes[place] == code:
-            return place
-    return FORGOTTEN
-
-
-@compiled
-def _find_places(places: Any, conditions: Conditions, codes: Any) -> None:
-    for at in range(len(codes)):
-        places[at] = place_of(conditions, codes[at])
-
-
-@compiled
-def counts(conditions: Conditions, place: int, kind: int, channel: int, category_lines: NDArray[np.uint16]) -> bool:
-    """Whether an event is such as the outcome at a place counts; the forgotten one counts none."""
-    if place == FORGOTTEN or kind != conditions.kind[place]:
-        return False
-    if conditions.channel[place] not in (ANY, np.int64(channel)):
-        return False
-    category = conditions.category[place]
-    return bool(category == ANY or category_lines[category] > 0)
-
-
-@compiled
-def _match(
-    matched: Any, conditions: Conditions, places: Any, kinds: Any, channels: Any, category_lines: Any, events: Any
-) -> None:
-    for pair in range(len(events)):
-        event = events[pair]
-        matched[pair] = counts(conditions, places[pair], kinds[event], channels[event], category_lines[event])
 
 
 def _refuse_unknown(name: str, field: str, value: str | None, known: Sequence[str]) -> None:

@@ -15,7 +15,8 @@ from schemas.units import DAY_MS
 from stream.compiled import compiled
 from stream.features.facts import EventFacts
 from stream.outcomes.declaration import GRACE_MS
-from stream.outcomes.declared import FORGOTTEN, DeclaredOutcomes, counts, place_of
+from stream.outcomes.declared import FORGOTTEN, DeclaredOutcomes
+from stream.outcomes.matching import counts, declared_places, place_of
 
 ACCUMULATOR = np.dtype(
     [("day", "<i4"), ("outcome", "<u4"), ("window_days", "<u2"), ("hits", "<u4"), ("amount_minor", "<i8")]
@@ -164,7 +165,7 @@ def open_snapshots(
     """
     customers = int(max(accumulators["row"].max(initial=-1), rows.max(initial=-1))) + 1
     waiting = np.zeros((len(outcomes), customers), np.intp)
-    places = outcomes.places(accumulators["outcome"])
+    places = declared_places(outcomes, accumulators["outcome"])
     known = places != FORGOTTEN
     np.add.at(waiting, (places[known], accumulators["row"][known]), 1)
     may_wait = (waiting[:, rows] < outcomes.open_at_most[:, None]) & (windows_days > 0)

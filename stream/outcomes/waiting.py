@@ -16,6 +16,7 @@ from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS
 from stream.outcomes.declared import FORGOTTEN, Asked
 from stream.outcomes.lateness import came_too_late
+from stream.outcomes.matching import declared_places
 from stream.outcomes.matured import Matured
 from stream.outcomes.maturity import (
     OpenArray,
@@ -63,7 +64,7 @@ class WaitingOutcomes:
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
         # `take` copies accumulators whole, indexing by a mask field by field
         closed, self._open = in_order(self._open.take(over.nonzero()[0])), self._open.take((~over).nonzero()[0])
-        places = self._outcomes.places(closed["outcome"])
+        places = declared_places(self._outcomes, closed["outcome"])
         self._changes.count("labels_dropped", int((places == FORGOTTEN).sum()))
         asked = places != FORGOTTEN
         self._close(closed[asked], places[asked], time_ms)
