@@ -60,13 +60,16 @@ class Scored(NamedTuple):
 class Scratch(NamedTuple):
     """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory).
 
-    `hazards` has shape (outcomes, steps), `amounts` (2, columns): see `stream.scoring.hazard`.
+    `times_ms` has shape (3,) and `ahead` (outcomes, 3): probabilities at these times. `hazards` has shape
+    (outcomes, steps), `amounts` (2, columns): see `stream.scoring.hazard`.
     """
 
     rows: Rows
     figures: FloatArray
     columns: FloatArray
     place: FloatArray
+    times_ms: IntArray
+    ahead: FloatArray
     hazards: FloatArray
     amounts: FloatArray
 
@@ -239,7 +242,7 @@ def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
 @compiled
 def look_at_each(
     until_ms: IntArray, probabilities: FloatArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored,
-    in_force: InForce, scratch: Scratch, times_ms: IntArray, ahead: FloatArray,
+    in_force: InForce, scratch: Scratch,
 ) -> None:  # fmt: skip
     """Fill in the probabilities of the customers at `chosen`, and until when none of them has moved far.
 
@@ -252,9 +255,8 @@ def look_at_each(
         given: the customers.
         in_force: models and rules.
         scratch: is overwritten.
-        times_ms, ahead: shape (3,) and (outcomes, 3), are overwritten.
     """
-    outcomes = len(probabilities)
+    outcomes, times_ms, ahead = len(probabilities), scratch.times_ms, scratch.ahead
     for k in range(len(chosen)):
         i = chosen[k]
         bought, is_known = given.states[i].features.last_purchase_ms > 0, False

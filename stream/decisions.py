@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,14 @@ from numpy.typing import NDArray
 from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
+from stream.compiled import compiled
 from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, look_at_each
-from stream.features.columns import Natural, matrix_of, natural, plan, segments_of
+from stream.features.columns import fill_matrix, fill_places, natural, plan
 from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
 from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.kinds import scorers, workspace
-from stream.scoring.serving import serving_model
+from stream.scoring.serving import Served, served
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -43,26 +43,20 @@ class Asked:
         """How many customers."""
         return len(self.rows)
 
-    @cached_property
+    @property
     def block(self) -> StateArray:
         """The decision blocks, to read and to write."""
         return self.states["decision"]
-
-    @cached_property
-    def parts(self) -> list[slice]:
-        """Runs of decisions about different customers, in order; rows rise within each."""
-        ends = (np.diff(self.rows) <= 0).nonzero()[0] + 1
-        bounds = [0, *ends.tolist(), len(self.rows)]
-        return [slice(begin, end) for begin, end in pairwise(bounds)]
 
     def take(self, chosen: RowArray) -> "Asked":
         """Some of them."""
         return Asked(self.rows[chosen], self.states.take(chosen), self.now_ms[chosen])
 
-    @cached_property
+    @property
     def last_purchase_ms(self) -> IntArray:
         """Time of the last purchase; 0 before the first."""
-        return np.ascontiguousarray(self.states["features"]["last_purchase_ms"])
+        last_purchase_ms: IntArray = self.states["features"]["last_purchase_ms"]
+        return last_purchase_ms
 
 
 def joined(parts: Sequence[Asked]) -> Asked:
@@ -92,13 +86,34 @@ class Outlook:
     until_ms: IntArray
 
 
+class Deciding(NamedTuple):
+    """What customers are decided by during a step.
+
+    Attributes:
+        serving: of each outcome what gives its probabilities.
+        in_force: models and rules as compiled code takes them.
+        stale_after_ms: how far to look ahead.
+        scratch: of compiled code.
+    """
+
+    serving: tuple[Served, ...]
+    in_force: InForce
+    stale_after_ms: int
+    scratch: Scratch
+
+    @property
+    def alerting(self) -> Served:
+        """What gives the probability that alerts and value at risk go by."""
+        return self.serving[self.in_force.churn]
+
+
 @dataclass(frozen=True)
 class Decisions:
     """What was decided about some customers, shape (customers,) each.
 
     Attributes:
-        in_force: the models and rules it was decided by.
-        natural: their features at that time, in natural units.
+        by: what they were decided by.
+        scored: their features at that time, in natural units, dtype `SCORED_ROW`.
         matrix: the model columns, places: the segment columns, shape (customers, columns).
         churn: probability of the outcome that alerts and value at risk go by, nan where there is none.
         value_at_risk_minor: churn probability times decayed net spend of a year; 0 while there is no probability.
@@ -106,16 +121,20 @@ class Decisions:
         alerts: shape (3, customers), whether the churn alert opens, whether it closes, and whether the customer has
             bought since the alert's episode began. An episode is alerted once: after a close by probability the same
             silence does not open again.
+        changing: who changes what the next decision about the same customer goes by.
+        again_ms: when each would cross a threshold or change segment in silence, at most `stale_after_ms` ahead.
     """
 
-    in_force: InForce
-    natural: Natural
+    by: Deciding
+    scored: NDArray[np.void]
     matrix: FloatArray
     places: FloatArray
     churn: FloatArray
     value_at_risk_minor: FloatArray
     segment: Codes
     alerts: BoolArray
+    changing: BoolArray
+    again_ms: IntArray
 
     @property
     def opens(self) -> BoolArray:
@@ -135,96 +154,100 @@ class Decisions:
         purchased: BoolArray = self.alerts[2]
         return purchased
 
-    def given(self, asked: Asked) -> Scored:
-        """The customers they are about, for compiled code."""
-        return Scored(np.ascontiguousarray(asked.states), self.natural.scored, self.matrix, self.places)
-
-    def changing(self, asked: Asked) -> BoolArray:
-        """Which of them change what the next decision about the same customer goes by."""
-        changed: BoolArray = self.opens | self.closes | (self.segment != asked.block["segment"])
-        return changed
-
-    def take(self, chosen: RowArray, asked: Asked) -> "Decisions":
-        """Those at `chosen`, which are about `asked`."""
+    def take(self, chosen: RowArray) -> "Decisions":
+        """Those at `chosen`."""
         return Decisions(
-            in_force=self.in_force,
-            natural=Natural(asked.states, asked.now_ms, self.natural.scored[chosen]),
-            matrix=self.matrix[chosen],
-            places=self.places[chosen],
+            by=self.by,
+            scored=self.scored.take(chosen),
+            matrix=self.matrix.take(chosen, axis=0),
+            places=self.places.take(chosen, axis=0),
             churn=self.churn[chosen],
             value_at_risk_minor=self.value_at_risk_minor[chosen],
             segment=self.segment[chosen],
             alerts=self.alerts.take(chosen, axis=1),
+            changing=self.changing[chosen],
+            again_ms=self.again_ms[chosen],
         )
 
 
-def decide(asked: Asked, models: Models, rules: Rules) -> Decisions:
-    """Score the customers and say what follows, without changing them."""
-    features = natural(asked.states, asked.now_ms)
-    given = Scored(np.ascontiguousarray(asked.states), features.scored, matrix_of(features), segments_of(features))
-    churn = np.empty(len(asked))
-    segment, alerts = np.empty(len(asked), np.uint8), np.empty((3, len(asked)), np.bool_)
-    in_force = _in_force(models, rules)
-    decide_each(given, in_force, churn, segment, alerts, _scratch(len(rules.outcomes)))
-    return Decisions(
-        in_force=in_force,
-        natural=features,
-        matrix=given.matrix,
-        places=given.places,
-        churn=churn,
-        value_at_risk_minor=np.where(np.isnan(churn), 0.0, churn * given.rows["net_spend_365d_minor"]),
-        segment=segment,
-        alerts=alerts,
-    )
-
-
-def ask_again_ms(asked: Asked, decisions: Decisions, rules: Rules) -> IntArray:
-    """When each customer would cross a threshold or change segment in silence, in ms, within `stale_after_ms`.
-
-    Args:
-        asked: the customers.
-        decisions: as made, whether or not they are in the blocks yet.
-        rules: intervals.
-    """
-    until_ms: IntArray = asked.now_ms + rules.stale_after_ms
-    given = decisions.given(asked)
-    scratch = _scratch(len(rules.outcomes))
-    ask_each(until_ms, asked.now_ms, given, decisions.segment, decisions.alerts, decisions.in_force, scratch)
-    return until_ms
-
-
-def outlook(asked: Asked, decisions: Decisions, chosen: RowArray) -> Outlook:
-    """What is shown of the customers at `chosen`.
-
-    It holds at most until they are decided again, and no longer than a week, in which every probability is looked at
-    twice.
-    """
-    now_ms = asked.now_ms[chosen]
-    until_ms: IntArray = np.minimum(asked.block["decide_at_ms"][chosen], now_ms + SHOWN_AT_MOST_MS)
-    in_force = decisions.in_force
-    probabilities = np.empty((len(in_force.models), len(chosen)))
-    scratch = _scratch(len(in_force.models))
-    times_ms, ahead = np.empty(3, np.int64), np.empty((len(in_force.models), 3))
-    look_at_each(until_ms, probabilities, now_ms, chosen, decisions.given(asked), in_force, scratch, times_ms, ahead)
-    return Outlook(probabilities, until_ms)
-
-
-def _in_force(models: Models, rules: Rules) -> InForce:
-    """Models and rules as compiled code takes them."""
-    known = scorers(tuple(serving_model(models.outcomes.get(name)) for name in rules.outcomes.names))
-    return InForce(
+def deciding(models: Models, rules: Rules) -> Deciding:
+    """What customers are decided by."""
+    serving = tuple([served(models.outcomes.get(name)) for name in rules.outcomes.names])
+    known = scorers(tuple([each.model for each in serving]))
+    in_force = InForce(
         models=known.models,
         nodes=known.nodes,
-        purchase_days=np.array([outcome.purchase_days_at_least for outcome in rules.outcomes.outcomes]),
+        purchase_days=rules.outcomes.purchase_days_at_least,
         churn=rules.outcomes.names.index(rules.alert_outcome),
         centres=centres_of(models.segments),
         rule=ChurnRule(*map(float, rules.churn)),
         plan=plan(),
     )
+    return Deciding(serving, in_force, rules.stale_after_ms, _scratch(len(rules.outcomes)))
+
+
+def decide(asked: Asked, by: Deciding) -> Decisions:
+    """Score the customers, say what follows and find when to ask again, without changing them."""
+    count, features = len(asked), natural(asked.states, asked.now_ms)
+    matrix, places = np.empty((count, len(MODEL_COLUMNS))), np.empty((count, len(SEGMENT_COLUMNS)))
+    decisions = Decisions(
+        by=by,
+        scored=features.scored,
+        matrix=matrix,
+        places=places,
+        churn=np.empty(count),
+        value_at_risk_minor=np.empty(count),
+        segment=np.empty(count, np.uint8),
+        alerts=np.empty((3, count), np.bool_),
+        changing=np.empty(count, np.bool_),
+        again_ms=asked.now_ms + by.stale_after_ms,
+    )
+    _decide_each(
+        _given(asked, decisions), features.figures, asked.now_ms, by.in_force, decisions.churn,
+        decisions.value_at_risk_minor, decisions.segment, decisions.alerts, decisions.changing, decisions.again_ms,
+        by.scratch,
+    )  # fmt: skip
+    return decisions
+
+
+@compiled
+def _decide_each(
+    given: Scored, figures: FloatArray, now_ms: IntArray, in_force: InForce, churn: FloatArray,
+    value_at_risk_minor: FloatArray, segment: Codes, alerts: BoolArray, changing: BoolArray, again_ms: IntArray,
+    scratch: Scratch,
+) -> None:  # fmt: skip
+    """Fill in the columns of `given`, and `Decisions`."""
+    fill_matrix(given.matrix, figures, in_force.plan)
+    fill_places(given.places, given.rows)
+    decide_each(given, in_force, churn, segment, alerts, scratch)
+    for i in range(len(churn)):
+        value_at_risk_minor[i] = 0.0 if np.isnan(churn[i]) else churn[i] * given.rows[i].net_spend_365d_minor
+        changing[i] = alerts[0, i] or alerts[1, i] or segment[i] != given.states[i].decision.segment
+    ask_each(again_ms, now_ms, given, segment, alerts, in_force, scratch)
+
+
+def outlook(asked: Asked, decisions: Decisions) -> Outlook:
+    """What is shown of the customers.
+
+    It holds at most until they are decided again, and no longer than a week, in which every probability is looked at
+    twice.
+    """
+    by, everybody = decisions.by, np.arange(len(asked))
+    until_ms: IntArray = np.minimum(asked.block["decide_at_ms"], asked.now_ms + SHOWN_AT_MOST_MS)
+    probabilities = np.empty((len(by.in_force.models), len(asked)))
+    given = _given(asked, decisions)
+    look_at_each(until_ms, probabilities, asked.now_ms, everybody, given, by.in_force, by.scratch)
+    return Outlook(probabilities, until_ms)
+
+
+def _given(asked: Asked, decisions: Decisions) -> Scored:
+    """The customers of decisions, for compiled code."""
+    return Scored(np.ascontiguousarray(asked.states), decisions.scored, decisions.matrix, decisions.places)
 
 
 def _scratch(outcomes: int) -> Scratch:
     rows = np.zeros(1, SCORED_ROW)
     figures = rows.view(np.float64).reshape(1, SCORED_ROW.itemsize // 8)
     columns, place = np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS))
-    return Scratch(rows, figures, columns, place, *workspace(outcomes))
+    times_ms, ahead = np.empty(3, np.int64), np.empty((outcomes, 3))
+    return Scratch(rows, figures, columns, place, times_ms, ahead, *workspace(outcomes))

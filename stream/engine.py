@@ -24,13 +24,13 @@ def play(customers: PartitionCustomers, records: Records, times: StreamTimes, mo
     Returns:
         What to write and what to say. Chunks of any size give the same states, views and messages.
     """
-    episodes = Episodes(customers, times, models, rules)
+    episodes = Episodes(customers, records, times, models, rules)
     queues = Queues(records, times, customers.states, rules)
     while (round_ := queues.next_round()) is not None:
         episodes.fire(round_.due)  # deadlines up to the record's stream time, at their own time
         episodes.mature()  # outcomes whose time is over become labels
         episodes.sample()  # a sampled midnight becomes a snapshot
-        episodes.fold(records, round_.stretches)  # then records are folded, up to several decisions of a customer
+        episodes.fold(round_.stretches)  # then records are folded, up to several decisions of a customer
         episodes.decide()  # and whoever changed is scored, after each of them
         queues.advance(*episodes.accept())  # up to the first that changes segment or alert, it all takes effect
         episodes.reschedule()  # until silence would change something

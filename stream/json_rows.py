@@ -19,7 +19,7 @@ NULL = np.iinfo(np.int64).min
 
 _AT_ONCE = 64  # objects: what is written stays in the processor's cache, and in memory that is at hand
 _NUMBER_BYTES = 32  # the longest: quotes, sign, 19 digits, a point and a zero before it
-_TEXT, _WHOLE, _FRACTION, _MONEY = range(4)
+_VALUE, _CHOICE, _WHOLE, _FRACTION, _MONEY = range(5)
 _ZERO, _POINT, _MINUS, _QUOTE, _LINE_END = b'0.-"\n'
 _TEN = np.uint64(10)  # unsigned numbers divide in a third of the time
 _UNKNOWN = np.frombuffer(b"null", np.uint8)
@@ -59,27 +59,24 @@ class Money(NamedTuple):
     exponent: int
 
 
-class _Columns(NamedTuple):
-    """What the loop reads. `place` is a column's row in the arrays of its kind, `digits` those after its point."""
+class _Form(NamedTuple):
+    """What is the same in all objects, as the loop reads it.
+
+    Attributes:
+        kind, place, digits: of each column: its kind, its place among those it shares an array with, and the digits
+            after its point.
+        literals, literal_ends: what stands before each column and behind the last.
+        options, option_starts, option_ends: encoded options, and where each begins and ends, shape (choices, most).
+    """
 
     kind: NDArray[np.int64]
     place: NDArray[np.int64]
     digits: NDArray[np.int64]
     literals: NDArray[np.uint8]
     literal_ends: NDArray[np.int64]
-    texts: NDArray[np.uint8]
-    text_starts: NDArray[np.int64]
-    text_ends: NDArray[np.int64]
-    whole: NDArray[np.int64]
-    fractions: NDArray[np.float64]
-
-
-class _Lines(NamedTuple):
-    """Encoded values, a line each, and where in `encoded` each begins and ends."""
-
-    encoded: bytes
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    options: NDArray[np.uint8]
+    option_starts: NDArray[np.int64]
+    option_ends: NDArray[np.int64]
 
 
 class JsonRows:
@@ -104,13 +101,20 @@ class JsonRows:
                 columns.append(part)
                 literals.append(b"")
         kinds = [_KINDS[type(column)] for column in columns]
-        self._kind, self._place = np.array(kinds, np.int64), np.array(list(_places(kinds)), np.int64)
-        self._digits = np.array([_digits(column) for column in columns], np.int64)
-        self._literals = np.frombuffer(b"".join(literals), np.uint8)
-        self._literal_ends = np.cumsum([len(literal) for literal in literals], dtype=np.int64)
-        self._texts = [(text.column, _options(text)) for text in columns if _KINDS[type(text)] == _TEXT]
-        self._whole = [whole.column for whole in columns if isinstance(whole, Whole)]
-        self._fractions = [number.column for number in columns if isinstance(number, Fraction | Money)]
+        self._form = _Form(
+            kind=np.array(kinds, np.int64),
+            place=np.array(list(_places(kinds)), np.int64),
+            digits=np.array([_digits(column) for column in columns], np.int64),
+            literals=np.frombuffer(b"".join(literals), np.uint8),
+            literal_ends=np.cumsum([len(literal) for literal in literals], dtype=np.int64),
+            **_options([column.options for column in columns if isinstance(column, Choice)]),
+        )
+        self._values, self._choices, self._whole, self._fractions = (
+            [column.column for column, kind in zip(columns, kinds, strict=True) if _SHARED[kind] == shared]
+            for shared in (_VALUE, _CHOICE, _WHOLE, _FRACTION)
+        )
+        longest = (self._form.option_ends - self._form.option_starts).max(initial=0)
+        self._row_bytes = len(self._form.literals) + len(kinds) * max(_NUMBER_BYTES, int(longest))
 
     def write(self, columns: Mapping[str, Any], count: int) -> ByteRows:
         """The JSON of `count` objects.
@@ -119,44 +123,49 @@ class JsonRows:
             columns: by name, a sequence of `Values`, else an array of shape (count,).
             count: of the objects.
         """
-        prepared = self._prepared(columns, count)
-        text_bytes = (prepared.text_ends - prepared.text_starts).sum(axis=0).max(initial=0)
-        row_bytes = len(self._literals) + _NUMBER_BYTES * len(self._kind) + int(text_bytes)
-        out, ends = np.empty(min(count, _AT_ONCE) * row_bytes, np.uint8), np.empty(count, np.int64)
+        lines = [_encoder.encode_lines(columns[name]) for name in self._values]
+        begins = np.array([0, *map(len, lines)]).cumsum()
+        choices, whole, fractions = (
+            _filled(columns, names, np.empty((len(names), count), kind))
+            for names, kind in ((self._choices, np.int64), (self._whole, np.int64), (self._fractions, np.float64))
+        )
+        given = _Given(np.frombuffer(b"".join(lines), np.uint8), begins, choices, whole, fractions)
+        out = np.empty(min(count, _AT_ONCE) * self._row_bytes + len(given.values), np.uint8)
+        ends = np.empty(count, np.int64)
         written, before = [], 0
         for first in range(0, count, _AT_ONCE):
-            used = _write(out, ends, before, prepared, first, min(count, first + _AT_ONCE))
+            used = _write(out, ends, before, self._form, given, first, min(count, first + _AT_ONCE))
             written.append(out[:used].tobytes())
             before += used
         return ByteRows(b"".join(written), ends)
 
-    def _prepared(self, columns: Mapping[str, Any], count: int) -> _Columns:
-        """Columns by kind: texts in one buffer, whole numbers and fractions in one array each."""
-        whole = np.empty((len(self._whole), count), np.int64)
-        fractions = np.empty((len(self._fractions), count))
-        for into, names in ((whole, self._whole), (fractions, self._fractions)):
-            for row, name in enumerate(names):
-                into[row] = columns[name]
-        texts, starts, ends = self._all_texts(columns, count)
-        form = self._kind, self._place, self._digits, self._literals, self._literal_ends
-        return _Columns(*form, texts, starts, ends, whole, fractions)
 
-    def _all_texts(self, columns: Mapping[str, Any], count: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """All texts one after another, and where in there that of each column and object begins and ends."""
-        starts, ends = np.empty((2, len(self._texts), count), np.int64)
-        pieces, before = [], 0
-        for row, (name, options) in enumerate(self._texts):
-            lines = options or _encoded(columns[name])
-            which = columns[name] if options else slice(None)
-            starts[row], ends[row] = lines.starts[which], lines.ends[which]
-            starts[row] += before
-            ends[row] += before
-            pieces.append(lines.encoded)
-            before += len(lines.encoded)
-        return np.frombuffer(b"".join(pieces), np.uint8), starts, ends
+class _Given(NamedTuple):
+    """The columns of some objects, as the loop reads them.
+
+    Attributes:
+        values: encoded, a line each, a column behind the other.
+        begins: where in there the next one of each column begins; the loop moves it on.
+        choices, whole, fractions: shape (columns, objects).
+    """
+
+    values: NDArray[np.uint8]
+    begins: NDArray[np.int64]
+    choices: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    fractions: NDArray[np.float64]
 
 
-_KINDS = {Values: _TEXT, Choice: _TEXT, Whole: _WHOLE, Fraction: _FRACTION, Money: _MONEY}
+def _filled(columns: Mapping[str, Any], names: Sequence[str], into: NDArray[Any]) -> NDArray[Any]:
+    for row, name in zip(into, names, strict=True):
+        row[:] = columns[name]
+    return into
+
+
+_KINDS = {Values: _VALUE, Choice: _CHOICE, Whole: _WHOLE, Fraction: _FRACTION, Money: _MONEY}
+_SHARED = {_VALUE: _VALUE, _CHOICE: _CHOICE, _WHOLE: _WHOLE, _FRACTION: _FRACTION, _MONEY: _FRACTION}
+"""Kind -> the kind in whose array its columns stand."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -172,16 +181,17 @@ def _flat(shape: Mapping[str, Any]) -> Iterator[Any]:
     yield b"}"
 
 
-def _encoded(values: Sequence[Any]) -> _Lines:
-    encoded = _encoder.encode_lines(values)
-    ends = np.nonzero(np.frombuffer(encoded, np.uint8) == _LINE_END)[0]
-    starts = np.zeros_like(ends)
-    starts[1:] = ends[:-1] + 1
-    return _Lines(encoded, starts, ends)
-
-
-def _options(column: Values | Choice) -> _Lines | None:
-    return _encoded(column.options) if isinstance(column, Choice) else None
+def _options(of_choices: Sequence[Sequence[Any]]) -> dict[str, NDArray[Any]]:
+    """The fields of `_Form` about options."""
+    encoded = [[_encoder.encode(option) for option in options] for options in of_choices]
+    starts, ends = np.zeros((2, len(encoded), max(map(len, encoded), default=0)), np.int64)
+    before = 0
+    for choice, options in enumerate(encoded):
+        for place, option in enumerate(options):
+            starts[choice, place], ends[choice, place] = before, before + len(option)
+            before += len(option)
+    texts = np.frombuffer(b"".join(option for options in encoded for option in options), np.uint8)
+    return {"options": texts, "option_starts": starts, "option_ends": ends}
 
 
 def _digits(column: Any) -> int:
@@ -190,34 +200,53 @@ def _digits(column: Any) -> int:
 
 def _places(kinds: Sequence[int]) -> Iterator[int]:
     """Each column's place among those it shares an array with."""
-    seen = {_TEXT: 0, _WHOLE: 0, _FRACTION: 0}
+    seen = dict.fromkeys(_SHARED, 0)
     for kind in kinds:
-        array = _FRACTION if kind == _MONEY else kind
-        yield seen[array]
-        seen[array] += 1
+        yield seen[_SHARED[kind]]
+        seen[_SHARED[kind]] += 1
 
 
 @compiled
 def _write(
-    out: NDArray[np.uint8], ends: NDArray[np.int64], before: int, columns: _Columns, first: int, end: int
+    out: NDArray[np.uint8], ends: NDArray[np.int64], before: int, form: _Form, given: _Given, first: int, end: int
 ) -> int:
     """Write the objects from `first` to before `end`, which follow `before` bytes; how many bytes that took."""
     at = 0
     for row in range(first, end):
         literal = 0
-        for column in range(len(columns.kind)):
-            at = _copy(out, at, columns.literals, literal, columns.literal_ends[column])
-            literal = columns.literal_ends[column]
-            kind, place, digits = columns.kind[column], columns.place[column], columns.digits[column]
-            if kind == _TEXT:
-                at = _copy(out, at, columns.texts, columns.text_starts[place, row], columns.text_ends[place, row])
+        for column in range(len(form.kind)):
+            at = _copy(out, at, form.literals, literal, form.literal_ends[column])
+            literal = form.literal_ends[column]
+            kind, place, digits = form.kind[column], form.place[column], form.digits[column]
+            if kind == _VALUE:
+                begin = given.begins[place]
+                given.begins[place] = _line_end(given.values, begin) + 1
+                at = _copy(out, at, given.values, begin, given.begins[place] - 1)
+            elif kind == _CHOICE:
+                at = _put_option(out, at, form, place, given.choices[place, row])
             elif kind == _WHOLE:
-                at = _put_whole(out, at, columns.whole[place, row])
+                at = _put_whole(out, at, given.whole[place, row])
             else:
-                at = _put_fraction(out, at, columns.fractions[place, row], digits, kind == _MONEY)
-        at = _copy(out, at, columns.literals, literal, len(columns.literals))
+                at = _put_fraction(out, at, given.fractions[place, row], digits, kind == _MONEY)
+        at = _copy(out, at, form.literals, literal, len(form.literals))
         ends[row] = before + at
     return at
+
+
+@compiled
+def _line_end(lines: NDArray[np.uint8], at: int) -> int:
+    """Where the line that begins here ends."""
+    for end in range(at, len(lines)):
+        if lines[end] == _LINE_END:
+            return end
+    raise IndexError("there are fewer values than objects")
+
+
+@compiled
+def _put_option(out: NDArray[np.uint8], at: int, form: _Form, choice: int, option: int) -> int:
+    if option < 0 or option >= form.option_ends.shape[1] or form.option_ends[choice, option] == 0:
+        raise IndexError("a choice has none of its options")
+    return _copy(out, at, form.options, form.option_starts[choice, option], form.option_ends[choice, option])
 
 
 @compiled

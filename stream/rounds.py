@@ -9,7 +9,7 @@ again.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,12 +35,12 @@ class Stretches:
         ordinal: how many of the same customer come before.
         record_ends: how many of `records` belong to it and those before.
         ends: the customer's place in the queue after it.
-        decided: whether the customer is decided at its last record; else it was decided too lately.
-        puts_off: whether it is a decision that was put off, and no records.
-        had_put_off: whether a decision was waiting at the last record, having been put off, or is from it on.
         now_ms: when it is decided: stream time or the customer's last event, whichever is later.
         again_ms: from when on the customer might be decided.
         stream_ms: stream time at the last record, or the deadline of the decision that was put off.
+        decided: whether the customer is decided at its last record; else it was decided too lately.
+        puts_off: whether it is a decision that was put off, and no records.
+        had_put_off: whether a decision was waiting at the last record, having been put off, or is from it on.
     """
 
     records: RowArray
@@ -48,20 +48,19 @@ class Stretches:
     ordinal: IntArray
     record_ends: IntArray
     ends: IntArray
-    decided: BoolArray
-    puts_off: BoolArray
-    had_put_off: BoolArray
     now_ms: IntArray
     again_ms: IntArray
     stream_ms: IntArray
+    decided: BoolArray
+    puts_off: BoolArray
+    had_put_off: BoolArray
 
     def __len__(self) -> int:
         """How many."""
         return len(self.rows)
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(NamedTuple):
     """What happens to customers at once: rows whose deadline fires, and stretches of the others' records."""
 
     due: RowArray
@@ -73,17 +72,16 @@ class Queues:
 
     def __init__(self, records: Records, times: StreamTimes, states: StateArray, rules: Rules) -> None:
         facts, self._states, self._decide_every_ms = records.facts, states, rules.decide_every_ms
-        self._order = np.argsort(facts.row, kind="stable")
-        rows, time_ms = facts.row[self._order], facts.time_ms[self._order]
-        bounds = np.searchsorted(rows, np.arange(len(states) + 1))
-        self._cursor, self._end = bounds[:-1].copy(), bounds[1:]
-        stream_ms = times.of_record[records.index[self._order]]
-        self._stream_ms = np.append(stream_ms, times.end_ms)  # a queue at its end waits for the chunk's end
-        self._last_event_ms = _last_event_ms(rows, time_ms, states["features"]["last_event_ms"][rows])
-        self._is_purchase = facts.kind[self._order] == PURCHASE
-        self._is_late = time_ms + GRACE_MS <= stream_ms
+        self._order, self._last_event_ms = np.empty(len(facts), np.intp), np.empty(len(facts), np.int64)
+        self._stream_ms = np.empty(len(facts) + 1, np.int64)
+        self._stream_ms[-1] = times.end_ms  # a queue at its end waits for the chunk's end
+        self._is_purchase, self._is_late = np.empty((2, len(facts)), np.bool_)
+        self._cursor, self._end = np.zeros((2, len(states)), np.intp)
         self._is_alone = np.zeros(len(states), np.bool_)  # customers that get one stretch a round
-        self._is_alone[rows[self._is_late]] = True
+        _line_up(
+            facts.row, facts.kind, facts.time_ms, times.of_record[records.index], states, self._cursor, self._end,
+            self._order, self._stream_ms, self._last_event_ms, self._is_purchase, self._is_late, self._is_alone,
+        )  # fmt: skip
 
     def next_round(self) -> Round | None:
         """The next round; None when every record has been taken and no deadline up to the chunk's end is left.
@@ -93,42 +91,57 @@ class Queues:
         """
         left = int((self._end - self._cursor).sum())
         due, records = np.empty(len(self._cursor), np.intp), np.empty(left, np.intp)
-        table = np.empty((_FIELDS, 2 * left), np.int64)  # a record may end a stretch and be followed by one without any
+        most = 2 * left  # a record may end a stretch and be followed by one without any
+        numbers, flags = np.empty((_NUMBERS, most), np.int64), np.empty((_FLAGS, most), np.bool_)
         fired, stretches, taken = _next_round(
             self._states, self._cursor, self._end, self._order, self._stream_ms, self._last_event_ms,
-            self._is_purchase, self._is_late, self._is_alone, self._decide_every_ms, due, records, table,
+            self._is_purchase, self._is_late, self._is_alone, self._decide_every_ms, due, records, numbers, flags,
         )  # fmt: skip
         if not (fired or stretches):
             return None
-        return Round(due[:fired], _stretches(records[:taken], table[:, :stretches]))
+        return Round(due[:fired], Stretches(records[:taken], *numbers[:, :stretches], *flags[:, :stretches]))
 
     def advance(self, rows: RowArray, ends: IntArray) -> None:
         """The records of these customers up to their `ends` have taken effect."""
         self._cursor[rows] = ends
 
 
-_ROW, _ORDINAL, _RECORD_END, _END, _DECIDED, _PUTS_OFF, _HAD_PUT_OFF, _NOW, _AGAIN, _STREAM = range(10)
-_FIELDS = _STREAM + 1
-_FLAGS = (_DECIDED, _PUTS_OFF, _HAD_PUT_OFF)
-
-
-def _stretches(records: RowArray, table: IntArray) -> Stretches:
-    columns: list[Any] = [column.astype(np.bool_) if at in _FLAGS else column for at, column in enumerate(table)]
-    return Stretches(records, *columns)
+_ROW, _ORDINAL, _RECORD_END, _END, _NOW, _AGAIN, _STREAM = range(7)
+_DECIDED, _PUTS_OFF, _HAD_PUT_OFF = range(3)
+_NUMBERS, _FLAGS = _STREAM + 1, _HAD_PUT_OFF + 1
+"""The fields of `Stretches` after `records`, in its order."""
 
 
 @making_arrays
-def _last_event_ms(rows: Any, time_ms: Any, before_ms: Any) -> Any:
-    """The last event of each record's customer, as it is after the record."""
-    last_ms = np.maximum(time_ms, before_ms)
-    for place in range(1, len(rows)):
-        if rows[place] == rows[place - 1]:
-            last_ms[place] = max(last_ms[place], last_ms[place - 1])
-    return last_ms
+def _line_up(
+    rows: Any, kinds: Any, time_ms: Any, stream_time_ms: Any, states: Any, cursor: Any, end: Any, order: Any,
+    stream_ms: Any, last_event_ms: Any, is_purchase: Any, is_late: Any, is_alone: Any,
+) -> None:  # fmt: skip
+    """Fill the columns of `Queues`, of which `end` and `is_alone` hold zeros.
+
+    `last_event_ms` is the last event of each record's customer, as it is after the record.
+    """
+    for row in rows:
+        end[row] += 1
+    lined_up = 0
+    for row in range(len(end)):
+        cursor[row] = lined_up
+        lined_up += end[row]
+        end[row] = lined_up
+    places = cursor.copy()
+    for record in range(len(rows)):
+        row, place = rows[record], places[rows[record]]
+        first, at_ms = place == cursor[row], time_ms[record]
+        before_ms = states[row].features.last_event_ms if first else last_event_ms[place - 1]
+        order[place], stream_ms[place], last_event_ms[place] = record, stream_time_ms[record], max(at_ms, before_ms)
+        is_purchase[place] = kinds[record] == PURCHASE
+        is_late[place] = at_ms + GRACE_MS <= stream_time_ms[record]
+        is_alone[row] |= is_late[place]
+        places[row] += 1
 
 
 @compiled
-def _one_or_never(deadline_ms: Any) -> Any:
+def one_or_never(deadline_ms: Any) -> Any:
     """`or_never` of one deadline, for compiled code."""
     return NEVER if deadline_ms == 0 else deadline_ms
 
@@ -136,9 +149,9 @@ def _one_or_never(deadline_ms: Any) -> Any:
 @compiled
 def _next_round(
     states: Any, cursor: Any, end: Any, order: Any, stream_ms: Any, last_event_ms: Any, is_purchase: Any,
-    is_late: Any, is_alone: Any, decide_every_ms: Any, due: Any, records: Any, table: Any,
+    is_late: Any, is_alone: Any, decide_every_ms: Any, due: Any, records: Any, numbers: Any, flags: Any,
 ) -> tuple[int, int, int]:  # fmt: skip
-    """Fill `due`, `records` and `table`, and say how many there are of each."""
+    """Fill `due`, `records` and the columns of stretches, and say how many there are of each."""
     fired, stretches, taken = 0, 0, 0
     for row in range(len(cursor)):
         decision, begin = states[row].decision, cursor[row]
@@ -152,10 +165,10 @@ def _next_round(
             before = stretches
             stretches, ends = _look_ahead(
                 row, begin, end[row], decision, alone, unsampled, stream_ms, last_event_ms, is_purchase, is_late,
-                decide_every_ms, taken, table, stretches,
+                decide_every_ms, taken, numbers, flags, stretches,
             )  # fmt: skip
             for stretch in range(before, stretches):
-                table[_ORDINAL, stretch] = stretch - before
+                numbers[_ORDINAL, stretch] = stretch - before
             for place in range(begin, ends):
                 records[taken] = order[place]
                 taken += 1
@@ -165,7 +178,7 @@ def _next_round(
 @compiled
 def _look_ahead(
     row: Any, begin: Any, end: Any, decision: Any, alone: Any, unsampled: Any, stream_ms: Any, last_event_ms: Any,
-    is_purchase: Any, is_late: Any, decide_every_ms: Any, taken: Any, table: Any, stretch: Any,
+    is_purchase: Any, is_late: Any, decide_every_ms: Any, taken: Any, numbers: Any, flags: Any, stretch: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """The stretches of one customer, as far as no deadline that is known comes between.
 
@@ -177,8 +190,8 @@ def _look_ahead(
     Returns:
         How many stretches there are then, and the customer's place in the queue after them.
     """
-    due_ms = _one_or_never(decision.due_ms)
-    other_ms = min(_one_or_never(decision.snapshot_at_ms), _one_or_never(decision.close_at_ms))
+    due_ms = one_or_never(decision.due_ms)
+    other_ms = min(one_or_never(decision.snapshot_at_ms), one_or_never(decision.close_at_ms))
     again_ms = min(decision.last_decision_ms + decide_every_ms, NEVER)
     waits = decision.decide_at_ms == again_ms
     first = begin
@@ -198,13 +211,15 @@ def _look_ahead(
         decided = now_ms >= again_ms
         had_put_off = waits or at - begin > 1 or not decided
         record_end = taken + at - first
-        _write(table, stretch, row, record_end, at, decided, False, had_put_off, now_ms, again_ms, stream_ms[at - 1])
+        _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, stream_ms[at - 1])
+        _write_flags(flags, stretch, decided, False, had_put_off)
         stretch += 1
         follows_ms = stream_ms[at if at < end else -1]
         puts_off = not decided and not ends_all and again_ms < due_ms and follows_ms >= again_ms
         if puts_off:
             now_ms = max(again_ms, last_event_ms[at - 1])
-            _write(table, stretch, row, record_end, at, True, True, True, now_ms, again_ms, again_ms)
+            _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, again_ms)
+            _write_flags(flags, stretch, True, True, True)
             stretch += 1
             due_ms = other_ms
         begin = at
@@ -216,14 +231,18 @@ def _look_ahead(
 
 
 @compiled
-def _write(
-    table: Any, at: Any, row: Any, record_end: Any, end: Any, decided: Any, puts_off: Any, had_put_off: Any,
-    now_ms: Any, again_ms: Any, stream_ms: Any,
-) -> None:  # fmt: skip
-    """One stretch."""
-    table[_ROW, at], table[_RECORD_END, at], table[_END, at] = row, record_end, end
-    table[_DECIDED, at], table[_PUTS_OFF, at], table[_HAD_PUT_OFF, at] = decided, puts_off, had_put_off
-    table[_NOW, at], table[_AGAIN, at], table[_STREAM, at] = now_ms, again_ms, stream_ms
+def _write_numbers(
+    numbers: Any, at: Any, row: Any, record_end: Any, end: Any, now_ms: Any, again_ms: Any, stream_ms: Any
+) -> None:
+    """Those of one stretch, but for its ordinal."""
+    numbers[_ROW, at], numbers[_RECORD_END, at], numbers[_END, at] = row, record_end, end
+    numbers[_NOW, at], numbers[_AGAIN, at], numbers[_STREAM, at] = now_ms, again_ms, stream_ms
+
+
+@compiled
+def _write_flags(flags: Any, at: Any, decided: Any, puts_off: Any, had_put_off: Any) -> None:
+    """Those of one stretch."""
+    flags[_DECIDED, at], flags[_PUTS_OFF, at], flags[_HAD_PUT_OFF, at] = decided, puts_off, had_put_off
 
 
 def or_never(deadline_ms: IntArray) -> IntArray:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from stream.chunk import BoolArray, IntArray, RowArray
-from stream.compiled import compiled
-from stream.rounds import Stretches
+from stream.compiled import compiled, making_arrays
+from stream.features.layout import StateArray
+from stream.rounds import NEVER, Stretches, one_or_never
 
 NONE = -1
 
@@ -18,21 +19,23 @@ class Standing:
 
     Attributes:
         held: shape (stretches,), whether its records and its decision take effect.
-        due_ms: shape (customers of the chunk,); earliest deadline that is known since the last that fired.
-        last: shape (customers of the chunk,); the last stretch that takes effect, `NONE` where there is none.
+        rows: shape (customers,), those of whom records take effect; the others have these customers' shape.
+        last: the last stretch that takes effect.
         last_with_records: the same of those that hold records.
-        last_decided: the same of those that are decided.
+        last_decided: the same of those that are decided, `NONE` where there is none.
+        due_ms: earliest deadline that is known since the last that fired.
     """
 
     held: BoolArray
-    due_ms: IntArray
+    rows: RowArray
     last: RowArray
     last_with_records: RowArray
     last_decided: RowArray
+    due_ms: IntArray
 
 
 def standing(
-    stretches: Stretches, due_ms: IntArray, other_ms: IntArray, decide_at_ms: IntArray, changing: BoolArray
+    states: StateArray, stretches: Stretches, decided: RowArray, decide_at_ms: IntArray, changing: BoolArray
 ) -> Standing:
     """Let stretches stand up to each customer's first decision that changes what the next one goes by.
 
@@ -40,64 +43,125 @@ def standing(
     moved earlier, save one for a decision that was put off: when a record brings that decision first, it goes.
 
     Args:
+        states: of the chunk's customers, with their deadlines from before the round.
         stretches: of the round.
-        due_ms: shape (customers of the chunk,), each one's deadline before the round, never 0.
-        other_ms: the same, of deadlines that are no decisions.
-        decide_at_ms: shape (stretches,), the deadline that the decision of each sets.
-        changing: shape (stretches,), which decisions change what the next about the same customer goes by.
+        decided: shape (decisions,), the stretches that end with one.
+        decide_at_ms: shape (decisions,), the deadline that each sets.
+        changing: shape (decisions,), which of them change what the next about the same customer goes by.
     """
-    due_ms = due_ms.copy()
-    held = np.zeros(len(stretches), np.bool_)
-    last, last_with_records, last_decided = np.full((3, len(due_ms)), NONE, np.intp)
-    _stand(
-        stretches.rows, stretches.decided, stretches.puts_off, stretches.had_put_off, stretches.again_ms,
-        stretches.stream_ms, due_ms, other_ms, decide_at_ms, changing, held, last, last_with_records, last_decided,
+    held, due_ms = np.zeros(len(stretches), np.bool_), np.empty(len(stretches), np.int64)
+    rows, last, last_with_records, last_decided = np.empty((4, len(stretches)), np.intp)
+    count = _stand(
+        states, stretches.rows, stretches.decided, stretches.puts_off, stretches.had_put_off, stretches.again_ms,
+        stretches.stream_ms, decided, decide_at_ms, changing, held, rows, last, last_with_records, last_decided, due_ms,
     )  # fmt: skip
-    return Standing(held, due_ms, last, last_with_records, last_decided)
+    return Standing(held, rows[:count], last[:count], last_with_records[:count], last_decided[:count], due_ms[:count])
 
 
-@compiled
+@making_arrays
 def _stand(
-    rows: Any, decided: Any, puts_off: Any, had_put_off: Any, again_ms: Any, stream_ms: Any, due_ms: Any,
-    other_ms: Any, decide_at_ms: Any, changing: Any, held: Any, last: Any, last_with_records: Any, last_decided: Any,
-) -> None:  # fmt: skip
-    goes_on, waits = False, False
+    states: Any, rows: Any, decided: Any, puts_off: Any, had_put_off: Any, again_ms: Any, stream_ms: Any,
+    decisions: Any, decide_at_ms: Any, changing: Any, held: Any, standing_rows: Any, last: Any,
+    last_with_records: Any, last_decided: Any, due_ms: Any,
+) -> int:  # fmt: skip
+    """Fill the columns of `Standing`, and say of how many customers records take effect."""
+    decision_of = np.empty(len(rows), np.intp)
+    for place in range(len(decisions)):
+        decision_of[decisions[place]] = place
+    goes_on, waits, count = False, False, 0
+    earliest_ms, other_ms = NEVER, NEVER
     for at in range(len(rows)):
         row = rows[at]
         if at == 0 or rows[at - 1] != row:
-            goes_on, waits = True, False
+            goes_on, waits, block = True, False, states[row].decision
+            earliest_ms = one_or_never(block.due_ms)
+            other_ms = min(one_or_never(block.snapshot_at_ms), one_or_never(block.close_at_ms))
         if puts_off[at]:
-            holds = waits and stream_ms[at] == due_ms[row]
+            holds = waits and stream_ms[at] == earliest_ms
             if holds:
-                due_ms[row] = other_ms[row]
+                earliest_ms = other_ms
         else:
-            holds = goes_on and stream_ms[at] < due_ms[row]
+            holds = goes_on and stream_ms[at] < earliest_ms
             if holds and had_put_off[at]:
-                due_ms[row] = min(due_ms[row], again_ms[at])
-                if decided[at] and due_ms[row] == again_ms[at]:
-                    due_ms[row] = other_ms[row]
+                earliest_ms = min(earliest_ms, again_ms[at])
+                if decided[at] and earliest_ms == again_ms[at]:
+                    earliest_ms = other_ms
         if holds:
-            held[at], last[row] = True, at
+            if count == 0 or standing_rows[count - 1] != row:
+                standing_rows[count], last_decided[count] = row, NONE
+                count += 1
+            held[at], last[count - 1] = True, at
             if not puts_off[at]:
-                last_with_records[row] = at
+                last_with_records[count - 1] = at
             if decided[at]:
-                last_decided[row] = at
-                due_ms[row] = min(due_ms[row], decide_at_ms[at])
+                last_decided[count - 1] = at
+                earliest_ms = min(earliest_ms, decide_at_ms[decision_of[at]])
+            due_ms[count - 1] = earliest_ms
         waits = holds and not decided[at]
-        goes_on = holds and decided[at] and not changing[at]
+        goes_on = holds and decided[at] and not changing[decision_of[at]]
+    return count
 
 
 @compiled
-def put_back(states: Any, kept: Any, last: Any) -> None:
+def put_back(states: Any, kept: Any, rows: Any, last: Any) -> None:
     """Let features and engagement be as the last stretch that takes effect left them.
 
     Args:
         states: of the customers of the chunk; changed in place.
         kept: shape (stretches,), what each left.
-        last: `Standing.last`.
+        rows, last: of `Standing`.
     """
     features, engagement = states["features"], states["engagement"]
-    for row in range(len(last)):
-        if last[row] != NONE:
-            features[row] = kept["features"][last[row]]
-            engagement[row] = kept["engagement"][last[row]]
+    for i in range(len(rows)):
+        features[rows[i]] = kept["features"][last[i]]
+        engagement[rows[i]] = kept["engagement"][last[i]]
+
+
+@compiled
+def take_over(states: Any, rows: Any, decided: Any) -> None:
+    """Let decision blocks be as they were decided, but for deadlines that decisions do not set.
+
+    Args:
+        states: of the customers of the chunk; changed in place.
+        rows, decided: shape (decisions,), about whom each is, and their states; of one customer's the last counts.
+    """
+    blocks, decided_blocks = states["decision"], decided["decision"]
+    for i in range(len(rows)):
+        block = blocks[rows[i]]
+        due_ms, snapshot_at_ms, close_at_ms = block.due_ms, block.snapshot_at_ms, block.close_at_ms
+        blocks[rows[i]] = decided_blocks[i]
+        block.due_ms, block.snapshot_at_ms, block.close_at_ms = due_ms, snapshot_at_ms, close_at_ms
+
+
+def reschedule(states: StateArray, fired: RowArray, stands: Standing, stretches: Stretches) -> None:
+    """Give every customer of a round its next deadline, in place.
+
+    Who was decided too lately at its last record is decided later.
+
+    Args:
+        states: of the customers of the chunk.
+        fired: whose deadline fired.
+        stands: of those whose records took effect.
+        stretches: of the round.
+    """
+    _reschedule(states, fired, stands.rows, stands.last, stands.due_ms, stretches.decided, stretches.again_ms)
+
+
+@compiled
+def _reschedule(states: Any, fired: Any, rows: Any, last: Any, due_ms: Any, decided: Any, again_ms: Any) -> None:
+    blocks = states["decision"]
+    for row in fired:
+        _set_due(blocks[row], one_or_never(blocks[row].due_ms))
+    for i in range(len(rows)):
+        block = blocks[rows[i]]
+        if not decided[last[i]]:
+            block.decide_at_ms = min(one_or_never(block.decide_at_ms), again_ms[last[i]])
+        _set_due(block, due_ms[i])
+
+
+@compiled
+def _set_due(block: Any, earliest_ms: Any) -> None:
+    """The earliest of a customer's deadlines and of the one given."""
+    for deadline_ms in (block.decide_at_ms, block.snapshot_at_ms, block.close_at_ms):
+        earliest_ms = min(earliest_ms, one_or_never(deadline_ms))
+    block.due_ms = 0 if earliest_ms == NEVER else earliest_ms

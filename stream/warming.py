@@ -23,7 +23,9 @@ from stream.features.layout import LAYOUT
 from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.features.stored import unpack
 from stream.last_records import LastRecords
-from stream.outcomes.maturity import unpack_open
+from stream.outcomes.declaration import GRACE_MS
+from stream.outcomes.matching import declared_places
+from stream.outcomes.maturity import ACCUMULATOR, unpack_open
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel
@@ -43,6 +45,7 @@ def warm_up(rules: Rules) -> Changes:
     last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
     last.make_room(0, 0)
     probability(_LINEAR, np.zeros((1, len(MODEL_COLUMNS))))  # as snapshots are scored
+    declared_places(rules.outcomes, unpack_open([bytes(ACCUMULATOR.itemsize)])["outcome"])  # as labels are made
     return _stepped(rules, _models(rules.outcomes.names, MeanLogit(_LINEAR, HazardModel(_LINEAR, 30))))
 
 
@@ -65,10 +68,10 @@ def _stepped(rules: Rules, models: Models) -> Changes:
         event_id="any", customer_id="anybody", event_time_ms=_AT_MS, currency=rules.currency, lines=[line]
     )
     facts = facts_of([purchase], [0], rules.vocabulary, rules.exponent)
-    nothing_open = unpack_open([None])
-    customers = PartitionCustomers(0, ["anybody"], unpack([None]), nothing_open)
-    records = Records(facts, np.zeros(1, np.int64))
-    return step(customers, records, StreamTimes(np.array([_AT_MS]), _AT_MS), models, rules)
+    opened = unpack_open([bytes(ACCUMULATOR.itemsize)])
+    customers = PartitionCustomers(0, ["anybody"], unpack([None]), opened)
+    records, too_late_ms = Records(facts, np.zeros(1, np.int64)), _AT_MS + GRACE_MS  # for a label
+    return step(customers, records, StreamTimes(np.array([too_late_ms]), too_late_ms), models, rules)
 
 
 _ZEROS, _ONES = (0.0,) * len(MODEL_COLUMNS), (1.0,) * len(MODEL_COLUMNS)

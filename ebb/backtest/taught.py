@@ -1,6 +1,7 @@
 """What a day has made known as the learner takes it, without a message for each label."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ def label_rows(matured: Matured, rank: IntArray, outcomes: Sequence[str]) -> dic
         rank: of each customer among the ids in alphabetical order.
         outcomes: names of the declared ones.
     """
-    columns, scores = np.stack([each.columns for each in matured.snapshots]), _Scores(matured.snapshots)
+    snapshots = cast(Sequence[Taken], matured.snapshots)  # a backtest stores none
+    columns, scores = np.stack([each.columns for each in snapshots]), _Scores(snapshots)
     found = {}
     for place, outcome in enumerate(outcomes):
         chosen = np.flatnonzero(matured.outcomes == place)

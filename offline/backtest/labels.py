@@ -11,6 +11,7 @@ from stream.chunk import Rules
 from stream.features.facts import EventFacts
 from stream.features.facts_of_events import facts_of
 from stream.outcomes.declaration import GRACE_MS, Outcome
+from stream.outcomes.matching import matches
 
 _TIME_BITS = 44  # ms since 1970 until the year 2527
 
@@ -32,7 +33,7 @@ class Happened:
     def add(self, facts: EventFacts) -> None:
         """Take in events; their `row` is the customer's place."""
         everything = np.arange(len(facts))
-        matched = self._rules.outcomes.matches(np.full(len(facts), self._asked), facts, everything)
+        matched = matches(self._rules.outcomes, np.full(len(facts), self._asked), facts, everything)
         self._keys.append(facts.row[matched].astype(np.int64) << _TIME_BITS | facts.time_ms[matched])
         self._amounts_minor.append(facts.amount_minor[matched])
 

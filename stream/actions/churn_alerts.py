@@ -10,12 +10,12 @@ from stream.actions.alerts import RULE_VERSION
 from stream.actions.reasons import reasons_of
 from stream.decisions import Asked, Decisions
 from stream.drafts import message_id
-from stream.scoring.serving import served
 
 
 def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     """Close the alerts of customers who bought, or of whom the model has changed its mind."""
-    for at in np.flatnonzero(decisions.closes).tolist():
+    closing = decisions.closes.nonzero()[0]
+    for at in closing.tolist():
         row, episode_ms, probability = (
             int(asked.rows[at]),
             int(asked.block["episode_ms"][at]),
@@ -32,22 +32,24 @@ def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
             probability=None if np.isnan(probability) else float(probability),
         )  # fmt: skip
         acting.changes.count("churn_alerts_closed")
-    asked.block["alert"][decisions.closes] = 0
+    asked.block["alert"][closing] = 0
 
 
 def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     """Alert whom silence has made likely to stay away. The episode is the last purchase, which began the silence."""
-    block, opens = asked.block, decisions.opens
-    block["alert"][opens] = 1
-    block["episode_ms"][opens] = asked.last_purchase_ms[opens]
-    chosen = np.flatnonzero(opens)
-    for at, reasons in zip(chosen.tolist(), reasons_of(decisions, chosen, acting.models, acting.rules), strict=True):
+    block, opening = asked.block, decisions.opens.nonzero()[0]
+    if not len(opening):
+        return
+    block["alert"][opening] = 1
+    block["episode_ms"][opening] = asked.last_purchase_ms[opening]
+    each_reasons = reasons_of(decisions.take(opening), acting.rules.exponent)
+    for at, reasons in zip(opening.tolist(), each_reasons, strict=True):
         _announce(at, reasons, asked, decisions, acting)
 
 
 def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, acting: Acting) -> None:
     row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
-    serving = served(acting.models.outcomes.get(rules.alert_outcome))
+    serving = decisions.by.alerting
     acting.announcer.say(
         row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
         message_id=opened_id(acting.customers[row], episode_ms),

@@ -3,18 +3,20 @@
 Sentences say whole numbers, so few of them differ: each is put into words once and remembered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.chunk import Models, RowArray, Rules
+from stream.compiled import compiled
 from stream.decisions import Decisions
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 from stream.scoring.kinds import explained
-from stream.scoring.serving import serving_model
+
+Features = Mapping[str, NDArray[Any]] | NDArray[np.void]
+"""Columns by name, or records whose fields they are."""
 
 SENTENCES_KEPT = 65_536  # a sentence and what it is found by take 200 bytes
 
@@ -86,14 +88,12 @@ WORDS: Mapping[str, Words] = {
 """Concept of `stream.scoring.explain` -> its words. A new concept is one entry."""
 
 _FIGURES = tuple(dict.fromkeys(figure for words in WORDS.values() for figure in words[1:]))
-_FIRST, _SECOND = (
-    np.array([_FIGURES.index(WORDS[name][place]) for name in CONCEPT_NAMES], np.intp) for place in (1, 2)
-)
+_SHOWN = np.array([[_FIGURES.index(figure) for figure in WORDS[name][1:]] for name in CONCEPT_NAMES])
 _SAY = tuple(WORDS[name].sentence for name in CONCEPT_NAMES)
 _SILENCE = CONCEPT_NAMES.index("silence")
 
 
-def in_words(codes: NDArray[np.intp], features: Mapping[str, NDArray[Any]], exponent: int = 2) -> list[list[str]]:
+def in_words(codes: NDArray[np.intp], features: Features, exponent: int = 2) -> list[list[str]]:
     """The sentences of each customer's concepts, the most important first; of the silence where there is none.
 
     Args:
@@ -107,21 +107,36 @@ def in_words(codes: NDArray[np.intp], features: Mapping[str, NDArray[Any]], expo
     >>> in_words(np.array([[NO_CONCEPT, NO_CONCEPT]]), ada | {"mean_gap_days": np.array([np.nan])})
     [['no purchase for 41 days']]
     """
-    units = np.array([unit or 10.0**exponent for _, unit in _FIGURES])[:, None]
-    figures = np.rint(np.stack([features[name] for name, _ in _FIGURES]) / units)
-    whole = np.where(np.isnan(figures), UNKNOWN, figures).astype(np.int64)
-    first = _sentences(np.where(codes[:, 0] == NO_CONCEPT, _SILENCE, codes[:, 0]), whole)
-    return [
-        [one] if code == NO_CONCEPT or one == other else [one, other]
-        for one, other, code in zip(first, _sentences(codes[:, 1], whole), codes[:, 1].tolist(), strict=True)
-    ]
+    figures, said = np.empty((len(_FIGURES), len(codes))), np.empty((2, 3, len(codes)), np.int64)
+    for row, figure in zip(figures, _FIGURES, strict=True):
+        row[:] = features[figure.feature]
+    _choose_figures(said, codes, figures, _units(exponent))
+    (one_code, *one_figures), (other_code, *other_figures) = said.tolist()
+    ones, others = map(_sentence, one_code, *one_figures), map(_sentence, other_code, *other_figures)
+    return [[one] if one == other else [one, other] for one, other in zip(ones, others, strict=True)]
 
 
-def _sentences(codes: NDArray[np.intp], whole: NDArray[np.int64]) -> Sequence[str]:
-    """One sentence of each customer; where there is no concept any."""
-    rows = np.arange(len(codes))
-    figures = whole[_FIRST[codes], rows].tolist(), whole[_SECOND[codes], rows].tolist()
-    return list(map(_sentence, codes.tolist(), *figures))
+@lru_cache
+def _units(exponent: int) -> NDArray[np.float64]:
+    return np.array([figure.unit or 10.0**exponent for figure in _FIGURES])
+
+
+@compiled
+def _choose_figures(
+    said: NDArray[np.int64], codes: NDArray[np.intp], figures: NDArray[np.float64], units: NDArray[np.float64]
+) -> None:
+    """Fill in what to say of each customer: the first and the second concept's code and its figures in whole numbers.
+
+    Where there is no concept, the first is the silence; the second is the first again.
+    """
+    for customer in range(len(codes)):
+        code = _SILENCE
+        for place in range(2):
+            code = codes[customer, place] if codes[customer, place] != NO_CONCEPT else code
+            said[place, 0, customer] = code
+            for at in range(2):
+                figure = figures[_SHOWN[code, at], customer] / units[_SHOWN[code, at]]
+                said[place, at + 1, customer] = UNKNOWN if np.isnan(figure) else np.int64(np.rint(figure))
 
 
 @lru_cache(maxsize=SENTENCES_KEPT)
@@ -129,17 +144,14 @@ def _sentence(code: int, first: int, second: int) -> str:
     return _SAY[code](first, second)
 
 
-def reasons_of(decisions: Decisions, chosen: RowArray, models: Models, rules: Rules) -> list[list[str]]:
-    """What raises the churn probability of the customers at `chosen`, in words; nothing while no model serves.
+def reasons_of(decisions: Decisions, exponent: int) -> list[list[str]]:
+    """What raises the churn probability of customers, in words; nothing while no model serves.
 
     Args:
-        decisions: of some customers.
-        chosen: places among them.
-        models: that they were decided by.
-        rules: which outcome it is, and the currency.
+        decisions: about them.
+        exponent: decimal places of the reporting currency.
     """
-    serving = serving_model(models.outcomes.get(rules.alert_outcome))
-    if serving is None or not len(chosen):
-        return [[] for _ in chosen]
-    features = {name: decisions.natural[name][chosen] for name, _ in _FIGURES}
-    return in_words(top_concepts(explained(serving), decisions.matrix[chosen]), features, rules.exponent)
+    model = decisions.by.alerting.model
+    if model is None:
+        return [[]] * len(decisions.matrix)
+    return in_words(top_concepts(explained(model), decisions.matrix), decisions.scored, exponent)

@@ -19,19 +19,22 @@ def move(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     A change's id holds the last purchase and how many changes came since: silence may lead a customer through several
     segments, and back with another model.
     """
-    block = asked.block
-    before, first_seen = block["segment"].copy(), block["last_decision_ms"] == 0
+    block, first_seen = asked.block, asked.block["last_decision_ms"] == 0
+    before = block["segment"].copy()
     moved = decisions.segment != before
+    for at in (moved | first_seen).nonzero()[0].tolist():
+        left = None if first_seen[at] else SEGMENTS[before[at]]
+        customer, entered = acting.customers[asked.rows[at]], SEGMENTS[decisions.segment[at]]
+        acting.changes.segment_moves.append((customer, left, entered))
+    if not moved.any():
+        return
     changed = moved & (before != UNSEGMENTED)
     bought_since = asked.last_purchase_ms > block["segment_since_ms"]
     ordinal = np.where(bought_since, 0, (block["segment_changes"].astype(np.int64) + 1) % ORDINALS)
     block["segment_changes"] = np.where(changed, ordinal, block["segment_changes"])
     block["segment_since_ms"] = np.where(moved, asked.now_ms, block["segment_since_ms"])
     block["segment"] = decisions.segment
-    for at in np.flatnonzero(moved | first_seen).tolist():
-        left = None if first_seen[at] else SEGMENTS[before[at]]
-        acting.changes.segment_moves.append((acting.customers[asked.rows[at]], left, SEGMENTS[block["segment"][at]]))
-    for at in np.flatnonzero(changed).tolist():
+    for at in changed.nonzero()[0].tolist():
         _announce(at, SEGMENTS[before[at]], asked, acting)
 
 

@@ -13,13 +13,15 @@ MOVES_BY = 0.05  # the index is rewritten when a value has moved by this share; 
 
 def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     """Write values that have moved, in major units; nothing at risk leaves the index."""
-    minor, block = 10**acting.rules.exponent, asked.block
-    risks, latest = decisions.value_at_risk_minor / minor, np.zeros(len(acting.customers), np.float32)
-    latest[asked.rows] = block["risk_shown"]
-    shown, moved = np.empty(len(asked), np.float32), np.zeros(len(asked), np.bool_)
+    block, minor = asked.block, 10**acting.rules.exponent
+    shown, moved = block["risk_shown"].copy(), np.zeros(len(asked), np.bool_)
+    risks, latest = decisions.value_at_risk_minor / minor, np.empty(len(acting.customers), np.float32)
     grown = _follow(asked.rows, risks, minor, latest, shown, moved)
-    customers = [acting.customers[row] for row in asked.rows[moved].tolist()]
-    acting.changes.risks.update(zip(customers, risks[moved].tolist(), strict=True))
+    at = moved.nonzero()[0]
+    if not len(at):
+        return
+    customers = [acting.customers[row] for row in asked.rows[at].tolist()]
+    acting.changes.risks.update(zip(customers, risks[at].tolist(), strict=True))
     block["risk_shown"] = shown
     acting.changes.count("value_at_risk_minor", grown)
 
@@ -31,13 +33,16 @@ def _follow(rows: Any, risks: Any, minor: int, latest: Any, shown: Any, moved: A
     Args:
         rows, risks: shape (decisions,); a customer that is there twice is shown in this order.
         minor: minor units in a major one.
-        latest: shape (customers,), what is shown; overwritten.
-        shown, moved: shape (decisions,), to be filled: what is shown after each, and whether it moved that.
+        latest: shape (customers,), overwritten.
+        shown: shape (decisions,), what is shown of each customer before the first; then after each.
+        moved: shape (decisions,), to be filled: whether it moved that.
 
     Returns:
         By how much the sum of what is shown has grown, each in whole minor units as it is stored: what enters the
         total leaves it to the last unit.
     """
+    for i in range(len(rows)):
+        latest[rows[i]] = shown[i]
     grown = 0
     for i in range(len(rows)):
         row = rows[i]

@@ -39,7 +39,9 @@ __all__ = [
     "Natural",
     "Plan",
     "fill_columns",
+    "fill_matrix",
     "fill_place",
+    "fill_places",
     "matrix_of",
     "model_matrix",
     "move_place",
@@ -122,7 +124,7 @@ def model_matrix(states: StateArray, now_ms: Times) -> FloatArray:
 def matrix_of(features: Natural) -> FloatArray:
     """`model_matrix` of features at hand."""
     matrix = np.empty((len(features), len(MODEL_COLUMNS)))
-    _fill_matrix(matrix, features.figures, plan())
+    fill_matrix(matrix, features.figures, plan())
     return matrix
 
 
@@ -138,7 +140,7 @@ def segment_matrix(states: StateArray, now_ms: Times) -> FloatArray:
 def segments_of(features: Natural) -> FloatArray:
     """`segment_matrix` of features at hand."""
     matrix = np.empty((len(features), len(SEGMENT_COLUMNS)))
-    _fill_places(matrix, features.scored)
+    fill_places(matrix, features.scored)
     return matrix
 
 
@@ -162,7 +164,8 @@ def fill_columns(columns: FloatArray, figures: FloatArray, plan: Plan, begin: in
 
 
 @compiled
-def _fill_matrix(matrix: FloatArray, figures: FloatArray, plan: Plan) -> None:
+def fill_matrix(matrix: FloatArray, figures: FloatArray, plan: Plan) -> None:
+    """Fill in the model columns of customers, from their features."""
     for i in range(len(matrix)):
         fill_columns(matrix[i], figures[i], plan, 0, matrix.shape[1])
 
@@ -188,6 +191,7 @@ def _logged(figure: float, unit: float) -> float:
 
 
 @compiled
-def _fill_places(places: FloatArray, rows: Any) -> None:
+def fill_places(places: FloatArray, rows: Any) -> None:
+    """Fill in the segment columns of customers, from their features."""
     for i in range(len(places)):
         fill_place(places[i], rows[i])

@@ -4,7 +4,7 @@ Events are folded one after another, compiled, so a state has the same bits wher
 come many times in one call.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,24 @@ _SUM, _MAXIMUM, _MINIMUM = 0, 1, 2
 _JOINS = {"sum": _SUM, "maximum": _MAXIMUM, "minimum": _MINIMUM}
 
 
+class Foldable(NamedTuple):
+    """Events as compiled code folds them: the columns of `EventFacts`, and what each offers the plain aggregates.
+
+    `offered` has shape (aggregates, events).
+    """
+
+    columns: tuple[NDArray[Any], ...]
+    offered: NDArray[np.int64]
+
+
+def foldable(facts: EventFacts) -> Foldable:
+    """Events, to be folded in one call or in several."""
+    offered = np.empty((len(AGGREGATES), len(facts)), np.int64)
+    for values, aggregate in zip(offered, AGGREGATES, strict=True):
+        values[:] = aggregate.value(facts)
+    return Foldable(tuple(vars(facts).values()), offered)
+
+
 def fold(states: StateArray, facts: EventFacts) -> None:
     """Let events take effect on the features and engagement of their customers, in place.
 
@@ -27,17 +45,17 @@ def fold(states: StateArray, facts: EventFacts) -> None:
         states: shape (customers,), dtype `STATE`.
         facts: in log order; `facts.row` are places in `states`.
     """
-    fold_keeping(states, facts, np.arange(len(facts)), np.zeros(0, np.intp))
+    fold_keeping(states, foldable(facts), np.arange(len(facts)), np.zeros(0, np.intp))
 
 
 def fold_keeping(
-    states: StateArray, facts: EventFacts, order: NDArray[np.intp], keep_after: NDArray[np.intp]
+    states: StateArray, events: Foldable, order: NDArray[np.intp], keep_after: NDArray[np.intp]
 ) -> StateArray:
     """Fold some of the events, and keep what their customers are like after some of those.
 
     Args:
         states: shape (customers,), dtype `STATE`; changed in place.
-        facts: events; `facts.row` are places in `states`.
+        events: their rows are places in `states`.
         order: which of them are folded, in this order: each customer's in log order.
         keep_after: places in `order`, never falling.
 
@@ -48,21 +66,11 @@ def fold_keeping(
     if not len(order):
         return kept
     contiguous = np.ascontiguousarray(states)
-    columns: dict[str, Any] = vars(facts)
-    offered = _offered(facts)
-    _fold(contiguous, contiguous.view("<i8"), contiguous.view("<u4"), offered, tuple(columns.values()), order,
+    _fold(contiguous, contiguous.view("<i8"), contiguous.view("<u4"), events.offered, events.columns, order,
           keep_after, kept)  # fmt: skip
     if contiguous is not states:
         states[...] = contiguous
     return kept
-
-
-def _offered(facts: EventFacts) -> NDArray[np.int64]:
-    """What each event contributes to each plain aggregate, shape (aggregates, events)."""
-    offered = np.empty((len(AGGREGATES), len(facts)), np.int64)
-    for values, aggregate in zip(offered, AGGREGATES, strict=True):
-        values[:] = aggregate.value(facts)
-    return offered
 
 
 _CELLS = [cell("features", aggregate.name) for aggregate in AGGREGATES]

@@ -5,7 +5,6 @@ A column is a function with a unit; `natural_columns` holds them, `scored` those
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,13 +74,9 @@ class Natural:
     customer's last event, so nothing lies in the future.
     """
 
-    def __init__(
-        self, states: StateArray, now_ms: NDArray[np.int64] | int, scored: NDArray[np.void] | None = None
-    ) -> None:
+    def __init__(self, states: StateArray, now_ms: NDArray[np.int64] | int) -> None:
         self._states, self._columns = states, dict[str, Column]()
         self.now_ms: NDArray[np.int64] = np.maximum(states["features"]["last_event_ms"], now_ms)
-        if scored is not None:
-            self.scored = self.filled = scored
 
     def __len__(self) -> int:
         """How many customers."""
@@ -93,17 +88,23 @@ class Natural:
             self._columns[name] = NATURAL_COLUMNS[name].formula(self)
         return self._columns[name]
 
-    @cached_property
+    @property
     def scored(self) -> NDArray[np.void]:
         """What decisions go by, all computed at once: shape (customers,), dtype `SCORED_ROW`."""
+        return self.once("scored", lambda n: n._with_further())
+
+    def _with_further(self) -> NDArray[np.void]:
         rows = self.filled
         for name in FURTHER:
             rows[name] = self[name]
         return rows
 
-    @cached_property
+    @property
     def filled(self) -> NDArray[np.void]:
         """`scored` without what no scored feature declares, which may read the others."""
+        return self.once("filled", lambda n: n._filled())
+
+    def _filled(self) -> NDArray[np.void]:
         rows = np.empty(len(self), SCORED_ROW)
         fill(rows, np.ascontiguousarray(self._states), self.now_ms)
         return rows

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
 from stream.customers.silence import own_window_days
-from stream.features.facts import EventFacts
 from stream.features.vocabulary import CHANNELS, NOTHING_DECLARED, Vocabulary, codes_of
 from stream.outcomes.declaration import BUILT_IN, GRACE_MS, Outcome
 
@@ -31,6 +30,22 @@ class Asked(NamedTuple):
     since_purchase_ms: NDArray[np.int64]
     purchase_days: NDArray[np.int64]
     mean_gap_days: NDArray[np.float64]
+
+
+class Conditions(NamedTuple):
+    """Which events outcomes count, shape (outcomes,) each.
+
+    Attributes:
+        kind: the events'.
+        channel: a channel's code, or `ANY`.
+        category: the slot of a category, or `ANY`.
+        codes: what stands for the outcomes in stored accumulators.
+    """
+
+    kind: NDArray[np.uint8]
+    channel: NDArray[np.int64]
+    category: NDArray[np.int64]
+    codes: NDArray[np.uint32]
 
 
 class DeclaredOutcomes:
@@ -57,16 +72,18 @@ class DeclaredOutcomes:
         for outcome in outcomes:
             _refuse_unknown(outcome.name, "channel", outcome.channel, CHANNELS)
             _refuse_unknown(outcome.name, "category", outcome.category, vocabulary.categories)
-        self._kind = np.array([outcome.event_kind for outcome in outcomes], np.uint8)
-        self._channel = np.array([ANY if o.channel is None else _CHANNEL_CODES[o.channel] for o in outcomes], np.int64)
         slots = vocabulary.category_slots
-        self._category = np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64)
+        self.conditions = Conditions(
+            np.array([outcome.event_kind for outcome in outcomes], np.uint8),
+            np.array([ANY if o.channel is None else _CHANNEL_CODES[o.channel] for o in outcomes], np.int64),
+            np.array([ANY if o.category is None else slots[o.category] for o in outcomes], np.int64),
+            np.array([outcome.code for outcome in outcomes], np.uint32),
+        )
         self.minimum_minor = tuple(outcome.minimum_minor(exponent) for outcome in outcomes)
         self._minimum_minor = np.array(self.minimum_minor, np.int64)
         self._true_when_any = np.array([outcome.true_when == "any" for outcome in outcomes])
         self.open_at_most = np.array([outcome.open_at_most for outcome in outcomes])
-        self._codes = np.array([outcome.code for outcome in outcomes], np.uint32)
-        self._by_code = np.argsort(self._codes)
+        self.purchase_days_at_least = np.array([outcome.purchase_days_at_least for outcome in outcomes])
 
     def __repr__(self) -> str:
         """The declarations: what names rules in force must not be an address."""
@@ -79,28 +96,7 @@ class DeclaredOutcomes:
     @property
     def codes(self) -> NDArray[np.uint32]:
         """What stands for each in stored accumulators."""
-        return self._codes
-
-    def places(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """The place of each stored code, or `FORGOTTEN`."""
-        at = np.searchsorted(self._codes, codes, sorter=self._by_code)
-        places = self._by_code[np.minimum(at, len(self) - 1)]
-        return np.where(self._codes[places] == codes, places, FORGOTTEN)
-
-    def matches(self, places: NDArray[np.int64], facts: EventFacts, events: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether events are such as outcomes count, pair by pair.
-
-        Args:
-            places: shape (pairs,), of outcomes; nothing counts for what is forgotten.
-            facts: events.
-            events: shape (pairs,), places among them.
-        """
-        channel, category = self._channel[places], self._category[places]
-        matched: NDArray[np.bool_] = (places != FORGOTTEN) & (facts.kind[events] == self._kind[places])
-        matched &= (channel == ANY) | (facts.channel[events] == channel)
-        if (category != ANY).any():
-            matched &= (category == ANY) | (facts.category_lines[events, category] > 0)
-        return matched
+        return self.conditions.codes
 
     def windows_days(self, asked: Asked) -> NDArray[np.int64]:
         """How long each outcome is waited for after a snapshot; 0 for customers who are not asked about.

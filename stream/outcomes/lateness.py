@@ -7,6 +7,7 @@ from schemas.units import DAY_MS
 from stream.features.facts import EventFacts
 from stream.outcomes.declaration import GRACE_MS
 from stream.outcomes.declared import DeclaredOutcomes
+from stream.outcomes.matching import matches
 from stream.outcomes.sampling import HashArray, is_sampled
 
 IntArray = NDArray[np.int64]
@@ -42,6 +43,6 @@ def came_too_late(
         matured = (days + outcome.horizon_days) * DAY_MS + GRACE_MS <= stream_time_ms[:, None]
         bought = (days * DAY_MS >= first_purchase_ms[:, None]) & (first_purchase_ms[:, None] > 0)
         sampled = is_sampled(np.broadcast_to(customers[:, None], days.shape), days)
-        counts = outcomes.matches(np.full(len(facts), place), facts, events)
+        counts = matches(outcomes, np.full(len(facts), place), facts, events)
         too_late |= counts & (matured & bought & sampled).any(axis=1)
     return too_late

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from schemas.units import DAY_MS
 from stream.drafts import message_id
 from stream.features.layout import LAYOUT
-from stream.outcomes.snapshot import Taken
+from stream.outcomes.snapshot import Snapshot, Taken
 
 IntArray = NDArray[np.int64]
 
@@ -35,7 +35,7 @@ class Matured(NamedTuple):
     outcomes: IntArray
     values: NDArray[np.float64]
     matured_ms: IntArray
-    snapshots: Sequence[Taken]
+    snapshots: Sequence[Taken | Snapshot]
     taken: NDArray[np.intp]
     records: IntArray
     deadlines_ms: IntArray
@@ -47,7 +47,7 @@ class Matured(NamedTuple):
             customers: id of each row.
             names: of the declared outcomes.
         """
-        columns = [snapshot.columns.tolist() for snapshot in self.snapshots]
+        columns = [snapshot.listed() for snapshot in self.snapshots]
         each = (self.rows, self.days, self.windows_days, self.outcomes, self.values, self.matured_ms, self.taken)
         for row, day, window_days, place, value, matured_ms, at in zip(*(c.tolist() for c in each), strict=True):
             customer, outcome = customers[row], names[place]

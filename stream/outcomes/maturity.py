@@ -6,14 +6,17 @@ counts nothing and ends without a label.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.units import DAY_MS
+from stream.compiled import compiled
 from stream.features.facts import EventFacts
 from stream.outcomes.declaration import GRACE_MS
 from stream.outcomes.declared import FORGOTTEN, DeclaredOutcomes
+from stream.outcomes.matching import counts, declared_places, place_of
 
 ACCUMULATOR = np.dtype(
     [("day", "<i4"), ("outcome", "<u4"), ("window_days", "<u2"), ("hits", "<u4"), ("amount_minor", "<i8")]
@@ -22,12 +25,25 @@ ACCUMULATOR = np.dtype(
 and what they came to."""
 
 OPEN = np.dtype([("row", "<i8"), *((name, ACCUMULATOR[name]) for name in ACCUMULATOR.names or ())])
-"""An accumulator in memory, with the row of its customer."""
+"""An accumulator in memory, with the row of its customer before what is stored."""
 
 _NEVER = np.iinfo(np.int64).max
 
 OpenArray = NDArray[np.void]
 """Shape (accumulators,), dtype `OPEN`."""
+
+
+def snapshot_ms(day: Any) -> Any:
+    """The midnight of a snapshot: only what comes later counts."""
+    return day * np.int64(DAY_MS)
+
+
+def last_ms(day: Any, window_days: Any) -> Any:
+    """The last event time that counts."""
+    return day * np.int64(DAY_MS) + window_days * np.int64(DAY_MS)
+
+
+_snapshot_ms, _last_ms = compiled(snapshot_ms), compiled(last_ms)
 
 
 def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
@@ -37,32 +53,35 @@ def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
     [1]
     """
     counts = [len(blob or b"") // ACCUMULATOR.itemsize for blob in packed]
-    stored = np.frombuffer(b"".join(blob for blob in packed if blob), ACCUMULATOR)
-    accumulators = np.zeros(len(stored), OPEN)
-    accumulators["row"] = np.repeat(np.arange(len(packed)), counts)
-    for name in ACCUMULATOR.names or ():
-        accumulators[name] = stored[name]
+    stored = b"".join([blob for blob in packed if blob])
+    accumulators = np.empty(len(stored) // ACCUMULATOR.itemsize, OPEN)
+    if stored:
+        accumulators["row"] = np.repeat(np.arange(len(packed)), counts)
+        _stored_bytes(accumulators)[:] = np.frombuffer(stored, np.uint8).reshape(-1, ACCUMULATOR.itemsize)
     return accumulators
 
 
 def pack_open(accumulators: OpenArray) -> dict[int, bytes]:
     """Row -> the stored value of its customer, by (day, outcome). Customers with nothing open are absent."""
     ordered = in_order(accumulators)
-    stored = np.zeros(len(ordered), ACCUMULATOR)
-    for name in ACCUMULATOR.names or ():
-        stored[name] = ordered[name]
-    packed, size = stored.tobytes(), ACCUMULATOR.itemsize
-    rows, starts = np.unique(ordered["row"], return_index=True)
-    ends = [*starts.tolist(), len(ordered)][1:]
+    packed, size = _stored_bytes(ordered).tobytes(), ACCUMULATOR.itemsize
+    rows = ordered["row"]
+    ends = [*((rows[1:] != rows[:-1]).nonzero()[0] + 1).tolist(), len(ordered)] if len(ordered) else []
     return {
-        row: packed[start * size : end * size]
-        for row, start, end in zip(rows.tolist(), starts.tolist(), ends, strict=True)
+        row: packed[begin * size : end * size]
+        for row, begin, end in zip(rows[np.array(ends, np.intp) - 1].tolist(), [0, *ends], ends, strict=False)
     }
+
+
+def _stored_bytes(accumulators: OpenArray) -> NDArray[np.uint8]:
+    """What is stored of each, in place: shape (accumulators, bytes)."""
+    return accumulators.view(np.uint8).reshape(-1, OPEN.itemsize)[:, OPEN.itemsize - ACCUMULATOR.itemsize :]
 
 
 def in_order(accumulators: OpenArray) -> OpenArray:
     """Sorted by (row, day, outcome)."""
-    return accumulators[np.lexsort((accumulators["outcome"], accumulators["day"], accumulators["row"]))]
+    # `take` copies accumulators whole, indexing field by field
+    return accumulators.take(np.lexsort((accumulators["outcome"], accumulators["day"], accumulators["row"])))
 
 
 def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
@@ -71,31 +90,52 @@ def closes_ms(accumulators: OpenArray) -> NDArray[np.int64]:
     >>> int(closes_ms(np.array([(0, 14_600, 1, 30, 0, 0)], OPEN))[0]) // DAY_MS
     14631
     """
-    return _end_ms(accumulators) + GRACE_MS
+    closes: NDArray[np.int64] = last_ms(accumulators["day"], accumulators["window_days"]) + GRACE_MS
+    return closes
 
 
-def count_events(accumulators: OpenArray, facts: EventFacts, outcomes: DeclaredOutcomes) -> NDArray[np.bool_]:
+def count_events(
+    accumulators: OpenArray, facts: EventFacts, events: NDArray[np.intp], outcomes: DeclaredOutcomes
+) -> NDArray[np.bool_]:
     """Count the events of a round in the accumulators of their customers, in place.
 
     Args:
         accumulators: of all customers of the chunk.
-        facts: sorted by row.
+        facts: of the chunk.
+        events: places among them, those of one customer after another's, in the order of rows.
         outcomes: those in force; nothing counts for others.
 
     Returns:
         Shape (accumulators,): which of them counted an event.
     """
-    begin, end = (np.searchsorted(facts.row, accumulators["row"], side=side) for side in ("left", "right"))
-    pair = np.repeat(np.arange(len(accumulators)), end - begin)
-    event = np.arange(len(pair)) + np.repeat(end - np.cumsum(end - begin), end - begin)
-    event_ms = facts.time_ms[event]
-    within = (event_ms > _snapshot_ms(accumulators)[pair]) & (event_ms <= _end_ms(accumulators)[pair])
-    matched = within & outcomes.matches(outcomes.places(accumulators["outcome"])[pair], facts, event)
-    hits = np.bincount(pair[matched], minlength=len(accumulators))
-    accumulators["hits"] += hits.astype(np.uint32)
-    np.add.at(accumulators["amount_minor"], pair[matched], facts.amount_minor[event[matched]])
-    counted: NDArray[np.bool_] = hits > 0
+    counted = np.zeros(len(accumulators), np.bool_)
+    _count_each(
+        accumulators, facts.row[events], facts.time_ms, facts.kind, facts.channel, facts.category_lines,
+        facts.amount_minor, events, outcomes.conditions, counted,
+    )  # fmt: skip
     return counted
+
+
+@compiled
+def _count_each(
+    accumulators: Any, rows: Any, time_ms: Any, kinds: Any, channels: Any, category_lines: Any, amounts_minor: Any,
+    events: Any, conditions: Any, counted: Any,
+) -> None:  # fmt: skip
+    """`rows` has shape (events,), the customer of each."""
+    for at in range(len(accumulators)):
+        opened = accumulators[at]
+        row, begin_ms, end_ms = opened.row, _snapshot_ms(opened.day), _last_ms(opened.day, opened.window_days)
+        for place in range(np.searchsorted(rows, row), len(rows)):
+            event = events[place]
+            if rows[place] != row:
+                break
+            if not begin_ms < time_ms[event] <= end_ms:
+                continue
+            outcome = place_of(conditions, opened.outcome)
+            if counts(conditions, outcome, kinds[event], channels[event], category_lines[event]):
+                accumulators[at].hits += np.uint32(1)
+                accumulators[at].amount_minor += amounts_minor[event]
+                counted[at] = True
 
 
 def open_snapshots(
@@ -125,7 +165,7 @@ def open_snapshots(
     """
     customers = int(max(accumulators["row"].max(initial=-1), rows.max(initial=-1))) + 1
     waiting = np.zeros((len(outcomes), customers), np.intp)
-    places = outcomes.places(accumulators["outcome"])
+    places = declared_places(outcomes, accumulators["outcome"])
     known = places != FORGOTTEN
     np.add.at(waiting, (places[known], accumulators["row"][known]), 1)
     may_wait = (waiting[:, rows] < outcomes.open_at_most[:, None]) & (windows_days > 0)
@@ -142,13 +182,3 @@ def next_close_ms(accumulators: OpenArray, rows: NDArray[np.intp]) -> NDArray[np
     np.minimum.at(earliest, accumulators["row"], closes_ms(accumulators))
     picked: NDArray[np.int64] = earliest[rows]
     return np.where(picked == _NEVER, 0, picked)
-
-
-def _snapshot_ms(accumulators: OpenArray) -> NDArray[np.int64]:
-    snapshot_ms: NDArray[np.int64] = accumulators["day"].astype(np.int64) * DAY_MS
-    return snapshot_ms
-
-
-def _end_ms(accumulators: OpenArray) -> NDArray[np.int64]:
-    """The last event time that counts."""
-    return _snapshot_ms(accumulators) + accumulators["window_days"].astype(np.int64) * DAY_MS

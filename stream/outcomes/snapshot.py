@@ -1,6 +1,6 @@
 """What was known of a customer at one midnight, and what each model said then. Written once, read at maturity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,20 +24,27 @@ class Snapshot(msgspec.Struct, frozen=True):
     columns: bytes
     scores: dict[str, dict[str, float]]
 
-    def read(self, layout: str) -> "Taken":
-        """The snapshot as it was taken.
+    def of_layout(self, layout: str) -> "Snapshot":
+        """The snapshot, if it was taken with the columns of this layout.
 
         Raises:
-            LayoutError: it was taken with other columns than `layout`.
+            LayoutError: it was taken with other columns.
         """
         if layout != self.layout:
             raise LayoutError(
                 f"A snapshot has layout {self.layout}, this version of Ebb reads {layout}. "
                 "Rebuild the deployment from its history (docs/architecture.md)."
             )
-        said = Said.of({outcome: tuple(scores) for outcome, scores in self.scores.items()})
-        scores = [score for scores in self.scores.values() for score in scores.values()]
-        return Taken(np.frombuffer(self.columns, "<f4"), np.array(scores, np.float64), said)
+        return self
+
+    def listed(self) -> list[float]:
+        """The model columns."""
+        listed: list[float] = np.frombuffer(self.columns, "<f4").tolist()
+        return listed
+
+    def scores_of(self, outcome: str) -> dict[str, float]:
+        """Candidate -> the probability it gave of this outcome; none before the first model."""
+        return self.scores.get(outcome, {})
 
 
 class Said(NamedTuple):
@@ -46,13 +53,18 @@ class Said(NamedTuple):
     places: Mapping[str, tuple[int, Sequence[str]]]
 
     @classmethod
-    def of(cls, candidates: Mapping[str, Sequence[str]]) -> "Said":
+    def of(cls, candidates: Mapping[str, Iterable[str]]) -> "Said":
         """The candidates of each outcome, one outcome's after another's.
 
         >>> Said.of({"churn_30d": ("base_rate", "hazard"), "lapsed": ("hazard",)}).places["lapsed"]
         (2, ('hazard',))
         """
-        return _said(tuple((outcome, tuple(names)) for outcome, names in candidates.items()))
+        return _said(tuple([(outcome, tuple(names)) for outcome, names in candidates.items()]))
+
+    def of_outcome(self, outcome: str, scores: Sequence[float]) -> dict[str, float]:
+        """Candidate -> its score of this outcome; none before the first model."""
+        begin, names = self.places.get(outcome, (0, ()))
+        return dict(zip(names, scores[begin : begin + len(names)], strict=True))
 
 
 @lru_cache(maxsize=64)  # the same object for the same candidates: they change when a challenger comes or goes
@@ -75,21 +87,26 @@ class Taken(NamedTuple):
     scores: NDArray[np.float64]
     said: Said
 
+    def listed(self) -> list[float]:
+        """The model columns."""
+        listed: list[float] = self.columns.tolist()
+        return listed
+
     def scores_of(self, outcome: str) -> dict[str, float]:
         """Candidate -> the probability it gave of this outcome; none before the first model."""
-        begin, names = self.said.places.get(outcome, (0, ()))
-        return dict(zip(names, self.scores[begin : begin + len(names)].tolist(), strict=True))
+        return self.said.of_outcome(outcome, self.scores.tolist())
 
     def packed(self, layout: str) -> bytes:
         """What is stored of it.
 
         >>> said = Said.of({"churn_30d": ("base_rate",)})
         >>> packed = Taken(np.array([0.5, 2.0], "<f4"), np.array([0.25]), said).packed("a1")
-        >>> read = decode_snapshot(packed).read("a1")
-        >>> read.columns.tolist(), read.scores_of("churn_30d")
+        >>> read = decode_snapshot(packed).of_layout("a1")
+        >>> read.listed(), read.scores_of("churn_30d")
         ([0.5, 2.0], {'base_rate': 0.25})
         """
-        scores = {outcome: self.scores_of(outcome) for outcome in self.said.places}
+        listed = self.scores.tolist()
+        scores = {outcome: self.said.of_outcome(outcome, listed) for outcome in self.said.places}
         return _encoder.encode(Snapshot(layout, self.columns.astype("<f4").tobytes(), scores))
 
 

@@ -16,6 +16,7 @@ from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import ACTIVE_WITHIN_DAYS, GRACE_MS
 from stream.outcomes.declared import FORGOTTEN, Asked
 from stream.outcomes.lateness import came_too_late
+from stream.outcomes.matching import declared_places
 from stream.outcomes.matured import Matured
 from stream.outcomes.maturity import (
     OpenArray,
@@ -27,7 +28,7 @@ from stream.outcomes.maturity import (
     pack_open,
 )
 from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
-from stream.outcomes.snapshot import Said, Taken, decode_snapshot
+from stream.outcomes.snapshot import Said, Snapshot, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcomes
 
@@ -63,7 +64,7 @@ class WaitingOutcomes:
         over = closes_ms(self._open) <= time_ms[self._open["row"]]
         # `take` copies accumulators whole, indexing by a mask field by field
         closed, self._open = in_order(self._open.take(over.nonzero()[0])), self._open.take((~over).nonzero()[0])
-        places = self._outcomes.places(closed["outcome"])
+        places = declared_places(self._outcomes, closed["outcome"])
         self._changes.count("labels_dropped", int((places == FORGOTTEN).sum()))
         asked = places != FORGOTTEN
         self._close(closed[asked], places[asked], time_ms)
@@ -109,9 +110,9 @@ class WaitingOutcomes:
         rows, days = np.divmod(snapshots, _DAYS)
         return zip((self._ids[row] for row in rows.tolist()), days.tolist(), strict=True)
 
-    def _snapshot(self, key: tuple[str, int]) -> Taken:
+    def _snapshot(self, key: tuple[str, int]) -> Taken | Snapshot:
         found = self.taken.get(key) or self._given.snapshots[key]
-        return decode_snapshot(found).read(LAYOUT) if isinstance(found, bytes) else found
+        return decode_snapshot(found).of_layout(LAYOUT) if isinstance(found, bytes) else found
 
     def sample(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
         """Take the snapshots of customers who bought within 180 days, with what every candidate says of them.
@@ -171,21 +172,26 @@ class WaitingOutcomes:
         for at, (row, day) in enumerate(zip(rows.tolist(), days, strict=True)):
             self.taken[self._ids[row], day] = Taken(columns[at], scores[at], said)
 
-    def count(self, facts: EventFacts, first_purchase_ms: IntArray, stream_time_ms: IntArray) -> None:
+    def count(
+        self, facts: EventFacts, records: RowArray, first_purchase_ms: IntArray, stream_time_ms: IntArray
+    ) -> None:
         """Count a round's events in the open outcomes they fall into, and those that came too late for one.
 
         Args:
-            facts: sorted by row; an event that came too late is the only one of its customer.
-            first_purchase_ms: shape (events,), known of the customer before the event; 0 for none.
+            facts: of the chunk.
+            records: shape (events,), places among them, sorted by row; an event that came too late is the only one of
+                its customer.
+            first_purchase_ms: shape (customers,), known of each before the round; 0 for none.
             stream_time_ms: shape (events,), at each event.
         """
         if len(self._open):
-            self._moved[self._open["row"][count_events(self._open, facts, self._outcomes)]] = True
-        old = np.flatnonzero(facts.time_ms + GRACE_MS <= stream_time_ms)
+            self._moved[self._open["row"][count_events(self._open, facts, records, self._outcomes)]] = True
+        old = (facts.time_ms[records] + GRACE_MS <= stream_time_ms).nonzero()[0]
         if len(old):
-            known = first_purchase_ms[old], stream_time_ms[old]
-            late = came_too_late(facts.take(old), self._hashes(facts.row[old]), *known, self._outcomes)
-            self._changes.count("late_label_events", int(late.sum()))
+            late = facts.take(records[old])
+            known = first_purchase_ms[late.row], stream_time_ms[old]
+            came = came_too_late(late, self._hashes(late.row), *known, self._outcomes)
+            self._changes.count("late_label_events", int(came.sum()))
 
     @property
     def open(self) -> OpenArray:
@@ -198,8 +204,11 @@ class WaitingOutcomes:
 
     def stored(self) -> dict[str, bytes]:
         """Customer -> its open accumulators, empty for none: of everybody whose accumulators were touched."""
-        packed = pack_open(self._open[self._moved[self._open["row"]]])
-        return {self._ids[row]: packed.get(row, b"") for row in np.flatnonzero(self._moved).tolist()}
+        moved = self._moved.nonzero()[0].tolist()
+        if not moved:
+            return {}
+        packed = pack_open(self._open.take(self._moved[self._open["row"]].nonzero()[0]))
+        return {self._ids[row]: packed.get(row, b"") for row in moved}
 
 
 def _left_out(some: IntArray, others: IntArray) -> IntArray:

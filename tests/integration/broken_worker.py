@@ -15,7 +15,7 @@ from stream.worker.running import run_until_stopped
 
 def broken(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     """Fails for customers who have been silent for long."""
-    if np.nanmax(decisions.natural["since_last_purchase_days"], initial=0.0) > 300:
+    if np.nanmax(decisions.scored["since_last_purchase_days"], initial=0.0) > 300:
         raise ZeroDivisionError("the bug")
 
 

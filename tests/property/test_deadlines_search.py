@@ -12,7 +12,7 @@ from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models
 from stream.customers.segments import SEGMENTS
-from stream.decisions import Asked, ask_again_ms, decide
+from stream.decisions import Asked, decide, deciding
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segment_matrix
 from stream.features.layout import StateArray
 from stream.scoring.clusters import assign
@@ -92,8 +92,7 @@ def test_the_search_finds_what_asking_slowly_finds(
 ) -> None:
     states, now_ms = given_customers
     asked, rules = Asked(np.arange(CUSTOMERS), states, now_ms), replace(TWO_OUTCOMES, stale_after_ms=width_ms)
-    decisions = decide(asked, MODELS[models], rules)
-    found = ask_again_ms(asked, decisions, rules)
+    decisions = decide(asked, deciding(MODELS[models], rules))
     for row in range(CUSTOMERS):
         alone = states[row : row + 1].copy()
         is_open, *decided = said(alone, int(now_ms[row]), MODELS[models], rules.churn)
@@ -102,7 +101,7 @@ def test_the_search_finds_what_asking_slowly_finds(
         block["segment"], block["alert"] = decided[2], (is_open and not decided[1]) or decided[0]
         block["episode_ms"] = last_ms if decided[0] else block["episode_ms"]
         expected = slowly(alone, int(now_ms[row]), width_ms, MODELS[models], rules.churn)
-        assert found[row] == expected
+        assert decisions.again_ms[row] == expected
 
 
 @settings(max_examples=50, deadline=None)
@@ -113,13 +112,9 @@ def test_a_customer_is_found_alike_alone_and_among_others(
     states, now_ms = given_customers
     asked = Asked(np.arange(CUSTOMERS), states, now_ms)
     parts = [asked.take(np.arange(at, min(at + group, CUSTOMERS))) for at in range(0, CUSTOMERS, group)]
-    asking = [
-        (ask_again_ms(each, decisions, TWO_OUTCOMES), decisions.churn)
-        for each in (asked, *parts)
-        for decisions in [decide(each, MODELS[models], TWO_OUTCOMES)]
-    ]
-    for together, apart in zip(asking[0], zip(*asking[1:], strict=True), strict=True):
-        assert np.concatenate(apart).tobytes() == together.tobytes()
+    together, *apart = (decide(each, deciding(MODELS[models], TWO_OUTCOMES)) for each in (asked, *parts))
+    for name in ("again_ms", "churn"):
+        assert np.concatenate([getattr(each, name) for each in apart]).tobytes() == getattr(together, name).tobytes()
 
 
 def said(state: StateArray, at_ms: int, models: Models, rule: ChurnRule) -> tuple[bool, bool, bool, int]:
@@ -170,5 +165,5 @@ def test_an_alert_by_silence_alone_is_late_by_the_last_half_at_most(width_ms: in
     crosses_ms = START_MS + 30 * DAY_MS  # 10 days between, so 20 of silence are long
     asked = Asked(np.arange(1), folded(days)[:1], np.array([crosses_ms - width_ms // 3]))
     models = FEW_COLUMNS["churn alone"]
-    (found,) = ask_again_ms(asked, decide(asked, models, rules), rules).tolist()
+    (found,) = decide(asked, deciding(models, rules)).again_ms.tolist()
     assert crosses_ms <= found <= crosses_ms + width_ms // SHORTEST_SEARCH_MS + HALVINGS

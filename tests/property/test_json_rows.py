@@ -69,3 +69,15 @@ def test_objects_written_at_once_are_those_written_one_by_one(rows, exponent, de
 def test_a_fraction_has_as_few_digits_as_say_it(number, written):
     written_rows = JsonRows({"n": Fraction("n", 4)}).write({"n": np.array([number])}, 1)
     assert written_rows.listed() == [b'{"n":' + written + b"}"]
+
+
+@pytest.mark.parametrize("place", [-1, 2, 3])
+def test_a_choice_of_none_of_its_options_is_refused(place):
+    form = JsonRows({"open": Choice("open", (False, True)), "segment": Choice("segment", "abc")})
+    with pytest.raises(IndexError, match="none of its options"):
+        form.write({"open": np.array([place]), "segment": np.array([0])}, 1)
+
+
+def test_fewer_values_than_objects_are_refused():
+    with pytest.raises(IndexError, match="fewer values than objects"):
+        JsonRows({"id": Values("id")}).write({"id": ["ada"]}, 2)

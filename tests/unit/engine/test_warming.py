@@ -22,7 +22,7 @@ from tests.property.test_records_as_columns import RECEIVED_MS, RULES, whole_eve
 from tests.unit.features.histories import VOCABULARY
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
-from tests.world import PINNED, World
+from tests.world import PINNED, World, sampled_on
 
 
 class Compilations(Listener):
@@ -56,8 +56,10 @@ def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, mode
     compilations.compiled.clear()
     world = World(models=models)
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
-    world.silence_until(day=60).purchase("ada", day=61)
+    world.purchase(sampled_on(50), day=45).silence_until(day=60).purchase("ada", day=61)
+    world.purchase("ada", day=1)  # too late for a label
     assert world.outbox.messages
+    assert world.labels(sampled_on(50))
     states = unpack([*world.stored.states.values()])
     assert transaction(0, 1, Commit({}, 0, 0, states={"ada": pack(states)[0]}, snapshots={("ada", 1): b"any"}))
     assert compilations.compiled == []

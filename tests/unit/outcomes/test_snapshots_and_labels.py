@@ -7,6 +7,7 @@ import pytest
 from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.chunk import Models
+from stream.errors import LayoutError
 from stream.features.columns import model_matrix
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
@@ -157,7 +158,10 @@ def test_no_more_snapshots_wait_than_an_outcome_allows():
     assert len([label for label in churn if label["snapshot_ms"] < BEGIN_MS + 30 * DAY_MS]) == 4
 
 
-def test_a_snapshot_keeps_its_layout():
+def test_a_snapshot_keeps_its_layout_and_one_of_another_is_refused():
     world = World().purchase(ADA, day=DAY - 5).silence_until(day=DAY)
-    (snapshot,) = world.stored.snapshots.values()
-    assert decode_snapshot(snapshot).layout == LAYOUT
+    (stored,) = world.stored.snapshots.values()
+    snapshot = decode_snapshot(stored)
+    assert snapshot.of_layout(LAYOUT) is snapshot
+    with pytest.raises(LayoutError, match=f"has layout {LAYOUT}, this version of Ebb reads another"):
+        snapshot.of_layout("another")
