@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import UnknownTopicOrPartitionError
 from kafka.protocol.api_key import ApiKey
 
 from ebb.topic_admin import KNOWN_WITHIN_MS
@@ -93,20 +94,42 @@ def overrides(admin: KafkaAdminClient, topics: Iterable[str]) -> dict[str, dict[
     }
 
 
+_UNKNOWN_TOPIC = f"[Error {UnknownTopicOrPartitionError.errno}]"  # the client gives answers about settings as texts
+
+
+class TopicGoneError(BrokerError):
+    """A topic whose settings were to be changed does not exist any more; for a moment it may still be described."""
+
+
 def change_settings(admin: KafkaAdminClient, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Change settings of topics, and wait until Kafka goes by them."""
+    """Change settings of topics, and wait until Kafka goes by them.
+
+    Raises:
+        TopicGoneError: one does not exist any more.
+        BrokerError: Kafka refuses.
+    """
     asked = [ConfigResource(ConfigResourceType.TOPIC, topic, dict(changed)) for topic, changed in changes.items()]
-    answers = admin.alter_configs(asked).get("topic", {}) if asked else {}
+    try:
+        answers = admin.alter_configs(asked).get("topic", {}) if asked else {}
+    except ValueError as error:  # the client asks first which settings there are; of a topic that is gone none
+        raise TopicGoneError(f"Kafka knows no settings of {', '.join(changes)}: {error}.") from error
     refused = {topic: answer for topic, answer in answers.items() if answer != "OK"}
     if refused:
         topic, answer = next(iter(refused.items()))
-        raise BrokerError(f"Kafka refuses {dict(changes[topic])} of topic {topic}: {answer}.")
+        kind = TopicGoneError if answer.startswith(_UNKNOWN_TOPIC) else BrokerError
+        raise kind(f"Kafka refuses {dict(changes[topic])} of topic {topic}: {answer}.")
     plain = {
         topic: {name: value for name, value in changed.items() if isinstance(value, str)}
         for topic, changed in changes.items()
     }
-    wait_until(lambda: all(overrides(admin, [topic])[topic].items() >= some.items() for topic, some in plain.items()),
-          "go by the settings of its topics")  # fmt: skip
+    wait_until(lambda: all(_goes_by(admin, *each) for each in plain.items()), "go by the settings of its topics")
+
+
+def _goes_by(admin: KafkaAdminClient, topic: str, settings: Mapping[str, str]) -> bool:
+    found = overrides(admin, [topic])
+    if topic not in found:
+        raise TopicGoneError(f"Topic {topic} does not exist any more.")
+    return found[topic].items() >= settings.items()
 
 
 def wait_until(is_done: Callable[[], bool], what: str) -> None:

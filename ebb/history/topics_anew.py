@@ -22,7 +22,15 @@ from kafka.errors import (
 )
 from msgspec.structs import replace
 
-from ebb.history.kafka_topics import FoundTopic, change_settings, described, id_of, overrides, wait_until
+from ebb.history.kafka_topics import (
+    FoundTopic,
+    TopicGoneError,
+    change_settings,
+    described,
+    id_of,
+    overrides,
+    wait_until,
+)
 from ebb.topic_admin import KNOWN_WITHIN_MS
 from offline.archive.standing import Move
 from offline.broker import BrokerError, end_offsets, readable_ends, reader
@@ -103,9 +111,18 @@ class TopicsAnew:
 
     def _close(self) -> None:
         """Let nobody write to what is to be deleted, and see that the archive has all of it."""
-        found = described(self.admin, self.move.topics)
-        old = [topic for topic, known in self.move.topics.items() if id_of(found, topic) == known.topic_id]
-        change_settings(self.admin, dict.fromkeys(old, CLOSED))
+        old: list[str] = []
+
+        def are_closed() -> bool:
+            found = described(self.admin, self.move.topics)
+            old[:] = [topic for topic, known in self.move.topics.items() if id_of(found, topic) == known.topic_id]
+            try:
+                change_settings(self.admin, dict.fromkeys(old, CLOSED))
+            except TopicGoneError:  # deleted when we were interrupted, and described to the last
+                return False
+            return True
+
+        wait_until(are_closed, "delete a topic")
         if old:
             self.told(f"closed {', '.join(old)}: nobody can write there any more")
         if left := self._not_archived(old):

@@ -81,6 +81,20 @@ class Refusing:
 
 
 @dataclass
+class Lagging:
+    """An admin client of a Kafka that describes topics once more as they were."""
+
+    admin: KafkaAdminClient
+    before: list[list[Any]]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.admin, name)
+
+    def describe_topics(self, topics: list[str]) -> Any:
+        return self.before.pop() if self.before else self.admin.describe_topics(topics)
+
+
+@dataclass
 class Kafka:
     """Two input topics with records and settings of their own, and one of messages."""
 
@@ -183,6 +197,13 @@ def test_killed_after_any_change_the_same_again_does_the_rest(
         if dying.lives:
             break
     assert kills >= at_least
+
+
+def test_a_topic_whose_deletion_was_interrupted_may_be_described_to_the_last(kafka: Kafka) -> None:
+    before = kafka.admin.describe_topics(list(RECORDS))
+    kafka.until("deleted")
+    kafka.go(Lagging(kafka.admin, [before]))
+    kafka.assert_made_again()
 
 
 def test_what_was_written_since_the_archive_was_made_is_not_deleted(kafka: Kafka) -> None:
