@@ -9,13 +9,13 @@ after another, each by the whole model, as decisions are made; "together" are 1,
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offline.backtest import batch
+from offline.scikit_learn import RandomForestClassifier, require_scikit_learn
 from offline.training import as_data
 from stream.compiled import compiled
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
@@ -27,9 +27,6 @@ from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit, Model, Scorers, alone, explained, probability, scorers, workspace
 from stream.scoring.linear import LinearModel
-
-with suppress(ModuleNotFoundError):  # it comes with the extra `offline`; `require_scikit_learn` says so
-    from sklearn.ensemble import RandomForestClassifier
 
 FloatArray = NDArray[np.float64]
 TIMES, ROWS, TOGETHER, LEARNED = 7, 2_000, 1_000, 20_000
@@ -90,7 +87,7 @@ def _score_each(
 
 def main() -> None:
     """Measure, and print."""
-    batch.require_scikit_learn()
+    require_scikit_learn()
     random = np.random.default_rng(0)
     rows = np.abs(random.normal(1, 1, (ROWS, len(MODEL_COLUMNS))))
     print(f"us of CPU a score; EBB_SCORE_BUDGET_US is {SCORE_BUDGET_US:g} by default")

@@ -196,17 +196,10 @@ def _look_ahead(
     waits = decision.decide_at_ms == again_ms
     first = begin
     for _ in range(DECISIONS_AHEAD):
-        at, soonest_ms = begin + 1, min(due_ms, again_ms)
-        ends_all = alone or (unsampled and is_purchase[begin])
-        while (
-            at < end
-            and not ends_all
-            and max(stream_ms[at - 1], last_event_ms[at - 1]) < again_ms
-            and stream_ms[at] < soonest_ms
-            and not is_late[at]
-        ):
-            ends_all = unsampled and is_purchase[at]
-            at += 1
+        soonest_ms = min(due_ms, again_ms)
+        at, ends_all = _stretch_end(
+            begin, end, alone, unsampled, stream_ms, last_event_ms, is_purchase, is_late, again_ms, soonest_ms
+        )
         now_ms = max(stream_ms[at - 1], last_event_ms[at - 1])
         decided = now_ms >= again_ms
         had_put_off = waits or at - begin > 1 or not decided
@@ -228,6 +221,25 @@ def _look_ahead(
         again_ms = min(now_ms + decide_every_ms, NEVER)
         waits = False
     return stretch, begin
+
+
+@compiled
+def _stretch_end(
+    begin: Any, end: Any, alone: Any, unsampled: Any, stream_ms: Any, last_event_ms: Any, is_purchase: Any,
+    is_late: Any, again_ms: Any, soonest_ms: Any,
+) -> tuple[int, bool]:  # fmt: skip
+    """The place after the last record of the stretch that begins here, and whether no other may follow it."""
+    at, ends_all = begin + 1, alone or (unsampled and is_purchase[begin])
+    while (
+        at < end
+        and not ends_all
+        and max(stream_ms[at - 1], last_event_ms[at - 1]) < again_ms
+        and stream_ms[at] < soonest_ms
+        and not is_late[at]
+    ):
+        ends_all = unsampled and is_purchase[at]
+        at += 1
+    return at, ends_all
 
 
 @compiled

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from time import monotonic
 
 from ebb.backtest.machine import Lived, Moment, Shop, live_through
-from offline.backtest.batch import require_scikit_learn
 from offline.backtest.labels import values_of
 from offline.backtest.report import Report, Span, refuse_short, report
 from offline.backtest.rows import Rows, RowsInTheMaking
 from offline.history import History
+from offline.scikit_learn import require_scikit_learn
 from stream.errors import OfflineError
 from stream.outcomes.declaration import Outcome
 

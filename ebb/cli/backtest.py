@@ -13,8 +13,8 @@ from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.replay import history_options
 from ebb.compose.offline import shop_of
-from offline.backtest.batch import require_scikit_learn
 from offline.days import midnight_ms
+from offline.scikit_learn import require_scikit_learn
 from offline.sources import read_history
 from offline.sources.columns import parse_mapping
 from stream.errors import SettingError

@@ -3,9 +3,9 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from offline.backtest.batch import require_scikit_learn
 from offline.report.folder import refuse_taken
 from offline.report.plots import require_matplotlib
+from offline.scikit_learn import require_scikit_learn
 
 
 def begin_run(out: Path) -> None:

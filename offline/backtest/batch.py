@@ -7,33 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.backtest.rows import FloatArray
-from stream.errors import OfflineError
+from offline.scikit_learn import (
+    FunctionTransformer,
+    HistGradientBoostingClassifier,
+    LogisticRegression,
+    StandardScaler,
+    make_pipeline,
+)
 from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.documents import FLOORS
 from stream.scoring.linear import CLIP
-
-try:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler
-except ModuleNotFoundError:  # it comes with the extra `offline`
-    LogisticRegression = None
 
 READS = {"since_last_purchase": "log_since_last_purchase_days", "count_90d": "log_decayed_count_90d"}
 """Rule -> the one column its logistic regression reads."""
 
 Columns = NDArray[np.float32]
-
-
-def require_scikit_learn() -> None:
-    """See that batch models can be fitted.
-
-    Raises:
-        OfflineError: scikit-learn is not installed.
-    """
-    if LogisticRegression is None:
-        raise OfflineError("Batch models need scikit-learn, which is not installed. Run `pip install 'ebb[offline]'`.")
 
 
 BOOSTING: Mapping[str, float] = {

@@ -8,12 +8,13 @@ import msgspec
 import numpy as np
 
 from offline.backtest.rows import FloatArray, IntArray
-
-try:
-    from sklearn.cluster import AgglomerativeClustering, KMeans
-    from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
-except ModuleNotFoundError:  # it comes with the extra `offline`; `offline.backtest.batch.require_scikit_learn` says so
-    pass
+from offline.scikit_learn import (
+    AgglomerativeClustering,
+    KMeans,
+    adjusted_rand_score,
+    davies_bouldin_score,
+    silhouette_score,
+)
 
 SEED = 20
 STARTS = 10  # of k-means, from other first centres; the best is kept

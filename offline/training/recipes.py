@@ -10,17 +10,12 @@ from numpy.random import Generator
 from offline.backtest import batch
 from offline.backtest.batch import Columns
 from offline.backtest.rows import FloatArray
+from offline.scikit_learn import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor, Ridge
 from offline.training import as_data
 from stream.features.columns import MODEL_COLUMNS
 from stream.scoring.kinds import probability
 from stream.scoring.linear import LinearModel
 from stream.scoring.trees import TreeModel
-
-try:
-    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
-    from sklearn.linear_model import Ridge
-except ModuleNotFoundError:  # it comes with the extra `offline`; `offline.backtest.batch.require_scikit_learn` says so
-    pass
 
 Settings = Mapping[str, float]
 Model = LinearModel | TreeModel

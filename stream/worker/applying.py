@@ -1,6 +1,5 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,7 +26,7 @@ from stream.worker.lost_commits import senders, without
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
-from stream.worker.seen import SeenWindow
+from stream.worker.seen import SeenWindow, loaded_window
 from stream.worker.sorting import Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
 
@@ -110,7 +109,7 @@ class Applying:
         self._loading.restart(head)
         for topic in INPUT_TOPICS:
             if topic != CLOCK:
-                self._windows[topic] = await _window(await self._store.seen_blocks(topic))
+                self._windows[topic] = await loaded_window(await self._store.seen_blocks(topic))
         self._identities = KnownIdentities(await self._store.identities())
         self._publisher.add(await self._store.outbox())
         self._version = head.version
@@ -312,9 +311,8 @@ class Applying:
             identities = {**applied.commit.identities, **joined}
             applied = replace(applied, commit=replace(applied.commit, identities=identities))
         commit = applied.commit
-        if (
-            not batch.records and len(due) >= self._due_at_once and not self.may_lag
-        ):  # what these deadlines precede is what advances stream time
+        if not batch.records and len(due) >= self._due_at_once and not self.may_lag:
+            # what these deadlines precede is what advances stream time
             commit = replace(commit, stream_time_ms=head.stream_time_ms)
         if not await self._store_changes(head, commit, seen):
             metrics.COMMITS_REFUSED.labels(self._partition).inc()
@@ -393,8 +391,3 @@ class Applying:
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])
         self._publisher.add(applied.commit.outbox, applied.caused(deadlines=self.may_lag))
-
-
-async def _window(blocks: Sequence[bytes]) -> SeenWindow:
-    """In a thread, since a full one takes 25 ms and more: other lanes go on in between."""
-    return await asyncio.to_thread(SeenWindow, blocks) if blocks else SeenWindow(blocks)

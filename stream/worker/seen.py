@@ -1,5 +1,6 @@
 """Duplicates: a record is dropped if its event id is among the preceding records of its topic-partition."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,12 +9,10 @@ from numpy.typing import NDArray
 from stream.last_records import NO_ID, LastRecords
 from stream.ports import SeenBlock
 
-__all__ = ["BLOCK_RECORDS", "NO_ID", "WINDOW_RECORDS", "HashArray", "SeenWindow"]
+__all__ = ["BLOCK_RECORDS", "NO_ID", "WINDOW_RECORDS", "HashArray", "SeenWindow", "loaded_window"]
 
 WINDOW_RECORDS = 1_048_576
-BLOCKS_AT_ONCE = (
-    64  # of a window that is loaded: memory touched for the first time takes longer than what is done in it
-)
+BLOCKS_AT_ONCE = 64  # of a loaded window: memory touched for the first time takes longer than what is done in it
 BLOCK_RECORDS = 512  # smaller stored blocks are joined: a window is a few thousand values; 4 kB rewritten a chunk
 
 HashArray = NDArray[np.uint64]
@@ -84,3 +83,8 @@ class SeenWindow:
     def _remember(self, hashes: HashArray) -> None:
         self._last.remember(hashes, self._next, self._next - self._window)
         self._next += len(hashes)
+
+
+async def loaded_window(blocks: Sequence[bytes]) -> SeenWindow:
+    """In a thread, since a full one takes 25 ms and more: other lanes go on in between."""
+    return await asyncio.to_thread(SeenWindow, blocks) if blocks else SeenWindow(blocks)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ebb.cli.backtest import backtest
-from offline.backtest import batch
+from offline import scikit_learn
 from offline.backtest.labels import known, values_of
 from offline.backtest.report import BATCH, Report, Span, report
 from offline.backtest.rows import Rows
@@ -75,7 +75,7 @@ def test_a_split_that_leaves_nothing_on_one_side_is_refused_with_what_would_do(
 
 
 def test_without_scikit_learn_a_sentence_says_how_to_get_it(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "LogisticRegression", None)
+    monkeypatch.setattr(scikit_learn, "LogisticRegression", None)
     finished = run(weeks, "2010-01-06")
     assert (finished.exit_code, "pip install 'ebb[offline]'" in finished.output) == (1, True)
 
