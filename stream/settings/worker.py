@@ -39,13 +39,13 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
         int,
         setting("Most bytes of records applied in one commit; one larger record goes alone.", unit="bytes", ge=1_000),
     ] = 4_000_000
-    chunk_every_ms: Annotated[
+    gather_ms: Annotated[
         int,
         setting(
-            "On the live clock a partition that keeps up lets records gather for a commit for at most so long; a "
-            "process that has time lets them for less.",
+            "On the live clock the broker gathers records for a fetch for at most so long while they come; a worker "
+            "that has time lets it for less.",
             unit="ms",
-            ge=0,
+            ge=10,
             le=1_000,
         ),
     ] = 30

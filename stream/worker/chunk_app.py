@@ -13,7 +13,8 @@ from mode.supervisors import CrashingSupervisor
 
 from stream.worker.consumer_thread import FAUST_LOGGER
 from stream.worker.fetched import Fetched
-from stream.worker.transport import ChunkConsumer, ChunkTransport, PositionsOf
+from stream.worker.pace import at_least_s
+from stream.worker.transport import ChunkConsumer, ChunkTransport, GatherFor, PositionsOf
 
 SEEK_MAY_WAIT_S = 3600.0  # a seek waits for Redis to answer; Faust gives it up after the broker request timeout
 HEARTBEAT_AT_LEAST_EVERY_S = 0.5  # a member hears of a rebalance at its next heartbeat, and lanes stand still meanwhile
@@ -79,7 +80,10 @@ class Membership:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a process reads and where it hands the chunks."""
+    """What a process reads and where it hands the chunks.
+
+    `gather_s` says for how long the broker gathers records while they come.
+    """
 
     membership: Membership
     topics: Sequence[str]
@@ -87,13 +91,15 @@ class Subscription:
     deliver: Deliver
     revoked: Assigned
     stopping: Callable[[], Awaitable[None]]
+    gather_s: GatherFor = at_least_s
 
 
 def chunk_app(subscription: Subscription, loop: asyncio.AbstractEventLoop) -> ChunkApp:
     """Build the application; `stream.worker.running` starts it."""
     app = _app(subscription.membership, loop)
     app.stopping = subscription.stopping
-    consumer = type("BoundChunkConsumer", (ChunkConsumer,), {"positions_of": staticmethod(subscription.positions_of)})
+    asked = {"positions_of": staticmethod(subscription.positions_of), "gather_s": staticmethod(subscription.gather_s)}
+    consumer = type("BoundChunkConsumer", (ChunkConsumer,), asked)
     transport = type("BoundChunkTransport", (ChunkTransport,), {"Consumer": consumer})
     app.transport = transport(app.conf.broker_consumer, app)
     topic = app.topic(

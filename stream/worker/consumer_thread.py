@@ -6,7 +6,7 @@ Every name overridden here is checked against the pinned Faust and aiokafka by t
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from faust.types import TP
 from mode.threads import WorkerThread
 
 FETCH_MAX_WAIT_MS = 100  # a partition that was paused or sought joins the next fetch; stock Faust waits 1,500
-FETCH_EVERY_MS, FETCH_WORTH_BYTES = 10, 65_536  # while records come: a fetch costs 1 ms of CPU however few it brings
+FETCH_WORTH_BYTES = 65_536  # of so much, nobody waits for more
 REQUEST_TIMEOUT_MS = 40_000  # aiokafka's own; Faust would hand on the hour that a seek may wait for Redis
 REBALANCE_TIMEOUT_MS = 30_000  # below the request timeout: a join is answered when all have come or this is over
 METADATA_AGE_MS = 5_000  # so soon is it known that a topic has grown or gone
@@ -61,6 +61,7 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
     Worker = DaemonThread
     shutdown_timeout = LEAVE_WITHIN_S
     read_to: Mapping[TP, ReadTo] = {}
+    gather_s: Callable[[], float]
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
@@ -87,11 +88,12 @@ class ChunkConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
     async def _fetch_records(self, consumer: Any, active_partitions: Any, *args: Any, **kwargs: Any) -> Any:
         """Fetch, and note at the same moment how far that has brought us.
 
-        The first record after a silence is handed over at once. While records come, the broker gathers some.
+        The first record after a silence is handed over at once. While records come, the broker gathers them for
+        `gather_s`: a fetch costs a millisecond of CPU however few it brings, and so does all that follows from it.
         """
         records = await super()._fetch_records(consumer, active_partitions, *args, **kwargs)
         fetcher = consumer._fetcher
-        fetcher._fetch_max_wait_ms = FETCH_EVERY_MS if records else FETCH_MAX_WAIT_MS
+        fetcher._fetch_max_wait_ms = round(self.gather_s() * 1000) if records else FETCH_MAX_WAIT_MS
         fetcher._fetch_min_bytes = FETCH_WORTH_BYTES if records else 1
         self.read_to = _read_to(consumer)
         return records

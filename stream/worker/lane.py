@@ -1,7 +1,6 @@
 """A lane: everything that happens to one partition, one chunk after another."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any, Protocol
@@ -72,7 +71,7 @@ class Lane:
         self._arrived = asyncio.Event()
         self._between_chunks = asyncio.Event()
         self._between_chunks.set()
-        self._stopping = self._keeps_up = False
+        self._stopping = False
 
     async def deliver(self, fetched: Fetched) -> None:
         """Queue what was fetched; too much of one topic, or one that leads too far, holds that topic alone."""
@@ -90,11 +89,8 @@ class Lane:
         """Apply until stopped or cancelled. Any exception is a bug or a refusal and ends the process."""
         while not self._stopping:
             await self._publisher.room()
-            began_s, self._keeps_up = time.monotonic(), False
             if not (await self.step() or await self._renew()):
                 await self._idle()
-            elif self._keeps_up:
-                await self._let_records_gather(began_s + self._turns.pace.every_s)
 
     async def step(self) -> bool:
         """Take one batch and apply it; False when there is nothing to do."""
@@ -107,25 +103,17 @@ class Lane:
             await self._release_held()
             if batch is None:
                 return False
-            keeps_up = not self._is_behind()
-            if not keeps_up:  # of more work than time, none is lost by waiting for Redis
+            if self._is_behind():  # of more work than time, none is lost by waiting for Redis
                 over()
             times = self._timing.times(batch)
             if batch.records:
                 with self._background.live():
                     await self._apply(batch, times, over)
         if batch.records:
-            self._keeps_up = keeps_up and self._applying.lags_at_ms is None
             await self._renew_beside_records()
         else:  # if records come first, they have this time and the deadlines go with them
             await self._in_turn(lambda: self._apply(batch, times, over))
         return True
-
-    async def _let_records_gather(self, until_s: float) -> None:
-        """A chunk costs what it costs however few its records: whoever keeps up takes more of them less often."""
-        left_s = until_s - time.monotonic()
-        if left_s > 0 and not self._stopping:
-            await asyncio.sleep(left_s)
 
     async def _in_turn(self, work: Callable[[], Awaitable[Any]]) -> bool:
         """Do what can wait when its turn comes; nothing when records come first."""

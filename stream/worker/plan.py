@@ -29,6 +29,7 @@ class WorkerPlan:
         lockstep: whether lanes wait for the models of each day.
         due_at_once: most deadlines in one commit.
         limits: of each lane.
+        gather_ms: for how long at most the broker gathers records while they come.
         resident_bytes: what each lane may keep in memory of its customers.
         rules: of the engine.
         decoding: which records are events.
@@ -52,6 +53,7 @@ class WorkerPlan:
     lockstep: bool
     due_at_once: int
     limits: LaneLimits
+    gather_ms: float
     resident_bytes: int
     rules: Rules
     decoding: DecodeRules

@@ -46,7 +46,7 @@ class WorkerProcess:
         self._lanes: Lanes[PartitionLane] = Lanes()
         self._models = ModelWatch(plan.models, plan.keyring, plan.rules.outcomes.names, lockstep=plan.lockstep)
         self._later = Background(plan.limits.background_ms)
-        self._turns = Turns(pace=Pace(plan.limits.chunk_every_ms / 1000))
+        self._turns = Turns(pace=Pace(plan.gather_ms / 1000))
         self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)
         compare = partial(compare_logs, plan.membership.servers)
         self._logs = LogWatch(compare, self._read_of)
@@ -60,6 +60,7 @@ class WorkerProcess:
             deliver=self._deliver,
             revoked=self._revoked,
             stopping=self._stop,
+            gather_s=lambda: self._turns.pace.gather_s,
         )
         self.app: ChunkApp = chunk_app(subscription, loop)
 

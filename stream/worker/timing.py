@@ -21,8 +21,8 @@ ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event
 @dataclass(frozen=True)
 class LaneLimits:
     """How much a lane takes at once, how much it queues per topic, how often it looks at the wall, how far a topic may
-    be fetched ahead of the slowest one, how many customers it decides anew at once (0: none, ever), how long work that
-    can wait may compute at once, and for how long at most records gather for a lane that keeps up."""
+    be fetched ahead of the slowest one, how many customers it decides anew at once (0: none, ever), and how long work
+    that can wait may compute at once."""
 
     chunk_records: int
     chunk_bytes: int
@@ -32,7 +32,6 @@ class LaneLimits:
     renewed_at_once: int = 0
     chunk_customers: int = 500
     background_ms: float = 6.0
-    chunk_every_ms: float = 0.0
 
 
 class Timing(Protocol):

@@ -24,6 +24,7 @@ EMPTY_ASSIGNMENT_SLEEP_S = 0.005  # stock Faust sleeps a whole second when nothi
 HEARD_WITHIN_MS = 5_000  # a partition that has not answered for so long may have grown: 50 fetches would have come
 
 PositionsOf = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
+GatherFor = Callable[[], float]
 
 
 class _NoReadOffsets(dict[TP, int | None]):
@@ -45,6 +46,9 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
     positions_of: ClassVar[PositionsOf]
     """Where each assigned partition goes on: set by the process before the app starts."""
 
+    gather_s: ClassVar[GatherFor]
+    """For how long the broker gathers records while they come: set with it."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = _NoReadOffsets()
@@ -54,7 +58,9 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         self.read = ReadSoFar()
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
-        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        thread = ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        thread.gather_s = type(self).gather_s
+        return thread
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch once and yield what came.

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from stream.worker.pace import Pace
+from stream.worker.pace import AT_LEAST_S, Pace
 
 AT_MOST_S = 0.2  # several full chunks; a lane whose store does not answer keeps nobody longer
 
@@ -18,7 +18,7 @@ class Turns:
     """Whose turn it is, first come first served. One for all lanes of a process; `pace` goes by what turns take."""
 
     def __init__(self, at_most_s: float = AT_MOST_S, pace: Pace | None = None) -> None:
-        self._at_most_s, self.pace = at_most_s, pace or Pace(0.0)
+        self._at_most_s, self.pace = at_most_s, pace or Pace(AT_LEAST_S)
         self._lock = asyncio.Lock()
 
     @asynccontextmanager

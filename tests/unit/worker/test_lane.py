@@ -18,7 +18,6 @@ from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.lane import Lane
 from stream.worker.model_watch import ModelWatch, model_names
-from stream.worker.pace import Pace
 from stream.worker.timing import LaneLimits, ReplayTiming
 from stream.worker.turns import Turns
 from tests.live_lane import LiveLane, Logged, logs_of
@@ -120,44 +119,6 @@ async def test_a_lane_with_nothing_to_apply_notices_a_redis_that_came_back_older
 async def test_it_applies_what_is_delivered(running: Running) -> None:
     await running.lane.deliver(purchases(0.1, 0.2, 0.3, 0.4))
     await running.until(lambda: running.position() == 4)
-
-
-@pytest.fixture
-async def gathering() -> AsyncIterator[Running]:
-    made = await Running(LIMITS, turns=Turns(pace=Pace(at_most_s=60))).start()
-    yield made
-    made.task.cancel()
-    await asyncio.gather(made.task, return_exceptions=True)
-
-
-async def test_what_comes_right_after_a_chunk_gathers_for_the_next_one(gathering: Running) -> None:
-    await gathering.lane.deliver(purchases(0.1))
-    await gathering.until(lambda: gathering.position() == 1)
-    gathering.store.begun = False
-    await gathering.lane.deliver(purchases(0.2, start=1))
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert not gathering.store.begun
-    await asyncio.wait_for(gathering.lane.stop(), 5)
-
-
-async def test_what_comes_while_a_chunk_is_committed_gathers_too(gathering: Running) -> None:
-    gathering.store.let.clear()
-    await gathering.lane.deliver(purchases(0.1))
-    await gathering.until(gathering.store.committing.is_set)
-    await gathering.lane.deliver(purchases(0.2, start=1))
-    gathering.store.begun = False
-    gathering.store.let.set()
-    await gathering.until(lambda: gathering.position() == 1)
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert not gathering.store.begun
-    await asyncio.wait_for(gathering.lane.stop(), 5)
-
-
-async def test_a_lane_that_is_behind_lets_nothing_gather(gathering: Running) -> None:
-    await gathering.lane.deliver(purchases(*[0.1] * 10))
-    await gathering.until(lambda: gathering.position() == 10)
 
 
 async def test_too_much_of_one_topic_holds_that_topic_until_half_of_it_is_gone(running: Running) -> None:

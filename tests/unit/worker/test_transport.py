@@ -210,3 +210,10 @@ class TestEndsOfLogs:
     async def test_an_answer_below_what_was_seen_is_not_believed(self, consumer: ChunkConsumer) -> None:
         held = ReadTo(10, 30, now_ms() - HEARD_WITHIN_MS - 1)
         assert (await self.ends(consumer, {HERE: 12, THERE: 20}, here=held))[HERE] == 30
+
+
+async def test_the_thread_that_fetches_asks_the_process_for_how_long_records_gather() -> None:
+    membership = Membership("group", ("127.0.0.1:1",), 6_000)
+    subscription = Subscription(membership, (PURCHASES,), nothing, nothing, nothing, nothing, gather_s=lambda: 0.025)
+    app = chunk_app(subscription, asyncio.get_running_loop())
+    assert app.chunk_consumer._new_consumer_thread().gather_s() == 0.025
