@@ -17,7 +17,7 @@ from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.clock import LiveClock, LoggedTimes
 from stream.customers.segments import SEGMENTS
 from stream.engine import step
-from stream.features.columns import MODEL_COLUMNS
+from stream.features.columns import MODEL_COLUMNS, model_matrix
 from stream.features.facts_of_events import facts_of
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import SEGMENT_COLUMNS
@@ -44,7 +44,7 @@ def warm_up(rules: Rules) -> Changes:
     last, ids = LastRecords(0), np.ones(1, np.uint64)
     last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
     last.make_room(0, 0)
-    probability(_LINEAR, np.zeros((1, len(MODEL_COLUMNS))))  # as snapshots are scored
+    probability(_LINEAR, model_matrix(unpack([None]), _AT_MS))  # as snapshots are scored
     declared_places(rules.outcomes, unpack_open([bytes(ACCUMULATOR.itemsize)])["outcome"])  # as labels are made
     return _stepped(rules, _models(rules.outcomes.names, MeanLogit(_LINEAR, HazardModel(_LINEAR, 30))))
 

@@ -44,6 +44,7 @@ def first_of(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple
     >>> first_of(np.frombuffer(b"tea,cup,tea", np.uint8), np.array([0, 4, 8]), np.array([3, 7, 11]))
     (array([0, 1]), array([0, 1, 0]))
     """
+    starts, ends = np.ascontiguousarray(starts), np.ascontiguousarray(ends)  # of strides nothing is compiled apart
     count = len(starts)
     table = np.full(1 << (2 * count).bit_length(), -1, np.int64)
     first, place = np.empty(count, np.int64), np.empty(count, np.int64)

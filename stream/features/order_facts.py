@@ -99,7 +99,7 @@ def rounded(exact: IntArray, unit: int) -> IntArray:
     [0, 2, 2, 3]
     """
     found = np.empty(len(exact), np.int64)
-    _round(exact, unit, found)
+    _round(np.ascontiguousarray(exact), unit, found)
     return found
 
 

@@ -23,6 +23,7 @@ from tests.integration.prometheus import program
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("docker-compose.yml", "Dockerfile", "make-secrets", "requirements.lock", "redis", "prometheus", "grafana")
+COMPILING = ("Makefile", "deploy/Dockerfile")
 OURS = ("worker-1", "worker-2", "learner")
 LOADERS = {"worker": load_worker_settings, "learner": load_learner_settings}
 
@@ -180,6 +181,12 @@ def test_an_image_is_made_of_files_that_exist_and_runs_as_nobody_in_particular()
     assert all((ROOT / name).exists() for name in copied)
     assert "USER ebb" in lines
     assert 'ENTRYPOINT ["ebb"]' in lines
+
+
+def test_the_image_has_compiled_what_an_installation_from_here_has() -> None:
+    asked = [re.findall(r"python -m ([\w.]+\.warming)", (ROOT / name).read_text()) for name in COMPILING]
+    assert asked[0]
+    assert sorted(asked[0]) == sorted(asked[1])
 
 
 def test_the_image_has_the_versions_that_are_tested() -> None:

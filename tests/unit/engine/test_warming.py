@@ -1,12 +1,11 @@
 """After warming up nothing is compiled any more, whatever arrives: the first chunk is as quick as any other."""
 
 import json
-from typing import Any
+import sys
 
 import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
-from numba.core.event import Event, Listener, register, unregister
 
 from ebb.compose.warming import warm_worker
 from schemas.topics import PURCHASES, REROUTED
@@ -22,30 +21,31 @@ from tests.property.test_records_as_columns import RECEIVED_MS, RULES, whole_eve
 from tests.unit.features.histories import VOCABULARY
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
-from tests.world import PINNED, World, sampled_on
+from tests.world import PINNED, World, purchase, sampled_on
 
 
-class Compilations(Listener):
-    """Names what is compiled, or loaded from what was kept."""
+class Compilations:
+    """What of ours is compiled, or loaded from what was kept, after `begin`."""
 
-    def __init__(self) -> None:
-        self.compiled: list[str] = []
+    def begin(self) -> None:
+        """From now on."""
+        self._before = _versions()
 
-    def on_start(self, event: Event) -> None:
-        dispatcher: Any = event.data.get("dispatcher")
-        if isinstance(dispatcher, Dispatcher):
-            self.compiled.append(dispatcher.py_func.__qualname__)
+    def since(self) -> set[str]:
+        """The functions of which there is another version now."""
+        return {name for name, _ in _versions() - self._before}
 
-    def on_end(self, event: Event) -> None:
-        pass
+
+def _versions() -> set[tuple[str, str]]:
+    """Each compiled function of ours with each signature it has machine code for."""
+    ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("stream", "schemas")]
+    functions = [value for module in ours for value in vars(module).values() if isinstance(value, Dispatcher)]
+    return {(f"{each.__module__}.{each.__name__}", str(version)) for each in functions for version in each.overloads}
 
 
 @pytest.fixture
-def compilations() -> Any:
-    listener = Compilations()
-    register("numba:compile", listener)
-    yield listener
-    unregister("numba:compile", listener)
+def compilations() -> Compilations:
+    return Compilations()
 
 
 @pytest.mark.parametrize("models", [PINNED, MODELS["trees"]], ids=["regressions", "trees"])
@@ -53,37 +53,40 @@ def test_a_worker_that_is_warm_compiles_nothing(compilations: Compilations, mode
     warm_worker(Rules())
     if models is not PINNED:
         warm_trees()
-    compilations.compiled.clear()
+    compilations.begin()
     world = World(models=models)
     world.purchase("ada", day=0).purchase("ada", day=10).page_view("bo", day=11).refund("ada", day=11)
     world.purchase(sampled_on(50), day=45).silence_until(day=60).purchase("ada", day=61)
     world.purchase("ada", day=1)  # too late for a label
+    several = [f"customer {number}" for number in range(60)] * 2
+    world.send(*[purchase(each, day=62 + place / 50, event_id=f"e{place}") for place, each in enumerate(several)])
+    world.silence_until(day=300)
     assert world.outbox.messages
     assert world.labels(sampled_on(50))
     states = unpack([*world.stored.states.values()])
     assert transaction(0, 1, Commit({}, 0, 0, states={"ada": pack(states)[0]}, snapshots={("ada", 1): b"any"}))
-    assert compilations.compiled == []
+    assert compilations.since() == set()
 
 
 def test_records_are_read_without_compiling(compilations: Compilations) -> None:
     warm_worker(Rules())
-    compilations.compiled.clear()
+    compilations.begin()
     written = [json.dumps(event).encode() for event in whole_events()]
     read = columns_by(RULES, VOCABULARY)(REROUTED, written, [RECEIVED_MS] * len(written))
     assert read is not None
     assert read.is_sure.all()
-    assert compilations.compiled == []
+    assert compilations.since() == set()
 
 
 def test_time_passes_without_compiling(compilations: Compilations) -> None:
     warm_up(Rules())
-    compilations.compiled.clear()
+    compilations.begin()
     timed = Timed()
     timed.inbox.put(purchases(10, 900, 30, 20))
     timed.unread = {PURCHASES}
     assert timed.times()
     assert places_of(merged([np.array([5, 7]), np.array([6])], [False, False], 2), [1, 1]).tolist() == [0, 1]
-    assert compilations.compiled == []
+    assert compilations.since() == set()
 
 
 def test_warming_up_shows_a_customer_with_scores_and_reasons() -> None:
