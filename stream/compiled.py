@@ -78,7 +78,24 @@ def tight(function: _Function) -> _Function:
     return _compiled(function, forceinline=True, _nrt=False)
 
 
-def _compiled(function: _Function, **options: bool) -> _Function:
+def many_at_once(function: _Function) -> _Function:
+    """`compiled`, for a loop over numbers that do not hang on each other: the processor does some of them at once.
+
+    That a division is not looked at makes it possible: by 0 it is infinite, and no error.
+
+    >>> @many_at_once
+    ... def invert(numbers: Any) -> None:
+    ...     for i in range(len(numbers)):
+    ...         numbers[i] = 1.0 / numbers[i]
+    >>> numbers = np.array([2.0, 0.0])
+    >>> invert(numbers)
+    >>> numbers
+    array([0.5, inf])
+    """
+    return _compiled(function, _nrt=False, error_model="numpy")
+
+
+def _compiled(function: _Function, **options: bool | str) -> _Function:
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the source's folder nor the user's cache can be written, or there is no source file
@@ -122,7 +139,7 @@ class KeptCode(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types 
             yield
 
 
-def _stamp(dispatcher: Any, options: Mapping[str, bool]) -> tuple[Any, ...]:
+def _stamp(dispatcher: Any, options: Mapping[str, bool | str]) -> tuple[Any, ...]:
     """Numba's own stamp, which is of the function's file, and of what that file has from others.
 
     The machine code of a function holds that of the functions it calls, and constants. Those of other files have to be

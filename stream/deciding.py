@@ -61,7 +61,7 @@ class Scratch(NamedTuple):
     """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory).
 
     `times_ms` has shape (3,) and `ahead` (outcomes, 3): probabilities at these times. `hazards` has shape
-    (outcomes, steps), `amounts` (2, columns): see `stream.scoring.hazard`.
+    (outcomes + 1, steps), `weeks` is of `stream.scoring.hazard`.
     """
 
     rows: Rows
@@ -71,7 +71,7 @@ class Scratch(NamedTuple):
     times_ms: IntArray
     ahead: FloatArray
     hazards: FloatArray
-    amounts: FloatArray
+    weeks: FloatArray
 
 
 class Silent(NamedTuple):
@@ -116,7 +116,7 @@ def decide_each(
         churn[i] = math.nan
         if bought and row.purchase_days >= in_force.purchase_days[in_force.churn]:
             model = in_force.models[in_force.churn]
-            churn[i] = alone(model, in_force.nodes, given.matrix[i], scratch.hazards, scratch.amounts)
+            churn[i] = alone(model, in_force.nodes, given.matrix[i], scratch.hazards, scratch.weeks)
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         purchased = last_purchase_ms > block.episode_ms
         silent = opens(in_force.rule, churn[i], row.since_last_purchase_days, row.mean_gap_days)
@@ -268,7 +268,7 @@ def _beyond(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: 
     if not alertable:
         return -math.inf
     _move(at_ms, state, in_force.plan, scratch)
-    churn = alone(in_force.models[in_force.churn], in_force.nodes, scratch.columns, scratch.hazards, scratch.amounts)
+    churn = alone(in_force.models[in_force.churn], in_force.nodes, scratch.columns, scratch.hazards, scratch.weeks)
     if math.isnan(churn):
         return -math.inf
     changes = closes(in_force.rule, churn) if silent.is_open else churn >= in_force.rule.open_probability
@@ -305,7 +305,7 @@ def look_at_each(
         i = chosen[k]
         bought, is_known = given.states[i].features.last_purchase_ms > 0, False
         if bought:
-            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
+            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.weeks)
         for outcome in range(outcomes):
             asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
             model, row = in_force.models[outcome], given.matrix[i]
@@ -321,7 +321,7 @@ def look_at_each(
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
-            roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
+            roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.weeks)
             for outcome in range(outcomes):
                 ahead[outcome, later] = said(in_force.models[outcome], in_force.nodes, scratch.columns, scratch.hazards)
             held_ms = times_ms[later]

@@ -14,6 +14,7 @@ from stream.features.missed import KINDS, fill_missed
 from stream.scoring.hazard import (
     NO_WEEKLY,
     ROLLING,
+    SCRATCH,
     STEPS_DAYS,
     FloatArray,
     HazardModel,
@@ -212,7 +213,7 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
     found, rows = np.empty((len(models), len(matrix))), np.ascontiguousarray(matrix, np.float64)
     trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
     others = tuple(None if at in trees else model for at, model in enumerate(models))
-    hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1, columns)
+    hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1)
     levels = np.zeros((len(matrix), 2 * len(KINDS)))
     _score_each(found, rows, scorers(others, columns).models, hazards, levels, scratch)
     for at, model in trees.items():
@@ -220,9 +221,9 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
     return found
 
 
-def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
+def workspace(models: int) -> tuple[FloatArray, FloatArray]:
     """Hazards and scratch for `roll_each` and `said`; the last row of hazards is for what is missed."""
-    return np.zeros((models + 1, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
+    return np.zeros((models + 1, len(STEPS_DAYS))), np.zeros(SCRATCH)
 
 
 @compiled
@@ -233,7 +234,7 @@ def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, sc
         models: those of `Scorers`.
         row: the columns of now.
         hazards: shape (models + 1, steps), to be filled, the last row with what is missed.
-        scratch: shape (2, columns), overwritten.
+        scratch: shape (`SCRATCH`,), overwritten.
     """
     if len(models) > 0:
         fill_missed(hazards[-1], models[0].linear.sources, row)
