@@ -60,14 +60,16 @@ class Scored(NamedTuple):
 class Scratch(NamedTuple):
     """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory).
 
-    `times_ms` has shape (3,) and `ahead` (outcomes, 3): probabilities at these times. `hazards` has shape
-    (outcomes + 1, steps), `weeks` is of `stream.scoring.hazard`.
+    `asked` has shape (outcomes,): of which the customer has a probability. `times_ms` has shape (3,) and `ahead`
+    (outcomes, 3): probabilities at these times. `hazards` has shape (outcomes + 1, steps), `weeks` is of
+    `stream.scoring.hazard`.
     """
 
     rows: Rows
     figures: FloatArray
     columns: FloatArray
     place: FloatArray
+    asked: BoolArray
     times_ms: IntArray
     ahead: FloatArray
     hazards: FloatArray
@@ -300,18 +302,22 @@ def look_at_each(
         in_force: models and rules.
         scratch: is overwritten.
     """
-    outcomes, times_ms, ahead = len(probabilities), scratch.times_ms, scratch.ahead
+    outcomes, times_ms, ahead, asked = len(probabilities), scratch.times_ms, scratch.ahead, scratch.asked
+    models, nodes = in_force.models, in_force.nodes
     for k in range(len(chosen)):
         i = chosen[k]
         bought, is_known = given.states[i].features.last_purchase_ms > 0, False
-        if bought:
-            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.weeks)
         for outcome in range(outcomes):
-            asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
-            model, row = in_force.models[outcome], given.matrix[i]
-            ahead[outcome, 0] = said(model, in_force.nodes, row, scratch.hazards) if asked else math.nan
-            probabilities[outcome, k] = ahead[outcome, 0]
-            is_known |= not math.isnan(ahead[outcome, 0])
+            asked[outcome] = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
+        if bought:
+            roll_each(models, asked, given.matrix[i], scratch.hazards, scratch.weeks)
+        for outcome in range(outcomes):
+            probabilities[outcome, k] = math.nan
+            if asked[outcome]:
+                probabilities[outcome, k] = said(models[outcome], nodes, given.matrix[i], scratch.hazards)
+            ahead[outcome, 0] = probabilities[outcome, k]
+            asked[outcome] = not math.isnan(ahead[outcome, 0])
+            is_known |= asked[outcome]
         if not is_known:
             continue
         width_ms = max(until_ms[k] - now_ms[k], 0)
@@ -321,12 +327,11 @@ def look_at_each(
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
-            roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.weeks)
-            for outcome in range(outcomes):
-                ahead[outcome, later] = said(in_force.models[outcome], in_force.nodes, scratch.columns, scratch.hazards)
+            roll_each(models, asked, scratch.columns, scratch.hazards, scratch.weeks)
             held_ms = times_ms[later]
             for outcome in range(outcomes):
-                if not math.isnan(ahead[outcome, 0]):
+                if asked[outcome]:
+                    ahead[outcome, later] = said(models[outcome], nodes, scratch.columns, scratch.hazards)
                     held_ms = min(held_ms, holds_until_ms(times_ms[: later + 1], ahead[outcome, : later + 1]))
             if held_ms < times_ms[later]:  # so it is with most by the earlier time: the later one need not be asked
                 break

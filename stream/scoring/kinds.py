@@ -227,11 +227,14 @@ def workspace(models: int) -> tuple[FloatArray, FloatArray]:
 
 
 @compiled
-def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
-    """Roll each weekly model forward once, as far as any of the models goes that it is part of.
+def roll_each(
+    models: NDArray[np.void], asked: NDArray[np.bool_], row: FloatArray, hazards: FloatArray, scratch: FloatArray
+) -> None:
+    """Roll each weekly model forward once, as far as any of the models goes that it is part of and that is asked.
 
     Args:
         models: those of `Scorers`.
+        asked: shape (models,), which of them.
         row: the columns of now.
         hazards: shape (models + 1, steps), to be filled, the last row with what is missed.
         scratch: shape (`SCRATCH`,), overwritten.
@@ -241,7 +244,7 @@ def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, sc
     for first in range(len(models)):
         days = 0.0
         for m in range(first, len(models)):
-            if models[m].rolled_by == first:
+            if asked[m] and models[m].rolled_by == first:
                 days = max(days, _days(models[m], row))
         if days > 0.0:
             roll(hazards[first], models[first].rolling, row, hazards[-1], days, scratch)
