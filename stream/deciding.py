@@ -282,7 +282,7 @@ def _beyond(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: 
 def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
     """Fill in the model columns that move, after `place_at`."""
     move_to(scratch.rows[0], state, at_ms)
-    fill_columns(scratch.columns, scratch.figures[0], plan, 0, plan.moving)
+    fill_columns(scratch.columns, scratch.figures[0], plan, plan.moving_runs)
 
 
 @compiled

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, many_at_once
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 from stream.features.ahead import AGEING_OF_VISITS, GAP_COLUMN, Movement, movements
 from stream.features.columns import MODEL_COLUMNS
@@ -180,7 +180,7 @@ def _steps_to(days: float) -> int:
     return len(WIDTHS_DAYS)
 
 
-@compiled
+@many_at_once
 def _fill_ahead(columns: FloatArray, model: Any, row: FloatArray, weeks: int, amounts: FloatArray) -> None:
     """Fill in what the columns that move will be in each step but the first: `weeks` numbers a column."""
     gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
@@ -204,7 +204,7 @@ def _fill_ahead(columns: FloatArray, model: Any, row: FloatArray, weeks: int, am
             columns[n * weeks + week] = max(columns[source + week] - knot, 0.0)
 
 
-@compiled
+@many_at_once
 def _add_ahead(logits: FloatArray, columns: FloatArray, model: Any, weeks: int) -> None:
     """Add what the columns say of each week, one column after another, all weeks at once."""
     clip = model.weekly.clip
@@ -214,7 +214,7 @@ def _add_ahead(logits: FloatArray, columns: FloatArray, model: Any, weeks: int) 
             logits[week] += min(max((columns[begin + week] - mean) * rate, -clip), clip) * weight
 
 
-@compiled
+@many_at_once
 def _add_up(hazards: FloatArray, logits: FloatArray, steps: int, scratch: FloatArray) -> None:
     """The hazard up to the end of each step: minus the logarithm of the chance of nothing is log(1 + e ** logit).
 
