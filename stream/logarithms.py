@@ -6,15 +6,11 @@ below 1e-15 of the result, or of 1 where that is larger.
 """
 
 import math
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from stream.compiled import many_at_once
+from stream.compiled import bits_of, float_of, many_at_once
 
 FloatArray = NDArray[np.float64]
 
@@ -26,26 +22,6 @@ _ROUNDING = 1.5 * 2.0**52  # added to a number, leaves its whole part in the las
 _ROOT_HALF_BITS = 0x3FE6A09E667F3BCD  # of the square root of a half
 _WHOLE_BITS, _WHOLE_BIAS = 0x4330000000000000, 2048  # of 2 ** 52: its last bits are a whole number
 _LARGEST_EXPONENT = 708.0
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _bits_of(_typing: Any, _number: Any) -> Any:
-    """The bits of a float as a whole number."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.int64(types.float64), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _float_of(_typing: Any, _bits: Any) -> Any:
-    """The float that has these bits."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), generate
 
 
 @many_at_once
@@ -60,10 +36,10 @@ def fill_logarithms(numbers: FloatArray, count: int) -> None:
     [0.0, 2.302585]
     """
     for i in range(count):
-        bits = _bits_of(numbers[i])
+        bits = bits_of(numbers[i])
         power = (bits - _ROOT_HALF_BITS) >> 52
-        m = _float_of(bits - (power << 52))
-        k = _float_of((power + _WHOLE_BIAS) | _WHOLE_BITS) - (2.0**52 + _WHOLE_BIAS)
+        m = float_of(bits - (power << 52))
+        k = float_of((power + _WHOLE_BIAS) | _WHOLE_BITS) - (2.0**52 + _WHOLE_BIAS)
         s = (m - 1.0) / (m + 1.0)
         z = s * s
         series = 2.0 / 19 * z + 2.0 / 17
@@ -105,4 +81,4 @@ def fill_exponentials(numbers: FloatArray, count: int) -> None:
         series = series * r + 1.0 / 6
         series = series * r + 1.0 / 2
         series = series * r + 1.0
-        numbers[i] = (series * r + 1.0) * _float_of((_bits_of(rounded) + 1023) << 52)
+        numbers[i] = (series * r + 1.0) * float_of((bits_of(rounded) + 1023) << 52)
