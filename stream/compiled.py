@@ -14,8 +14,11 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
 from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic
 
 
 @contextmanager
@@ -78,7 +81,44 @@ def tight(function: _Function) -> _Function:
     return _compiled(function, forceinline=True, _nrt=False)
 
 
-def _compiled(function: _Function, **options: bool) -> _Function:
+def many_at_once(function: _Function) -> _Function:
+    """`compiled`, for a loop over numbers that do not hang on each other: the processor does some of them at once.
+
+    That a division is not looked at makes it possible: by 0 it is infinite, and no error.
+
+    >>> @many_at_once
+    ... def invert(numbers: Any) -> None:
+    ...     for i in range(len(numbers)):
+    ...         numbers[i] = 1.0 / numbers[i]
+    >>> numbers = np.array([2.0, 0.0])
+    >>> invert(numbers)
+    >>> numbers
+    array([0.5, inf])
+    """
+    return _compiled(function, _nrt=False, error_model="numpy")
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def bits_of(_typing: Any, _number: Any) -> Any:
+    """Of a float in compiled code: its bits as a whole number."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def float_of(_typing: Any, _bits: Any) -> Any:
+    """Of a whole number in compiled code: the float that has these bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+def _compiled(function: _Function, **options: bool | str) -> _Function:
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the source's folder nor the user's cache can be written, or there is no source file
@@ -122,7 +162,7 @@ class KeptCode(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types 
             yield
 
 
-def _stamp(dispatcher: Any, options: Mapping[str, bool]) -> tuple[Any, ...]:
+def _stamp(dispatcher: Any, options: Mapping[str, bool | str]) -> tuple[Any, ...]:
     """Numba's own stamp, which is of the function's file, and of what that file has from others.
 
     The machine code of a function holds that of the functions it calls, and constants. Those of other files have to be

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.actions.alerts import ChurnRule, closes, opens
+from stream.actions.alerts import NEVER, ChurnRule, closes, long_silent_ms, opens
 from stream.compiled import compiled
 from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
 from stream.scoring.clusters import Centres, assigned, stays
-from stream.scoring.deadlines import HALVINGS, POINTS
+from stream.scoring.deadlines import LEAST_BEYOND, MIDDLE_EVERY, POINTS, SHORTEST_SEARCH_MS
 from stream.scoring.kinds import alone, roll_each, said
 from stream.scoring.trees import Nodes
 from stream.scoring.validity import holds_until_ms
@@ -60,18 +60,20 @@ class Scored(NamedTuple):
 class Scratch(NamedTuple):
     """One customer at a time ahead: its features as a record and as numbers (shape (1, features), the same memory).
 
-    `times_ms` has shape (3,) and `ahead` (outcomes, 3): probabilities at these times. `hazards` has shape
-    (outcomes, steps), `amounts` (2, columns): see `stream.scoring.hazard`.
+    `asked` has shape (outcomes,): of which the customer has a probability. `times_ms` has shape (3,) and `ahead`
+    (outcomes, 3): probabilities at these times. `hazards` has shape (outcomes + 1, steps), `weeks` is of
+    `stream.scoring.hazard`.
     """
 
     rows: Rows
     figures: FloatArray
     columns: FloatArray
     place: FloatArray
+    asked: BoolArray
     times_ms: IntArray
     ahead: FloatArray
     hazards: FloatArray
-    amounts: FloatArray
+    weeks: FloatArray
 
 
 class Silent(NamedTuple):
@@ -81,13 +83,13 @@ class Silent(NamedTuple):
         segment: it has.
         moves: whether another segment is possible.
         is_open: whether its alert is.
-        alertable: whether its alert may open or close.
+        alertable_ms: from when on its alert may open or close, `NEVER` where it may not.
     """
 
     segment: int
     moves: bool
     is_open: bool
-    alertable: bool
+    alertable_ms: int
 
 
 @compiled
@@ -116,7 +118,7 @@ def decide_each(
         churn[i] = math.nan
         if bought and row.purchase_days >= in_force.purchase_days[in_force.churn]:
             model = in_force.models[in_force.churn]
-            churn[i] = alone(model, in_force.nodes, given.matrix[i], scratch.hazards, scratch.amounts)
+            churn[i] = alone(model, in_force.nodes, given.matrix[i], scratch.hazards, scratch.weeks)
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         purchased = last_purchase_ms > block.episode_ms
         silent = opens(in_force.rule, churn[i], row.since_last_purchase_days, row.mean_gap_days)
@@ -148,15 +150,27 @@ def ask_each(
         row.purchase_days, row.mean_gap_days = given.rows[i].purchase_days, given.rows[i].mean_gap_days
         scratch.place[1] = given.places[i, 1]
         is_open = (state.decision.alert == 1 and not alerts[1, i]) or alerts[0, i]
-        done = alerts[0, i] or state.features.last_purchase_ms <= state.decision.episode_ms  # with this episode
+        alertable_ms = _alertable_ms(is_open, state, row, in_force)
         place_at(row, state, until_ms[i])
-        alertable = is_open or (not done and opens(in_force.rule, 1.0, row.since_last_purchase_days, row.mean_gap_days))
         moves = _may_move(given.places[i], now_ms[i], until_ms[i], state, decided[i], in_force.centres, scratch)
-        if not moves and not alertable:
+        if not moves and alertable_ms > until_ms[i]:
             continue
         _copy(scratch.columns, given.matrix[i], in_force.plan.moving)
-        silent = Silent(decided[i], moves, is_open, alertable)
+        silent = Silent(decided[i], moves, is_open, alertable_ms)
         until_ms[i] = _first_change_ms(now_ms[i], until_ms[i], state, silent, in_force, scratch)
+
+
+@compiled
+def _alertable_ms(is_open: bool, state: Row, row: Row, in_force: InForce) -> int:
+    """From when on a customer's alert may close, or open; `NEVER` where it may not in this episode."""
+    last_purchase_ms: int = state.features.last_purchase_ms
+    if row.purchase_days < in_force.purchase_days[in_force.churn]:
+        return NEVER
+    if is_open:
+        return last_purchase_ms
+    if last_purchase_ms <= state.decision.episode_ms:
+        return NEVER
+    return long_silent_ms(in_force.rule, last_purchase_ms, row.mean_gap_days)
 
 
 @compiled
@@ -193,50 +207,82 @@ def _copy(to: FloatArray, row: FloatArray, begin: int) -> None:
 @compiled
 def _first_change_ms(low_ms: int, high_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: Scratch) -> int:
     """A point at which the customer has changed, and not a little earlier; `high_ms` if it has changed at none."""
-    width_ms, before_ms, at_ms, seen = high_ms - low_ms, low_ms, high_ms, False
+    before_ms, below = low_ms, -math.inf
     for point in range(1, POINTS + 1):
-        at_ms = low_ms + width_ms * point // POINTS
-        if _changes(at_ms, state, silent, in_force, scratch):
-            seen = True
-            break
-        before_ms = at_ms
-    if not seen:
-        return high_ms
-    for _ in range(HALVINGS):
-        middle_ms = (before_ms + at_ms) // 2
-        if _changes(middle_ms, state, silent, in_force, scratch):
-            at_ms = middle_ms
+        at_ms = low_ms + (high_ms - low_ms) * point // POINTS
+        above = _beyond(at_ms, state, silent, in_force, scratch)
+        if above >= 0.0:
+            late_ms = (high_ms - low_ms) // SHORTEST_SEARCH_MS
+            return _crossed_ms((before_ms, at_ms), (below, above), late_ms, state, silent, in_force, scratch)
+        before_ms, below = at_ms, above
+    return high_ms
+
+
+@compiled
+def _crossed_ms(
+    between_ms: tuple[int, int], beyond: tuple[float, float], late_ms: int, state: Row, silent: Silent,
+    in_force: InForce, scratch: Scratch,
+) -> int:  # fmt: skip
+    """When a customer changes between two times, of which it is known how far `_beyond` it is; at most so late.
+
+    Asked first where its alert may change at all, then where a line between the two crosses 0, and in the middle where
+    there is no line. An end that stays counts less each time, lest the other only creep towards it (regula falsi by
+    Anderson and Björck, BIT 1973).
+    """
+    before_ms, at_ms = between_ms
+    below, above = beyond
+    asked_ms, step, stays = max(silent.alertable_ms, before_ms), 0, 0
+    while at_ms - before_ms > max(late_ms, 1):
+        if not before_ms < asked_ms < at_ms:
+            is_line = math.isfinite(below) and math.isfinite(above) and step % MIDDLE_EVERY != MIDDLE_EVERY - 1
+            share = below / (below - above) if is_line else 0.5
+            asked_ms = min(max(before_ms + int((at_ms - before_ms) * share), before_ms + 1), at_ms - 1)
+        found = _beyond(asked_ms, state, silent, in_force, scratch)
+        if found >= 0.0:
+            below *= _left_of_end(found, above) if stays < 0 else 1.0
+            at_ms, above, stays = asked_ms, found, -1
         else:
-            before_ms = middle_ms
+            above *= _left_of_end(found, below) if stays > 0 else 1.0
+            before_ms, below, stays = asked_ms, found, 1
+        step += 1
     return at_ms
 
 
 @compiled
-def _changes(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: Scratch) -> bool:
-    """Whether the customer's segment or alert would be another at this time."""
-    row, rule = scratch.rows[0], in_force.rule
-    place_at(row, state, at_ms)
+def _left_of_end(found: float, before: float) -> float:
+    """What an end counts for that stays while the other one comes from `before` to `found`."""
+    return 1.0 - found / before if abs(found) < abs(before) else 0.5
+
+
+@compiled
+def _beyond(at_ms: int, state: Row, silent: Silent, in_force: InForce, scratch: Scratch) -> float:
+    """How far the customer's probability is beyond where its alert changes at this time, negative where it is not.
+
+    Infinite where that is not what it hangs on: with another segment, or before the alert may change.
+    """
+    row, alertable = scratch.rows[0], at_ms >= silent.alertable_ms
+    if silent.moves or alertable:
+        place_at(row, state, at_ms)
     if silent.moves:
         move_place(scratch.place, row)
         if assigned(scratch.place, silent.segment, in_force.centres) != silent.segment:
-            return True
-    if not silent.alertable:
-        return False
-    silence_days, gap_days = row.since_last_purchase_days, row.mean_gap_days
-    if not silent.is_open and not opens(rule, 1.0, silence_days, gap_days):
-        return False
-    if row.purchase_days < in_force.purchase_days[in_force.churn]:
-        return False
+            return math.inf
+    if not alertable:
+        return -math.inf
     _move(at_ms, state, in_force.plan, scratch)
-    churn = alone(in_force.models[in_force.churn], in_force.nodes, scratch.columns, scratch.hazards, scratch.amounts)
-    return closes(rule, churn) if silent.is_open else opens(rule, churn, silence_days, gap_days)
+    churn = alone(in_force.models[in_force.churn], in_force.nodes, scratch.columns, scratch.hazards, scratch.weeks)
+    if math.isnan(churn):
+        return -math.inf
+    changes = closes(in_force.rule, churn) if silent.is_open else churn >= in_force.rule.open_probability
+    beyond = abs(churn - (in_force.rule.close_probability if silent.is_open else in_force.rule.open_probability))
+    return beyond if changes else -max(beyond, LEAST_BEYOND)
 
 
 @compiled
 def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
     """Fill in the model columns that move, after `place_at`."""
     move_to(scratch.rows[0], state, at_ms)
-    fill_columns(scratch.columns, scratch.figures[0], plan, 0, plan.moving)
+    fill_columns(scratch.columns, scratch.figures[0], plan, plan.moving_runs)
 
 
 @compiled
@@ -256,18 +302,22 @@ def look_at_each(
         in_force: models and rules.
         scratch: is overwritten.
     """
-    outcomes, times_ms, ahead = len(probabilities), scratch.times_ms, scratch.ahead
+    outcomes, times_ms, ahead, asked = len(probabilities), scratch.times_ms, scratch.ahead, scratch.asked
+    models, nodes = in_force.models, in_force.nodes
     for k in range(len(chosen)):
         i = chosen[k]
         bought, is_known = given.states[i].features.last_purchase_ms > 0, False
-        if bought:
-            roll_each(in_force.models, given.matrix[i], scratch.hazards, scratch.amounts)
         for outcome in range(outcomes):
-            asked = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
-            model, row = in_force.models[outcome], given.matrix[i]
-            ahead[outcome, 0] = said(model, in_force.nodes, row, scratch.hazards) if asked else math.nan
-            probabilities[outcome, k] = ahead[outcome, 0]
-            is_known |= not math.isnan(ahead[outcome, 0])
+            asked[outcome] = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
+        if bought:
+            roll_each(models, asked, given.matrix[i], scratch.hazards, scratch.weeks)
+        for outcome in range(outcomes):
+            probabilities[outcome, k] = math.nan
+            if asked[outcome]:
+                probabilities[outcome, k] = said(models[outcome], nodes, given.matrix[i], scratch.hazards)
+            ahead[outcome, 0] = probabilities[outcome, k]
+            asked[outcome] = not math.isnan(ahead[outcome, 0])
+            is_known |= asked[outcome]
         if not is_known:
             continue
         width_ms = max(until_ms[k] - now_ms[k], 0)
@@ -277,12 +327,11 @@ def look_at_each(
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
-            roll_each(in_force.models, scratch.columns, scratch.hazards, scratch.amounts)
-            for outcome in range(outcomes):
-                ahead[outcome, later] = said(in_force.models[outcome], in_force.nodes, scratch.columns, scratch.hazards)
+            roll_each(models, asked, scratch.columns, scratch.hazards, scratch.weeks)
             held_ms = times_ms[later]
             for outcome in range(outcomes):
-                if not math.isnan(ahead[outcome, 0]):
+                if asked[outcome]:
+                    ahead[outcome, later] = said(models[outcome], nodes, scratch.columns, scratch.hazards)
                     held_ms = min(held_ms, holds_until_ms(times_ms[: later + 1], ahead[outcome, : later + 1]))
             if held_ms < times_ms[later]:  # so it is with most by the earlier time: the later one need not be asked
                 break

@@ -249,5 +249,5 @@ def _scratch(outcomes: int) -> Scratch:
     rows = np.zeros(1, SCORED_ROW)
     figures = rows.view(np.float64).reshape(1, SCORED_ROW.itemsize // 8)
     columns, place = np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS))
-    times_ms, ahead = np.empty(3, np.int64), np.empty((outcomes, 3))
-    return Scratch(rows, figures, columns, place, times_ms, ahead, *workspace(outcomes))
+    asked, times_ms, ahead = np.empty(outcomes, np.bool_), np.empty(3, np.int64), np.empty((outcomes, 3))
+    return Scratch(rows, figures, columns, place, asked, times_ms, ahead, *workspace(outcomes))

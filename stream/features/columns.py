@@ -6,12 +6,13 @@ memory layout of the states. Nothing is ever infinite, and no model column is na
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, many_at_once
 from stream.features.fields import StateArray
 from stream.features.model_columns import (
     CONCEPTS,
@@ -29,6 +30,7 @@ from stream.features.model_columns import (
 )
 from stream.features.natural import Natural
 from stream.features.natural_columns import NATURAL_COLUMNS
+from stream.logarithms import fill_logarithms
 
 __all__ = [
     "CONCEPTS",
@@ -65,27 +67,33 @@ if _moves:
 
 
 class Plan(NamedTuple):
-    """How model columns come from a row of features; shape (len(MODEL_COLUMNS),) each.
+    """How model columns come from a row of features.
 
     Attributes:
-        kinds: logged, fresh, hinge or plain.
-        sources: the feature's place in the row; of a hinge, the place of the column it bends.
-        numbers: what the feature is divided by; of a hinge, the logarithm of its knot.
-        moving: how many columns move with time; they come first.
+        runs: shape (runs, 3), neighbouring columns that are made alike: logged, fresh, hinge or plain, the first of
+            them, and the one after the last; those that move with time before those that stand still.
+        moving_runs: how many runs move with time.
+        moving: how many columns they are.
+        sources: shape (len(MODEL_COLUMNS),), the feature's place in the row; of a hinge, the place of the column it
+            bends.
+        numbers: shape (len(MODEL_COLUMNS),), what the feature is divided by; of a hinge, the logarithm of its knot.
     """
 
-    kinds: NDArray[np.uint8]
+    runs: NDArray[np.int64]
+    moving_runs: int
+    moving: int
     sources: NDArray[np.int64]
     numbers: FloatArray
-    moving: int
 
 
 @lru_cache(maxsize=1)
 def plan() -> Plan:
     """The plan of `MODEL_COLUMNS`."""
-    steps = [_step(entry) for entry in ENTRIES]
-    kinds, sources, numbers = zip(*steps, strict=True)
-    return Plan(np.array(kinds, np.uint8), np.array(sources, np.int64), np.array(numbers), len(MOVING_COLUMNS))
+    kinds, sources, numbers = zip(*[_step(entry) for entry in ENTRIES], strict=True)
+    moving = len(MOVING_COLUMNS)
+    begins = [at for at in range(len(kinds)) if at in (0, moving) or kinds[at] != kinds[at - 1]]
+    runs = [(kinds[at], at, end) for at, end in pairwise([*begins, len(kinds)])]
+    return Plan(np.array(runs, np.int64), begins.index(moving), moving, np.array(sources, np.int64), np.array(numbers))
 
 
 def _step(entry: Any) -> tuple[int, int, float]:
@@ -144,30 +152,35 @@ def segments_of(features: Natural) -> FloatArray:
     return matrix
 
 
-@compiled
-def fill_columns(columns: FloatArray, figures: FloatArray, plan: Plan, begin: int, end: int) -> None:
-    """Fill in the model columns from `begin` to `end` of one customer."""
-    for place in range(begin, end):
-        kind, source, number = plan.kinds[place], plan.sources[place], plan.numbers[place]
-        if kind == _HINGE:
-            columns[place] = max(columns[source] - number, 0.0)
-            continue
-        figure = figures[source]
-        if math.isnan(figure):
-            columns[place] = 0.0
-        elif kind == _LOGGED:
-            columns[place] = math.log1p(figure / number)
+@many_at_once
+def fill_columns(columns: FloatArray, figures: FloatArray, plan: Plan, runs: int) -> None:
+    """Fill in the model columns of one customer that the first `runs` runs of the plan make."""
+    sources, numbers = plan.sources, plan.numbers
+    for run in range(runs):
+        kind, begin, end = plan.runs[run, 0], plan.runs[run, 1], plan.runs[run, 2]
+        if kind == _LOGGED:
+            for place in range(begin, end):
+                figure = figures[sources[place]] / numbers[place]
+                columns[place] = 1.0 if math.isnan(figure) else 1.0 + figure
+            fill_logarithms(columns[begin:], end - begin)
         elif kind == _FRESH:
-            columns[place] = FRESH_DAYS / (figure + FRESH_DAYS)
+            for place in range(begin, end):
+                figure = FRESH_DAYS / (figures[sources[place]] + FRESH_DAYS)
+                columns[place] = 0.0 if math.isnan(figure) else figure
+        elif kind == _HINGE:
+            for place in range(begin, end):
+                columns[place] = max(columns[sources[place]] - numbers[place], 0.0)
         else:
-            columns[place] = figure
+            for place in range(begin, end):
+                figure = figures[sources[place]]
+                columns[place] = 0.0 if math.isnan(figure) else figure
 
 
 @compiled
 def fill_matrix(matrix: FloatArray, figures: FloatArray, plan: Plan) -> None:
     """Fill in the model columns of customers, from their features."""
     for i in range(len(matrix)):
-        fill_columns(matrix[i], figures[i], plan, 0, matrix.shape[1])
+        fill_columns(matrix[i], figures[i], plan, len(plan.runs))
 
 
 @compiled

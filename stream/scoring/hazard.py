@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, many_at_once
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 from stream.features.ahead import AGEING_OF_VISITS, GAP_COLUMN, Movement, movements
 from stream.features.columns import MODEL_COLUMNS
+from stream.logarithms import fill_exponentials, fill_logarithms
 from stream.scoring.linear import (
     WEIGHING,
     LinearModel,
@@ -42,8 +43,8 @@ AHEAD_DAYS: FloatArray = np.cumsum(WIDTHS_DAYS) - (WIDTHS_DAYS + WEEK_DAYS) / 2
 LEAST_HAZARD = 1e-13  # of a whole horizon: a logarithm of less would not be finite
 _WHOLE = 1e-6  # days; a gap that went through a logarithm and back is not exactly what it was
 
-_COURSES = ("grows", "grows by gap", "fades", "decays", "bends")
-_GROWS, _GROWS_BY_GAP, _FADES, _DECAYS, _BENDS = range(len(_COURSES))
+_COURSES = ("grows", "grows by gap", "decays", "fades", "bends")
+_GROWS, _GROWS_BY_GAP, _DECAYS, _FADES, _BENDS = range(len(_COURSES))
 _long_silence_days = compiled(long_silence_days)
 
 
@@ -71,23 +72,26 @@ class HazardModel(msgspec.Struct, frozen=True, cache_hash=True, tag="hazard"):
 
 
 _MOVING = len(movements())
+SCRATCH = (_MOVING + 4) * len(STEPS_DAYS) + _MOVING
+"""Numbers that `roll` overwrites: the columns that move in each step, logits and what they are made of."""
+
 ROLLING = np.dtype(
     [
         ("weekly", WEIGHING),
         ("gap", "<i8"),
-        ("moving", "<i8"),
+        *((name, "<i8") for name in ("logs", "unbent", "moving")),
         *((name, "<i8", (_MOVING,)) for name in ("courses", "places", "sources")),
         *((name, "<f8", (_MOVING,)) for name in ("knots", "means", "rates", "weights")),
-        ("factors", "<f8", (len(STEPS_DAYS), _MOVING)),
+        ("factors", "<f8", (_MOVING, len(STEPS_DAYS))),
     ]
 )
-"""A weekly model for compiled code: the columns that move, what bends after what it follows.
+"""A weekly model for compiled code: the columns that move, logarithms before what fades before what bends.
 
-`weekly` is the model as it scores a row, `gap` the place of the mean gap's column in a row, -1 where there is none, and
-`moving` how many columns move. Of each of these: `courses` how, `places` where in a row, `sources` the number of the
-column that one that bends follows, `knots` the logarithm of one and the knot, `means`, `rates` and `weights` as in
-`Weighing` (0 of a column that others follow but the model ignores), `factors` what is left in each step of an amount
-that decays.
+`weekly` is the model as it scores a row, `gap` the place of the mean gap's column in a row, -1 where there is none,
+`logs` how many columns are logarithms, `unbent` how many do not bend and `moving` how many move. Of each of these:
+`courses` how, `places` where in a row, `sources` the number of the column that one that bends follows, `knots` the
+logarithm of one and the knot, `means`, `rates` and `weights` as in `Weighing` (0 of a column that others follow but the
+model ignores), `factors` what is left of an amount in each step.
 """
 
 NO_WEEKLY = LinearModel((), (), (), (), bias=0.0)
@@ -104,13 +108,15 @@ def rolling(weekly: LinearModel, columns: Sequence[str] = MODEL_COLUMNS) -> NDAr
     record["weekly"] = weighing_record(weekly, columns)
     record["gap"] = columns.index(GAP_COLUMN) if GAP_COLUMN in columns else -1
     record["moving"], names = len(moving), list(moving)
+    record["logs"] = sum(each.course not in ("fades", "bends") for each in moving.values())
+    record["unbent"] = sum(each.course != "bends" for each in moving.values())
     own = {place: at for at, place in enumerate(known.places[: known.columns].tolist())}
     for n, (name, each) in enumerate(moving.items()):
         place = columns.index(name)
         record["courses"][n], record["places"][n] = _COURSES.index(each.course), place
         record["sources"][n] = names.index(each.source) if each.source else 0
         record["knots"][n] = math.log1p(each.knot)
-        record["factors"][:, n] = 2.0 ** (-AHEAD_DAYS / each.half_life_days)
+        record["factors"][n] = 1.0 if each.course.startswith("grows") else 2.0 ** (-AHEAD_DAYS / each.half_life_days)
         if place in own:
             for field in ("means", "rates", "weights"):
                 record[field][n] = getattr(known, field)[own[place]]
@@ -118,9 +124,9 @@ def rolling(weekly: LinearModel, columns: Sequence[str] = MODEL_COLUMNS) -> NDAr
 
 
 def _rolled(weekly: LinearModel, columns: Sequence[str]) -> dict[str, Movement]:
-    """What moves of what the model goes by, and what that follows."""
+    """What moves of what the model goes by, and what that follows, in the order of courses."""
     read = {name for name, scale in zip(weekly.columns, weekly.scales, strict=True) if scale}
-    every = movements()
+    every = dict(sorted(movements().items(), key=lambda each: _COURSES.index(each[1].course)))
     followed = {every[name].source for name in read if name in every}
     return {name: each for name, each in every.items() if name in columns and name in read | followed}
 
@@ -149,23 +155,84 @@ def roll(
         row: the columns of now.
         levels: what is missed, by `fill_missed`.
         until_days: how far to go.
-        scratch: shape (2, at least the columns that move), overwritten.
+        scratch: shape (`SCRATCH`,), overwritten.
     """
-    gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
-    standing, later = standing_logit(model.weekly, row), missed_logit(model.weekly, levels, len(model.weekly.sources))
-    total, reached = 0.0, 0.0
-    for step in range(len(hazards)):
-        if step == 0:
-            logit = moving_logit(model.weekly, row) + missed_logit(model.weekly, levels, 0)
-        else:
-            if step == 1:
-                _take_amounts(scratch, model, row)
-            logit = model.weekly.bias + _ahead(model, step, gaps_a_day, scratch) + later
-        total += WIDTHS_DAYS[step] / WEEK_DAYS * _softplus(logit + standing)
-        hazards[step] = total
+    steps, weekly = _steps_to(until_days), model.weekly
+    standing, later = standing_logit(weekly, row), missed_logit(weekly, levels, len(weekly.sources))
+    logits = scratch[model.moving * (steps - 1) :]
+    logits[0] = moving_logit(weekly, row) + missed_logit(weekly, levels, 0) + standing
+    for step in range(1, steps):
+        logits[step] = weekly.bias + later + standing
+    if steps > 1:
+        _fill_ahead(scratch, model, row, steps - 1, logits[steps:])
+        _add_ahead(logits[1:], scratch, model, steps - 1)
+    _add_up(hazards, logits, steps, logits[steps:])
+
+
+@compiled
+def _steps_to(days: float) -> int:
+    """How many steps it takes to get so far."""
+    reached = 0.0
+    for step in range(len(WIDTHS_DAYS)):
         reached += WIDTHS_DAYS[step]
-        if reached >= until_days:
-            break
+        if reached >= days:
+            return step + 1
+    return len(WIDTHS_DAYS)
+
+
+@many_at_once
+def _fill_ahead(columns: FloatArray, model: Any, row: FloatArray, weeks: int, amounts: FloatArray) -> None:
+    """Fill in what the columns that move will be in each step but the first: `weeks` numbers a column."""
+    gaps_a_day = 1.0 / math.expm1(row[model.gap]) if model.gap >= 0 and row[model.gap] > 0.0 else 0.0
+    for n in range(model.logs):
+        amounts[n] = row[model.places[n]]
+    fill_exponentials(amounts, model.logs)
+    for n in range(model.logs):
+        course, amount = model.courses[n], amounts[n] - 1.0
+        a_day = 1.0 if course == _GROWS else gaps_a_day if course == _GROWS_BY_GAP else 0.0
+        for week in range(weeks):
+            columns[n * weeks + week] = 1.0 + amount * model.factors[n, week + 1] + AHEAD_DAYS[week + 1] * a_day
+    fill_logarithms(columns, model.logs * weeks)
+    for n in range(model.logs, model.unbent):
+        fresh = row[model.places[n]]
+        since_days = WEEK_DAYS / fresh if fresh > 0.0 else math.inf
+        for week in range(weeks):
+            columns[n * weeks + week] = WEEK_DAYS / (since_days + AHEAD_DAYS[week + 1] * AGEING_OF_VISITS)
+    for n in range(model.unbent, model.moving):
+        source, knot = model.sources[n] * weeks, model.knots[n]
+        for week in range(weeks):
+            columns[n * weeks + week] = max(columns[source + week] - knot, 0.0)
+
+
+@many_at_once
+def _add_ahead(logits: FloatArray, columns: FloatArray, model: Any, weeks: int) -> None:
+    """Add what the columns say of each week, one column after another, all weeks at once."""
+    clip = model.weekly.clip
+    for n in range(model.moving):
+        mean, rate, weight, begin = model.means[n], model.rates[n], model.weights[n], n * weeks
+        for week in range(weeks):
+            logits[week] += min(max((columns[begin + week] - mean) * rate, -clip), clip) * weight
+
+
+@many_at_once
+def _add_up(hazards: FloatArray, logits: FloatArray, steps: int, scratch: FloatArray) -> None:
+    """The hazard up to the end of each step: minus the logarithm of the chance of nothing is log(1 + e ** logit).
+
+    That of 1 + x, where x is so small that 1 + x is rounded, is that of what it is rounded to and a little more.
+    """
+    chances = scratch[steps:]
+    for step in range(steps):
+        scratch[step] = -abs(logits[step])
+    fill_exponentials(scratch, steps)
+    for step in range(steps):
+        chances[step] = 1.0 + scratch[step]
+    fill_logarithms(chances, steps)
+    total = 0.0
+    for step in range(steps):
+        rounded = 1.0 + scratch[step]
+        softplus = max(logits[step], 0.0) + chances[step] + (scratch[step] - (rounded - 1.0)) / rounded
+        total += WIDTHS_DAYS[step] / WEEK_DAYS * softplus
+        hazards[step] = total
 
 
 @compiled
@@ -180,42 +247,3 @@ def none_logit(hazards: FloatArray, days: float) -> float:
         before = hazards[step]
     hazard = max(before, LEAST_HAZARD)
     return -hazard - math.log(-math.expm1(-hazard))
-
-
-@compiled
-def _softplus(logit: float) -> float:
-    """log(1 + e ** logit): minus the logarithm of the chance of nothing in a week."""
-    return max(logit, 0.0) + math.log1p(math.exp(-abs(logit)))
-
-
-@compiled
-def _take_amounts(scratch: FloatArray, model: Any, row: FloatArray) -> None:
-    """What columns are logarithms of, and of those that fade the days since."""
-    for n in range(model.moving):
-        column, course = row[model.places[n]], model.courses[n]
-        if course == _FADES:
-            scratch[0, n] = WEEK_DAYS / column - WEEK_DAYS if column > 0.0 else math.inf
-        elif course != _BENDS:
-            scratch[0, n] = math.expm1(column) if column != 0.0 else 0.0
-
-
-@compiled
-def _ahead(model: Any, step: int, gaps_a_day: float, scratch: FloatArray) -> float:
-    """What the columns that move add to the logit of a step."""
-    logit, days, clip = 0.0, AHEAD_DAYS[step], model.weekly.clip
-    for n in range(model.moving):
-        course, amount = model.courses[n], scratch[0, n]
-        if course == _DECAYS:
-            column = math.log(1.0 + amount * model.factors[step, n]) if amount != 0.0 else 0.0
-        elif course == _GROWS:
-            column = math.log(1.0 + amount + days)
-        elif course == _GROWS_BY_GAP:
-            column = math.log(1.0 + amount + days * gaps_a_day)
-        elif course == _FADES:
-            column = WEEK_DAYS / (amount + days * AGEING_OF_VISITS + WEEK_DAYS)
-        else:
-            column = max(scratch[1, model.sources[n]] - model.knots[n], 0.0)
-        scratch[1, n] = column
-        deviations = (column - model.means[n]) * model.rates[n]
-        logit += min(max(deviations, -clip), clip) * model.weights[n]
-    return logit

@@ -14,6 +14,7 @@ from stream.features.missed import KINDS, fill_missed
 from stream.scoring.hazard import (
     NO_WEEKLY,
     ROLLING,
+    SCRATCH,
     STEPS_DAYS,
     FloatArray,
     HazardModel,
@@ -212,7 +213,7 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
     found, rows = np.empty((len(models), len(matrix))), np.ascontiguousarray(matrix, np.float64)
     trees = {at: model for at, model in enumerate(models) if isinstance(model, TreeModel)}
     others = tuple(None if at in trees else model for at, model in enumerate(models))
-    hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1, columns)
+    hazards, (_, scratch) = np.zeros((len(matrix), len(STEPS_DAYS))), workspace(1)
     levels = np.zeros((len(matrix), 2 * len(KINDS)))
     _score_each(found, rows, scorers(others, columns).models, hazards, levels, scratch)
     for at, model in trees.items():
@@ -220,27 +221,30 @@ def probabilities(models: tuple[Model, ...], matrix: FloatArray, columns: Sequen
     return found
 
 
-def workspace(models: int, columns: Sequence[str] = MODEL_COLUMNS) -> tuple[FloatArray, FloatArray]:
+def workspace(models: int) -> tuple[FloatArray, FloatArray]:
     """Hazards and scratch for `roll_each` and `said`; the last row of hazards is for what is missed."""
-    return np.zeros((models + 1, len(STEPS_DAYS))), np.zeros((2, max(len(columns), 1)))
+    return np.zeros((models + 1, len(STEPS_DAYS))), np.zeros(SCRATCH)
 
 
 @compiled
-def roll_each(models: NDArray[np.void], row: FloatArray, hazards: FloatArray, scratch: FloatArray) -> None:
-    """Roll each weekly model forward once, as far as any of the models goes that it is part of.
+def roll_each(
+    models: NDArray[np.void], asked: NDArray[np.bool_], row: FloatArray, hazards: FloatArray, scratch: FloatArray
+) -> None:
+    """Roll each weekly model forward once, as far as any of the models goes that it is part of and that is asked.
 
     Args:
         models: those of `Scorers`.
+        asked: shape (models,), which of them.
         row: the columns of now.
         hazards: shape (models + 1, steps), to be filled, the last row with what is missed.
-        scratch: shape (2, columns), overwritten.
+        scratch: shape (`SCRATCH`,), overwritten.
     """
     if len(models) > 0:
         fill_missed(hazards[-1], models[0].linear.sources, row)
     for first in range(len(models)):
         days = 0.0
         for m in range(first, len(models)):
-            if models[m].rolled_by == first:
+            if asked[m] and models[m].rolled_by == first:
                 days = max(days, _days(models[m], row))
         if days > 0.0:
             roll(hazards[first], models[first].rolling, row, hazards[-1], days, scratch)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stream.compiled import compiled, making_arrays
 from stream.features.columns import MODEL_COLUMNS, MOVING_COLUMNS
-from stream.features.missed import KINDS, MISSED, MISSED_COLUMNS, Missed, fill_missed, missed_of, sources_of
+from stream.features.missed import KINDS, MISSED, MISSED_COLUMNS, fill_missed, missed_of, sources_of
 
 FloatArray = NDArray[np.float64]
 
@@ -59,13 +59,14 @@ class LinearModel(msgspec.Struct, frozen=True, cache_hash=True, tag="linear"):
 class Weighing(NamedTuple):
     """A model for compiled code: shape (columns + made,) arrays, what is in a row before what is made of it.
 
+    A column without spread adds nothing, and is left out.
+
     Compiled functions take one, or a record of `WEIGHING`, which has the same fields.
 
     Attributes:
         places: each column's place in a row, what moves with time first; of one that is made, its kind's in
             `stream.features.missed.KINDS`.
-        means, rates, weights: of each column; rates are one over the scales, a division costs three times as much. A
-            column without spread has rate 0.
+        means, rates, weights: of each column; rates are one over the scales, a division costs three times as much.
         knots: shape (made,), the logarithm of one and the knot.
         columns, moving, made: how many are in a row, how many of them move with time, how many are made.
         sources: shape (kinds, 3), what can be made of such a row, whether or not the model reads it.
@@ -86,6 +87,7 @@ class Weighing(NamedTuple):
     clip: float
 
 
+_MISSED_OF = {each.name: each for each in MISSED}
 _AT_MOST = len(MODEL_COLUMNS) + len(MISSED)
 WEIGHING = np.dtype(
     [
@@ -141,17 +143,18 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
     """
     if model is None:
         model = LinearModel((), (), (), (), bias=math.nan)
-    order, places, moving = _order(model.columns, columns)
-    order, made = _without_idle(order, len(places), model)
-    scales = np.array(model.scales, np.float64)[order]
+    order, places, own, moving = _order(model.columns, columns)
+    works = np.array(model.scales, np.float64)[order] != 0.0
+    order, places = order[works], places[works]
+    made = [_MISSED_OF[model.columns[place]] for place in order[works[:own].sum() :].tolist()]
     return Weighing(
-        places=np.array([*places.tolist(), *(KINDS.index(each.of) for each in made)], np.int64),
+        places=places,
         means=np.array(model.means, np.float64)[order],
-        rates=np.divide(1.0, scales, out=np.zeros(len(scales)), where=scales != 0.0),
+        rates=1.0 / np.array(model.scales, np.float64)[order],
         weights=np.array(model.weights, np.float64)[order],
         knots=np.array([math.log1p(each.knot) for each in made]),
-        columns=len(places),
-        moving=moving,
+        columns=int(works[:own].sum()),
+        moving=int(works[:moving].sum()),
         made=len(made),
         sources=np.array(sources_of(columns), np.int64),
         bias=float(model.bias),
@@ -160,8 +163,8 @@ def weighing(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) 
 
 
 @lru_cache(maxsize=128)  # models come by the hundred a day in a backtest, but of few sets of columns
-def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64], int]:
-    """The order in which columns are added, what is made last; the places of the others, and how many of them move."""
+def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64], int, int]:
+    """The order in which columns are added and `Weighing.places`; how many are in a row, and how many of them move."""
     made = {each.name for each in missed_of(columns)}
     missing = [name for name in names if name not in columns and name not in made]
     if missing:
@@ -169,16 +172,10 @@ def _order(names: tuple[str, ...], columns: Sequence[str]) -> tuple[NDArray[np.i
     own = [place for place, name in enumerate(names) if name in columns]
     own.sort(key=lambda place: names[place] not in MOVING_COLUMNS)
     others = sorted(set(range(len(names))) - set(own), key=lambda place: MISSED_COLUMNS.index(names[place]))
-    places = np.array([columns.index(names[place]) for place in own], np.int64)
-    return np.array([*own, *others], np.intp), places, sum(name in MOVING_COLUMNS for name in names)
-
-
-def _without_idle(order: NDArray[np.intp], own: int, model: LinearModel) -> tuple[NDArray[np.intp], list[Missed]]:
-    """The order without made columns that add nothing, and what those that are left are: shops without visits."""
-    by_name = {each.name: each for each in MISSED}
-    working = [place for place in order[own:].tolist() if model.scales[place] != 0.0]
-    left = np.array([*order[:own].tolist(), *working], np.intp)
-    return left, [by_name[model.columns[place]] for place in working]
+    kinds = [KINDS.index(_MISSED_OF[names[place]].of) for place in others]
+    places = np.array([*(columns.index(names[place]) for place in own), *kinds], np.int64)
+    moving = sum(name in MOVING_COLUMNS for name in names)
+    return np.array([*own, *others], np.intp), places, len(own), moving
 
 
 def weighing_record(model: LinearModel | None, columns: Sequence[str] = MODEL_COLUMNS) -> NDArray[np.void]:

@@ -16,7 +16,7 @@ from stream.decisions import Asked, decide, deciding
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segment_matrix
 from stream.features.layout import StateArray
 from stream.scoring.clusters import assign
-from stream.scoring.deadlines import HALVINGS, POINTS, SHORTEST_SEARCH_MS
+from stream.scoring.deadlines import POINTS, SHORTEST_SEARCH_MS
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit, probability
 from stream.scoring.linear import LinearModel
@@ -95,13 +95,22 @@ def test_the_search_finds_what_asking_slowly_finds(
     decisions = decide(asked, deciding(MODELS[models], rules))
     for row in range(CUSTOMERS):
         alone = states[row : row + 1].copy()
-        is_open, *decided = said(alone, int(now_ms[row]), MODELS[models], rules.churn)
+        is_open, *each = said(alone, now_ms[row : row + 1], MODELS[models], rules.churn)
+        decided = [at_once[0] for at_once in each]
         assert decided == [decisions.opens[row], decisions.closes[row], decisions.segment[row]]
         block, last_ms = alone["decision"], alone["features"]["last_purchase_ms"]
         block["segment"], block["alert"] = decided[2], (is_open and not decided[1]) or decided[0]
         block["episode_ms"] = last_ms if decided[0] else block["episode_ms"]
-        expected = slowly(alone, int(now_ms[row]), width_ms, MODELS[models], rules.churn)
-        assert decisions.again_ms[row] == expected
+        points = now_ms[row] + width_ms * np.arange(1, POINTS + 1) // POINTS
+        first = np.flatnonzero(changed(alone, points, MODELS[models], rules.churn))
+        if not len(first):
+            assert decisions.again_ms[row] == now_ms[row] + width_ms
+            continue
+        found_ms, late_ms = int(decisions.again_ms[row]), width_ms // SHORTEST_SEARCH_MS
+        assert points[first[0]] - width_ms // POINTS - 1 <= found_ms <= points[first[0]]
+        *before, now = changed(alone, np.arange(found_ms - late_ms, found_ms + 1), MODELS[models], rules.churn)
+        assert now, "the customer has changed at the deadline, and not a little earlier"
+        assert not all(before)
 
 
 @settings(max_examples=50, deadline=None)
@@ -117,45 +126,36 @@ def test_a_customer_is_found_alike_alone_and_among_others(
         assert np.concatenate([getattr(each, name) for each in apart]).tobytes() == getattr(together, name).tobytes()
 
 
-def said(state: StateArray, at_ms: int, models: Models, rule: ChurnRule) -> tuple[bool, bool, bool, int]:
-    """Whether the alert is open, opens, closes at a time, and the segment then, straight from the rules."""
+def changed(state: StateArray, times_ms: np.ndarray, models: Models, rule: ChurnRule) -> np.ndarray:
+    """Whether a customer's alert or segment would be another, at each of some times."""
+    _, opens, closes, segment = said(state, times_ms, models, rule)
+    return opens | closes | (segment != state["decision"]["segment"])
+
+
+def said(
+    state: StateArray, times_ms: np.ndarray, models: Models, rule: ChurnRule
+) -> tuple[bool, np.ndarray, np.ndarray, np.ndarray]:
+    """Whether a customer's alert is open, opens, closes, and its segment, at some times, straight from the rules."""
+    states = np.repeat(state, len(times_ms))
     features, block = state["features"][0], state["decision"][0]
-    current, is_open = int(block["segment"]), bool(block["alert"])
+    current, is_open = states["decision"]["segment"], bool(block["alert"])
     document, bought = models.outcomes.get("churn_30d"), features["last_purchase_ms"] > 0
-    churn = np.nan
+    churn = np.full(len(times_ms), np.nan)
     if document and document.serving and bought:
-        churn = float(probability(document.candidates[document.serving], model_matrix(state, at_ms))[0])
+        churn = probability(document.candidates[document.serving], model_matrix(states, times_ms))
     if models.segments and bought:
-        current = int(assign(models.segments, segment_matrix(state, at_ms), state["decision"]["segment"])[0])
-    columns = natural(state, at_ms)
-    silence, gap = columns["since_last_purchase_days"][0], columns["mean_gap_days"][0]
+        current = assign(models.segments, segment_matrix(states, times_ms), current)
+    columns = natural(states, times_ms)
+    silence, gap = columns["since_last_purchase_days"], columns["mean_gap_days"]
     long = np.clip(rule.gap_multiple * gap, rule.silence_at_least_days, rule.silence_at_most_days)
     purchased = bool(features["last_purchase_ms"] > block["episode_ms"])
-    opens = not is_open and purchased and bool(churn >= rule.open_probability and silence >= long)
-    closes = is_open and (purchased or bool(churn < rule.close_probability))
+    opens = (not is_open and purchased) & (churn >= rule.open_probability) & (silence >= long)
+    closes = is_open & (purchased | (churn < rule.close_probability))
     return is_open, opens, closes, current
 
 
-def slowly(state: StateArray, now_ms: int, width_ms: int, models: Models, rule: ChurnRule) -> int:
-    """The first of eight points with a change, then halves of the part before it."""
-
-    def changed(at_ms: int) -> bool:
-        _, opens, closes, segment = said(state, at_ms, models, rule)
-        return opens or closes or segment != state["decision"]["segment"][0]
-
-    points = [now_ms + width_ms * point // POINTS for point in range(POINTS + 1)]
-    first = next((number for number in range(1, POINTS + 1) if changed(points[number])), None)
-    if first is None:
-        return now_ms + width_ms
-    low_ms, high_ms = points[first - 1], points[first]
-    for _ in range(HALVINGS):
-        middle_ms = (low_ms + high_ms) // 2
-        low_ms, high_ms = (low_ms, middle_ms) if changed(middle_ms) else (middle_ms, high_ms)
-    return high_ms
-
-
 @pytest.mark.parametrize("width_ms", WIDTHS_MS)
-def test_an_alert_by_silence_alone_is_late_by_the_last_half_at_most(width_ms: int) -> None:
+def test_an_alert_by_silence_alone_is_due_at_the_very_moment(width_ms: int) -> None:
     rules = replace(TWO_OUTCOMES, stale_after_ms=width_ms, churn=ChurnRule(open_probability=0.0))
     purchase = {"type": "purchase", "currency": "GBP", "lines": [{"product_id": "a", "quantity": 1, "unit_price": "5"}]}
     days = [
@@ -166,4 +166,4 @@ def test_an_alert_by_silence_alone_is_late_by_the_last_half_at_most(width_ms: in
     asked = Asked(np.arange(1), folded(days)[:1], np.array([crosses_ms - width_ms // 3]))
     models = FEW_COLUMNS["churn alone"]
     (found,) = decide(asked, deciding(models, rules)).again_ms.tolist()
-    assert crosses_ms <= found <= crosses_ms + width_ms // SHORTEST_SEARCH_MS + HALVINGS
+    assert found == crosses_ms

@@ -35,7 +35,7 @@ def test_a_score_has_the_same_bits_alone_among_5000_and_beside_other_models(link
     linear = LinearModel(MODEL_COLUMNS[:1], (0.0,), (1.0,), (1.0,), bias=0.5)
     beside, (hazards, scratch) = scorers((other, linear, model, None)), workspace(4)
     for at in range(50):
-        roll_each(beside.models, np.ascontiguousarray(matrix[at]), hazards, scratch)
+        roll_each(beside.models, np.ones(4, np.bool_), np.ascontiguousarray(matrix[at]), hazards, scratch)
         scored = [said(beside.models[m], beside.nodes, np.ascontiguousarray(matrix[at]), hazards) for m in range(4)]
         assert scored[:3] == [probability(each, matrix[at : at + 1])[0] for each in (other, linear, model)]
         assert np.isnan(scored[3])
