@@ -176,7 +176,9 @@ class LiveClock:
         """
         latest_ms = np.full(len(records.topic), NEVER)
         for topic in {*next_ms, *records.topic.tolist()} - {NO_SAY}:
-            supported = self._topics.setdefault(topic, SupportedMaximum())
+            supported = self._topics.get(topic)
+            if supported is None:
+                supported = self._topics[topic] = SupportedMaximum()
             _bound(latest_ms, topic, records, next_ms.get(topic, NEVER), supported.heard, supported.ahead)
         latest_ms[records.topic == NO_SAY] = NOBODY
         times = np.maximum.accumulate(np.maximum(latest_ms, self.stream_time_ms))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,9 @@ class _Queue:
 
     def __init__(self, topic: str, offset: int, reader: Reader) -> None:
         self.topic, self.position, self.tail = topic, offset, offset
-        self.waiting = self.queued_bytes = self.last_ms = 0
+        self.waiting = self.queued_bytes = 0
         self._reader = reader
+        self._last_ms, self._looked_until = 0, offset  # of the last event before an offset
         self._fetched: list[Any] = []
         self._begin = 0  # of what is not decoded yet
         self._decoded = NO_RECORDS  # never more than twice `AT_ONCE`
@@ -86,8 +88,14 @@ class _Queue:
         self.waiting += len(records)
         self.queued_bytes += weight_of([record.value for record in records])
         self.tail = records[-1].offset + 1
-        times_ms = map(partial(self._reader.order_ms, self.topic), reversed(records))
-        self.last_ms = next(filter(None, times_ms), self.last_ms)
+
+    def last_ms(self) -> int:
+        """`orders_ms` of the last event that was fetched; where it is not decoded yet, it is now, for this alone."""
+        if self._looked_until < self.tail:
+            waiting = islice(reversed(self._fetched), len(self._fetched) - self._begin)
+            times_ms = map(partial(self._reader.order_ms, self.topic), waiting)
+            self._last_ms, self._looked_until = next(filter(None, times_ms), self._last_ms), self.tail
+        return self._last_ms
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
@@ -97,7 +105,15 @@ class _Queue:
                 del self._fetched[: self._begin]
                 self._begin = 0
             read = self._reader.records(self.topic, raw)
+            self._note_last(read)
             self._decoded = joined([self._decoded, read]) if len(self._decoded) else read
+
+    def _note_last(self, read: LogRecords) -> None:
+        """The next records were decoded: what is left to look for is the last event behind them."""
+        until = int(read.offset[-1]) + 1
+        if self._looked_until < until:
+            times_ms = filter(None, read.order_ms[::-1].tolist())
+            self._last_ms, self._looked_until = next(times_ms, self._last_ms), until
 
     @property
     def head(self) -> LogRecord | None:
@@ -231,7 +247,7 @@ class Inbox:
 
     def last_ms(self, topic: str) -> int:
         """`orders_ms` of the last event of `topic` that was fetched; 0 before there was one."""
-        return self._queues[topic].last_ms
+        return self._queues[topic].last_ms()
 
     @property
     def topics(self) -> list[str]:
