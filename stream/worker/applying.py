@@ -21,16 +21,14 @@ from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
-from stream.worker.log_records import NO_RECORDS, LogRecords
+from stream.worker.log_records import LogRecords
 from stream.worker.lost_commits import senders, without
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow, loaded_window
-from stream.worker.sorting import Sorted, sort_out
+from stream.worker.sorting import NOTHING_SORTED, Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
-
-NOTHING_SORTED = sort_out(NO_RECORDS, {})
 
 log = structlog.get_logger()
 

@@ -136,7 +136,8 @@ class _Queue:
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
         """The times by which the live clock puts the first records in order among the topics."""
         self._decode_until(at_most)
-        return self._decoded.order_ms[:at_most]
+        times_ms: NDArray[np.int64] = self._decoded.order_ms[:at_most]
+        return times_ms
 
 
 @dataclass
