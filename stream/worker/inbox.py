@@ -167,10 +167,11 @@ class _Taking:
         coming = joined([queue.first(count) for queue, count in zip(queues, counts, strict=True) if count])
         if len(coming) > max(counts):  # of several queues, one after another
             coming = coming.take(places_of(order, counts))
-        taken = coming.part(0, self._fitting(coming))
+        coming_bytes = int(coming.weight.sum())
+        taken = coming.part(0, self._fitting(coming, coming_bytes))
         self.parts.append(taken)
         self.count += len(taken)
-        self.size += int(taken.weight.sum())
+        self.size += coming_bytes if taken is coming else int(taken.weight.sum())
         if len(taken) < len(coming):
             counts = np.bincount(order[: len(taken)], minlength=len(queues)).tolist()
         for queue, count in zip(queues, counts, strict=True):
@@ -178,10 +179,10 @@ class _Taking:
                 self.previous.setdefault(queue.topic, queue.position)
                 queue.drop(count)
 
-    def _fitting(self, coming: LogRecords) -> int:
+    def _fitting(self, coming: LogRecords, coming_bytes: int) -> int:
         """How many of these records fill the batch; their customers are counted."""
         fitting = len(coming)
-        if self.size + int(coming.weight.sum()) >= self.bytes_at_most:
+        if self.size + coming_bytes >= self.bytes_at_most:
             sizes = np.cumsum(coming.weight) + self.size
             fitting = int(np.searchsorted(sizes, self.bytes_at_most)) + 1
         named: list[Any] = coming.customer[:fitting].tolist()
