@@ -48,7 +48,8 @@ def count_commit(
         live: whether deadlines are times of the wall; in a replay no one can say how late they were.
     """
     _commits(partition).inc()
-    _deadlines_fired(partition).inc(len(due))
+    if due:
+        _deadlines_fired(partition).inc(len(due))
     now_ms = time.time() * 1000
     if batch.records:
         metrics.COMMIT_LATENCY.observe((now_ms - batch.records.timestamp_ms) / 1000)
@@ -56,11 +57,16 @@ def count_commit(
         metrics.DEADLINE_LATENESS.observe((now_ms - np.array([due_ms for _, due_ms in due], np.float64)) / 1000)
     for outcome, count in outcomes(batch.records, found).items():
         _records(outcome).inc(count)
+    if applied.rejections or applied.causes:
+        _count_said(applied)
+    _count_shop(applied.commit)
+
+
+def _count_said(applied: Applied) -> None:
     for reason, count in Counter(rejection.reason for rejection in applied.rejections).items():
         metrics.DEAD_LETTERS.labels(reason).inc(count)
     for message, count in Counter(cause.kind for cause in applied.causes).items():
         metrics.MESSAGES.labels(message).inc(count)
-    _count_shop(applied.commit)
 
 
 def _count_shop(commit: Commit) -> None:

@@ -80,7 +80,7 @@ class _Queue:
         self._last_ms, self._looked_until = 0, offset  # of the last event before an offset
         self._fetched: list[Any] = []
         self._begin = 0  # of what is not decoded yet
-        self._decoded = NO_RECORDS  # never more than twice `AT_ONCE`
+        self._decoded, self._ready = NO_RECORDS, 0  # so many are decoded: never more than twice `AT_ONCE`
 
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
@@ -99,14 +99,15 @@ class _Queue:
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
-        while len(self._decoded) < count and (raw := self._fetched[self._begin : self._begin + AT_ONCE]):
+        while self._ready < count and (raw := self._fetched[self._begin : self._begin + AT_ONCE]):
             self._begin += len(raw)
             if 2 * self._begin > len(self._fetched):
                 del self._fetched[: self._begin]
                 self._begin = 0
             read = self._reader.records(self.topic, raw)
             self._note_last(read)
-            self._decoded = joined([self._decoded, read]) if len(self._decoded) else read
+            self._decoded = joined([self._decoded, read]) if self._ready else read
+            self._ready += len(raw)
 
     def _note_last(self, read: LogRecords) -> None:
         """The next records were decoded: what is left to look for is the last event behind them."""
@@ -119,7 +120,7 @@ class _Queue:
     def head(self) -> LogRecord | None:
         """The record to be taken next."""
         self._decode_until(1)
-        return self._decoded[0] if len(self._decoded) else None
+        return self._decoded[0] if self._ready else None
 
     def first(self, at_most: int) -> LogRecords:
         """The records to be taken next."""
@@ -131,7 +132,8 @@ class _Queue:
         self.waiting -= count
         self.queued_bytes -= int(self._decoded.weight[:count].sum())
         self.position = int(self._decoded.offset[count - 1]) + 1
-        self._decoded = self._decoded.part(count) if count < len(self._decoded) else NO_RECORDS
+        self._ready -= count
+        self._decoded = self._decoded.part(count) if self._ready else NO_RECORDS
 
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
         """The times by which the live clock puts the first records in order among the topics."""
