@@ -14,7 +14,7 @@ from stream.columns.events import EventColumns, ReadColumns
 from stream.metrics import worker as metrics
 from stream.worker.log_records import LogRecords, of_columns, of_topic, written_ms
 
-FEW = 1  # so many are decoded in the time that columns take however few records there are
+FEW = 32  # so many are decoded in the time that columns take however few records there are
 _value = attrgetter("value")
 log = structlog.get_logger()
 
