@@ -197,8 +197,7 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def has_kind(self, *kinds: int) -> bool:
         """Whether any is of one of these kinds."""
-        there = self.kind.tobytes()
-        return any(kind in there for kind in kinds)
+        return any(map(self.kind.tobytes().__contains__, kinds))
 
     @property
     def is_event(self) -> NDArray[np.bool_]:
@@ -218,10 +217,11 @@ def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogR
     kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, len(fetched))
     event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
     records = _of_fetched(topic, fetched, customers, written_ms(topic, fetched), np.array(times_ms, np.int64))
-    records.decoded[:] = np.fromiter(decoded, object, len(fetched))
-    records.kind[:], records.is_decoded[:], records.id_hash[:] = kind, True, _hashes(event_ids)
-    records.has_customer[:] = [customer is not None for customer in customers]
-    records.weight[:] = [RECORD_OVERHEAD_BYTES + len(raw.value or b"") for raw in fetched]
+    records.objects[_DECODED] = np.fromiter(decoded, object, len(fetched))
+    records.codes[_KIND], records.codes[_IS_DECODED] = kind, True
+    records.codes[_HAS_CUSTOMER] = [customer is not None for customer in customers]
+    records.numbers[_ID_HASH] = _hashes(event_ids).view(np.int64)
+    records.numbers[_WEIGHT] = [RECORD_OVERHEAD_BYTES + len(raw.value or b"") for raw in fetched]
     return records
 
 
@@ -235,9 +235,10 @@ def of_columns(topic: str, fetched: Sequence[Any], read: EventColumns, timestamp
         timestamps_ms: as of `written_ms`.
     """
     records = _of_fetched(topic, fetched, read.customers, timestamps_ms, read.envelopes.time_ms, read.facts)
-    records.decoded[:], records.is_decoded[:] = None, False
-    records.kind[:], records.id_hash[:] = read.envelopes.kind, read.envelopes.id_hash
-    records.has_customer[:], records.weight[:] = read.has_customer, read.lengths + RECORD_OVERHEAD_BYTES
+    records.objects[_DECODED], records.codes[_IS_DECODED] = None, False
+    records.codes[_KIND], records.codes[_HAS_CUSTOMER] = read.envelopes.kind, read.has_customer
+    records.numbers[_ID_HASH] = read.envelopes.id_hash.view(np.int64)
+    records.numbers[_WEIGHT] = read.lengths + RECORD_OVERHEAD_BYTES
     return records
 
 

@@ -90,7 +90,9 @@ def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
             repeats[of_topic] = windows[topic].duplicates(hashes[topic])
     sorts, counts = np.empty((_SORTS, len(records)), np.intp), np.zeros(_SORTS, np.intp)
     _sort(sorts, counts, records.kind, records.has_customer, repeats)
-    duplicates, invalid, places, guests, identities = map(_first, sorts, counts.tolist())
+    duplicates, invalid, places, guests, identities = [
+        found[:count] for found, count in zip(sorts, counts.tolist(), strict=True)
+    ]
     return Sorted(
         records=records,
         hashes=hashes,
@@ -124,10 +126,6 @@ def _sort(
             continue
         sorts[sort, counts[sort]] = place
         counts[sort] += 1
-
-
-def _first(places: Places, count: int) -> Places:
-    return places[:count]
 
 
 def _window_hashes(records: LogRecords) -> HashArray:
