@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import redis
+from msgspec.structs import replace
 
 from benchmarks.in_process import HeapPartitionStore, InProcess
 from benchmarks.loads import Record, written

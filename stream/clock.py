@@ -156,6 +156,16 @@ def _bound(latest_ms: IntArray, topic: int, records: LoggedTimes, next_ms: int, 
             latest_ms[place] = min(latest_ms[place], max(supported_ms[place], next_ms))
 
 
+@compiled
+def _rise(times_ms: IntArray, topic: IntArray, stream_time_ms: int) -> int:
+    """Let the latest times become those of the clock, which never falls; its last one."""
+    for place in range(len(times_ms)):
+        if topic[place] != NO_SAY:
+            stream_time_ms = max(stream_time_ms, times_ms[place])
+        times_ms[place] = stream_time_ms
+    return stream_time_ms
+
+
 class LiveClock:
     """Stream time of one partition on the live clock. It falls only while deadlines lag."""
 
@@ -174,14 +184,14 @@ class LiveClock:
             next_ms: for each topic that is not read to its end with these records, the `order_ms` of its next record,
                 0 if that is not known yet. What a topic that is not named here has to say ends with its last record.
         """
-        latest_ms = np.full(len(records.topic), NEVER)
+        times_ms = np.full(len(records.topic), NEVER)
         for topic in {*next_ms, *records.topic.tolist()} - {NO_SAY}:
-            supported = self._topics.setdefault(topic, SupportedMaximum())
-            _bound(latest_ms, topic, records, next_ms.get(topic, NEVER), supported.heard, supported.ahead)
-        latest_ms[records.topic == NO_SAY] = NOBODY
-        times = np.maximum.accumulate(np.maximum(latest_ms, self.stream_time_ms))
-        self.stream_time_ms = int(times[-1]) if len(times) else self.stream_time_ms
-        return times
+            supported = self._topics.get(topic)
+            if supported is None:
+                supported = self._topics[topic] = SupportedMaximum()
+            _bound(times_ms, topic, records, next_ms.get(topic, NEVER), supported.heard, supported.ahead)
+        self.stream_time_ms = _rise(times_ms, records.topic, self.stream_time_ms)
+        return times_ms
 
     def tick(self, wall_ms: int) -> int:
         """All topics are read to their ends: it is as late as the wall says, or later."""

@@ -7,7 +7,7 @@ from stream.announcing import Announcer
 from stream.byte_rows import CustomerBytes
 from stream.changes import Changes
 from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
-from stream.decisions import Asked, decide, deciding, joined
+from stream.decisions import Asked, Deciding, decide, deciding, joined
 from stream.features.fold import fold_keeping, foldable
 from stream.features.stored import stored_form
 from stream.outcomes.waiting import WaitingOutcomes
@@ -17,6 +17,8 @@ from stream.standing import NONE, Standing, put_back, reschedule, standing, take
 from stream.verdicts import act
 
 _NOBODY: RowArray = np.zeros(0, np.intp)
+_latest: list[tuple[Models, Rules, Deciding]] = []
+"""What the last step was decided by: the next one nearly always is by the same."""
 
 
 class Episodes:
@@ -27,7 +29,7 @@ class Episodes:
     ) -> None:
         self._ids, self._states, self._decision = given.customers, given.states, given.states["decision"]
         self._records, self._times, self._models, self._rules = records, times, models, rules
-        self._foldable, self._deciding = foldable(records.facts), deciding(models, rules)
+        self._foldable, self._deciding = foldable(records.facts), _decided_by(models, rules)
         self._changes = Changes()
         self._announcer = Announcer(given.customers, times, self._changes)
         self._acting = Acting(given.customers, models, rules, self._announcer, self._changes)
@@ -163,13 +165,24 @@ class Episodes:
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""
         rows, changes = self._touched.nonzero()[0], self._changes
+        everybody = len(rows) == len(self._ids)
         self._outcomes.say()
         due_ms = self._decision["due_ms"][rows]
         moved = (due_ms != self._due_before_ms[rows]).nonzero()[0]
-        ids = [self._ids[row] for row in rows.tolist()]
-        changes.states = CustomerBytes(ids, stored_form(self._states.take(rows)))
+        ids = [*self._ids] if everybody else [self._ids[row] for row in rows.tolist()]
+        changes.states = CustomerBytes(ids, stored_form(self._states if everybody else self._states.take(rows)))
         changes.deadlines = {ids[at]: due for at, due in zip(moved.tolist(), due_ms[moved].tolist(), strict=True)}
         changes.labels = self._outcomes.stored()
         changes.snapshots = self._outcomes.snapshots()
         changes.views = self._showing.views()
         return changes
+
+
+def _decided_by(models: Models, rules: Rules) -> Deciding:
+    """`deciding`, put together when models or rules are others than those of the last step."""
+    for known_models, known_rules, known in _latest:
+        if known_models is models and known_rules is rules:
+            return known
+    made = deciding(models, rules)
+    _latest[:] = [(models, rules, made)]
+    return made

@@ -45,6 +45,7 @@ class LastRecords:
 
     def _make(self, ids: int) -> None:
         self._bits = (max(int(PLACES_AN_ID * ids), PLACES_AT_LEAST) - 1).bit_length()
+        self._shift = np.uint64(64 - self._bits)
         self._hashes = np.zeros(2**self._bits, np.uint64)
         self._numbers = np.zeros(2**self._bits, np.int32)
         self._used = 0
@@ -75,10 +76,6 @@ class LastRecords:
         self._above += int(before)
         self._make(kept + coming)
         self._used = _move(self._hashes, self._numbers, hashes, numbers, before, self._scatter, self._shift)
-
-    @property
-    def _shift(self) -> np.uint64:
-        return np.uint64(64 - self._bits)
 
 
 @making_arrays

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.outcomes.declaration import BUILT_IN, Outcome
 
@@ -75,41 +77,40 @@ class SeenBlock:
     drop_first: int = 0
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """All writes of one chunk. Applied whole or not at all."""
 
     positions: Mapping[str, LogPosition]
     stream_time_ms: int
     sequence: int
-    states: Mapping[str, bytes] = field(default_factory=dict)
-    views: Mapping[str, bytes] = field(default_factory=dict)
-    deadlines: Mapping[str, int] = field(default_factory=dict)
+    states: Mapping[str, bytes] = {}
+    views: Mapping[str, bytes] = {}
+    deadlines: Mapping[str, int] = {}
     """customer -> time of its entry in the sorted set, ms; 0 removes it."""
     segment_moves: Sequence[tuple[str, str | None, str]] = ()
     """(customer, segment left or None, segment entered)."""
-    risks: Mapping[str, float] = field(default_factory=dict)
+    risks: Mapping[str, float] = {}
     """customer -> value at risk, major units; 0 removes it."""
-    labels: Mapping[str, bytes] = field(default_factory=dict)
+    labels: Mapping[str, bytes] = {}
     """customer -> open accumulators; empty removes them."""
-    snapshots: Mapping[tuple[str, int], bytes] = field(default_factory=dict)
+    snapshots: Mapping[tuple[str, int], bytes] = {}
     """(customer, day) -> snapshot, written once."""
     closed_snapshots: Sequence[tuple[str, int]] = ()
     outbox: Sequence[tuple[int, bytes]] = ()
     """(sequence, packed message)."""
     forget_outbox: Sequence[int] = ()
     """Sequences acknowledged by the broker since the last commit."""
-    seen: Mapping[str, SeenBlock] = field(default_factory=dict)
+    seen: Mapping[str, SeenBlock] = {}
     journal: bytes = b""
-    totals: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = {}
     """Increments of the shop's totals of this partition."""
     sweep: SweepProgress | None = None
     """None leaves it as it is."""
     removed: Sequence[str] = ()
     """Customers of whom state, view, deadline, segment, value at risk and open accumulators go, before the rest."""
-    identities: Mapping[str, bytes] = field(default_factory=dict)
+    identities: Mapping[str, bytes] = {}
     """`stream.identities.known.name_of` an id -> what became of it."""
-    timelines: Mapping[str, int] = field(default_factory=dict)
+    timelines: Mapping[str, int] = {}
     """Timeline -> the number of the last message that it has sent from customer to customer."""
 
 

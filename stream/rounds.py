@@ -8,9 +8,9 @@ folded, all their decisions made at once, and kept up to the first that does (`s
 again.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from stream.chunk import BoolArray, IntArray, Records, RowArray, Rules, StreamTimes
@@ -23,8 +23,7 @@ DECISIONS_AHEAD = 64  # of one customer in a round; each keeps a copy of its sta
 NEVER = np.int64((1 << 44) - 1)  # a time in ms, year 2527
 
 
-@dataclass(frozen=True)
-class Stretches:
+class Stretches(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Records of a customer up to one decision each; or no records, and a decision that was put off.
 
     Customer by customer, each customer's in order; shape (stretches,) each but for `records`.
@@ -72,10 +71,14 @@ class Queues:
 
     def __init__(self, records: Records, times: StreamTimes, states: StateArray, rules: Rules) -> None:
         facts, self._states, self._decide_every_ms = records.facts, states, rules.decide_every_ms
-        self._order, self._last_event_ms = np.empty(len(facts), np.intp), np.empty(len(facts), np.int64)
-        self._stream_ms = np.empty(len(facts) + 1, np.int64)
+        count = len(facts)
+        self._order, self._last_event_ms, self._records = np.empty((3, count), np.intp)
+        self._stream_ms = np.empty(count + 1, np.int64)
         self._stream_ms[-1] = times.end_ms  # a queue at its end waits for the chunk's end
-        self._is_purchase, self._is_late = np.empty((2, len(facts)), np.bool_)
+        self._is_purchase, self._is_late = np.empty((2, count), np.bool_)
+        most = 2 * count  # a record may end a stretch and be followed by one without any
+        self._numbers, self._flags = np.empty((_NUMBERS, most), np.int64), np.empty((_FLAGS, most), np.bool_)
+        self._due = np.empty(len(states), np.intp)
         self._cursor, self._end = np.zeros((2, len(states)), np.intp)
         self._is_alone = np.zeros(len(states), np.bool_)  # customers that get one stretch a round
         _line_up(
@@ -87,12 +90,10 @@ class Queues:
         """The next round; None when every record has been taken and no deadline up to the chunk's end is left.
 
         Before a record, every deadline up to the record's stream time fires. States are read anew each time: they say
-        when each customer is due and when it may be decided again, after the rounds before.
+        when each customer is due and when it may be decided again, after the rounds before. A round is good until the
+        next, which is written over it.
         """
-        left = int((self._end - self._cursor).sum())
-        due, records = np.empty(len(self._cursor), np.intp), np.empty(left, np.intp)
-        most = 2 * left  # a record may end a stretch and be followed by one without any
-        numbers, flags = np.empty((_NUMBERS, most), np.int64), np.empty((_FLAGS, most), np.bool_)
+        due, records, numbers, flags = self._due, self._records, self._numbers, self._flags
         fired, stretches, taken = _next_round(
             self._states, self._cursor, self._end, self._order, self._stream_ms, self._last_event_ms,
             self._is_purchase, self._is_late, self._is_alone, self._decide_every_ms, due, records, numbers, flags,

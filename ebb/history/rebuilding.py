@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace as replaced
 
 from ebb.history.past import Stretch
 from offline.archive.standing import Waiting, model_path
@@ -215,10 +216,10 @@ class Rebuilding:
         stored, head = self.stored, self.stored.head
         nothing = Commit({}, stream_time_ms=head.stream_time_ms, sequence=head.sequence)
         for number, entry in enumerate(self.noted, version + 1):
-            yield replace(nothing, journal=encode_entry(msgspec.structs.replace(entry, version=number)))
+            yield replaced(nothing, journal=encode_entry(replaced(entry, version=number)))
         segment_of = {customer: name for name, members in stored.segments.items() for customer in members}
         for customers in _parts(list(stored.states), CUSTOMERS_OF_A_COMMIT):
-            yield replace(
+            yield replaced(
                 nothing,
                 states={customer: stored.states[customer] for customer in customers},
                 views={customer: stored.views[customer] for customer in customers if customer in stored.views},
@@ -228,19 +229,19 @@ class Rebuilding:
                 labels={customer: stored.labels[customer] for customer in customers if customer in stored.labels},
             )
         for names in _parts(list(stored.identities), CUSTOMERS_OF_A_COMMIT):
-            yield replace(nothing, identities={name: stored.identities[name] for name in names})
+            yield replaced(nothing, identities={name: stored.identities[name] for name in names})
         for timelines in _parts(list(stored.timelines), CUSTOMERS_OF_A_COMMIT):
-            yield replace(nothing, timelines={timeline: stored.timelines[timeline] for timeline in timelines})
+            yield replaced(nothing, timelines={timeline: stored.timelines[timeline] for timeline in timelines})
         for keys in _parts(list(stored.snapshots), CUSTOMERS_OF_A_COMMIT):
-            yield replace(nothing, snapshots={key: stored.snapshots[key] for key in keys})
+            yield replaced(nothing, snapshots={key: stored.snapshots[key] for key in keys})
         for sequences in _parts(sorted(stored.outbox), CUSTOMERS_OF_A_COMMIT):
-            yield replace(nothing, outbox=[(sequence, stored.outbox[sequence]) for sequence in sequences])
+            yield replaced(nothing, outbox=[(sequence, stored.outbox[sequence]) for sequence in sequences])
         for topic, blocks in stored.seen.items():
             packed = b"".join(blocks)
             for at in range(0, len(packed), SEEN_BLOCK_BYTES):
-                yield replace(nothing, seen={topic: SeenBlock(packed[at : at + SEEN_BLOCK_BYTES])})
+                yield replaced(nothing, seen={topic: SeenBlock(packed[at : at + SEEN_BLOCK_BYTES])})
         sweep = head.sweep if head.sweep.under else None
-        yield replace(nothing, positions=head.positions, totals=stored.totals, sweep=sweep)
+        yield replaced(nothing, positions=head.positions, totals=stored.totals, sweep=sweep)
 
 
 def _positions(offsets: Mapping[str, int]) -> dict[str, LogPosition]:

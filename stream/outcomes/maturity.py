@@ -52,10 +52,10 @@ def unpack_open(packed: Sequence[bytes | None]) -> OpenArray:
     >>> unpack_open([None, pack_open(unpack_open([bytes(ACCUMULATOR.itemsize)]))[0]])["row"].tolist()
     [1]
     """
-    counts = [len(blob or b"") // ACCUMULATOR.itemsize for blob in packed]
     stored = b"".join([blob for blob in packed if blob])
     accumulators = np.empty(len(stored) // ACCUMULATOR.itemsize, OPEN)
     if stored:
+        counts = [len(blob or b"") // ACCUMULATOR.itemsize for blob in packed]
         accumulators["row"] = np.repeat(np.arange(len(packed)), counts)
         _stored_bytes(accumulators)[:] = np.frombuffer(stored, np.uint8).reshape(-1, ACCUMULATOR.itemsize)
     return accumulators

@@ -80,8 +80,9 @@ def _values(partition: int, changes: Commit) -> Iterator[Command]:
 
 
 def _of_customers(prefix: bytes, values: Mapping[str, bytes]) -> Arguments:
-    rows = values.rows if isinstance(values, CustomerBytes) else byte_rows([*values.values()])
-    return keys_and_values(prefix, encoded([*values]), rows)
+    if isinstance(values, CustomerBytes):
+        return keys_and_values(prefix, encoded(values.customers), values.rows)
+    return keys_and_values(prefix, encoded([*values]), byte_rows([*values.values()]))
 
 
 def _closed_snapshots(partition: int, changes: Commit) -> Iterator[Command]:

@@ -102,7 +102,7 @@ class PinnedConnection:
             try:
                 async with _within(self._answer_within_s):
                     await self._connection.send_packed_command(packed(commands), check_health=False)
-                    replies = [await self._reply() for _ in commands]
+                    replies = await self._replies(len(commands))
             except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
                 await self._connection.disconnect(nowait=True)
                 raise explained(error, self._url) from error
@@ -120,11 +120,15 @@ class PinnedConnection:
             if isinstance(reply, LEAVES):
                 await self._connection.disconnect(nowait=True)
 
-    async def _reply(self) -> Any:
-        try:
-            return await self._connection.read_response(disable_decoding=True)
-        except exceptions.ResponseError as refusal:
-            return refusal
+    async def _replies(self, count: int) -> list[Any]:
+        """So many replies; a refusal is one."""
+        replies = []
+        for _ in range(count):
+            try:
+                replies.append(await self._connection.read_response(disable_decoding=True))
+            except exceptions.ResponseError as refusal:
+                replies.append(refusal)
+        return replies
 
     def _raise_refusal(self, replies: Sequence[Any]) -> None:
         """Raise the first refusal."""

@@ -3,11 +3,11 @@
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol, cast
 
 import numpy as np
 import structlog
+from msgspec.structs import replace
 
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
@@ -21,16 +21,14 @@ from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
-from stream.worker.log_records import NO_RECORDS, LogRecords
+from stream.worker.log_records import LogRecords
 from stream.worker.lost_commits import senders, without
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow, loaded_window
-from stream.worker.sorting import Sorted, sort_out
+from stream.worker.sorting import NOTHING_SORTED, Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
-
-NOTHING_SORTED = sort_out(NO_RECORDS, {})
 
 log = structlog.get_logger()
 
@@ -289,7 +287,7 @@ class Applying:
             DecisionError: there are no records, and a bug keeps customers from being decided.
         """
         lost = await self._lost_in(batch.records)
-        batch = replace(batch, records=without(batch.records, lost)) if lost else batch
+        batch = Batch(without(batch.records, lost), batch.previous, batch.clock_ms) if lost else batch
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
@@ -309,7 +307,7 @@ class Applying:
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         if joined := self._identities.joined_by(found):
             identities = {**applied.commit.identities, **joined}
-            applied = replace(applied, commit=replace(applied.commit, identities=identities))
+            applied = Applied(replace(applied.commit, identities=identities), applied.rejections, applied.causes)
         commit = applied.commit
         if not batch.records and len(due) >= self._due_at_once and not self.may_lag:
             # what these deadlines precede is what advances stream time

@@ -4,11 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from prometheus_client import Counter as MetricCounter
 
 from schemas.topics import INPUT_TOPICS
+from stream.compiled import compiled
 from stream.metrics import worker as metrics
 from stream.ports import Commit
 from stream.worker.assembly import Applied
@@ -27,7 +29,7 @@ _totals, _moves = cache(metrics.TOTALS.labels), cache(metrics.SEGMENT_MOVES.labe
 
 @cache
 def _records(outcome: int) -> MetricCounter:
-    """What counts records of one `_outcomes`."""
+    """What counts records of one of `outcomes`."""
     became, topic, kind = np.unravel_index(outcome, _SHAPE)
     return metrics.RECORDS.labels(INPUT_TOPICS[topic], KIND_NAMES[kind], RESULTS[became])
 
@@ -46,19 +48,25 @@ def count_commit(
         live: whether deadlines are times of the wall; in a replay no one can say how late they were.
     """
     _commits(partition).inc()
-    _deadlines_fired(partition).inc(len(due))
+    if due:
+        _deadlines_fired(partition).inc(len(due))
     now_ms = time.time() * 1000
     if batch.records:
         metrics.COMMIT_LATENCY.observe((now_ms - batch.records.timestamp_ms) / 1000)
     if due and live:
         metrics.DEADLINE_LATENESS.observe((now_ms - np.array([due_ms for _, due_ms in due], np.float64)) / 1000)
-    for outcome, count in _outcomes(batch.records, found).items():
+    for outcome, count in outcomes(batch.records, found).items():
         _records(outcome).inc(count)
+    if applied.rejections or applied.causes:
+        _count_said(applied)
+    _count_shop(applied.commit)
+
+
+def _count_said(applied: Applied) -> None:
     for reason, count in Counter(rejection.reason for rejection in applied.rejections).items():
         metrics.DEAD_LETTERS.labels(reason).inc(count)
     for message, count in Counter(cause.kind for cause in applied.causes).items():
         metrics.MESSAGES.labels(message).inc(count)
-    _count_shop(applied.commit)
 
 
 def _count_shop(commit: Commit) -> None:
@@ -69,19 +77,36 @@ def _count_shop(commit: Commit) -> None:
         _moves(left or "none", entered).inc(count)
 
 
-def _outcomes(records: LogRecords, found: Sorted) -> dict[int, int]:
+def outcomes(records: LogRecords, found: Sorted) -> dict[int, int]:
     """How many records there are of each (what became of it, topic, kind), which are one number."""
-    result = np.zeros(len(records), np.intp)
-    for became, places in (
+    became = np.zeros(len(records), np.intp)
+    for result, places in (
         ("duplicate", found.duplicates),
         ("invalid", [place for place, _ in found.invalid]),
         ("misrouted", [place for place, _ in found.misrouted]),
         ("erased", found.erased),
         ("redirected", [each.place for each in found.redirected]),
-        ("lost", (records.kind == LOST_KIND).nonzero()[0]),
+        ("lost", (records.kind == LOST_KIND).nonzero()[0] if records.has_kind(LOST_KIND) else ()),
     ):
         if len(places):
-            result[places] = RESULTS.index(became)
-    counts = np.bincount(np.ravel_multi_index((result, records.topic, records.kind), _SHAPE))
-    outcomes = counts.nonzero()[0]
-    return dict(zip(outcomes.tolist(), counts[outcomes].tolist(), strict=True))
+            became[places] = RESULTS.index(result)
+    different, counts = np.empty((2, len(records)), np.intp)
+    many = _tally(different, counts, became, records.topic, records.kind)
+    return dict(zip(different[:many].tolist(), counts[:many].tolist(), strict=True))
+
+
+@compiled
+def _tally(outcomes: Any, counts: Any, became: Any, topic: Any, kind: Any) -> int:
+    """Fill in the outcomes there are and how many records each has; how many outcomes. They are few: each is looked
+    for among those before it."""
+    different = 0
+    for record in range(len(became)):
+        outcome = (became[record] * _SHAPE[1] + topic[record]) * _SHAPE[2] + kind[record]
+        at = 0
+        while at < different and outcomes[at] != outcome:
+            at += 1
+        if at == different:
+            outcomes[at], counts[at] = outcome, 0
+            different += 1
+        counts[at] += 1
+    return different

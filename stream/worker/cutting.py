@@ -5,6 +5,7 @@ import numpy as np
 from stream.chunk import StreamTimes
 from stream.ports import Head
 from stream.worker.inbox import Batch
+from stream.worker.log_records import IDENTITY_KINDS
 
 
 def left(head: Head, batch: Batch, times: StreamTimes) -> tuple[Batch, StreamTimes]:
@@ -23,10 +24,9 @@ def before_identity(
 
     The batch itself, if it holds none or is one.
     """
-    found = batch.records.is_identity
-    if not found.any():
+    if not batch.records.has_kind(*IDENTITY_KINDS):
         return batch, times, due
-    count = int(found.argmax())
+    count = int(batch.records.is_identity.argmax())
     until_ms = int(times.of_record[max(count - 1, 0)])
     due = [entry for entry in due if entry[1] <= until_ms]
     if not count and due:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,12 @@ class _Queue:
 
     def __init__(self, topic: str, offset: int, reader: Reader) -> None:
         self.topic, self.position, self.tail = topic, offset, offset
-        self.waiting = self.queued_bytes = self.last_ms = 0
+        self.waiting = self.queued_bytes = 0
         self._reader = reader
+        self._last_ms, self._looked_until = 0, offset  # of the last event before an offset
         self._fetched: list[Any] = []
         self._begin = 0  # of what is not decoded yet
-        self._decoded = NO_RECORDS  # never more than twice `AT_ONCE`
+        self._decoded, self._ready = NO_RECORDS, 0  # so many are decoded: never more than twice `AT_ONCE`
 
     def put(self, records: Sequence[Any]) -> None:
         """Queue the next records."""
@@ -86,24 +88,39 @@ class _Queue:
         self.waiting += len(records)
         self.queued_bytes += weight_of([record.value for record in records])
         self.tail = records[-1].offset + 1
-        times_ms = map(partial(self._reader.order_ms, self.topic), reversed(records))
-        self.last_ms = next(filter(None, times_ms), self.last_ms)
+
+    def last_ms(self) -> int:
+        """`orders_ms` of the last event that was fetched; where it is not decoded yet, it is now, for this alone."""
+        if self._looked_until < self.tail:
+            waiting = islice(reversed(self._fetched), len(self._fetched) - self._begin)
+            times_ms = map(partial(self._reader.order_ms, self.topic), waiting)
+            self._last_ms, self._looked_until = next(filter(None, times_ms), self._last_ms), self.tail
+        return self._last_ms
 
     def _decode_until(self, count: int) -> None:
         """Have as many decoded, if so many are queued."""
-        while len(self._decoded) < count and (raw := self._fetched[self._begin : self._begin + AT_ONCE]):
+        while self._ready < count and (raw := self._fetched[self._begin : self._begin + AT_ONCE]):
             self._begin += len(raw)
             if 2 * self._begin > len(self._fetched):
                 del self._fetched[: self._begin]
                 self._begin = 0
             read = self._reader.records(self.topic, raw)
-            self._decoded = joined([self._decoded, read]) if len(self._decoded) else read
+            self._note_last(read)
+            self._decoded = joined([self._decoded, read]) if self._ready else read
+            self._ready += len(raw)
+
+    def _note_last(self, read: LogRecords) -> None:
+        """The next records were decoded: what is left to look for is the last event behind them."""
+        until = int(read.offset[-1]) + 1
+        if self._looked_until < until:
+            times_ms = filter(None, read.order_ms[::-1].tolist())
+            self._last_ms, self._looked_until = next(times_ms, self._last_ms), until
 
     @property
     def head(self) -> LogRecord | None:
         """The record to be taken next."""
         self._decode_until(1)
-        return self._decoded[0] if len(self._decoded) else None
+        return self._decoded[0] if self._ready else None
 
     def first(self, at_most: int) -> LogRecords:
         """The records to be taken next."""
@@ -115,12 +132,14 @@ class _Queue:
         self.waiting -= count
         self.queued_bytes -= int(self._decoded.weight[:count].sum())
         self.position = int(self._decoded.offset[count - 1]) + 1
-        self._decoded = self._decoded.part(count) if count < len(self._decoded) else NO_RECORDS
+        self._ready -= count
+        self._decoded = self._decoded.part(count) if self._ready else NO_RECORDS
 
     def times_ms(self, at_most: int) -> NDArray[np.int64]:
         """The times by which the live clock puts the first records in order among the topics."""
         self._decode_until(at_most)
-        return self._decoded.order_ms[:at_most]
+        times_ms: NDArray[np.int64] = self._decoded.order_ms[:at_most]
+        return times_ms
 
 
 @dataclass
@@ -150,10 +169,11 @@ class _Taking:
         coming = joined([queue.first(count) for queue, count in zip(queues, counts, strict=True) if count])
         if len(coming) > max(counts):  # of several queues, one after another
             coming = coming.take(places_of(order, counts))
-        taken = coming.part(0, self._fitting(coming))
+        coming_bytes = int(coming.weight.sum())
+        taken = coming.part(0, self._fitting(coming, coming_bytes))
         self.parts.append(taken)
         self.count += len(taken)
-        self.size += int(taken.weight.sum())
+        self.size += coming_bytes if taken is coming else int(taken.weight.sum())
         if len(taken) < len(coming):
             counts = np.bincount(order[: len(taken)], minlength=len(queues)).tolist()
         for queue, count in zip(queues, counts, strict=True):
@@ -161,10 +181,10 @@ class _Taking:
                 self.previous.setdefault(queue.topic, queue.position)
                 queue.drop(count)
 
-    def _fitting(self, coming: LogRecords) -> int:
+    def _fitting(self, coming: LogRecords, coming_bytes: int) -> int:
         """How many of these records fill the batch; their customers are counted."""
         fitting = len(coming)
-        if self.size + int(coming.weight.sum()) >= self.bytes_at_most:
+        if self.size + coming_bytes >= self.bytes_at_most:
             sizes = np.cumsum(coming.weight) + self.size
             fitting = int(np.searchsorted(sizes, self.bytes_at_most)) + 1
         named: list[Any] = coming.customer[:fitting].tolist()
@@ -231,7 +251,7 @@ class Inbox:
 
     def last_ms(self, topic: str) -> int:
         """`orders_ms` of the last event of `topic` that was fetched; 0 before there was one."""
-        return self._queues[topic].last_ms
+        return self._queues[topic].last_ms()
 
     @property
     def topics(self) -> list[str]:

@@ -56,6 +56,7 @@ class Loading:
 
     def __init__(self, partition: int, store: PartitionStore, residents: ResidentCustomers) -> None:
         self._partition, self._store, self._residents = partition, store, residents
+        self._told = -1  # how many are resident, by the metric
 
     def restart(self, head: Head) -> None:
         """The partition is not where we left it: what was remembered may not be what is stored."""
@@ -76,7 +77,8 @@ class Loading:
             known[missing] = await self._read(customers, missing.tolist(), met)
         source = "new" if self._residents.complete else "store"
         _loaded("resident").inc(len(customers) - len(missing))
-        _loaded(source).inc(len(missing))
+        if len(missing):
+            _loaded(source).inc(len(missing))
         opened = unpack_open(met.accumulators)
         snapshots = await self._snapshots(customers, opened, end_ms)
         return Loaded(customers, met.states, known, met.places, met.accumulators, opened, snapshots)
@@ -93,9 +95,10 @@ class Loading:
         self, customers: Sequence[str], opened: OpenArray, end_ms: int
     ) -> Mapping[tuple[str, int], bytes]:
         """The snapshots of outcomes that close up to the chunk's end."""
-        closing = opened[closes_ms(opened) <= end_ms]
-        if not len(closing):
+        closes = closes_ms(opened) <= end_ms
+        if not closes.any():
             return {}
+        closing = opened[closes]
         rows, days = closing["row"].tolist(), closing["day"].tolist()
         wanted = sorted({(customers[row], day) for row, day in zip(rows, days, strict=True)})
         stored = await self._store.load_snapshots(wanted)
@@ -111,4 +114,6 @@ class Loading:
         if commit.labels:
             accumulators = [*map(commit.labels.get, customers, accumulators)]
         self._residents.keep(customers, places, touched.states, accumulators)
-        metrics.RESIDENT_CUSTOMERS.labels(self._partition).set(len(self._residents))
+        if len(self._residents) != self._told:
+            self._told = len(self._residents)
+            metrics.RESIDENT_CUSTOMERS.labels(self._partition).set(self._told)

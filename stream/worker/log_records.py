@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import msgspec
 import numpy as np
-from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from schemas.clock import ClockRecord
@@ -28,6 +27,7 @@ from stream.worker.seen import NO_ID, HashArray
 
 RECORD_OVERHEAD_BYTES = 400  # a record of no value still costs its Python object
 REJECTED, FIRST_IDENTITY_KIND, LOST_KIND, CLOCK_KIND = 0, 250, 254, 255
+IDENTITY_KINDS = range(FIRST_IDENTITY_KIND, LOST_KIND)
 
 
 class Lost(msgspec.Struct, frozen=True, tag="lost"):
@@ -78,16 +78,26 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
         return self.sent_from.path if self.sent_from else ()
 
 
+_FETCHED, _DECODED, _CUSTOMER = range(3)
+_OFFSET, _TIMESTAMP, _EVENT_TIME, _ORDER, _CUSTOMER_HASH, _ID_HASH, _WEIGHT, _HOPS = range(8)
+_TOPIC, _KIND, _IS_DECODED, _HAS_CUSTOMER = range(4)
+"""Rows of `LogRecords.objects`, `numbers` and `codes`."""
+
+
 class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """n records in the order they take effect.
+    """n records in the order they take effect. Columns of a kind share an array, since a part is taken of all at once.
 
     Attributes:
+        objects: shape (3, n): `fetched`, `decoded`, `customer`.
+        numbers: i8, shape (8, n).
+        codes: u1, shape (4, n).
+        facts: u1, packed facts of what was not decoded; else they mean nothing.
         fetched: what the consumer read.
         decoded: events, clock records, reasons why it is none; None of an event that was read as columns.
         is_decoded: which are no such events.
         customer: ids; None of a guest's event and of what is no event.
         has_customer: which of them are events of customers.
-        topic: i1, places in `INPUT_TOPICS`.
+        topic: u1, places in `INPUT_TOPICS`.
         kind: u1, codes of `KIND_CODES`; or from `FIRST_IDENTITY_KIND` on, `REJECTED`, `LOST_KIND`, `CLOCK_KIND`.
         offset: i8.
         timestamp_ms: i8, Kafka's, when the producer wrote it.
@@ -97,29 +107,32 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
         hops: i8, how often erasures and merges have sent it from one customer to another.
-        facts: u1, packed facts of what was not decoded; else they mean nothing.
     """
 
-    fetched: Objects
-    decoded: Objects
-    is_decoded: NDArray[np.bool_]
-    customer: Objects
-    has_customer: NDArray[np.bool_]
-    topic: NDArray[np.int8]
-    kind: NDArray[np.uint8]
-    offset: IntArray
-    timestamp_ms: IntArray
-    event_time_ms: IntArray
-    order_ms: IntArray
-    customer_hash: IntArray
-    id_hash: HashArray
-    weight: IntArray
-    hops: IntArray
+    objects: Objects
+    numbers: IntArray
+    codes: NDArray[np.uint8]
     facts: Packed
+
+    fetched = property(lambda self: self.objects[_FETCHED])
+    decoded = property(lambda self: self.objects[_DECODED])
+    customer = property(lambda self: self.objects[_CUSTOMER])
+    offset = property(lambda self: self.numbers[_OFFSET])
+    timestamp_ms = property(lambda self: self.numbers[_TIMESTAMP])
+    event_time_ms = property(lambda self: self.numbers[_EVENT_TIME])
+    order_ms = property(lambda self: self.numbers[_ORDER])
+    customer_hash = property(lambda self: self.numbers[_CUSTOMER_HASH])
+    id_hash = property(lambda self: self.numbers[_ID_HASH].view(np.uint64))
+    weight = property(lambda self: self.numbers[_WEIGHT])
+    hops = property(lambda self: self.numbers[_HOPS])
+    topic = property(lambda self: self.codes[_TOPIC])
+    kind = property(lambda self: self.codes[_KIND])
+    is_decoded = property(lambda self: self.codes[_IS_DECODED].view(np.bool_))
+    has_customer = property(lambda self: self.codes[_HAS_CUSTOMER].view(np.bool_))
 
     def __len__(self) -> int:
         """How many records."""
-        return len(self.topic)
+        return len(self.facts)
 
     def __getitem__(self, place: int) -> LogRecord:
         """One of them."""
@@ -141,32 +154,50 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
         """Those from `begin` to `end`."""
         if begin == 0 and (end is None or end >= len(self)):
             return self
-        return LogRecords(*[column[begin:end] for column in astuple(self)])
+        kept = slice(begin, end)
+        return LogRecords(self.objects[:, kept], self.numbers[:, kept], self.codes[:, kept], self.facts[kept])
 
     def take(self, places: NDArray[np.intp]) -> "LogRecords":
-        """Those at `places`, in that order."""
-        return LogRecords(*[column.take(places, axis=0) for column in astuple(self)])
+        """A copy of those at `places`, in that order."""
+        return LogRecords(
+            self.objects.take(places, axis=1),
+            self.numbers.take(places, axis=1),
+            self.codes.take(places, axis=1),
+            self.facts.take(places, axis=0),
+        )
 
     def put(self, places: NDArray[np.intp], others: "LogRecords") -> None:
         """Put others in the place of those at `places`."""
-        for column, values in zip(astuple(self), astuple(others), strict=True):
-            column[places] = values
+        self.objects[:, places], self.numbers[:, places] = others.objects, others.numbers
+        self.codes[:, places], self.facts[places] = others.codes, others.facts
 
     @property
     def topics(self) -> list[str]:
         """Those that there are records of, in the order of `INPUT_TOPICS`."""
-        return [INPUT_TOPICS[number] for number in np.bincount(self.topic).nonzero()[0].tolist()]
+        there = self.topic.tobytes()  # a search in bytes is quicker than one in an array
+        return [topic for number, topic in enumerate(INPUT_TOPICS) if number in there]
 
     @property
     def last_places(self) -> dict[str, int]:
         """The place of the last record of each topic that there is."""
-        return {topic: int((self.topic == TOPIC_NUMBERS[topic]).nonzero()[0][-1]) for topic in self.topics}
+        there = self.topic.tobytes()
+        return {topic: there.rindex(number) for number, topic in enumerate(INPUT_TOPICS) if number in there}
 
     @property
     def topics_in_turn(self) -> list[str]:
         """The topics in their order, where one follows the other; empty where their records are mixed."""
-        topics = [INPUT_TOPICS[number] for number in self.topic[run_starts(self.topic)].tolist()]
-        return topics if len(set(topics)) == len(topics) else []
+        there, firsts = self.topic.tobytes(), {}
+        for number, topic in enumerate(INPUT_TOPICS):
+            count = there.count(number)
+            if count:
+                firsts[first := there.index(number)] = topic
+                if there.rindex(number) - first + 1 > count:
+                    return []
+        return [firsts[first] for first in sorted(firsts)]
+
+    def has_kind(self, *kinds: int) -> bool:
+        """Whether any is of one of these kinds."""
+        return any(map(self.kind.tobytes().__contains__, kinds))
 
     @property
     def is_event(self) -> NDArray[np.bool_]:
@@ -183,30 +214,15 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 def of_topic(topic: str, fetched: Sequence[Any], decoded: Sequence[Any]) -> LogRecords:
     """Records of one topic: as the consumer read them, and what they are."""
-    count = len(fetched)
-    kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, count)
-    timestamp_ms = np.fromiter(written_ms(topic, fetched), np.int64, count)
-    hops = hops_of(fetched) if topic == REROUTED else np.zeros(count, np.int64)
+    kind = np.fromiter(map(_KIND_OF.__getitem__, map(type, decoded)), np.uint8, len(fetched))
     event_ids, customers, times_ms = _of_events(decoded) if _all_events(kind) else _of_anything(decoded)
-    event_time_ms = np.array(times_ms, np.int64)
-    return LogRecords(
-        fetched=np.fromiter(fetched, object, count),
-        decoded=np.fromiter(decoded, object, count),
-        is_decoded=np.ones(count, np.bool_),
-        customer=np.fromiter(customers, object, count),
-        has_customer=np.fromiter((customer is not None for customer in customers), np.bool_, count),
-        topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
-        kind=kind,
-        offset=np.fromiter(map(_offset, fetched), np.int64, count),
-        timestamp_ms=timestamp_ms,
-        event_time_ms=event_time_ms,
-        order_ms=orders_ms(event_time_ms, timestamp_ms),
-        customer_hash=np.fromiter(map(hash, customers), np.int64, count),
-        id_hash=_hashes(event_ids),
-        weight=np.array([RECORD_OVERHEAD_BYTES + len(raw.value or b"") for raw in fetched], np.int64),
-        hops=hops,
-        facts=no_packed(count),
-    )
+    records = _of_fetched(topic, fetched, customers, written_ms(topic, fetched), np.array(times_ms, np.int64))
+    records.objects[_DECODED] = np.fromiter(decoded, object, len(fetched))
+    records.codes[_KIND], records.codes[_IS_DECODED] = kind, True
+    records.codes[_HAS_CUSTOMER] = [customer is not None for customer in customers]
+    records.numbers[_ID_HASH] = _hashes(event_ids).view(np.int64)
+    records.numbers[_WEIGHT] = [RECORD_OVERHEAD_BYTES + len(raw.value or b"") for raw in fetched]
+    return records
 
 
 def of_columns(topic: str, fetched: Sequence[Any], read: EventColumns, timestamps_ms: Sequence[int]) -> LogRecords:
@@ -218,26 +234,40 @@ def of_columns(topic: str, fetched: Sequence[Any], read: EventColumns, timestamp
         read: their columns.
         timestamps_ms: as of `written_ms`.
     """
-    count, timestamp_ms, time_ms = len(fetched), np.array(timestamps_ms, np.int64), read.envelopes.time_ms
-    customer = np.fromiter(read.customers, object, count)
-    return LogRecords(
-        fetched=np.fromiter(fetched, object, count),
-        decoded=np.full(count, None, object),
-        is_decoded=np.zeros(count, np.bool_),
-        customer=customer,
-        has_customer=read.has_customer,
-        topic=np.full(count, TOPIC_NUMBERS[topic], np.int8),
-        kind=read.envelopes.kind,
-        offset=np.fromiter(map(_offset, fetched), np.int64, count),
-        timestamp_ms=timestamp_ms,
-        event_time_ms=time_ms,
-        order_ms=orders_ms(time_ms, timestamp_ms),
-        customer_hash=np.fromiter(map(hash, read.customers), np.int64, count),
-        id_hash=read.envelopes.id_hash,
-        weight=read.lengths + RECORD_OVERHEAD_BYTES,
-        hops=hops_of(fetched) if topic == REROUTED else np.zeros(count, np.int64),
-        facts=read.facts,
+    records = _of_fetched(topic, fetched, read.customers, timestamps_ms, read.envelopes.time_ms, read.facts)
+    records.objects[_DECODED], records.codes[_IS_DECODED] = None, False
+    records.codes[_KIND], records.codes[_HAS_CUSTOMER] = read.envelopes.kind, read.has_customer
+    records.numbers[_ID_HASH] = read.envelopes.id_hash.view(np.int64)
+    records.numbers[_WEIGHT] = read.lengths + RECORD_OVERHEAD_BYTES
+    return records
+
+
+def _of_fetched(
+    topic: str,
+    fetched: Sequence[Any],
+    customers: Sequence[str | None],
+    timestamps_ms: Sequence[int],
+    event_time_ms: IntArray,
+    facts: Packed | None = None,
+) -> LogRecords:
+    """Records of one topic of which it is not said yet what they are."""
+    count = len(fetched)
+    objects, numbers, codes = (
+        np.empty((3, count), object),
+        np.empty((8, count), np.int64),
+        np.empty((4, count), np.uint8),
     )
+    objects[_FETCHED], objects[_CUSTOMER] = np.fromiter(fetched, object, count), customers
+    codes[_TOPIC] = TOPIC_NUMBERS[topic]
+    numbers[_OFFSET], numbers[_TIMESTAMP], numbers[_EVENT_TIME] = (
+        list(map(_offset, fetched)),
+        timestamps_ms,
+        event_time_ms,
+    )
+    numbers[_ORDER] = orders_ms(event_time_ms, numbers[_TIMESTAMP])
+    numbers[_CUSTOMER_HASH] = list(map(hash, customers))
+    numbers[_HOPS] = hops_of(fetched) if topic == REROUTED else 0
+    return LogRecords(objects, numbers, codes, no_packed(count) if facts is None else facts)
 
 
 def written_ms(topic: str, fetched: Sequence[Any]) -> list[int]:
@@ -269,8 +299,14 @@ def joined(parts: Sequence[LogRecords]) -> LogRecords:
     """All of them, one part after another."""
     if len(parts) == 1:
         return parts[0]
-    columns = zip(*map(astuple, parts or [NO_RECORDS]), strict=True)
-    return LogRecords(*map(np.concatenate, columns))
+    if not parts:
+        return NO_RECORDS
+    return LogRecords(
+        np.concatenate([part.objects for part in parts], axis=1),
+        np.concatenate([part.numbers for part in parts], axis=1),
+        np.concatenate([part.codes for part in parts], axis=1),
+        np.concatenate([part.facts for part in parts]),
+    )
 
 
 def run_starts(values: NDArray[Any]) -> NDArray[np.intp]:

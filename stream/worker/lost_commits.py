@@ -10,7 +10,6 @@ loses its latest commits.
 from collections.abc import Collection
 
 import numpy as np
-from msgspec.structs import replace
 
 from schemas.origin import Sender, sender_of
 from schemas.topics import REROUTED
@@ -20,9 +19,9 @@ from stream.worker.seen import NO_ID
 
 def senders(records: LogRecords) -> dict[int, Sender]:
     """Whose commits have sent records from customer to customer, by their places."""
-    rerouted = records.topic == TOPIC_NUMBERS[REROUTED]
-    if not rerouted.any():
+    if REROUTED not in records.topics:
         return {}
+    rerouted = records.topic == TOPIC_NUMBERS[REROUTED]
     places = (rerouted & (records.is_identity | (records.hops > 0))).nonzero()[0].tolist()
     found = {place: sender_of(records.fetched[place].headers) for place in places}
     return {place: sender for place, sender in found.items() if sender is not None}
@@ -32,21 +31,16 @@ def without(records: LogRecords, places: Collection[int]) -> LogRecords:
     """The same with nothing said at these places: they are applied in their order all the same, and repeat no other."""
     if not places:
         return records
-    lost = np.zeros(len(records), np.bool_)
-    lost[list(places)] = True
-    return replace(
-        records,
-        decoded=np.where(lost, np.array(LOST, np.object_), records.decoded),
-        is_decoded=records.is_decoded | lost,
-        customer=np.where(lost, np.array(None, np.object_), records.customer),
-        has_customer=records.has_customer & ~lost,
-        kind=np.where(lost, np.uint8(LOST_KIND), records.kind),
-        id_hash=np.where(lost, np.uint64(NO_ID), records.id_hash),
-        hops=np.where(lost, 0, records.hops),
-    )
+    said, lost = records.take(np.arange(len(records))), list(places)
+    said.decoded[lost], said.is_decoded[lost] = LOST, True
+    said.customer[lost], said.has_customer[lost] = None, False
+    said.kind[lost], said.id_hash[lost], said.hops[lost] = LOST_KIND, NO_ID, 0
+    return said
 
 
 def lost_offsets(records: LogRecords) -> list[int]:
     """The offsets on `events.rerouted` of those that count for nothing: the log does not say so."""
+    if not records.has_kind(LOST_KIND):
+        return []
     offsets: list[int] = records.offset[records.kind == LOST_KIND].tolist()
     return offsets

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.last_records import NO_ID, LastRecords
+from stream.last_records import NO_ID, NOT_THERE, LastRecords
 from stream.ports import SeenBlock
 
 __all__ = ["BLOCK_RECORDS", "NO_ID", "WINDOW_RECORDS", "HashArray", "SeenWindow", "loaded_window"]
@@ -34,7 +34,7 @@ class SeenWindow:
         self._window = window
         self._block_sizes = [len(block) // 8 for block in blocks]
         self._stored = sum(self._block_sizes)  # a full window has thousands of blocks: too many to add up every chunk
-        self._last_block = np.frombuffer(blocks[-1], "<u8") if blocks else np.zeros(0, np.uint64)
+        self._last_block = blocks[-1] if blocks else b""
         self._next = 0  # number of the next record
         self._last = LastRecords(self._stored)
         for first in range(0, len(blocks), BLOCKS_AT_ONCE):
@@ -46,6 +46,8 @@ class SeenWindow:
         older, listed = self._last.numbers_of(wanted), wanted.tolist()
         if len(set(listed)) < len(listed):
             return self._one_by_one(listed, older.tolist())
+        if older.max(initial=NOT_THERE) < max(self._next - self._window, 0):
+            return [False] * len(listed)
         first_in_window = np.maximum(np.arange(self._next, self._next + len(listed)) - self._window, 0)
         repeats: list[bool] = (older >= first_in_window).tolist()
         return repeats
@@ -60,25 +62,27 @@ class SeenWindow:
 
     def block_of(self, hashes: Hashes) -> SeenBlock:
         """What to store for records that are about to be applied. Nothing changes until `advance`."""
-        joined = np.asarray(hashes, np.uint64)
-        replaces = bool(self._block_sizes) and len(self._last_block) + len(joined) <= BLOCK_RECORDS
+        packed = np.asarray(hashes, "<u8").tobytes()
+        replaces = bool(self._block_sizes) and self._block_sizes[-1] + len(hashes) <= BLOCK_RECORDS
         if replaces:
-            joined = np.concatenate([self._last_block, joined])
+            packed = self._last_block + packed
         stored, drop = self._stored + len(hashes), 0
         whole = len(self._block_sizes) - replaces
         while drop < whole and stored - self._block_sizes[drop] >= self._window:
             stored, drop = stored - self._block_sizes[drop], drop + 1
-        return SeenBlock(joined.astype("<u8", copy=False).tobytes(), replaces, drop)
+        return SeenBlock(packed, replaces, drop)
 
     def advance(self, hashes: Hashes, block: SeenBlock) -> None:
         """The records are applied and `block` is stored."""
         self._remember(np.asarray(hashes, np.uint64))
-        self._last_block = np.frombuffer(block.packed, "<u8")
+        self._last_block = block.packed
         if block.replaces_last:
             self._block_sizes.pop()
-        self._block_sizes.append(len(self._last_block))
-        self._stored += len(hashes) - sum(self._block_sizes[: block.drop_first])
-        del self._block_sizes[: block.drop_first]
+        self._block_sizes.append(len(block.packed) // 8)
+        self._stored += len(hashes)
+        if block.drop_first:
+            self._stored -= sum(self._block_sizes[: block.drop_first])
+            del self._block_sizes[: block.drop_first]
 
     def _remember(self, hashes: HashArray) -> None:
         self._last.remember(hashes, self._next, self._next - self._window)

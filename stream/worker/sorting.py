@@ -11,6 +11,7 @@ from schemas.messages import EpochPassed
 from schemas.origin import headers_of
 from schemas.rejection import Rejection
 from schemas.topics import CLOCK, INVALID, LABELS, REROUTED
+from stream.compiled import compiled
 from stream.drafts import CopyDraft, Draft, MessageDraft, message_id
 from stream.features.facts import KIND_CODES, Envelopes, EventFacts
 from stream.features.facts_of_events import facts_of
@@ -18,7 +19,15 @@ from stream.features.hashes import event_hashes
 from stream.features.packed_facts import unpacked
 from stream.features.vocabulary import Vocabulary
 from stream.identities.known import Onward
-from stream.worker.log_records import REJECTED, TOPIC_NUMBERS, LogRecord, LogRecords
+from stream.worker.log_records import (
+    FIRST_IDENTITY_KIND,
+    LOST_KIND,
+    NO_RECORDS,
+    REJECTED,
+    TOPIC_NUMBERS,
+    LogRecord,
+    LogRecords,
+)
 from stream.worker.seen import HashArray, SeenWindow
 
 Places = NDArray[np.intp]
@@ -63,37 +72,70 @@ class Sorted:
     redirected: list[Redirected] = field(default_factory=list)
 
 
+_NOWHERE: Places = np.zeros(0, np.intp)
+NOTHING_SORTED = Sorted(NO_RECORDS, {}, _NOWHERE, _NOWHERE, [], _NOWHERE, [])
+
+_REPEATED, _REJECTED, _OF_CUSTOMER, _OF_GUEST, _IDENTITY, _SORTS = range(6)
+"""What `_sort` tells apart."""
+
+
 def sort_out(records: LogRecords, windows: Mapping[str, SeenWindow]) -> Sorted:
     """Decide what each record is. Windows are read, not advanced: the batch is not applied yet."""
     known_by, hashes, repeats = _window_hashes(records), {}, np.zeros(len(records), np.bool_)
-    for topic in records.topics:
+    topics = records.topics
+    for topic in topics:
         if topic != CLOCK:  # clock records repeat nothing
-            of_topic = records.topic == TOPIC_NUMBERS[topic]
+            of_topic = slice(None) if len(topics) == 1 else records.topic == TOPIC_NUMBERS[topic]
             hashes[topic] = known_by[of_topic]
             repeats[of_topic] = windows[topic].duplicates(hashes[topic])
-    # clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock
-    is_first, has_customer = ~repeats, records.has_customer
-    applies = records.is_event & is_first
-    places = (applies & has_customer).nonzero()[0]
+    sorts, counts = np.empty((_SORTS, len(records)), np.intp), np.zeros(_SORTS, np.intp)
+    _sort(sorts, counts, records.kind, records.has_customer, repeats)
+    duplicates, invalid, places, guests, identities = [
+        found[:count] for found, count in zip(sorts, counts.tolist(), strict=True)
+    ]
     return Sorted(
         records=records,
         hashes=hashes,
-        duplicates=repeats.nonzero()[0],
+        duplicates=duplicates,
         places=places,
         customers=records.customer[places].tolist(),
-        guests=(applies & ~has_customer).nonzero()[0],
-        invalid=[(place, records.decoded[place]) for place in (records.kind == REJECTED).nonzero()[0].tolist()],
-        identities=(records.is_identity & is_first).nonzero()[0].tolist(),
+        guests=guests,
+        invalid=[(place, records.decoded[place]) for place in invalid.tolist()],
+        identities=identities.tolist(),
     )
+
+
+@compiled
+def _sort(
+    sorts: Places, counts: Places, kind: NDArray[np.uint8], has_customer: NDArray[np.bool_], repeats: NDArray[np.bool_]
+) -> None:
+    """Fill in the places of each sort, and how many there are.
+
+    Clock records go nowhere: they have set the time of what follows, or mean nothing on the live clock.
+    """
+    for place in range(len(kind)):
+        if repeats[place]:
+            sort = _REPEATED
+        elif kind[place] == REJECTED:
+            sort = _REJECTED
+        elif kind[place] < FIRST_IDENTITY_KIND:
+            sort = _OF_CUSTOMER if has_customer[place] else _OF_GUEST
+        elif kind[place] < LOST_KIND:
+            sort = _IDENTITY
+        else:
+            continue
+        sorts[sort, counts[sort]] = place
+        counts[sort] += 1
 
 
 def _window_hashes(records: LogRecords) -> HashArray:
     """What windows know records by. An event that was sent from one customer to another is known by where it was
     written and how often it was sent: it may come to a partition more than once, and each time is another."""
-    sent = records.hops > 0
-    if not sent.any():
-        return records.id_hash
-    hashes, places = records.id_hash.copy(), (sent & records.is_event).nonzero()[0].tolist()
+    hashes: HashArray = records.id_hash
+    if REROUTED not in records.topics or not records.hops.any():
+        return hashes
+    places = ((records.hops > 0) & records.is_event).nonzero()[0].tolist()
+    hashes = hashes.copy()
     hashes[places] = event_hashes([_place_of(records[place]) for place in places])
     return hashes
 
@@ -105,6 +147,8 @@ def _place_of(record: LogRecord) -> str:
 
 def set_aside(records: LogRecords) -> list[tuple[str, int]]:
     """(topic, offset) of the records that a bug made dead letters: what is in the log does not say so."""
+    if not records.has_kind(REJECTED):
+        return []
     rejected = (records[place] for place in (records.kind == REJECTED).nonzero()[0].tolist())
     return [(record.topic, record.offset) for record in rejected if record.decoded.reason == "bug"]
 
@@ -159,10 +203,9 @@ def shop_totals(found: Sorted, customers: EventFacts, guests: EventFacts) -> dic
         "redirected_events": len(found.redirected),
     }
     for prefix, facts in (("", customers), ("guest_", guests)):
-        if not len(facts):
-            continue
+        there = facts.kind.tobytes()
         for name in ("purchase", "refund"):
-            mine = (facts.kind == KIND_CODES[name]).nonzero()[0]
-            totals[f"{prefix}{name}s"] = len(mine)
-            totals[f"{prefix}{name}_minor"] = int(facts.amount_minor[mine].sum())
+            if count := there.count(KIND_CODES[name]):
+                totals[f"{prefix}{name}s"] = count
+                totals[f"{prefix}{name}_minor"] = int(facts.amount_minor[facts.kind == KIND_CODES[name]].sum())
     return {name: count for name, count in totals.items() if count}

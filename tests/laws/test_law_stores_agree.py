@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def histories(draw):
         for customer, entered in draw(st.lists(st.tuples(CUSTOMERS, SEGMENTS), max_size=4)):
             moves.append((customer, where.get(customer), entered))
             where[customer] = entered
-        history.append(Commit(**{**vars(commit), "segment_moves": moves}))
+        history.append(msgspec.structs.replace(commit, segment_moves=moves))
     return history
 
 

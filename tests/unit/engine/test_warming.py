@@ -16,12 +16,16 @@ from stream.features.stored import pack, unpack
 from stream.ports import Commit
 from stream.redis_store.commit import transaction
 from stream.warming import warm_trees, warm_up
+from stream.worker.counting import outcomes
+from stream.worker.log_records import of_columns
+from stream.worker.seen import SeenWindow
+from stream.worker.sorting import sort_out
 from tests.property.test_chunk_law import MODELS
 from tests.property.test_records_as_columns import RECEIVED_MS, RULES, whole_events
 from tests.unit.features.histories import VOCABULARY
 from tests.unit.worker.fetching import purchases
 from tests.unit.worker.test_timing import World as Timed
-from tests.world import PINNED, World, purchase, sampled_on
+from tests.world import PINNED, Raw, World, purchase, sampled_on
 
 
 class Compilations:
@@ -75,6 +79,10 @@ def test_records_are_read_without_compiling(compilations: Compilations) -> None:
     read = columns_by(RULES, VOCABULARY)(REROUTED, written, [RECEIVED_MS] * len(written))
     assert read is not None
     assert read.is_sure.all()
+    raw = [Raw(REROUTED, at, value, RECEIVED_MS) for at, value in enumerate(written)]
+    records = of_columns(REROUTED, raw, read, [RECEIVED_MS] * len(raw))
+    found = sort_out(records, {REROUTED: SeenWindow([])})
+    assert sum(outcomes(records, found).values()) == len(written)
     assert compilations.since() == set()
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import PageView
+from schemas.rejection import Rejection
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
 from schemas.units import DAY_MS
 from stream.clock import ReplayClock
@@ -195,9 +196,33 @@ class TestLive:
 
         box = Inbox({PURCHASES: 0}, decode)
         box.put(fetched(PURCHASES, [b"{"] * (3 * AT_ONCE)))
-        assert decoded == [1], "only the last, which says how far the topic is fetched"
+        assert decoded == []
         assert len(box.take_live(10, 10**9).records) == 10
-        assert decoded == [1, AT_ONCE]
+        assert decoded == [AT_ONCE]
+
+    def test_how_far_a_topic_is_fetched_is_that_of_its_last_event_whatever_follows_and_is_decoded_yet(self) -> None:
+        decoded: list[int] = []
+
+        def decode(_topic: str, values: Sequence[bytes | None], _timestamps_ms: Sequence[int]) -> list[object]:
+            decoded.append(len(values))
+            return [
+                PageView(event_id="v", event_time_ms=int(value)) if value else Rejection("empty_value", "", "")
+                for value in values
+            ]
+
+        box = Inbox({PURCHASES: 0}, decode)
+        assert box.last_ms(PURCHASES) == 0
+        box.put(fetched(PURCHASES, [b"7"] * AT_ONCE + [b"9"]))
+        box.put(fetched(PURCHASES, [None, None], start=AT_ONCE + 1))
+        assert [box.last_ms(PURCHASES), box.last_ms(PURCHASES)] == [9, 9]
+        assert decoded == [1, 1, 1], "one by one from the end, and once"
+        box.take_live(MANY, 10**9)
+        assert box.last_ms(PURCHASES) == 9
+        box.put(fetched(PURCHASES, [b"8", None], start=AT_ONCE + 3))
+        box.take_live(MANY, 10**9)
+        taken = len(decoded)
+        assert box.last_ms(PURCHASES) == 8
+        assert len(decoded) == taken, "what was taken has been decoded"
 
 
 class TestSeeks:
