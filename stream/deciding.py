@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.actions.alerts import NEVER, ChurnRule, closes, long_silent_ms, opens
+from schemas.units import NEVER_MS
+from stream.actions.alerts import ChurnRule, closes, long_silent_ms, opens
 from stream.compiled import compiled
 from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
@@ -83,7 +84,7 @@ class Silent(NamedTuple):
         segment: it has.
         moves: whether another segment is possible.
         is_open: whether its alert is.
-        alertable_ms: from when on its alert may open or close, `NEVER` where it may not.
+        alertable_ms: from when on its alert may open or close, `NEVER_MS` where it may not.
     """
 
     segment: int
@@ -162,14 +163,14 @@ def ask_each(
 
 @compiled
 def _alertable_ms(is_open: bool, state: Row, row: Row, in_force: InForce) -> int:
-    """From when on a customer's alert may close, or open; `NEVER` where it may not in this episode."""
+    """From when on a customer's alert may close, or open; `NEVER_MS` where it may not in this episode."""
     last_purchase_ms: int = state.features.last_purchase_ms
     if row.purchase_days < in_force.purchase_days[in_force.churn]:
-        return NEVER
+        return NEVER_MS
     if is_open:
         return last_purchase_ms
     if last_purchase_ms <= state.decision.episode_ms:
-        return NEVER
+        return NEVER_MS
     return long_silent_ms(in_force.rule, last_purchase_ms, row.mean_gap_days)
 
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import bits_of, float_of, many_at_once
+from stream.compiled import bits_of, float_of, many_at_once, tight
 
 FloatArray = NDArray[np.float64]
 
@@ -22,6 +22,19 @@ _ROUNDING = 1.5 * 2.0**52  # added to a number, leaves its whole part in the las
 _ROOT_HALF_BITS = 0x3FE6A09E667F3BCD  # of the square root of a half
 _WHOLE_BITS, _WHOLE_BIAS = 0x4330000000000000, 2048  # of 2 ** 52: its last bits are a whole number
 _LARGEST_EXPONENT = 708.0
+
+_ARTANH = tuple(2.0 / odd for odd in range(19, 1, -2))
+_EXPONENTIAL = tuple(1.0 / math.factorial(power) for power in range(13, -1, -1))
+"""What the powers count for in the two series, the highest first."""
+
+
+@tight
+def _polynomial(number: float, counts: tuple[float, ...]) -> float:
+    """By Horner's rule."""
+    total = counts[0]
+    for count in counts[1:]:
+        total = total * number + count
+    return total
 
 
 @many_at_once
@@ -42,14 +55,7 @@ def fill_logarithms(numbers: FloatArray, count: int) -> None:
         k = float_of((power + _WHOLE_BIAS) | _WHOLE_BITS) - (2.0**52 + _WHOLE_BIAS)
         s = (m - 1.0) / (m + 1.0)
         z = s * s
-        series = 2.0 / 19 * z + 2.0 / 17
-        series = series * z + 2.0 / 15
-        series = series * z + 2.0 / 13
-        series = series * z + 2.0 / 11
-        series = series * z + 2.0 / 9
-        series = series * z + 2.0 / 7
-        series = series * z + 2.0 / 5
-        series = series * z + 2.0 / 3
+        series = _polynomial(z, _ARTANH)
         numbers[i] = k * _LN2 + (series * z * s + 2.0 * s)
 
 
@@ -69,16 +75,4 @@ def fill_exponentials(numbers: FloatArray, count: int) -> None:
         rounded = number * _PER_LN2 + _ROUNDING
         k = rounded - _ROUNDING
         r = number - k * _LN2_HIGH - k * _LN2_LOW
-        series = r / 6227020800.0 + 1.0 / 479001600
-        series = series * r + 1.0 / 39916800
-        series = series * r + 1.0 / 3628800
-        series = series * r + 1.0 / 362880
-        series = series * r + 1.0 / 40320
-        series = series * r + 1.0 / 5040
-        series = series * r + 1.0 / 720
-        series = series * r + 1.0 / 120
-        series = series * r + 1.0 / 24
-        series = series * r + 1.0 / 6
-        series = series * r + 1.0 / 2
-        series = series * r + 1.0
-        numbers[i] = (series * r + 1.0) * float_of((bits_of(rounded) + 1023) << 52)
+        numbers[i] = _polynomial(r, _EXPONENTIAL) * float_of((bits_of(rounded) + 1023) << 52)

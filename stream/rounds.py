@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from schemas.units import NEVER_MS
 from stream.chunk import BoolArray, IntArray, Records, RowArray, Rules, StreamTimes
 from stream.compiled import compiled, making_arrays
 from stream.features.facts import PURCHASE
@@ -20,7 +21,7 @@ from stream.features.layout import StateArray
 from stream.outcomes.declaration import GRACE_MS
 
 DECISIONS_AHEAD = 64  # of one customer in a round; each keeps a copy of its state, some 560 bytes
-NEVER = np.int64((1 << 44) - 1)  # a time in ms, year 2527
+NEVER = np.int64(NEVER_MS)
 
 
 class Stretches(msgspec.Struct, frozen=True, eq=False, gc=False):

@@ -3,12 +3,11 @@
 import math
 from typing import NamedTuple
 
-from schemas.units import DAY_MS
+from schemas.units import DAY_MS, NEVER_MS
 from stream.compiled import compiled
 from stream.customers.silence import AT_LEAST_DAYS, AT_MOST_DAYS, GAP_MULTIPLE, long_silence_days
 
 RULE_VERSION = "1"  # part of every alert's id: another rule is another alert
-NEVER = 1 << 62  # ms
 _long_silence_days = compiled(long_silence_days)
 
 
@@ -44,16 +43,16 @@ def opens(rule: ChurnRule, probability: float, silence_days: float, mean_gap_day
 
 @compiled
 def long_silent_ms(rule: ChurnRule, last_purchase_ms: int, mean_gap_days: float) -> int:
-    """The first moment at which silence is enough; `NEVER` where no silence is.
+    """The first moment at which silence is enough; `NEVER_MS` where no silence is.
 
-    >>> long_silent_ms(ChurnRule(), 5, 12.0) == 5 + 24 * DAY_MS, long_silent_ms(ChurnRule(), 5, math.nan) == NEVER
+    >>> long_silent_ms(ChurnRule(), 5, 12.0) == 5 + 24 * DAY_MS, long_silent_ms(ChurnRule(), 5, math.nan) == NEVER_MS
     (True, True)
     """
     long_days = _long_silence_days(
         mean_gap_days, rule.gap_multiple, rule.silence_at_least_days, rule.silence_at_most_days
     )
     if math.isinf(long_days):
-        return NEVER
+        return NEVER_MS
     whole_ms = int(long_days * DAY_MS)  # rounded down, or as a division takes it the moment itself
     return last_purchase_ms + whole_ms + (1 if whole_ms / DAY_MS < long_days else 0)
 

@@ -252,18 +252,12 @@ def _of_fetched(
 ) -> LogRecords:
     """Records of one topic of which it is not said yet what they are."""
     count = len(fetched)
-    objects, numbers, codes = (
-        np.empty((3, count), object),
-        np.empty((8, count), np.int64),
-        np.empty((4, count), np.uint8),
-    )
+    objects, numbers = np.empty((3, count), object), np.empty((8, count), np.int64)
+    codes = np.empty((4, count), np.uint8)
     objects[_FETCHED], objects[_CUSTOMER] = np.fromiter(fetched, object, count), customers
     codes[_TOPIC] = TOPIC_NUMBERS[topic]
-    numbers[_OFFSET], numbers[_TIMESTAMP], numbers[_EVENT_TIME] = (
-        list(map(_offset, fetched)),
-        timestamps_ms,
-        event_time_ms,
-    )
+    numbers[_OFFSET], numbers[_TIMESTAMP] = list(map(_offset, fetched)), timestamps_ms
+    numbers[_EVENT_TIME] = event_time_ms
     numbers[_ORDER] = orders_ms(event_time_ms, numbers[_TIMESTAMP])
     numbers[_CUSTOMER_HASH] = list(map(hash, customers))
     numbers[_HOPS] = hops_of(fetched) if topic == REROUTED else 0
