@@ -5,15 +5,15 @@ nowhere: customers do not influence each other, and the learner sorts the labels
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ebb.backtest.partition import Partition
 from ebb.backtest.taught import label_rows
+from offline.columns.names import Comers
 from offline.columns.of_events import Taken, taken_of
 from offline.days import moments
-from offline.features.batches import numbered
 from offline.history import History
 from schemas.decode import DecodeRules
 from schemas.events import Event
@@ -140,14 +140,15 @@ class _Past:
         named = np.flatnonzero(taken.kept & (facts.row >= 0))  # those of guests count in totals alone
         moment = _moment_of(facts.time_ms[named], times_ms)
         order = np.lexsort((taken.topic[named], moment))
-        batch = numbered("history", facts.take(named[order]), taken.told.customers)
+        comers, facts = Comers(taken.told.customers), facts.take(named[order])
+        facts = replace(facts, row=comers.places_of(facts.row))
         event_ms = np.array([event.event_time_ms for event in history.events], np.int64)
         return cls(
-            customers=batch.customers,
+            customers=comers.listed(),
             times_ms=times_ms,
             come=np.searchsorted(_moment_of(event_ms, times_ms), np.arange(len(times_ms)), "right"),
             ends=np.searchsorted(moment[order], np.arange(len(times_ms)), "right"),
-            facts=batch.facts,
+            facts=facts,
         )
 
     def days(self) -> Iterator[tuple[int, int, EventFacts]]:

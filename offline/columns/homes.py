@@ -1,29 +1,55 @@
 """Which partition each of many customers lives on: `schemas.partition.partition_of`, compiled."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from offline.columns.values import Values
+from offline.columns.names import Names
 from schemas.partition import MULTIPLIER, SEED
 from stream.compiled import tight
 
 _MULTIPLIER, _SEED = np.uint32(MULTIPLIER), np.uint32(SEED)
 
 
-def homes_of(customers: Sequence[str], partitions: int) -> NDArray[np.int64]:
-    """The partition of each.
+@dataclass
+class Homes:
+    """Partitions of customers, each computed once.
 
-    >>> homes_of(["17850", "visitor-7"], partitions=4).tolist()
-    [3, 2]
+    Args:
+        partitions: how many there are.
+
+    >>> names = Names()
+    >>> names.places_of(["17850", "visitor-7"]).tolist(), Homes(partitions=4).of(names).tolist()
+    ([0, 1], [3, 2])
     """
-    names = Values(pa.array(customers, pa.string()))
-    hashes = np.empty(len(customers), np.uint32)
-    _murmur2(names.data, names.starts, names.ends, hashes)
-    return (hashes & np.uint32(0x7FFFFFFF)).astype(np.int64) % partitions
+
+    partitions: int
+    _known: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def of(self, customers: Names) -> NDArray[np.int64]:
+        """The partition of each; of the same customers every time, or of more of them."""
+        data, starts, ends = customers.spans
+        begin = len(self._known)
+        hashes = np.empty(len(customers) - begin, np.uint32)
+        if len(hashes):
+            _murmur2(data, starts[begin:], ends[begin:], hashes)
+            homes = (hashes & np.uint32(0x7FFFFFFF)).astype(np.int64) % self.partitions
+            self._known = np.concatenate([self._known, homes])
+        return self._known
+
+
+def homes_of(keys: Sequence[str], partitions: int) -> NDArray[np.int64]:
+    """The partition of each, of keys that are looked at once.
+
+    >>> homes_of(["17850", "visitor-7", "17850"], partitions=4).tolist()
+    [3, 2, 3]
+    """
+    names = Names()
+    places = names.places_of(keys)
+    return Homes(partitions).of(names)[places]
 
 
 @tight

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from offline.addresses import topic_of
+from offline.columns.names import Names
 from offline.columns.reading import Sent, Told, told
 from offline.columns.values import Values
 from offline.duplicates import NO_ID, repeated
@@ -46,6 +47,7 @@ def taken_of(events: Sequence[Event], rules: DecodeRules, received_ms: int, voca
     """
     topic = np.array([_PLACE[topic_of(event)] for event in events], np.int64)
     values = pa.array(list(map(msgspec.json.Encoder().encode, events)), pa.binary())
-    found = told(Sent(Values(values), INPUT_TOPICS, topic, np.full(len(events), received_ms)), rules, vocabulary)
+    sent = Sent(Values(values), INPUT_TOPICS, topic, np.full(len(events), received_ms))
+    found = told(sent, rules, vocabulary, Names())
     id_hash = np.where(found.is_event, found.facts.id_hash, np.uint64(NO_ID))
     return Taken(found, topic, found.is_event & ~repeated(id_hash, topic))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.columns.names import Names
 from offline.columns.values import Values
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
@@ -19,7 +20,6 @@ from schemas.rejection import Rejection
 from stream.columns.events import surely_events
 from stream.columns.facts import facts_in
 from stream.columns.scanning import Records, scan
-from stream.columns.texts import distinct
 from stream.features.facts import EventFacts
 from stream.features.facts_of_events import facts_of
 from stream.features.vocabulary import Vocabulary
@@ -37,13 +37,13 @@ class Told:
         facts: shape (records,); those of what is no event mean nothing. `row` is the place of the event's customer in
             `customers`, `NOBODY` where there is none.
         is_event: shape (records,).
-        customers: ids, each once.
+        customers: of these records and of those that were read before.
         rejected: how many records no worker would take.
     """
 
     facts: EventFacts
     is_event: NDArray[np.bool_]
-    customers: Sequence[str]
+    customers: Names
     rejected: int
 
 
@@ -76,19 +76,20 @@ class Sent:
         return [found[place] for place in places.tolist()]
 
 
-def told(sent: Sent, rules: DecodeRules, vocabulary: Vocabulary) -> Told:
+def told(sent: Sent, rules: DecodeRules, vocabulary: Vocabulary, customers: Names) -> Told:
     """The facts of the events among records.
 
     Args:
         sent: the records.
         rules: which of them are events.
         vocabulary: the names the deployment declares.
+        customers: known so far; those of the records are added.
     """
     values, exponent = sent.values, exponent_of(rules.currency)
     scanned = scan(values.data, values.starts, values.ends, sent.topics, sent.topic, rules.currency)
     sure = _sure(scanned.records, sent, rules)
     facts = facts_in(scanned, values.data, vocabulary, exponent)
-    customers, facts.row[:] = _customers(scanned.records, sure, values.data)
+    facts.row[:] = _places(scanned.records, sure, values.data, customers)
     odd = np.flatnonzero(~sure)
     decoded = sent.decoded(odd, rules)
     is_odd_event = np.array([isinstance(each, Event) for each in decoded], np.bool_)
@@ -109,30 +110,26 @@ def _sure(records: Records, sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]
     return surely_events(records, sent.values.ends - sent.values.starts, sent.timestamps_ms, rules)
 
 
-def _customers(
-    records: Records, sure: NDArray[np.bool_], data: NDArray[np.uint8]
-) -> tuple[list[str], NDArray[np.intp]]:
-    """Ids, and the place of each record's."""
+def _places(records: Records, sure: NDArray[np.bool_], data: NDArray[np.uint8], customers: Names) -> NDArray[np.intp]:
+    """The place of each record's customer."""
     row = np.full(len(sure), NOBODY, np.intp)
     at = np.flatnonzero(sure & (records.customer_end > 0))
-    customers, row[at] = distinct(data, records.customer_start[at], records.customer_end[at])
-    return customers, row
+    row[at] = customers.places_in(data, records.customer_start[at], records.customer_end[at])
+    return row
 
 
 def put_events(
     facts: EventFacts,
     at: NDArray[np.intp],
     events: Sequence[Event],
-    customers: list[str],
+    customers: Names,
     vocabulary: Vocabulary,
     exponent: int,
 ) -> None:
-    """Put decoded events among the facts, and customers that come with them alone among the ids."""
+    """Put decoded events among the facts, and their customers among those that are known."""
     if not events:
         return
-    places = {customer: place for place, customer in enumerate(customers)}
-    rows = [
-        NOBODY if event.customer_id is None else places.setdefault(event.customer_id, len(places)) for event in events
-    ]
-    customers[:] = places
-    facts.put(at, facts_of(events, rows, vocabulary, exponent))
+    is_named = np.array([event.customer_id is not None for event in events], np.bool_)
+    rows = np.full(len(events), NOBODY, np.intp)
+    rows[is_named] = customers.places_of([event.customer_id for event in events if event.customer_id is not None])
+    facts.put(at, facts_of(events, rows.tolist(), vocabulary, exponent))

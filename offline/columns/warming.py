@@ -6,7 +6,8 @@ python -m offline.columns.warming
 import numpy as np
 import pyarrow as pa
 
-from offline.columns.homes import homes_of
+from offline.columns.homes import Homes
+from offline.columns.names import Names
 from offline.columns.reading import Sent, told
 from offline.columns.repeats import Repeats
 from offline.columns.values import Values
@@ -26,8 +27,8 @@ def warm_reading() -> int:
     1
     """
     sent = Sent(Values(pa.array([_VIEW])), [ENGAGEMENT], np.zeros(1, np.int64), np.array([_AT_MS]))
-    found = told(sent, DecodeRules(currency="GBP"), NOTHING_DECLARED)
-    homes_of(found.customers, partitions=4)
+    found = told(sent, DecodeRules(currency="GBP"), NOTHING_DECLARED, Names())
+    Homes(partitions=4).of(found.customers)
     Repeats().among(np.arange(1, 10_000, dtype=np.uint64), np.zeros(9_999, np.int64))
     return int(found.is_event.sum())
 

@@ -50,7 +50,8 @@ def of_archive(folder: Path, reading: Reading) -> Iterator[Batch]:
             repeats, elsewhere = Repeats(), [offset for *log, offset in sent_on if log == [topic, partition]]
             for rows in _in_parts(read_batches(folder, topic, partition)):
                 here = ~(_redirected(rows) | np.isin(rows.column("offset").to_numpy(), elsewhere))
-                found = told(_sent(topic, partition, rows.filter(pa.array(here))), reading.rules, reading.vocabulary)
+                sent = _sent(topic, partition, rows.filter(pa.array(here)))
+                found = told(sent, reading.rules, reading.vocabulary, reading.customers)
                 kept = _without_repeats(found, repeats, reading)
                 yield batch_of(f"{topic}[{partition}]", found, kept, gone)
 

@@ -1,6 +1,5 @@
 """The columns of every active customer at each instant, folded by the code of the stream."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.backtest.rows import active
+from offline.columns.names import Comers
 from offline.features.batches import Batch
 from offline.features.intervals import Intervals
 from schemas.units import DAY_MS
@@ -81,31 +81,33 @@ class Folding:
     late_events: int = 0
     first_ms: int = np.iinfo(np.int64).max
     last_ms: int = 0
-    _places: defaultdict[str, int] = field(default_factory=defaultdict)
+    _comers: Comers | None = None
     _reached_ms: dict[str, int] = field(default_factory=dict)
     _late: list[IntArray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Nothing has been added."""
-        self._places.default_factory = self._places.__len__  # who is new gets the next place
         self._intervals = Intervals(self.instants_ms, self.folder, self.memory_bytes)
 
     @property
     def customers(self) -> int:
         """How many have an event."""
-        return len(self._places)
+        return len(self._comers) if self._comers else 0
 
     @property
     def names(self) -> list[str]:
-        """Their ids, in the order of their places."""
-        return list(self._places)
+        """Their ids, in the order of their first events, which is that of their places."""
+        return self._comers.listed() if self._comers else []
 
     def add(self, batch: Batch) -> None:
-        """Take in the next events of a log."""
+        """Take in the next events of a log.
+
+        Raises:
+            ValueError: its customers are not numbered as those of the batches before it.
+        """
         if not len(batch.facts):
             return
-        places = np.array(list(map(self._places.__getitem__, batch.customers)), np.intp)
-        facts = replace(batch.facts, row=places[batch.facts.row])
+        facts = replace(batch.facts, row=self._places_of(batch))
         self.events += len(facts)
         self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
         self.last_ms = max(self.last_ms, int(facts.time_ms.max()))
@@ -113,6 +115,12 @@ class Folding:
         if self.hears:
             self.hears(facts)
         self._intervals.add(facts)
+
+    def _places_of(self, batch: Batch) -> IntArray:
+        self._comers = self._comers or Comers(batch.customers)
+        if self._comers.names is not batch.customers:
+            raise ValueError("batches of several readings cannot be folded together: their customers have other places")
+        return self._comers.places_of(batch.facts.row)
 
     def _note_late(self, log: str, facts: EventFacts) -> None:
         """An instant has passed in a log with its first event that is not before it."""
@@ -130,7 +138,7 @@ class Folding:
         self, rows_at_once: int = ROWS_AT_ONCE, since_ms: int = 0, until_ms: int | None = None
     ) -> Iterator[Standing]:
         """The active customers of each instant from `since_ms` on, up to `until_ms`, once everything has been added."""
-        states, begun = empty(len(self._places)), False
+        states, begun = empty(self.customers), False
         late = np.concatenate([*self._late, np.zeros((0, 2), np.int64)])
         for interval, at_ms in enumerate(self.instants_ms.tolist()):
             if until_ms is not None and at_ms > until_ms:

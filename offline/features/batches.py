@@ -1,11 +1,12 @@
 """Batches of events as columns, each with the customer it counts for."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.columns.names import Names
 from offline.columns.reading import Told
 from offline.verify import NOBODY_GONE
 from schemas.decode import DecodeRules
@@ -23,12 +24,12 @@ class Batch:
     Attributes:
         log: tells logs apart.
         facts: of the events; `row` is the place of the customer that it counts for in `customers`.
-        customers: ids, in the order of their first event here.
+        customers: everybody that was met so far, with and without events.
     """
 
     log: str
     facts: EventFacts
-    customers: Sequence[str]
+    customers: Names
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Reading:
         partitions: of each input topic; a repeat is known within its partition.
         received_ms: when the records of files count as having been received, ms since 1970.
         vocabulary: the names it declares.
+        customers: met so far.
         rejected: records that no worker would take.
         duplicates: repeats.
     """
@@ -48,6 +50,7 @@ class Reading:
     partitions: int
     received_ms: int
     vocabulary: Vocabulary = NOTHING_DECLARED
+    customers: Names = field(default_factory=Names)
     rejected: int = 0
     duplicates: int = 0
 
@@ -61,30 +64,16 @@ def batch_of(log: str, told: Told, kept: NDArray[np.bool_], identities: Mapping[
         kept: shape (records,).
         identities: what became of ids.
     """
-    facts, customers = told.facts.take(np.flatnonzero(kept & (told.facts.row >= 0))), list(told.customers)
-    if identities:
-        facts, customers = _counting(facts, customers, identities)
-    return numbered(log, facts, customers)
+    facts = told.facts.take(np.flatnonzero(kept & (told.facts.row >= 0)))
+    return Batch(log, _counting(facts, told.customers, identities) if identities else facts, told.customers)
 
 
-def _counting(
-    facts: EventFacts, customers: list[str], identities: Mapping[str, Identity]
-) -> tuple[EventFacts, list[str]]:
+def _counting(facts: EventFacts, customers: Names, identities: Mapping[str, Identity]) -> EventFacts:
     """Those of the events that were not erased, under the customers that they count for."""
-    is_gone = np.array([identities.get(name_of(customer), UNKNOWN).is_gone for customer in customers], np.bool_)
-    places = {customer: place for place, customer in enumerate(customers)}
+    met, of_event = np.unique(facts.row, return_inverse=True)
+    is_gone = np.array([identities.get(name_of(customers[row]), UNKNOWN).is_gone for row in met.tolist()], np.bool_)
     row = facts.row.copy()
-    for event in np.flatnonzero(is_gone[facts.row]).tolist():
+    for event in np.flatnonzero(is_gone[of_event]).tolist():
         into = counts_for(customers[facts.row[event]], int(facts.time_ms[event]), identities)
-        row[event] = -1 if into is None else places.setdefault(into, len(places))
-    return replace(facts, row=row).take(np.flatnonzero(row >= 0)), list(places)
-
-
-def numbered(log: str, facts: EventFacts, customers: Sequence[str]) -> Batch:
-    """A batch of these events: customers by their first one; those without one are left out."""
-    first = np.full(len(customers), len(facts))
-    first[facts.row[::-1]] = np.arange(len(facts))[::-1]
-    order = np.argsort(first, kind="stable")[: int((first < len(facts)).sum())]
-    place = np.empty(len(customers), np.intp)
-    place[order] = np.arange(len(order))
-    return Batch(log, replace(facts, row=place[facts.row]), [customers[each] for each in order.tolist()])
+        row[event] = -1 if into is None else customers.places_of([into])[0]
+    return replace(facts, row=row).take(np.flatnonzero(row >= 0))

@@ -22,9 +22,10 @@ from stream.features.facts import Envelopes, blank_facts
 def of_orders(orders: OrderColumns, reading: Reading) -> Iterator[Batch]:
     """The events of files, without what a worker would reject or drop as a repeat."""
     repeats = Repeats()
+    places = reading.customers.places_of(orders.of_orders("customer_id").texts.tolist())
     for begin in range(0, len(orders), AT_ONCE):
         part = orders.part(begin, begin + AT_ONCE)
-        found = _told(part, reading)
+        found = _told(part, places, reading)
         id_hash = np.where(found.is_event, found.facts.id_hash, np.uint64(NO_ID))
         is_repeat = repeats.among(id_hash, _homes(part, reading.partitions))
         reading.rejected += found.rejected
@@ -32,18 +33,21 @@ def of_orders(orders: OrderColumns, reading: Reading) -> Iterator[Batch]:
         yield batch_of("history", found, found.is_event & ~is_repeat)
 
 
-def _told(orders: OrderColumns, reading: Reading) -> Told:
-    """What orders tell: those that are sure by columns, the others as the events that they would be."""
+def _told(orders: OrderColumns, places: NDArray[np.int64], reading: Reading) -> Told:
+    """What orders tell: those that are sure by columns, the others as the events that they would be.
+
+    `places` are those of the ids that orders have.
+    """
     exponent, coded = exponent_of(reading.rules.currency), orders.of_orders("customer_id")
     sure = sure_orders(orders, reading.rules, reading.received_ms)
-    facts, customers = blank_facts(np.zeros(len(orders), np.intp), _no_envelopes(len(orders))), coded.texts.tolist()
+    facts = blank_facts(np.zeros(len(orders), np.intp), _no_envelopes(len(orders)))
     facts.put(np.flatnonzero(sure), order_facts_in(orders.only(sure), reading.vocabulary, exponent))
-    facts.row[:] = np.where(coded.each(len, np.int64) > 0, coded.code, NOBODY)
+    facts.row[:] = np.where(coded.each(len, np.int64) > 0, places[coded.code], NOBODY)
     read = decoded(events_of(orders.only(~sure).table), reading.rules, reading.received_ms)
     events, is_event = [each for each in read if isinstance(each, Event)], sure.copy()
     is_event[~sure] = [isinstance(each, Event) for each in read]
-    put_events(facts, np.flatnonzero(is_event & ~sure), events, customers, reading.vocabulary, exponent)
-    return Told(facts, is_event, customers, len(read) - len(events))
+    put_events(facts, np.flatnonzero(is_event & ~sure), events, reading.customers, reading.vocabulary, exponent)
+    return Told(facts, is_event, reading.customers, len(read) - len(events))
 
 
 def _no_envelopes(events: int) -> Envelopes:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from offline.columns.homes import homes_of
+from offline.columns.homes import Homes
 from offline.columns.reading import Sent, told
 from offline.columns.repeats import Repeats
 from offline.columns.values import Values
@@ -35,11 +35,11 @@ def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
     Raises:
         OfflineError: the file is damaged.
     """
-    repeats = Repeats()
+    repeats, homes = Repeats(), Homes(reading.partitions)
     try:
         with pq.ParquetFile(folder / SIMULATED) as opened:
             for rows in opened.iter_batches(AT_ONCE, columns=SIMULATED_COLUMNS):
-                yield _batch(_sent(rows), reading, repeats)
+                yield _batch(_sent(rows), reading, repeats, homes)
     except (OSError, pa.ArrowInvalid) as error:
         raise OfflineError(
             f"{folder / SIMULATED} cannot be read: {error}. Write it again with ebb simulate."
@@ -56,13 +56,12 @@ def _sent(rows: Any) -> Sent:
     )
 
 
-def _batch(sent: Sent, reading: Reading, repeats: Repeats) -> Batch:
+def _batch(sent: Sent, reading: Reading, repeats: Repeats, homes: Homes) -> Batch:
     """A guest's events are no customer's, so no partition is theirs, and no repeat of them is looked for."""
-    found = told(sent, reading.rules, reading.vocabulary)
+    found = told(sent, reading.rules, reading.vocabulary, reading.customers)
     kept = found.is_event & (found.facts.row >= 0)
     at = np.flatnonzero(kept)
-    homes = homes_of(found.customers, reading.partitions)
-    logs = sent.topic[at] * reading.partitions + homes[found.facts.row[at]]
+    logs = sent.topic[at] * reading.partitions + homes.of(found.customers)[found.facts.row[at]]
     is_repeat = repeats.among(found.facts.id_hash[at], logs)
     kept[at[is_repeat]] = False
     reading.rejected += found.rejected

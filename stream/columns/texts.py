@@ -83,7 +83,7 @@ def _number(data: Any, starts: Any, ends: Any, table: Any, first: Any, place: An
     """Number the texts by a table of them, empty places of which are -1 and at least half; how many there are."""
     count, last = 0, len(table) - 1
     for row in range(len(starts)):
-        at = _hash(data, starts[row], ends[row]) & last
+        at = mixed_of(data, starts[row], ends[row]) & last
         while table[at] >= 0 and not _same(data, starts, ends, first[table[at]], row):
             at = (at + 1) & last
         if table[at] < 0:
@@ -94,7 +94,8 @@ def _number(data: Any, starts: Any, ends: Any, table: Any, first: Any, place: An
 
 
 @tight
-def _hash(data: Any, start: int, end: int) -> Any:
+def mixed_of(data: Any, start: int, end: int) -> Any:
+    """A number of a span of bytes, for compiled code: of 64 bits that differ for most others (FNV-1a)."""
     mixed = _BASIS
     for at in range(start, end):
         mixed = (mixed ^ np.uint64(data[at])) * _PRIME

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ebb.backtest.machine import Moment, Shop, live_through
 from offline.backtest.rows import active
+from offline.columns.names import Names
 from offline.features.at_instants import Folding, Part
 from offline.features.batches import Batch
 from offline.history import History
@@ -48,19 +49,18 @@ def _event(dice: random.Random, number: int, time_ms: int) -> Event:
             return Purchase(currency="GBP", lines=lines, **common)
 
 
-def batch_of(events: list[Event]) -> Batch:
+def batch_of(events: list[Event], customers: Names) -> Batch:
     """Events as a reader hands them over."""
-    places: dict[str, int] = {}
-    rows = [places.setdefault(str(event.customer_id), len(places)) for event in events]
-    return Batch("log", facts_of(events, rows), list(places))
+    return Batch("log", facts_of(events, customers.places_of([str(event.customer_id) for event in events])), customers)
 
 
 def at_instants(log: list[Event], instants_ms: list[int], part: int, memory_bytes: int) -> list[Part]:
     """Rows of a log that is read in parts."""
     with TemporaryDirectory() as folder:
         folding = Folding(np.array(instants_ms), Path(folder), memory_bytes=memory_bytes)
+        customers = Names()
         for begin in range(0, len(log), part):
-            folding.add(batch_of(log[begin : begin + part]))
+            folding.add(batch_of(log[begin : begin + part], customers))
         return list(folding.parts(rows_at_once=5))
 
 

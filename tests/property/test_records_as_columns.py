@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from offline.columns.homes import homes_of
+from offline.columns.names import Names
 from offline.columns.reading import NOBODY, Sent, taken, told
 from offline.columns.repeats import Repeats
 from offline.columns.values import Values
@@ -143,7 +144,7 @@ def test_columns_say_of_records_what_each_says_by_itself(drawn: list[tuple[int, 
 
 def require_the_same(drawn: list[tuple[int, bytes | None]]) -> None:
     """Columns say of these records what each says by itself."""
-    found = told(sent_of(drawn), RULES, VOCABULARY)
+    found = told(sent_of(drawn), RULES, VOCABULARY, Names())
     decoded = [decode(TOPICS[topic], value, RECEIVED_MS, RULES) for topic, value in drawn]
     assert found.is_event.tolist() == [isinstance(each, Event) for each in decoded]
     assert found.rejected == sum(isinstance(each, Rejection) for each in decoded)

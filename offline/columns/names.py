@@ -1,0 +1,171 @@
+"""Ids numbered in the order in which they come, each kept once: a customer has a place, without an object an event."""
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.byte_rows import encoded
+from stream.columns.texts import mixed_of
+from stream.compiled import compiled
+
+ByteArray = NDArray[np.uint8]
+IntArray = NDArray[np.int64]
+
+_LEAST_ROOM = 1 << 12
+_NOBODY = np.int64(-1)
+_PLACE, _TELLING = np.int64((1 << 32) - 1), np.int64(((1 << 31) - 1) << 32)
+"""An entry of the table has a place in its lower bits, and above it bits of the text that tell most others apart."""
+
+
+class Names(Sequence[str]):
+    """Ids, and the place of each.
+
+    >>> names = Names()
+    >>> names.places_of(["ada", "bo", "ada"]).tolist(), names.places_of(["zoë", "bo"]).tolist()
+    ([0, 1, 0], [2, 1])
+    >>> names[2], len(names), list(names)
+    ('zoë', 3, ['ada', 'bo', 'zoë'])
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._data, self._ends = np.empty(_LEAST_ROOM, np.uint8), np.zeros(_LEAST_ROOM, np.int64)
+        self._table = np.full(_LEAST_ROOM, _NOBODY)
+
+    def __len__(self) -> int:
+        """How many."""
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        """The id at a place, or those at some."""
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(self._count))]
+        if not 0 <= place < self._count:
+            raise IndexError(place)
+        data, starts, ends = self.spans
+        return data[starts[place] : ends[place]].tobytes().decode()
+
+    @property
+    def spans(self) -> tuple[ByteArray, IntArray, IntArray]:
+        """The bytes of all in UTF-8, and where each begins and ends."""
+        ends = self._ends[1 : self._count + 1]
+        return self._data, self._ends[: self._count], ends
+
+    def places_of(self, texts: Sequence[str]) -> IntArray:
+        """The place of each; who is new gets the next one."""
+        rows = encoded(texts)
+        return self.places_in(np.frombuffer(rows.data, np.uint8), np.append(0, rows.ends)[:-1], rows.ends)
+
+    def places_in(self, data: ByteArray, starts: IntArray, ends: IntArray) -> IntArray:
+        """The same of spans of bytes in UTF-8."""
+        starts, ends = np.ascontiguousarray(starts), np.ascontiguousarray(ends)
+        self._make_room(len(starts), int((ends - starts).sum()))
+        places = np.empty(len(starts), np.int64)
+        self._count = _number(data, starts, ends, self._table, self._data, self._ends, self._count, places)
+        return places
+
+    def _make_room(self, texts: int, length: int) -> None:
+        """For so many more texts, of so many bytes together. At most half of the table is full."""
+        used = int(self._ends[self._count])
+        self._data = _at_least(self._data, used, used + length)
+        self._ends = _at_least(self._ends, self._count + 1, self._count + 1 + texts)
+        if 2 * (self._count + texts) > len(self._table):
+            table = np.full(1 << (4 * (self._count + texts)).bit_length(), _NOBODY)
+            _number_anew(*self.spans, table)
+            self._table = table
+
+
+class Comers:
+    """Those of some names who have come, numbered in the order in which they did.
+
+    >>> names = Names()
+    >>> comers, _ = Comers(names), names.places_of(["ada", "bo", "zoe"])
+    >>> comers.places_of(np.array([2, 0, 2])).tolist(), comers.listed()
+    ([0, 1, 0], ['zoe', 'ada'])
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._place = np.zeros(0, np.int64)
+        self._come: list[int] = []
+
+    def __len__(self) -> int:
+        """How many have come."""
+        return len(self._come)
+
+    def places_of(self, rows: IntArray) -> IntArray:
+        """The place of each who comes next, by its place among the names."""
+        unknown = np.full(len(self.names) - len(self._place), _NOBODY)
+        self._place = np.concatenate([self._place, unknown]) if len(unknown) else self._place
+        new, first = np.unique(rows[self._place[rows] == _NOBODY], return_index=True)
+        new = new[np.argsort(first)]
+        self._place[new] = np.arange(len(self._come), len(self._come) + len(new))
+        self._come += new.tolist()
+        return self._place[rows]
+
+    def listed(self) -> list[str]:
+        """The ids of all."""
+        return [self.names[row] for row in self._come]
+
+
+def _at_least(array: NDArray[Any], used: int, size: int) -> NDArray[Any]:
+    """The array, or a longer one that begins alike."""
+    if size <= len(array):
+        return array
+    longer = np.zeros(1 << size.bit_length(), array.dtype)
+    longer[:used] = array[:used]
+    return longer
+
+
+@compiled
+def _number(data: Any, starts: Any, ends: Any, table: Any, known: Any, known_ends: Any, count: int, places: Any) -> int:
+    """Fill `places`; how many there are then."""
+    last = len(table) - 1
+    for row in range(len(starts)):
+        start, length = starts[row], ends[row] - starts[row]
+        mixed = mixed_of(data, start, ends[row])
+        at, telling = mixed & last, mixed & _TELLING
+        while table[at] >= 0:
+            is_like = table[at] & _TELLING == telling
+            if is_like and _is_it(data, start, length, known, known_ends, table[at] & _PLACE):
+                break
+            at = (at + 1) & last
+        if table[at] < 0:
+            table[at] = telling + count
+            begin = known_ends[count]
+            for byte in range(length):
+                known[begin + byte] = data[start + byte]
+            count += 1
+            known_ends[count] = begin + length
+        places[row] = table[at] & _PLACE
+    return count
+
+
+@compiled
+def _number_anew(known: Any, starts: Any, ends: Any, table: Any) -> None:
+    """Enter all texts, each another one, into an empty table."""
+    last = len(table) - 1
+    for place in range(len(starts)):
+        mixed = mixed_of(known, starts[place], ends[place])
+        at = mixed & last
+        while table[at] >= 0:
+            at = (at + 1) & last
+        table[at] = (mixed & _TELLING) + place
+
+
+@compiled
+def _is_it(data: Any, start: int, length: int, known: Any, known_ends: Any, place: int) -> bool:
+    """Whether the text is the one at `place`."""
+    begin = known_ends[place]
+    if known_ends[place + 1] - begin != length:
+        return False
+    for byte in range(length):  # noqa: SIM110 - compiled
+        if known[begin + byte] != data[start + byte]:
+            return False
+    return True
