@@ -201,7 +201,15 @@ OPEN_ALERTS = Gauge("ebb_open_alerts", "Churn alerts open now.", registry=REGIST
 LABELS_OPEN = Gauge("ebb_labels_open", "Labels of snapshots that have not matured.", registry=REGISTRY)
 SHOP_READ = Gauge("ebb_shop_read_timestamp_seconds", "When these gauges were last read from Redis.", registry=REGISTRY)
 
-_COUNTED_BY_PARTITION = (COMMITS, COMMITS_REFUSED, FENCES, SEEK_BACKS, DEADLINES_FIRED, CUSTOMERS_RENEWED)
+_COUNTED_BY_PARTITION = (
+    COMMITS,
+    COMMITS_REFUSED,
+    CUSTOMERS_SET_ASIDE,
+    FENCES,
+    SEEK_BACKS,
+    DEADLINES_FIRED,
+    CUSTOMERS_RENEWED,
+)
 _STATE_OF_PARTITION = (
     STREAM_TIME,
     SWEEP_PROGRESS,

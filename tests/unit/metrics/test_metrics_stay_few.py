@@ -71,6 +71,7 @@ def test_a_partition_that_has_gone_to_another_worker_is_shown_by_that_one_alone(
     assert left == {
         "ebb_commits_total",
         "ebb_commits_refused_total",
+        "ebb_customers_set_aside_total",
         "ebb_fences_total",
         "ebb_seek_backs_total",
         "ebb_deadlines_fired_total",
