@@ -27,6 +27,7 @@ class Panel:
         kind: lines over time, areas on top of each other, the latest number, or the names of the series of now.
         warns_at: from here on a number is orange.
         alarms_at: from here on it is red.
+        alarms_below: below this it is red.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Panel:
     kind: Kind = "graph"
     warns_at: float | None = None
     alarms_at: float | None = None
+    alarms_below: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Choice:
-    """A variable whose values are those of a label; all of them at first."""
+    """A variable whose values are those of a label; all of them at first, or the one in `first`."""
 
     name: str
     label: str
     values_of: str
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,10 @@ def number(
     *,
     warns_at: float | None = None,
     alarms_at: float | None = None,
+    alarms_below: float | None = None,
 ) -> Panel:
     """A panel with the latest value of one expression."""
-    return Panel(title, meaning, (Query(expression, title),), unit, "number", warns_at, alarms_at)
+    return Panel(title, meaning, (Query(expression, title),), unit, "number", warns_at, alarms_at, alarms_below)
 
 
 def graph(title: str, meaning: str, *queries: tuple[str, str], unit: str = "short", stacked: bool = False) -> Panel:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from schemas.rejection import REASONS
 from schemas.topics import INPUT_TOPICS
+from stream.customers.segments import SEGMENTS, UNSEGMENTED
 from stream.metrics.chunk_histogram import ChunkHistogram
 
 REGISTRY = CollectorRegistry()
@@ -228,6 +229,8 @@ for _source in ("resident", "store", "new"):
     CUSTOMERS_LOADED.labels(_source)
 for _kind in MESSAGE_KINDS:
     MESSAGES.labels(_kind)
+for _entered in SEGMENTS[UNSEGMENTED + 1 :]:  # the first centres move everybody at once
+    SEGMENT_MOVES.labels(SEGMENTS[UNSEGMENTED], _entered)
 for _topic in INPUT_TOPICS:
     LOG_GAPS.labels(_topic)
     for _pause in ("full", "leading"):

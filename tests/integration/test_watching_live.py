@@ -1,6 +1,7 @@
 """A real Prometheus scrapes workers and learner while a shop is open: every query of every panel has an answer."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,14 +10,14 @@ import pytest
 
 from deploy.dashboards.boards import BOARDS
 from deploy.dashboards.page import PAGE
-from deploy.dashboards.panels import Board
+from deploy.dashboards.panels import Board, Choice
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.topics import CHURN_ALERTS
 from tests.integration.live_shop import CUSTOMERS, is_open, published, send_history, teach
 from tests.integration.processes import Deployment, deployed, eventually, without_topics
 from tests.integration.prometheus import Prometheus
 
-SUBSTITUTED = {"$__rate_interval": "20s", "$worker": ".*", "$minor_units": "100"}
+SUBSTITUTED = {"$__rate_interval": "20s", "$worker": ".*", "$minor_units": "100", "$outcome": ".*"}
 COMMITTED_WITHIN_S = 30  # of EbbCommitLatencyHigh
 SERIES_AT_MOST = 400  # of a process with one partition; buckets of histograms are half of them
 
@@ -72,6 +73,14 @@ def test_every_query_of_every_panel_has_an_answer(watched: Watched, board: Board
         found = eventually(lambda query=query: watched.answer(query.expression), 20, f"{panel.title}: {query}")
         shown = ", ".join(f"{named(query.legend, labels)} {value:.4g}" for labels, value in found[:6])
         print(f"{board.title} · {panel.title} [{panel.unit}]: {shown}")
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_every_variable_that_is_chosen_has_values(watched: Watched, board: Board) -> None:
+    for variable in (each for each in board.variables if isinstance(each, Choice)):
+        series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable.values_of).groups()
+        values = {labels[label] for labels, _ in eventually(lambda series=series: watched.answer(series))}
+        assert variable.first in values | {""}, values
 
 
 def named(legend: str, labels: dict[str, str]) -> str:
