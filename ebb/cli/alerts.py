@@ -17,6 +17,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from ebb.cli import Commands
 from ebb.cli.errors import told
+from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.following import GIVE_UP_AFTER_S, MarketingMessage, decode_message, follow
 from ebb.text import money, percent, printable
@@ -42,12 +43,12 @@ def alerts() -> None:
 @click.option("--segments", is_flag=True, help="Changes of segment as well.")
 @click.option("--from-start", is_flag=True, help="Begin with the oldest message that Kafka keeps.")
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many messages.")
-@click.option("--for", "for_s", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
+@click.option("--for", "for_s", type=ABOVE_ZERO, help="End after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print each message as a line of JSON.")
 @click.option(
     "--give-up-after",
     "give_up_after_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=GIVE_UP_AFTER_S,
     show_default=True,
     help="End when Kafka has been away for so many seconds.",

@@ -1,6 +1,7 @@
 """A simulated shop to Kafka: its history as a replay, or live at wall-clock times."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from time import monotonic, sleep, time_ns
 
 import numpy as np
@@ -103,6 +104,7 @@ def publish_live(
     """Send a shop's events as if they happened now: one after another at a steady rate, each at the time it is sent.
 
     A late event keeps its distance to the time it was sent. The shop's days pass as fast as the rate makes them.
+    Ctrl-C ends it like the end of the days.
 
     Args:
         slices: of `Shop.slices`; it ends with them, if not before.
@@ -122,15 +124,16 @@ def publish_live(
     with broker_errors(servers), event_producer(servers) as producer:
         pace = paced(events_per_s)
         answer = None
-        for late_ms, event in _with_lateness(slices, partitions):
-            next(pace)
-            if seconds is not None and monotonic() - began_s >= seconds:
-                break
-            value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
-            answer = producer.send(event.topic, key=event.key, value=value, partition=event.partition)
-            count += 1
-            if on_sent:
-                on_sent(count)
+        with suppress(KeyboardInterrupt):
+            for late_ms, event in _with_lateness(slices, partitions):
+                next(pace)
+                if seconds is not None and monotonic() - began_s >= seconds:
+                    break
+                value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
+                answer = producer.send(event.topic, key=event.key, value=value, partition=event.partition)
+                count += 1
+                if on_sent:
+                    on_sent(count)
         if answer is not None:
             producer.flush(timeout=FLUSH_WITHIN_S)
             answer.get(timeout=FLUSH_WITHIN_S)
