@@ -115,7 +115,9 @@ def _number(panel: Panel) -> stat.Panel:
 def _graph(panel: Panel) -> timeseries.Panel:
     legend = common.VizLegendOptions().show_legend(True)
     legend.display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
-    made = timeseries.Panel().legend(legend).fill_opacity(10).min(0)
+    made = timeseries.Panel().legend(legend).fill_opacity(10)
+    if not panel.is_signed:
+        made.min(0)
     if panel.kind == "stacked":
         made.stacking(common.StackingConfig().mode(StackingMode.NORMAL)).fill_opacity(40)
     return made

@@ -28,6 +28,7 @@ class Panel:
         warns_at: from here on a number is orange.
         alarms_at: from here on it is red.
         alarms_below: below this it is red.
+        is_signed: whether a graph goes below zero.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Panel:
     warns_at: float | None = None
     alarms_at: float | None = None
     alarms_below: float | None = None
+    is_signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,17 @@ def number(
     return Panel(title, meaning, (Query(expression, title),), unit, "number", warns_at, alarms_at, alarms_below)
 
 
-def graph(title: str, meaning: str, *queries: tuple[str, str], unit: str = "short", stacked: bool = False) -> Panel:
+def graph(
+    title: str,
+    meaning: str,
+    *queries: tuple[str, str],
+    unit: str = "short",
+    stacked: bool = False,
+    is_signed: bool = False,
+) -> Panel:
     """A panel of (expression, legend) pairs over time."""
     drawn = tuple(Query(expression, legend) for expression, legend in queries)
-    return Panel(title, meaning, drawn, unit, "stacked" if stacked else "graph")
+    return Panel(title, meaning, drawn, unit, "stacked" if stacked else "graph", is_signed=is_signed)
 
 
 def names(title: str, meaning: str, *queries: tuple[str, str]) -> Panel:

@@ -123,9 +123,10 @@ TIME = Row(
         graph(
             "Stream time behind the wall",
             "Per partition. On the live clock some tenths of a second when caught up; of a backlog or a history, "
-            "its age.",
+            "its age. Below zero events of three customers came from the future, and time waits for the wall.",
             (f"time() - ebb_stream_time_seconds{{{OURS}}}", "partition {{partition}}"),
             unit="s",
+            is_signed=True,
         ),
         graph(
             "Deadlines fired",

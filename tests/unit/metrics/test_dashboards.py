@@ -86,6 +86,12 @@ def test_a_process_that_is_down_is_red_and_so_is_a_backlog():
     assert thresholds("Records behind") == {"green": None, "orange": 10_000, "red": 1_000_000}
 
 
+def test_stream_time_ahead_of_the_wall_can_be_seen():
+    panels = {panel["title"]: panel for panel in json.loads(as_json(BOARDS[0]))["panels"]}
+    assert "min" not in panels["Stream time behind the wall"]["fieldConfig"]["defaults"]
+    assert panels["Commits"]["fieldConfig"]["defaults"]["min"] == 0
+
+
 def test_model_figures_are_of_one_outcome_until_another_is_chosen():
     variables = json.loads(as_json(BOARDS[1]))["templating"]["list"]
     (outcome,) = (variable for variable in variables if variable["name"] == "outcome")
