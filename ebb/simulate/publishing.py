@@ -1,8 +1,10 @@
 """A simulated shop to Kafka: its history as a replay, or live at wall-clock times."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from time import monotonic, sleep, time_ns
+from typing import Any
 
 import numpy as np
 
@@ -115,27 +117,29 @@ def publish_live(
         on_sent: called after every event.
 
     Returns:
-        How many events were sent.
+        How many events were sent; Kafka has them all.
 
     Raises:
-        BrokerError: Kafka is away, or a record is refused.
+        BrokerError: Kafka is away for longer than the client waits, two minutes, or a record is refused.
     """
     count, began_s = 0, monotonic()
     with broker_errors(servers), event_producer(servers) as producer:
         pace = paced(events_per_s)
-        answer = None
+        answers: deque[Any] = deque()  # of events that are on their way
         with suppress(KeyboardInterrupt):
             for late_ms, event in _with_lateness(slices, partitions):
                 next(pace)
                 if seconds is not None and monotonic() - began_s >= seconds:
                     break
                 value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
-                answer = producer.send(event.topic, key=event.key, value=value, partition=event.partition)
+                answers.append(producer.send(event.topic, key=event.key, value=value, partition=event.partition))
                 count += 1
+                while answers and answers[0].is_done:
+                    answers.popleft().get()
                 if on_sent:
                     on_sent(count)
-        if answer is not None:
-            producer.flush(timeout=FLUSH_WITHIN_S)
+        producer.flush(timeout=FLUSH_WITHIN_S)
+        for answer in answers:
             answer.get(timeout=FLUSH_WITHIN_S)
     return count
 

@@ -16,16 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from ebb.cli.simulate import simulate
 from ebb.simulate import TOPICS, Shop, ShopSettings, partitions_of
 from ebb.simulate.parquet import saved
+from ebb.simulate.publishing import publish_live
 from ebb.topic_admin import create_topics
 from offline.broker import BrokerError, end_offsets
 from schemas.clock import ClockRecord
-from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from schemas.units import DAY_MS
-from tests.integration.processes import eventually
+from tests.integration.processes import eventually, without_topics
 
 PARTITIONS = 2
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulated-shop.md"
@@ -115,6 +117,18 @@ def test_live_events_are_of_now_at_the_rate_asked_for_and_another_run_repeats_no
     assert len({event["event_id"] for event in events}) >= 0.97 * sent  # repeats are part of a shop
     assert len(events) == sent
     assert all(began_ms - 600_000 <= event["event_time_ms"] <= ended_ms for event in events)
+
+
+def test_an_event_that_kafka_refuses_ends_a_live_shop_though_later_ones_are_taken(apache_kafka):
+    servers = [without_topics(apache_kafka)]
+    create_topics(servers, PARTITIONS)
+    with closing(KafkaAdminClient(bootstrap_servers=servers)) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, PROFILES, {"max.message.bytes": "100"})])
+    refused, taken = TOPICS.index(PROFILES), TOPICS.index(ENGAGEMENT)
+    days = Shop(ShopSettings(customers=50, days=9)).slices()
+    sent = next(sent for sent in days if refused in sent.topic and sent.topic[-1] == taken)
+    with pytest.raises(BrokerError, match="MessageSizeTooLarge"):
+        publish_live([sent], servers, PARTITIONS, events_per_s=1_000)
 
 
 @pytest.mark.parametrize(
