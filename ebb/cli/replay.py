@@ -62,8 +62,9 @@ def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | Non
 
 
 def quiet_kafka() -> None:
-    """Keep the Kafka client's log lines from the screen: what fails comes back as an error with a message."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    """Keep the Kafka clients' log lines from the screen: what fails comes back as an error with a message."""
+    for client in ("kafka", "aiokafka"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
 def summary_of(history: History, replayed: Replayed, events_per_s: int) -> dict[str, Any]:

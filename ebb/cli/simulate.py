@@ -122,7 +122,8 @@ def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
 
 def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     """Publish a shop as a replay; returns the summary."""
-    from ebb.simulate.publishing import publish_history, publish_in_motion  # noqa: PLC0415 - files need no Kafka client
+    from ebb.simulate.history import publish_history  # noqa: PLC0415 - files need no Kafka client
+    from ebb.simulate.publishing import publish_in_motion, publish_paced  # noqa: PLC0415 - likewise
 
     common = load_common_settings()
     _check_span(settings, common)
@@ -134,8 +135,10 @@ def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     days = counted(shop.slices(), settings, count)
     if run.seconds_per_day:
         replayed = publish_in_motion(days, servers, common.partitions, run.seconds_per_day)
+    elif run.rate:
+        replayed = publish_paced(days, servers, common.partitions, run.rate)
     else:
-        replayed = publish_history(days, servers, common.partitions, rate=run.rate)
+        replayed = publish_history(days, servers, common.partitions)
     _tell_truth(shop, run)
     return count.summary() | {"clock_records": replayed.clock_records}
 

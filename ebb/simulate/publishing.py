@@ -1,4 +1,4 @@
-"""A simulated shop to Kafka: its history as a replay, or live at wall-clock times."""
+"""A simulated shop to Kafka at some pace: its history as a replay, or live at wall-clock times."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from ebb.simulate.delivery import Slice
 from ebb.simulate.encoding import TOPICS
 from ebb.simulate.routing import partitions_of
 from offline.broker import broker_errors
-from offline.replay import EventRecord, Moments, OnProgress, Replayed, event_producer, paced, publish_moments
+from offline.replay import EventRecord, Moments, Replayed, event_producer, paced, publish_moments
 from schemas.units import DAY_MS
 
 FLUSH_WITHIN_S = 30.0
@@ -23,26 +23,15 @@ OnSent = Callable[[int], None]
 """Told how many events have been sent."""
 
 
-def publish_history(
-    slices: Iterable[Slice],
-    servers: list[str],
-    partitions: int,
-    on_progress: OnProgress | None = None,
-    rate: float | None = None,
-) -> Replayed:
-    """Write the days of a shop to the input topics, with clock records at every midnight.
+def publish_paced(slices: Iterable[Slice], servers: list[str], partitions: int, rate: float) -> Replayed:
+    """Write the days of a shop to the input topics, with clock records at midnights, at most `rate` events a second.
 
-    Args:
-        slices: of `Shop.slices`.
-        servers: host:port of brokers.
-        partitions: of every input topic.
-        on_progress: called every few hundred events and at every midnight; its total is 0.
-        rate: at most so many events per second.
+    `ebb.simulate.history.publish_history` writes the same as fast as it can.
 
     Raises:
         BrokerError: Kafka is away, or the topics are not as expected.
     """
-    return publish_moments(_midnights(slices, partitions), 0, servers, partitions, on_progress, rate)
+    return publish_moments(_midnights(slices, partitions), 0, servers, partitions, rate=rate)
 
 
 def publish_in_motion(

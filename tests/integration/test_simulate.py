@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from ebb.cli.simulate import simulate
-from ebb.simulate import TOPICS, Shop, ShopSettings, partitions_of
+from ebb.simulate import TOPICS, Shop, ShopSettings, Slice, partitions_of
 from ebb.simulate.parquet import saved
 from ebb.simulate.publishing import publish_live
 from ebb.topic_admin import create_topics
@@ -57,6 +57,11 @@ def log_of(environ: dict[str, str], topic: str) -> dict[int, list[tuple[bytes | 
     return read
 
 
+def ours(sent: Slice, topic: str) -> int:
+    """How many events of a day are for partition 0 of a topic."""
+    return int(((sent.topic == TOPICS.index(topic)) & (partitions_of(sent, PARTITIONS) == 0)).sum())
+
+
 def test_files_hold_every_event_in_order_and_the_truth(tmp_path):
     done = run({}, *["--customers", "80", "--days", "40", "--seed", "5", "--json", "--parquet"], str(tmp_path / "shop"))
     assert done.exit_code == 0, done.output
@@ -81,8 +86,10 @@ def test_files_hold_every_event_in_order_and_the_truth(tmp_path):
     assert {row["kind"] for row in campaigns} == {"newsletter", "coupon", "advertising"}
 
 
-def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path):
-    done = run(environ, *["--customers", "60", "--days", "12", "--misrouted", "0.2", "--json", "--truth", "truth"])
+@pytest.mark.parametrize("pace", [[], ["--rate", "1000000"]], ids=["batches", "paced"])
+def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path, pace):
+    shop = ["--customers", "60", "--days", "12", "--misrouted", "0.2", "--truth", "truth"]
+    done = run(environ, *shop, *pace, "--json")
     assert done.exit_code == 0, done.output
     shop = Shop(ShopSettings(customers=60, days=12, misrouted=0.2))
     slices = list(shop.slices())
@@ -95,8 +102,11 @@ def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path):
                 if TOPICS[place] == topic:
                     expected[partition].append((key, value))
         assert log_of(environ, topic) == expected
-    clock = [msgspec.json.decode(value, type=ClockRecord).time_ms for _, value in log_of(environ, CLOCK)[0]]
-    assert clock == [shop.settings.start_ms + day * DAY_MS for day in range(13)]
+    clock = [msgspec.json.decode(value, type=ClockRecord) for _, value in log_of(environ, CLOCK)[0]]
+    assert [told.time_ms for told in clock] == [shop.settings.start_ms + day * DAY_MS for day in range(13)]
+    sent = np.cumsum([0, *(ours(day, PURCHASES) for day in slices)])
+    assert [told.ends[PURCHASES] for told in clock] == sent.tolist()
+    assert json.loads(done.stdout)["clock_records"] == 13 * PARTITIONS
     assert (tmp_path / "truth" / "truth.parquet").exists()
 
 
