@@ -64,6 +64,7 @@ class Lookup:
 
         Raises:
             UnknownCustomerError: none of its events has been applied.
+            TypeError: the id is no text.
         """
         return self._asking.answer(views.customer(self._views, customer_id))
 

@@ -80,7 +80,13 @@ def customer_with_state(views: StoredViews, customer_id: str) -> Question[tuple[
 
 
 def customers(views: StoredViews, customer_ids: Iterable[str]) -> Question[dict[str, View]]:
-    """Customer id -> view, in the order given. Unknown customers are absent."""
+    """Customer id -> view, in the order given. Unknown customers are absent.
+
+    Raises:
+        TypeError: one id in place of several, or an id that is no text.
+    """
+    if isinstance(customer_ids, str):
+        raise TypeError(f"Several ids are asked for, and {customer_ids!r} is one. Write [{customer_ids!r}].")
     wanted = list(filter(_is_text, dict.fromkeys(customer_ids)))
     found = yield from views.get_many(wanted)
     return {name: _decoded(stored) for name, stored in zip(wanted, found, strict=True) if stored is not None}
@@ -91,7 +97,10 @@ def members(views: StoredViews, segment: str, page_size: int) -> Members:
 
     Raises:
         EbbError: there is no such segment.
+        ValueError: pages would be empty.
     """
+    if page_size < 1:
+        raise ValueError(f"A page has at least one customer, not {page_size}.")
     if segment not in SEGMENTS:
         raise EbbError(f"There is no segment {segment!r}. Choose one of {', '.join(SEGMENTS)}.")
     return views.members(segment, page_size)
@@ -104,7 +113,13 @@ def next_page(walk: Members) -> Question[Page[str] | None]:
 
 
 def most_at_risk(views: StoredViews, n: int) -> Question[Page[View]]:
-    """The `n` customers with the most value at risk, most first."""
+    """The `n` customers with the most value at risk, most first.
+
+    Raises:
+        ValueError: `n` is negative.
+    """
+    if n < 0:
+        raise ValueError(f"How many customers? {n} is negative.")
     candidates, time_ms = yield from views.riskiest(n)
     found = yield from customers(views, candidates)
     ranked = sorted(found.values(), key=lambda view: (-Decimal(view.value_at_risk or 0), view.customer_id))
@@ -134,8 +149,14 @@ def utc(time_ms: int) -> datetime:
     return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
-def _is_text(customer_id: str) -> bool:
-    """Whether it is Unicode: what a shell hands over may be other bytes, and no customer is called so."""
+def _is_text(customer_id: object) -> bool:
+    """Whether it is Unicode: what a shell hands over may be other bytes, and no customer is called so.
+
+    Raises:
+        TypeError: it is no `str`, such as a number that a table has read from the text.
+    """
+    if not isinstance(customer_id, str):
+        raise TypeError(f"A customer id is text, and {customer_id!r} is {type(customer_id).__name__}. Write str(…).")
     return not any("\ud800" <= sign <= "\udfff" for sign in customer_id)
 
 

@@ -100,7 +100,7 @@ def publish_moments(
     sent, told = 0, 0
     report = on_progress or _no_report
     with broker_errors(servers), event_producer(servers) as producer:
-        log = _Log(producer, _first_ends(servers, partitions), partitions)
+        log = _Log(producer, first_ends(servers, partitions), partitions)
         pace = paced(rate)
         for time_ms, events in moments:
             for event in events:
@@ -208,7 +208,7 @@ def event_producer(servers: Sequence[str]) -> Iterator[KafkaProducer]:
         producer.close(timeout=CLOSE_WITHIN_S)
 
 
-def _first_ends(servers: list[str], partitions: int) -> dict[tuple[str, int], int]:
+def first_ends(servers: list[str], partitions: int) -> dict[tuple[str, int], int]:
     """Where the event topics end before the replay, once it is sure that topics and partitions are as expected."""
     ends = end_offsets(servers, INPUT_TOPICS)
     for topic in INPUT_TOPICS:

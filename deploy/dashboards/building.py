@@ -70,7 +70,7 @@ def _variable(variable: Choice | Constant) -> dashboard.QueryVariable | dashboar
         .multi(True)
         .include_all(True)
         .all_value(".*")
-        .current(VariableOption(selected=True, text="All", value="$__all"))
+        .current(VariableOption(selected=True, text=variable.first or "All", value=variable.first or "$__all"))
     )
 
 
@@ -100,8 +100,8 @@ def _panel(panel: Panel) -> stat.Panel | timeseries.Panel:
 
 
 def _number(panel: Panel) -> stat.Panel:
-    steps = [Threshold(color="green", value=None)]
-    for value, colour in ((panel.warns_at, "orange"), (panel.alarms_at, "red")):
+    steps = [Threshold(color="green" if panel.alarms_below is None else "red", value=None)]
+    for value, colour in ((panel.alarms_below, "green"), (panel.warns_at, "orange"), (panel.alarms_at, "red")):
         if value is not None:
             steps.append(Threshold(color=colour, value=value))
     return (
@@ -115,7 +115,9 @@ def _number(panel: Panel) -> stat.Panel:
 def _graph(panel: Panel) -> timeseries.Panel:
     legend = common.VizLegendOptions().show_legend(True)
     legend.display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
-    made = timeseries.Panel().legend(legend).fill_opacity(10).min(0)
+    made = timeseries.Panel().legend(legend).fill_opacity(10)
+    if not panel.is_signed:
+        made.min(0)
     if panel.kind == "stacked":
         made.stacking(common.StackingConfig().mode(StackingMode.NORMAL)).fill_opacity(40)
     return made

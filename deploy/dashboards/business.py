@@ -1,6 +1,7 @@
 """The dashboard "Business": how the shop and its customers are, and how far the scores can be trusted."""
 
-from deploy.dashboards.panels import Board, Constant, Row, graph, names, number
+from deploy.dashboards.panels import Board, Choice, Constant, Row, graph, names, number
+from stream.outcomes.declaration import LAPSED
 
 RATE = "[$__rate_interval]"
 HOUR = f'3600 * sum(rate(ebb_shop_total{{name="%s"}}{RATE}))'
@@ -104,6 +105,8 @@ NO_DRIFT_YET = (
     'label_replace(label_replace(vector(0), "measure", "nothing", "", ""), "subject", "measured yet", "", "")'
 )
 
+CHOSEN = '{outcome=~"$outcome"}'  # of all outcomes these panels would have some fifty lines each
+
 MODELS = Row(
     "How good the scores are",
     (
@@ -111,15 +114,17 @@ MODELS = Row(
             "Log loss beside the floors",
             "Nats, on the scores that decisions had, stored a horizon earlier. Lower is better; a champion above a "
             "floor serves no longer.",
-            ("ebb_model_log_loss", "{{outcome}} {{candidate}}"),
+            (f"ebb_model_log_loss{CHOSEN}", "{{outcome}} {{candidate}}"),
         ),
         graph(
-            "AUC beside the floors", "Higher is better; .5 is chance.", ("ebb_model_auc", "{{outcome}} {{candidate}}")
+            "AUC beside the floors",
+            "Higher is better; .5 is chance.",
+            (f"ebb_model_auc{CHOSEN}", "{{outcome}} {{candidate}}"),
         ),
         graph(
             "Calibration error",
             "How far what a candidate said is from what came true, in the mean. 0 is best.",
-            ("ebb_model_calibration_error", "{{outcome}} {{candidate}}"),
+            (f"ebb_model_calibration_error{CHOSEN}", "{{outcome}} {{candidate}}"),
         ),
         names(
             "Candidate that serves",
@@ -157,5 +162,8 @@ BUSINESS = Board(
     "Business",
     "How the shop and its customers are, and how far the scores can be trusted.",
     (GLANCE, SALES, SEGMENTS, CHURN, MODELS),
-    (Constant("minor_units", "Minor units of a major unit", "100"),),
+    (
+        Constant("minor_units", "Minor units of a major unit", "100"),
+        Choice("outcome", "Outcome", "label_values(ebb_model_log_loss, outcome)", first=LAPSED.name),
+    ),
 )

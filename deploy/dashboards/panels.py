@@ -27,6 +27,8 @@ class Panel:
         kind: lines over time, areas on top of each other, the latest number, or the names of the series of now.
         warns_at: from here on a number is orange.
         alarms_at: from here on it is red.
+        alarms_below: below this it is red.
+        is_signed: whether a graph goes below zero.
     """
 
     title: str
@@ -36,6 +38,8 @@ class Panel:
     kind: Kind = "graph"
     warns_at: float | None = None
     alarms_at: float | None = None
+    alarms_below: float | None = None
+    is_signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Choice:
-    """A variable whose values are those of a label; all of them at first."""
+    """A variable whose values are those of a label; all of them at first, or the one in `first`."""
 
     name: str
     label: str
     values_of: str
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,15 +93,23 @@ def number(
     *,
     warns_at: float | None = None,
     alarms_at: float | None = None,
+    alarms_below: float | None = None,
 ) -> Panel:
     """A panel with the latest value of one expression."""
-    return Panel(title, meaning, (Query(expression, title),), unit, "number", warns_at, alarms_at)
+    return Panel(title, meaning, (Query(expression, title),), unit, "number", warns_at, alarms_at, alarms_below)
 
 
-def graph(title: str, meaning: str, *queries: tuple[str, str], unit: str = "short", stacked: bool = False) -> Panel:
+def graph(
+    title: str,
+    meaning: str,
+    *queries: tuple[str, str],
+    unit: str = "short",
+    stacked: bool = False,
+    is_signed: bool = False,
+) -> Panel:
     """A panel of (expression, legend) pairs over time."""
     drawn = tuple(Query(expression, legend) for expression, legend in queries)
-    return Panel(title, meaning, drawn, unit, "stacked" if stacked else "graph")
+    return Panel(title, meaning, drawn, unit, "stacked" if stacked else "graph", is_signed=is_signed)
 
 
 def names(title: str, meaning: str, *queries: tuple[str, str]) -> Panel:

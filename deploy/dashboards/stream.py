@@ -8,8 +8,10 @@ RATE = "[$__rate_interval]"
 GLANCE = Row(
     "At a glance",
     (
-        number("Workers up", "Workers that Prometheus can scrape.", 'sum(up{job="ebb-worker"})'),
-        number("Learner up", "One learner per deployment: 1.", 'sum(up{job="ebb-learner"})'),
+        number("Workers up", "Workers that Prometheus can scrape.", 'sum(up{job="ebb-worker"})', alarms_below=1),
+        number(
+            "Learner up", "One learner per deployment: 1.", 'sum(up{job="ebb-learner"})', warns_at=2, alarms_below=1,
+        ),
         number("Records per second", "Of all topics, whatever became of them.", f"sum(rate(ebb_records_total{RATE}))"),
         number(
             "Records behind", "In Kafka and not applied, over all topics and partitions.", "sum(ebb_lag_records)",
@@ -56,7 +58,7 @@ RECORDS = Row(
             "Set aside for a bug",
             "Times in the interval, with EBB_ON_BUG=quarantine: customers whose decision was put off by a day, and "
             "attempts at chunks that failed. The log names both; records are dead letters with the reason bug.",
-            (f"sum(increase(ebb_customers_set_aside_total{{{OURS}}}{RATE})) or vector(0)", "customers"),
+            (f"sum(increase(ebb_customers_set_aside_total{{{OURS}}}{RATE}))", "customers"),
             (f"sum(increase(ebb_chunk_failures_total{{{OURS}}}{RATE}))", "attempts"),
         ),
         graph(
@@ -121,9 +123,10 @@ TIME = Row(
         graph(
             "Stream time behind the wall",
             "Per partition. On the live clock some tenths of a second when caught up; of a backlog or a history, "
-            "its age.",
+            "its age. Below zero events of three customers came from the future, and time waits for the wall.",
             (f"time() - ebb_stream_time_seconds{{{OURS}}}", "partition {{partition}}"),
             unit="s",
+            is_signed=True,
         ),
         graph(
             "Deadlines fired",
@@ -194,6 +197,7 @@ DELIVERY = Row(
             (f"sum(rate(ebb_publish_retries_total{{{OURS}}}{RATE}))", "Kafka, workers"),
             (f"sum(rate(ebb_position_reports_failed_total{{{OURS}}}{RATE}))", "position reports"),
             (f"sum(rate(ebb_learner_store_retries_total{RATE}))", "Redis, learner"),
+            (f"sum(rate(ebb_learner_broker_retries_total{RATE}))", "Kafka, learner"),
         ),
     ),
 )
@@ -219,8 +223,8 @@ LEARNING = Row(
         ),
         graph(
             "Age of the models in force",
-            "Since the learner published last.",
-            ("time() - ebb_learner_published_timestamp_seconds", "published"),
+            "Since the learner published last; empty before it has.",
+            ("time() - (ebb_learner_published_timestamp_seconds > 0)", "published"),
             unit="s",
         ),
         names(
@@ -231,8 +235,10 @@ LEARNING = Row(
         ),
         graph(
             "Refused and unreadable",
-            "Models with a wrong signature or layout, and records on labels that are no label; since the start.",
-            (f"sum(ebb_models_refused_total{{{OURS}}}) or vector(0)", "models refused"),
+            "Models and challengers with a wrong signature or layout, and records on labels that are no label; since "
+            "the start.",
+            (f"sum(ebb_models_refused_total{{{OURS}}})", "models refused by workers"),
+            ("sum(ebb_challengers_refused_total)", "challengers refused by the learner"),
             ("sum(ebb_learner_unreadable_total)", "unreadable labels"),
         ),
     ),
@@ -251,6 +257,17 @@ PROCESSES = Row(
             "Resident bytes.",
             ('process_resident_memory_bytes{job=~"ebb-.*"}', "{{instance}}"),
             unit="bytes",
+        ),
+        graph(
+            "Customers kept in memory",
+            "Those need not be read again; at EBB_RESIDENT_BYTES new ones take the places of others.",
+            (f"sum by (instance) (ebb_resident_customers{{{OURS}}})", "{{instance}}"),
+        ),
+        graph(
+            "Customers of chunks",
+            "Per second, by where their states came from: resident in the worker, read from the store, or new.",
+            (f"sum by (source) (rate(ebb_customers_loaded_total{{{OURS}}}{RATE}))", "{{source}}"),
+            stacked=True,
         ),
     ),
 )

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
+from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.models.stored import outcome_in_force
 from ebb.text import aligned, money, percent, printable
@@ -33,7 +34,7 @@ _label = msgspec.json.Decoder(LabelRecord)
 
 
 @click.command()
-@click.option("--per-week", type=click.FloatRange(min=0, min_open=True), help="How many alerts a week you can act on.")
+@click.option("--per-week", type=ABOVE_ZERO, help="How many alerts a week you can act on.")
 @click.option(
     "--archive",
     "folder",

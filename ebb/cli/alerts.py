@@ -17,6 +17,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from ebb.cli import Commands
 from ebb.cli.errors import told
+from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.following import GIVE_UP_AFTER_S, MarketingMessage, decode_message, follow
 from ebb.text import money, percent, printable
@@ -24,6 +25,13 @@ from ebb.views import utc
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.settings.load import load_common_settings
+
+CLOSED_FOR = {
+    "purchase": "bought again",
+    "probability": "the probability fell",
+    "erased": "the customer was erased",
+    "merged": "the customer was merged into another",
+}
 
 
 @click.group(cls=Commands, modules={"watch": "ebb.cli.alerts", "plan": "ebb.cli.alert_plan"})
@@ -35,12 +43,12 @@ def alerts() -> None:
 @click.option("--segments", is_flag=True, help="Changes of segment as well.")
 @click.option("--from-start", is_flag=True, help="Begin with the oldest message that Kafka keeps.")
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many messages.")
-@click.option("--for", "for_s", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
+@click.option("--for", "for_s", type=ABOVE_ZERO, help="End after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print each message as a line of JSON.")
 @click.option(
     "--give-up-after",
     "give_up_after_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=GIVE_UP_AFTER_S,
     show_default=True,
     help="End when Kafka has been away for so many seconds.",
@@ -118,9 +126,9 @@ def line_of(message: MarketingMessage) -> str:
         risk = money(message.value_at_risk, message.currency)
         what = f"{percent(message.probability)}  {risk} at risk  {' · '.join(message.reasons)}"
     elif isinstance(message, ChurnAlertClosed):
-        at_ms, kind = message.closed_ms, "closed"
-        fell = "the probability fell" if message.probability is None else f"fell to {percent(message.probability)}"
-        what = "bought again" if message.cause == "purchase" else fell
+        at_ms, kind, what = message.closed_ms, "closed", CLOSED_FOR[message.cause]
+        if message.cause == "probability" and message.probability is not None:
+            what = f"fell to {percent(message.probability)}"
     else:
         at_ms, kind, what = message.changed_ms, "moved", f"{message.left} → {message.entered}"
     return printable(f"{utc(at_ms):%Y-%m-%d %H:%M}  {kind:<6}  {message.customer_id}  {what}")

@@ -1,5 +1,6 @@
 """How commands fail: one line and exit code 1 for what a person can mend; a bug keeps its traceback."""
 
+import errno
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,6 +11,7 @@ import click
 from stream.errors import EbbError
 
 FAILED, INTERRUPTED = 1, 130
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}  # of a disk, or of a person's share of it
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -24,6 +26,11 @@ def told(command: Callable[Given, Result]) -> Callable[Given, Result]:
             return command(*args, **kwargs)
         except EbbError as error:
             click.echo(f"ebb: {error}", err=True)
+            sys.exit(FAILED)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            click.echo(f"ebb: What was to be written found no room: {error}. Make some, and run it again.", err=True)
             sys.exit(FAILED)
         except KeyboardInterrupt:
             click.echo("ebb: interrupted", err=True)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ebb.cli.errors import told
+from ebb.cli.numbers import ABOVE_ZERO
 from ebb.topic_admin import create_topics
 from offline.history import History
 from offline.replay import OnProgress, Progress, Replayed, publish
@@ -39,7 +40,7 @@ def history_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @history_options
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many events per second.")
+@click.option("--rate", type=ABOVE_ZERO, help="At most so many events per second.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @told
 def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | None, as_json: bool) -> None:
@@ -61,8 +62,9 @@ def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | Non
 
 
 def quiet_kafka() -> None:
-    """Keep the Kafka client's log lines from the screen: what fails comes back as an error with a message."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    """Keep the Kafka clients' log lines from the screen: what fails comes back as an error with a message."""
+    for client in ("kafka", "aiokafka"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
 def summary_of(history: History, replayed: Replayed, events_per_s: int) -> dict[str, Any]:

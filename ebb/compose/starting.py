@@ -56,7 +56,7 @@ def serve_metrics(settings: MemberSettings, port: int, registry: CollectorRegist
     """Serve metrics for Prometheus; port 0 serves none.
 
     Raises:
-        ServiceError: the port is taken.
+        ServiceError: the port is taken, or the address is not of this machine.
     """
     if not port:
         return
@@ -66,5 +66,5 @@ def serve_metrics(settings: MemberSettings, port: int, registry: CollectorRegist
     except OSError as error:
         raise ServiceError(
             f"Metrics cannot be served on {settings.metrics_host}:{port}: {error.strerror}. "
-            "Set EBB_METRICS_PORT to a free port, or to 0 for none."
+            "Set EBB_METRICS_HOST to an address of this machine and EBB_METRICS_PORT to a free port, or to 0 for none."
         ) from error

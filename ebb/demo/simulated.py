@@ -20,8 +20,9 @@ from ebb.demo.watching import looks
 from ebb.services.ports import free_port
 from ebb.simulate import TOPICS, Shop, ShopSettings, Slice
 from ebb.simulate.draws import IntArray
+from ebb.simulate.history import publish_history
 from ebb.simulate.population import NEVER
-from ebb.simulate.publishing import publish_history, publish_in_motion
+from ebb.simulate.publishing import publish_in_motion
 from offline.broker import broker_errors, end_offsets
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, PURCHASES

@@ -30,13 +30,15 @@ class ShopFigures:
         mean_basket: value of a purchase after discounts, major units.
         repeat_rate: share of the customers with at least two purchase days.
         one_time_share: share of the customers with exactly one purchase.
+
+    What nobody's purchases tell is None.
     """
 
     customers: int
-    median_gap_days: float
-    mean_basket: float
-    repeat_rate: float
-    one_time_share: float
+    median_gap_days: float | None
+    mean_basket: float | None
+    repeat_rate: float | None
+    one_time_share: float | None
 
 
 class PurchaseLog:
@@ -78,12 +80,12 @@ class PurchaseLog:
         ShopFigures(customers=2, median_gap_days=10.0, mean_basket=2.5, repeat_rate=0.5, one_time_share=0.5)
         """
         if not self._rows:
-            return ShopFigures(0, 0.0, 0.0, 0.0, 0.0)
+            return ShopFigures(0, None, None, None, None)
         customer, day, value = (np.array(column) for column in zip(*self._rows.values(), strict=True))
         gaps, purchase_days = _gaps_and_days(customer, day)
         return ShopFigures(
             customers=len(purchase_days),
-            median_gap_days=float(np.median(gaps)) if len(gaps) else 0.0,
+            median_gap_days=float(np.median(gaps)) if len(gaps) else None,
             mean_basket=round(float(value.mean()), 2),
             repeat_rate=round(float((purchase_days > 1).mean()), 4),
             one_time_share=round(float((np.bincount(customer) == 1).mean()), 4),

@@ -36,11 +36,11 @@ SCHEMA = pa.schema(
 
 
 class EventFile:
-    """Writes events.parquet slice by slice, in row groups of at least `ROW_GROUP_EVENTS`."""
+    """Writes events slice by slice, in row groups of at least `ROW_GROUP_EVENTS`; a file that is not ended goes."""
 
-    def __init__(self, folder: Path, customers: list[str]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(folder / EVENTS, SCHEMA, compression="zstd")
+    def __init__(self, path: Path, customers: list[str]) -> None:
+        self._path = path
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
         self._customers = pa.array([*customers, None], pa.string())
         self._waiting: list[pa.RecordBatch] = []
 
@@ -50,8 +50,11 @@ class EventFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Write what is waiting, and end the file."""
-        self._flush()
+        if kind is None:
+            self._flush()
         self._writer.close()
+        if kind is not None:
+            self._path.unlink(missing_ok=True)
 
     def write(self, sent: Slice) -> None:
         """Add a day."""
@@ -90,16 +93,21 @@ def write_truth(shop: Shop, folder: Path) -> None:
 
 
 def saved(slices: Iterable[Slice], shop: Shop, folder: Path) -> Iterator[Slice]:
-    """Pass slices on, each written to events.parquet; with the last one, the truth is written too.
+    """Pass slices on, each written; after the last one come the truth and, under its name, events.parquet.
+
+    So whoever gives up before the end leaves no half of a shop, nor events beside the truth of another one.
 
     Raises:
         EbbError: the folder cannot be written to.
     """
+    unfinished = folder / f"{EVENTS}.unfinished"
     try:
-        with EventFile(folder, shop.world.people.ids) as events:
+        folder.mkdir(parents=True, exist_ok=True)
+        with EventFile(unfinished, shop.world.people.ids) as events:
             for sent in slices:
                 events.write(sent)
                 yield sent
+        write_truth(shop, folder)
+        unfinished.replace(folder / EVENTS)
     except OSError as error:
         raise EbbError(f"Cannot write to {folder}: {error}. Choose another folder.") from error
-    write_truth(shop, folder)

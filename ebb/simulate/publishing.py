@@ -1,7 +1,10 @@
-"""A simulated shop to Kafka: its history as a replay, or live at wall-clock times."""
+"""A simulated shop to Kafka at some pace: its history as a replay, or live at wall-clock times."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from time import monotonic, sleep, time_ns
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +12,7 @@ from ebb.simulate.delivery import Slice
 from ebb.simulate.encoding import TOPICS
 from ebb.simulate.routing import partitions_of
 from offline.broker import broker_errors
-from offline.replay import EventRecord, Moments, OnProgress, Replayed, event_producer, paced, publish_moments
+from offline.replay import EventRecord, Moments, Replayed, event_producer, paced, publish_moments
 from schemas.units import DAY_MS
 
 FLUSH_WITHIN_S = 30.0
@@ -20,26 +23,15 @@ OnSent = Callable[[int], None]
 """Told how many events have been sent."""
 
 
-def publish_history(
-    slices: Iterable[Slice],
-    servers: list[str],
-    partitions: int,
-    on_progress: OnProgress | None = None,
-    rate: float | None = None,
-) -> Replayed:
-    """Write the days of a shop to the input topics, with clock records at every midnight.
+def publish_paced(slices: Iterable[Slice], servers: list[str], partitions: int, rate: float) -> Replayed:
+    """Write the days of a shop to the input topics, with clock records at midnights, at most `rate` events a second.
 
-    Args:
-        slices: of `Shop.slices`.
-        servers: host:port of brokers.
-        partitions: of every input topic.
-        on_progress: called every few hundred events and at every midnight; its total is 0.
-        rate: at most so many events per second.
+    `ebb.simulate.history.publish_history` writes the same as fast as it can.
 
     Raises:
         BrokerError: Kafka is away, or the topics are not as expected.
     """
-    return publish_moments(_midnights(slices, partitions), 0, servers, partitions, on_progress, rate)
+    return publish_moments(_midnights(slices, partitions), 0, servers, partitions, rate=rate)
 
 
 def publish_in_motion(
@@ -103,6 +95,7 @@ def publish_live(
     """Send a shop's events as if they happened now: one after another at a steady rate, each at the time it is sent.
 
     A late event keeps its distance to the time it was sent. The shop's days pass as fast as the rate makes them.
+    Ctrl-C ends it like the end of the days.
 
     Args:
         slices: of `Shop.slices`; it ends with them, if not before.
@@ -113,26 +106,29 @@ def publish_live(
         on_sent: called after every event.
 
     Returns:
-        How many events were sent.
+        How many events were sent; Kafka has them all.
 
     Raises:
-        BrokerError: Kafka is away, or a record is refused.
+        BrokerError: Kafka is away for longer than the client waits, two minutes, or a record is refused.
     """
     count, began_s = 0, monotonic()
     with broker_errors(servers), event_producer(servers) as producer:
         pace = paced(events_per_s)
-        answer = None
-        for late_ms, event in _with_lateness(slices, partitions):
-            next(pace)
-            if seconds is not None and monotonic() - began_s >= seconds:
-                break
-            value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
-            answer = producer.send(event.topic, key=event.key, value=value, partition=event.partition)
-            count += 1
-            if on_sent:
-                on_sent(count)
-        if answer is not None:
-            producer.flush(timeout=FLUSH_WITHIN_S)
+        answers: deque[Any] = deque()  # of events that are on their way
+        with suppress(KeyboardInterrupt):
+            for late_ms, event in _with_lateness(slices, partitions):
+                next(pace)
+                if seconds is not None and monotonic() - began_s >= seconds:
+                    break
+                value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
+                answers.append(producer.send(event.topic, key=event.key, value=value, partition=event.partition))
+                count += 1
+                while answers and answers[0].is_done:
+                    answers.popleft().get()
+                if on_sent:
+                    on_sent(count)
+        producer.flush(timeout=FLUSH_WITHIN_S)
+        for answer in answers:
             answer.get(timeout=FLUSH_WITHIN_S)
     return count
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from schemas.rejection import REASONS
 from schemas.topics import INPUT_TOPICS
+from stream.customers.segments import SEGMENTS, UNSEGMENTED
 from stream.metrics.chunk_histogram import ChunkHistogram
 
 REGISTRY = CollectorRegistry()
@@ -201,7 +202,15 @@ OPEN_ALERTS = Gauge("ebb_open_alerts", "Churn alerts open now.", registry=REGIST
 LABELS_OPEN = Gauge("ebb_labels_open", "Labels of snapshots that have not matured.", registry=REGISTRY)
 SHOP_READ = Gauge("ebb_shop_read_timestamp_seconds", "When these gauges were last read from Redis.", registry=REGISTRY)
 
-_COUNTED_BY_PARTITION = (COMMITS, COMMITS_REFUSED, FENCES, SEEK_BACKS, DEADLINES_FIRED, CUSTOMERS_RENEWED)
+_COUNTED_BY_PARTITION = (
+    COMMITS,
+    COMMITS_REFUSED,
+    CUSTOMERS_SET_ASIDE,
+    FENCES,
+    SEEK_BACKS,
+    DEADLINES_FIRED,
+    CUSTOMERS_RENEWED,
+)
 _STATE_OF_PARTITION = (
     STREAM_TIME,
     SWEEP_PROGRESS,
@@ -220,6 +229,8 @@ for _source in ("resident", "store", "new"):
     CUSTOMERS_LOADED.labels(_source)
 for _kind in MESSAGE_KINDS:
     MESSAGES.labels(_kind)
+for _entered in SEGMENTS[UNSEGMENTED + 1 :]:  # the first centres move everybody at once
+    SEGMENT_MOVES.labels(SEGMENTS[UNSEGMENTED], _entered)
 for _topic in INPUT_TOPICS:
     LOG_GAPS.labels(_topic)
     for _pause in ("full", "leading"):

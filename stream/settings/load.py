@@ -97,7 +97,13 @@ def _load(kind: type[Settings], environ: Mapping[str, str] | None) -> Settings:
 
 def _dotenv() -> dict[str, str | None]:
     """The variables of `.env` in the working folder, as they stand: a password may contain a dollar sign."""
-    return dotenv_values(Path.cwd() / ".env", interpolate=False)
+    path = Path.cwd() / ".env"
+    try:
+        return dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(
+            f"{path} cannot be read: {error}. Save it as UTF-8, a line NAME=value each ({PAGE})."
+        ) from error
 
 
 def _ours(environ: Mapping[str, str | None]) -> dict[str, str]:

@@ -48,6 +48,8 @@ class ModelWatch:
         self._epoch_day = -1
         self._polling = asyncio.Lock()
         self.models = Models()
+        for name in self._names:  # from 0 on: the first refusal is an increase too
+            MODELS_REFUSED.labels(name)
 
     async def refresh(self) -> int:
         """Take up what is new; returns the last epoch day that all models were published for, -1 for none."""

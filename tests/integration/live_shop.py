@@ -5,11 +5,12 @@ import random
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import msgspec
 import redis
+from kafka.admin import KafkaAdminClient, NewTopic
 
 from ebb.services.processes import start_process
 from schemas.messages import Label
@@ -21,13 +22,52 @@ from stream.redis_store import keys
 from stream.scoring.documents import CANDIDATES, ROLLED
 from stream.worker.model_watch import model_names
 from tests.integration.live_events import now_ms, purchase
-from tests.integration.processes import PARTITIONS, Deployment, send
+from tests.integration.processes import PARTITIONS, Deployment, TestedProcess, send
 from tests.unit.learning.label_history import labels
 
 CUSTOMERS = [f"shopper-{number}" for number in range(120)]
 DAYS = 70
+ORDERS = "shop.orders"  # of the shop's own, mapped by `ebb ingest`
+MAP = f"""
+[source."{ORDERS}"]
+format = "json"
+
+[[event]]
+type = "purchase"
+from = "{ORDERS}"
+
+[event.fields]
+event_id = "number"
+customer_id = "buyer"
+event_time_ms = {{ path = "at", time = "milliseconds" }}
+currency = {{ constant = "GBP" }}
+
+[event.lines]
+product_id = {{ constant = "85048" }}
+quantity = {{ constant = 1 }}
+unit_price = "price"
+"""
 PAUSE_S = 0.2  # between two portions of live events
 SIMULATED = ("--customers", "300", "--events-per-s", "40", "--duplicates", "0.02", "--misrouted", "0.02")
+
+
+class IngestProcess(TestedProcess):
+    """`ebb ingest` with the map of this shop."""
+
+    def prepare(self) -> list[str]:
+        map_file = self.folder / "map.toml"
+        map_file.write_text(MAP)
+        return [sys.executable, "-m", "ebb", "ingest", "--map", str(map_file)]
+
+
+def start_ingest(shop: Deployment) -> IngestProcess:
+    """Make the topic of the shop's own orders, and map them from now on."""
+    with closing(KafkaAdminClient(bootstrap_servers=shop.servers)) as admin:
+        admin.create_topics([NewTopic(ORDERS, 1, 1)])
+    process = IngestProcess("ingest", shop.folder / "ingest", shop.environ())
+    process.start()
+    shop.processes.append(process)
+    return process
 
 
 def teach(shop: Deployment) -> None:
@@ -112,6 +152,8 @@ def happening(portion: int) -> Iterator[list[tuple[str, Any, int | None, bytes |
     label = msgspec.structs.replace(labels(1, seed=1_000 + portion)[0], scores=_scores(1.0, portion))
     yield [(LABELS, msgspec.json.encode(label), 0, None, [])]
     yield [(PURCHASES, b"{", portion % PARTITIONS, None, [])]
+    order = {"number": f"order-{portion}", "buyer": customer, "at": time_ms, "price": 6.95}
+    yield [(ORDERS, msgspec.json.encode(order), 0, None, []), (ORDERS, b"{", 0, None, [])]
     stray = f"stray-{portion}"
     elsewhere = (partition_of(stray, PARTITIONS) + 1) % PARTITIONS
     yield [(PURCHASES, purchase(stray, time_ms, stray), elsewhere, None, [])]

@@ -107,6 +107,27 @@ def test_any_text_is_a_customer_id(open_lookup, shop, customer):
         assert lookup.get(customer).customer_id == customer
 
 
+@pytest.mark.parametrize("customer", [17850, None, b"17850", 17850.0])
+def test_an_id_that_is_no_text_is_named_with_what_to_write(open_lookup, shop, customer):
+    with open_lookup(shop) as lookup:
+        for ask in (lookup.get, lambda customer: lookup.get_many([customer])):
+            with pytest.raises(
+                TypeError, match=f"A customer id is text, and {customer!r} is {type(customer).__name__}"
+            ):
+                ask(customer)
+        with pytest.raises(TypeError, match="Several ids are asked for, and 'ada' is one"):
+            lookup.get_many("ada")
+
+
+def test_no_customers_at_a_time_are_refused_and_are_no_empty_segment(open_lookup, shop):
+    with open_lookup(shop) as lookup:
+        with pytest.raises(ValueError, match="at least one customer, not 0"):
+            list(lookup.members("Champions", 0))
+        with pytest.raises(ValueError, match="-1 is negative"):
+            lookup.at_risk(-1)
+        assert lookup.at_risk(0) == []
+
+
 def test_an_unknown_customer_is_named(open_lookup, shop):
     with open_lookup(shop) as lookup:
         for unknown in ("99999", "", "\udcff"):

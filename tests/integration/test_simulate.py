@@ -1,7 +1,11 @@
 """`ebb simulate` as typed: files that can be read, Kafka logs that hold what was generated, and clear refusals."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,13 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from ebb.cli.simulate import simulate
-from ebb.simulate import TOPICS, Shop, ShopSettings, partitions_of
-from offline.broker import end_offsets
+from ebb.simulate import TOPICS, Shop, ShopSettings, Slice, partitions_of
+from ebb.simulate.parquet import saved
+from ebb.simulate.publishing import publish_live
+from ebb.topic_admin import create_topics
+from offline.broker import BrokerError, end_offsets
 from schemas.clock import ClockRecord
-from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
+from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from schemas.units import DAY_MS
+from tests.integration.processes import eventually, without_topics
 
 PARTITIONS = 2
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulated-shop.md"
@@ -48,6 +57,11 @@ def log_of(environ: dict[str, str], topic: str) -> dict[int, list[tuple[bytes | 
     return read
 
 
+def ours(sent: Slice, topic: str) -> int:
+    """How many events of a day are for partition 0 of a topic."""
+    return int(((sent.topic == TOPICS.index(topic)) & (partitions_of(sent, PARTITIONS) == 0)).sum())
+
+
 def test_files_hold_every_event_in_order_and_the_truth(tmp_path):
     done = run({}, *["--customers", "80", "--days", "40", "--seed", "5", "--json", "--parquet"], str(tmp_path / "shop"))
     assert done.exit_code == 0, done.output
@@ -72,8 +86,10 @@ def test_files_hold_every_event_in_order_and_the_truth(tmp_path):
     assert {row["kind"] for row in campaigns} == {"newsletter", "coupon", "advertising"}
 
 
-def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path):
-    done = run(environ, *["--customers", "60", "--days", "12", "--misrouted", "0.2", "--json", "--truth", "truth"])
+@pytest.mark.parametrize("pace", [[], ["--rate", "1000000"]], ids=["batches", "paced"])
+def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path, pace):
+    shop = ["--customers", "60", "--days", "12", "--misrouted", "0.2", "--truth", "truth"]
+    done = run(environ, *shop, *pace, "--json")
     assert done.exit_code == 0, done.output
     shop = Shop(ShopSettings(customers=60, days=12, misrouted=0.2))
     slices = list(shop.slices())
@@ -86,8 +102,11 @@ def test_kafka_holds_a_replay_of_the_shop_with_its_clock(environ, tmp_path):
                 if TOPICS[place] == topic:
                     expected[partition].append((key, value))
         assert log_of(environ, topic) == expected
-    clock = [msgspec.json.decode(value, type=ClockRecord).time_ms for _, value in log_of(environ, CLOCK)[0]]
-    assert clock == [shop.settings.start_ms + day * DAY_MS for day in range(13)]
+    clock = [msgspec.json.decode(value, type=ClockRecord) for _, value in log_of(environ, CLOCK)[0]]
+    assert [told.time_ms for told in clock] == [shop.settings.start_ms + day * DAY_MS for day in range(13)]
+    sent = np.cumsum([0, *(ours(day, PURCHASES) for day in slices)])
+    assert [told.ends[PURCHASES] for told in clock] == sent.tolist()
+    assert json.loads(done.stdout)["clock_records"] == 13 * PARTITIONS
     assert (tmp_path / "truth" / "truth.parquet").exists()
 
 
@@ -110,6 +129,18 @@ def test_live_events_are_of_now_at_the_rate_asked_for_and_another_run_repeats_no
     assert all(began_ms - 600_000 <= event["event_time_ms"] <= ended_ms for event in events)
 
 
+def test_an_event_that_kafka_refuses_ends_a_live_shop_though_later_ones_are_taken(apache_kafka):
+    servers = [without_topics(apache_kafka)]
+    create_topics(servers, PARTITIONS)
+    with closing(KafkaAdminClient(bootstrap_servers=servers)) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, PROFILES, {"max.message.bytes": "100"})])
+    refused, taken = TOPICS.index(PROFILES), TOPICS.index(ENGAGEMENT)
+    days = Shop(ShopSettings(customers=50, days=9)).slices()
+    sent = next(sent for sent in days if refused in sent.topic and sent.topic[-1] == taken)
+    with pytest.raises(BrokerError, match="MessageSizeTooLarge"):
+        publish_live([sent], servers, PARTITIONS, events_per_s=1_000)
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
@@ -117,11 +148,62 @@ def test_live_events_are_of_now_at_the_rate_asked_for_and_another_run_repeats_no
         ("--parquet shop --live", 2, "--parquet writes files"),
         ("--start tomorrow", 2, "'tomorrow' is no date such as 2024-01-01"),
         ("--customers 0", 2, "--customers"),
+        ("--start 1989-12-31 --days 9", 1, "would begin on 1989-12-31, and events before 1990-01-01 are refused"),
+        ("--start 9999-12-01 --parquet shop", 2, "730 days from 9999-12-01 on end after the year 9999"),
+        ("--seconds 60", 2, "--events-per-s and --seconds go with --live"),
+        ("--events-per-s 500", 2, "--events-per-s and --seconds go with --live"),
+        ("--guests nan --parquet shop", 2, "'nan' is no number"),
+        ("--late nan --parquet shop", 2, "'nan' is no number"),
+        ("--truth file/truth", 1, "Cannot write to file/truth"),
+        ("--live --truth file/truth", 1, "Cannot write to file/truth"),
     ],
 )
-def test_what_cannot_be_is_refused_in_words(environ, options, code, said):
+def test_what_cannot_be_is_refused_in_words_before_anything_is_sent(environ, tmp_path, options, code, said):
+    (tmp_path / "file").write_text("")
     done = run(environ, *options.split())
     assert (done.exit_code, said in done.output) == (code, True), done.output
+    assert not (tmp_path / "shop").exists()
+    with pytest.raises(BrokerError, match="does not exist"):
+        end_offsets([environ["EBB_KAFKA_SERVERS"]], [PURCHASES])
+
+
+def test_a_shop_where_nobody_has_bought_says_so(tmp_path):
+    said = [
+        run({}, "--customers", "1", "--days", "1", "--parquet", str(tmp_path / "shop"), *options)
+        for options in ([], ["--json"])
+    ]
+    assert "  nobody has bought\n" in said[0].stdout
+    assert json.loads(said[1].stdout)["median_gap_days"] is None
+
+
+def test_a_run_that_ends_early_leaves_the_shop_that_was_there(tmp_path):
+    folder = tmp_path / "shop"
+    first = Shop(ShopSettings(customers=20, days=3, seed=1))
+    for _ in saved(first.slices(), first, folder):
+        pass
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert sorted(kept) == ["campaigns.parquet", "events.parquet", "products.parquet", "truth.parquet"]
+    second = Shop(ShopSettings(customers=20, days=3, seed=2))
+    with closing(saved(second.slices(), second, folder)) as days:
+        next(days)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+
+
+def test_ctrl_c_ends_a_live_shop_like_its_last_day(environ, tmp_path):
+    create_topics([environ["EBB_KAFKA_SERVERS"]], PARTITIONS)
+    command = [sys.executable, "-m", "ebb", "simulate", "--live", "--customers", "50", "--truth", "truth"]
+    running = subprocess.Popen(command, env={**os.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        eventually(lambda: any(log_of(environ, ENGAGEMENT).values()))
+        running.send_signal(signal.SIGINT)
+        said, errors = running.communicate(timeout=60)
+    finally:
+        running.kill()
+        running.wait()
+    assert (running.returncode, errors) == (0, b"")
+    sent = sum(len(log) for topic in TOPICS for log in log_of(environ, topic).values())
+    assert said.startswith(f"{sent:,} events in ".encode())
+    assert (tmp_path / "truth" / "truth.parquet").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

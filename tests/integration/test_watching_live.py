@@ -1,6 +1,7 @@
-"""A real Prometheus scrapes workers and learner while a shop is open: every query of every panel has an answer."""
+"""A real Prometheus scrapes a shop that is open: every query of every panel has an answer."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,21 +10,21 @@ import pytest
 
 from deploy.dashboards.boards import BOARDS
 from deploy.dashboards.page import PAGE
-from deploy.dashboards.panels import Board
+from deploy.dashboards.panels import Board, Choice
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.topics import CHURN_ALERTS
-from tests.integration.live_shop import CUSTOMERS, is_open, published, send_history, teach
+from tests.integration.live_shop import CUSTOMERS, is_open, published, send_history, start_ingest, teach
 from tests.integration.processes import Deployment, deployed, eventually, without_topics
 from tests.integration.prometheus import Prometheus
 
-SUBSTITUTED = {"$__rate_interval": "20s", "$worker": ".*", "$minor_units": "100"}
+SUBSTITUTED = {"$__rate_interval": "20s", "$worker": ".*", "$minor_units": "100", "$outcome": ".*"}
 COMMITTED_WITHIN_S = 30  # of EbbCommitLatencyHigh
 SERIES_AT_MOST = 400  # of a process with one partition; buckets of histograms are half of them
 
 
 @dataclass
 class Watched:
-    """A deployment of two workers and a learner, and the Prometheus that watches it."""
+    """A deployment of two workers, a learner and an ingest process, and the Prometheus that watches it."""
 
     shop: Deployment
     prometheus: Prometheus
@@ -53,6 +54,7 @@ def watched(apache_kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         workers = shop.start("worker"), shop.start("worker")
         targets = {"learner:9465": learner, "worker-1:9464": workers[0], "worker-2:9464": workers[1]}
         places = {place: f"127.0.0.1:{process.port}" for place, process in targets.items()}
+        places["targets: []"] = f'targets: ["127.0.0.1:{start_ingest(shop).port}"]'
         prometheus = running.enter_context(Prometheus(folder / "prometheus", places))
         both = Watched(shop, prometheus)
         shop.wait_until_applied()
@@ -61,8 +63,8 @@ def watched(apache_kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield both
 
 
-def test_workers_and_learner_are_scraped(watched: Watched) -> None:
-    eventually(lambda: len(watched.prometheus.healthy_targets()) == 3)
+def test_all_processes_are_scraped(watched: Watched) -> None:
+    eventually(lambda: len(watched.prometheus.healthy_targets()) == 4)
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
@@ -72,6 +74,14 @@ def test_every_query_of_every_panel_has_an_answer(watched: Watched, board: Board
         found = eventually(lambda query=query: watched.answer(query.expression), 20, f"{panel.title}: {query}")
         shown = ", ".join(f"{named(query.legend, labels)} {value:.4g}" for labels, value in found[:6])
         print(f"{board.title} · {panel.title} [{panel.unit}]: {shown}")
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_every_variable_that_is_chosen_has_values(watched: Watched, board: Board) -> None:
+    for variable in (each for each in board.variables if isinstance(each, Choice)):
+        series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable.values_of).groups()
+        values = {labels[label] for labels, _ in eventually(lambda series=series: watched.answer(series))}
+        assert variable.first in values | {""}, values
 
 
 def named(legend: str, labels: dict[str, str]) -> str:
@@ -121,14 +131,14 @@ def test_every_metric_has_the_labels_that_the_page_says(watched: Watched, pytest
 
 
 def test_no_alert_fires_of_a_deployment_that_does_well(watched: Watched) -> None:
-    """One record in nine is garbage, models change by the second, and workers found weeks of records waiting for them.
+    """One record in nine is garbage, every second order, and models change by the second; workers found weeks of them.
 
-    These three wait to fire, and no other. The third is of the time before the shop opened: its records are prompt.
+    These wait to fire, and no other. The last is of the time before the shop opened: its records are prompt.
     """
     recent = "histogram_quantile(0.99, sum by (le) (rate(ebb_commit_latency_seconds_bucket[20s])))"
     eventually(lambda: 0 < watched.value(recent) < COMMITTED_WITHIN_S, what="records of the open shop are prompt")
     pending = {labels["alertname"] for labels, _ in watched.prometheus.query("ALERTS")}
-    assert pending <= {"EbbDeadLetters", "EbbModelNotTakenUp", "EbbCommitLatencyHigh"}, pending
+    assert pending <= {"EbbDeadLetters", "EbbIngestRefused", "EbbModelNotTakenUp", "EbbCommitLatencyHigh"}, pending
     assert not watched.prometheus.query('ALERTS{alertstate="firing"}')
 
 

@@ -127,6 +127,12 @@ def test_a_dollar_sign_in_the_file_stands_for_itself(empty_folder):
     assert load_common_settings().redis_url == "redis://:a${HOME}b@redis:6379/0"
 
 
+def test_a_file_that_is_no_utf_8_is_named(empty_folder):
+    (empty_folder / ".env").write_text("EBB_PARTITIONS=8\n", encoding="utf-16")
+    with pytest.raises(SettingError, match=r"\.env cannot be read: .*Save it as UTF-8"):
+        load_common_settings()
+
+
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(AttributeError):
         load_common_settings({}).partitions = 5

@@ -12,6 +12,7 @@ from deploy.dashboards.building import as_json
 from deploy.dashboards.page import PAGE, written
 from deploy.dashboards.panels import Board, Choice
 from stream.metrics import ingest, learner, worker
+from stream.scoring.documents import FLOORS
 
 RULES = Path(__file__).parents[3] / "deploy" / "prometheus" / "rules.yml"
 
@@ -54,6 +55,11 @@ def test_what_panels_and_rules_ask_for_exists():
     assert set(re.findall(r"\bebb_\w+", str(expressions))) <= KNOWN
 
 
+def test_the_rule_about_floors_knows_all_floors():
+    (floors,) = re.findall(r'candidate=~"([^"]+)"', RULES.read_text())
+    assert sorted(floors.split("|")) == sorted(FLOORS)
+
+
 def test_variables_that_panels_use_are_declared():
     for board in BOARDS:
         given = {variable.name for variable in board.variables} | {"__rate_interval"}
@@ -65,6 +71,33 @@ def test_variables_that_panels_use_are_declared():
         }
         assert used <= given, board.uid
         assert all(isinstance(variable, Choice) or variable.value for variable in board.variables)
+
+
+def thresholds(title: str) -> dict[str, float | None]:
+    """Colour -> from where on a number on "Stream" has it."""
+    panels = json.loads(as_json(BOARDS[0]))["panels"]
+    steps = next(panel for panel in panels if panel["title"] == title)["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    return {step["color"]: step["value"] for step in steps}
+
+
+def test_a_process_that_is_down_is_red_and_so_is_a_backlog():
+    assert thresholds("Workers up") == {"red": None, "green": 1}
+    assert thresholds("Learner up") == {"red": None, "green": 1, "orange": 2}
+    assert thresholds("Records behind") == {"green": None, "orange": 10_000, "red": 1_000_000}
+
+
+def test_stream_time_ahead_of_the_wall_can_be_seen():
+    panels = {panel["title"]: panel for panel in json.loads(as_json(BOARDS[0]))["panels"]}
+    assert "min" not in panels["Stream time behind the wall"]["fieldConfig"]["defaults"]
+    assert panels["Commits"]["fieldConfig"]["defaults"]["min"] == 0
+
+
+def test_model_figures_are_of_one_outcome_until_another_is_chosen():
+    variables = json.loads(as_json(BOARDS[1]))["templating"]["list"]
+    (outcome,) = (variable for variable in variables if variable["name"] == "outcome")
+    assert (outcome["current"]["value"], outcome["includeAll"], outcome["multi"]) == ("lapsed", True, True)
+    asked = [query.expression for panel in BOARDS[1].panels() for query in panel.queries]
+    assert sum('{outcome=~"$outcome"}' in expression for expression in asked) == 3
 
 
 def test_titles_differ_within_a_dashboard():

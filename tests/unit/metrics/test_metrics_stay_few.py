@@ -54,6 +54,15 @@ def test_a_model_s_version_replaces_the_one_before_it():
         assert [version for version in versions if version.startswith("test-")] == ["test-99"]
 
 
+def test_what_is_rare_is_counted_from_0_on_so_that_the_first_is_seen_as_an_increase():
+    worker.begin_partition(76)
+    found = series(worker.REGISTRY)
+    for name in ("ebb_fences_total", "ebb_seek_backs_total", "ebb_customers_set_aside_total"):
+        assert (name, (("partition", "76"),)) in found
+    assert ("ebb_segment_moves_total", (("entered", "Champions"), ("left", "Unsegmented"))) in found
+    assert ("ebb_dead_letters_total", (("reason", "bug"),)) in found
+
+
 class NoProducer:
     async def send(self, *_: object, **__: object) -> None:
         raise AssertionError
@@ -71,6 +80,7 @@ def test_a_partition_that_has_gone_to_another_worker_is_shown_by_that_one_alone(
     assert left == {
         "ebb_commits_total",
         "ebb_commits_refused_total",
+        "ebb_customers_set_aside_total",
         "ebb_fences_total",
         "ebb_seek_backs_total",
         "ebb_deadlines_fired_total",

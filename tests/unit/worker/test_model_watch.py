@@ -54,6 +54,12 @@ async def in_force(watch: ModelWatch) -> dict[str, str]:
     return watch.models.versions
 
 
+def test_refusals_are_counted_from_0_on_so_that_the_first_is_seen_as_an_increase() -> None:
+    assert REGISTRY.get_sample_value("ebb_models_refused_total", {"name": "never_asked_for"}) is None
+    ModelWatch(Registry(), KEYS, ["never_asked_for"])
+    assert REGISTRY.get_sample_value("ebb_models_refused_total", {"name": "never_asked_for"}) == 0
+
+
 async def test_nothing_is_in_force_before_anything_is_published() -> None:
     watch = ModelWatch(Registry(), KEYS)
     assert await watch.refresh() == -1
