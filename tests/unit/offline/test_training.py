@@ -192,6 +192,21 @@ def test_a_history_too_short_for_an_outcome_ends_with_a_sentence_and_no_folder(w
         target_of("spend_900d", BUILT_IN)
 
 
+def test_a_model_that_no_cross_validation_has_chosen_is_not_said_to_be(weeks: Path, tmp_path: Path) -> None:
+    def chosen(name: str, *options: str) -> tuple[list[str], str]:
+        given = [str(weeks), "--source", "online_retail", "--out", str(tmp_path / name), "--outcome", "purchase_7d"]
+        done = CliRunner().invoke(train, [*given, "--search-tries", "1", *options])
+        lines = [line for line in done.stdout.splitlines() if line.startswith("chosen")]
+        return lines, (tmp_path / name / "report.html").read_text()
+
+    lines, page = chosen("only", "--model", "logistic")
+    assert lines == ["chosen: logistic regression, the only one that was asked for"]
+    assert "The chosen model is logistic regression, the only one" in page
+    lines, page = chosen("first", "--model", "logistic", "--from", "2009-12-20")
+    assert lines == ["chosen: logistic regression, the first one: there is too little time for cross-validation"]
+    assert "How they were found" not in page
+
+
 def test_the_two_stages_come_to_what_customers_spend_on_average() -> None:
     drawn, rows = np.random.default_rng(3), 2_000
     columns = drawn.normal(size=(rows, len(MODEL_COLUMNS))).astype(np.float32)
