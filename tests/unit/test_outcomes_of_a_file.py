@@ -62,3 +62,8 @@ def test_the_file_that_the_documentation_shows_can_be_loaded(declared):
 def test_an_outcome_that_cannot_be_meant_is_refused_with_what_is_wrong(declared, text, said):
     with pytest.raises(SettingError, match=re.escape(said)):
         declared(text)
+
+
+def test_alerts_by_an_outcome_that_is_not_asked_are_refused_with_those_that_are(declared):
+    with pytest.raises(SettingError, match="declare churn_30d, mine: set EBB_ALERT_OUTCOME to one of these"):
+        declared(MINE, EBB_OUTCOMES="churn_30d")
