@@ -183,7 +183,7 @@ def test_what_is_missing_is_said_with_what_to_do(change: dict[str, float], day: 
 def test_amounts_of_rows_that_all_have_some_are_asked_of_fewer_days() -> None:
     table = table_of_days(60)
     table = replace(table, value=1.0 + table.value)
-    with pytest.raises(OfflineError, match="some spend within 7 days: whether they spend, .* Ask of fewer days"):
+    with pytest.raises(OfflineError, match=r"some spend within 7 days: whether they spend, .* Ask of fewer days"):
         refuse(table, replace(TARGET, is_amount=True), split_at(table.rows, PURCHASE_7D, DAY + 40))
 
 
