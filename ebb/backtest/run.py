@@ -56,7 +56,7 @@ def span_of(history: History, split_ms: int) -> Span:
         OfflineError: the split is outside, or there are no events.
     """
     if not history.events:
-        raise OfflineError("The files hold no event. Check them with `ebb replay`.")
+        raise OfflineError("The files hold no event that can be used. Check them, and --columns.")
     return Span(history.events[0].event_time_ms, history.events[-1].event_time_ms, split_ms)
 
 

@@ -1,5 +1,6 @@
 """A backtest for a reader."""
 
+import math
 from collections.abc import Iterator
 
 from offline.backtest.figures import Figures, Interval
@@ -26,6 +27,8 @@ def screen(found: Report) -> str:
     models = {"online": found.online, "online_frozen_at_split": found.online_frozen_at_split, **found.batch}
     lines = [head, "", *_table({**models, **found.floors}), "", *_differences(found), ""]
     lines += [f"behind: {sentence}" for sentence in found.behind] or ["The online model keeps up with the batch ones."]
+    if math.isnan(found.online_frozen_at_split.log_loss):
+        lines.append(f"No online model served on {found.split} yet: there is none to be frozen.")
     if found.unscored:
         lines.append(f"{found.unscored:,} customer-weeks are left out: no online model served yet.")
     learned = f"batch models were fitted on {found.trained_on:,} customer-weeks known before {found.split}"

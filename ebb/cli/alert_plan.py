@@ -54,7 +54,9 @@ def plan(per_week: float | None, folder: Path | None, model: str | None, as_json
     settings = load_worker_settings()
     chosen = model or _serving(settings)
     labels = _archived(folder) if folder else _in_kafka(settings.kafka_servers)
-    snapshots = snapshots_of(labels, settings.alerted, chosen)
+    models: set[str] = set()
+    snapshots = snapshots_of(_heard(labels, settings.alert_outcome, models), settings.alerted, chosen)
+    _refuse_unknown(models, settings.alerted, chosen, folder)
     _refuse_few(snapshots, settings.alerted, chosen)
     thresholds = judged(snapshots, sorted({*THRESHOLDS, settings.alert_probability}))
     found = Planned(settings, chosen, snapshots, thresholds, per_week)
@@ -87,6 +89,27 @@ def _labels(values: Iterable[bytes | None]) -> Iterator[Label]:
             continue
         if isinstance(record, Label):
             yield record
+
+
+def _heard(labels: Iterable[Label], outcome: str, models: set[str]) -> Iterator[Label]:
+    """The same labels; `models` gets the names of those whose probabilities they carry."""
+    for label in labels:
+        if label.outcome == outcome:
+            models.update(label.scores)
+        yield label
+
+
+def _refuse_unknown(models: set[str], outcome: Outcome, model: str, folder: Path | None) -> None:
+    if not models:
+        raise OfflineError(
+            f"{folder or 'Kafka'} has no label of {outcome.name} with a probability: they come a window after the "
+            "first model serves. Wait, or name a folder of `ebb archive` with --archive."
+        )
+    if model not in models:
+        raise OfflineError(
+            f"No label of {outcome.name} carries a probability by {model!a}. Those there are carry "
+            f"{', '.join(printable(name) for name in sorted(models))}: name one with --model."
+        )
 
 
 def _refuse_few(snapshots: Snapshots, outcome: Outcome, model: str) -> None:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, days_in, history_given
+from ebb.views import utc
 from offline.days import midnight_ms
-from offline.features.at_instants import ROWS_AT_ONCE, Folding, Part, fold_all
-from offline.features.writing import write
+from offline.features.at_instants import NO_EVENT, ROWS_AT_ONCE, Folding, Part, fold_all
+from offline.features.writing import refuse_unwritable, write
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
 from stream.settings.load import load_offline_settings
@@ -49,14 +50,21 @@ def features(
     began_s = time.monotonic()
     settings = load_offline_settings()
     instants_ms = instants(midnight_ms(first.date()), every, midnight_ms(last.date()) if last else None)
+    refuse_unwritable(out)
     with history_given(settings, options) as given:
         folding = Folding(instants_ms, given.folder, given.memory_bytes)
         fold_all(given.batches, folding, given.told)
+        if not folding.events:
+            raise OfflineError(NO_EVENT)
         with counting_bar("instants") as show:
             written = write(shown(folding.parts(row_group), instants_ms, show), out, row_group)
     reading = given.reading
     if not written.rows:
-        raise OfflineError(f"No customer had bought within 180 days before {first:%Y-%m-%d} or a later instant.")
+        out.unlink()
+        raise OfflineError(
+            f"No customer had bought within 180 days before {first:%Y-%m-%d} or a later instant: the history goes from "
+            f"{utc(folding.first_ms):%Y-%m-%d} to {utc(folding.last_ms):%Y-%m-%d}. Choose another --at."
+        )
     events_per_s = round(folding.events / max(time.monotonic() - began_s, 1e-9))
     summary = {
         "rows": written.rows,
@@ -83,9 +91,11 @@ def instants(first_ms: int, every: str | None, last_ms: int | None) -> NDArray[n
     """
     if every is None and last_ms is None:
         return np.array([first_ms], np.int64)
-    days = days_in(every or "")
-    if days is None or last_ms is None:
-        raise click.UsageError(f"--every {every} --until …: write both, the first as a number of days such as 7d.")
+    if every is None or last_ms is None:
+        raise click.UsageError("--every and --until go together, such as --every 7d --until 2026-03-01.")
+    days = days_in(every)
+    if days is None:
+        raise click.UsageError(f"--every {every}: write a number of days such as 7d.")
     if last_ms < first_ms:
         raise click.UsageError("--until is before --at.")
     return np.array(range(first_ms, last_ms + 1, days * DAY_MS), np.int64)
@@ -103,8 +113,9 @@ def shown(
 
 def describe(summary: Mapping[str, Any], out: Path) -> str:
     """The summary for a reader."""
+    times = "instant" if summary["instants"] == 1 else "instants"
     lines = [
-        f"{out}: {summary['rows']:,} rows, {summary['instants']:,} instants, {summary['customers']:,} customers, "
+        f"{out}: {summary['rows']:,} rows, {summary['instants']:,} {times}, {summary['customers']:,} customers, "
         f"{summary['events']:,} events, {summary['events_per_s']:,} events/s"
     ]
     if summary["rejected"] or summary["duplicates"]:

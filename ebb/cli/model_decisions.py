@@ -26,7 +26,11 @@ def deciding(command: Callable[..., Any]) -> Callable[..., Any]:
     decorators = (
         click.option("--by", default=None, help="Who decides, for the record; by default who is logged in."),
         click.option(
-            "--timeout", default=60.0, show_default=True, help="Seconds to wait until the learner has taken it."
+            "--timeout",
+            type=click.FloatRange(min=0),
+            default=60.0,
+            show_default=True,
+            help="Seconds to wait until the learner has taken it.",
         ),
         click.option("--no-wait", is_flag=True, help="Write the decision and say where."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
@@ -146,10 +150,13 @@ def _place(written: Written, *, as_json: bool) -> str:
 def _result(known: AnyKnown, written: Written, *, as_json: bool) -> str:
     """What has become of a decision."""
     championship, name, serving = known.contest.championship, known.name, known.serving
+    candidate, action = written.decision.candidate, written.decision.action
     if as_json:
         return json.dumps(
             {
                 "outcome": name,
+                "action": action,
+                "candidate": candidate or None,
                 "champion": championship.champion,
                 "is_pinned": championship.is_pinned,
                 "serving": serving,
@@ -160,9 +167,10 @@ def _result(known: AnyKnown, written: Written, *, as_json: bool) -> str:
         )
     pinned = ", pinned" if championship.is_pinned else ""
     version = f", version {known.document.version}" if known.document else ""
+    part = {"admit": f"{candidate} takes part; ", "withdraw": f"{candidate} takes part no more; "}.get(action, "")
     return "\n".join(
         [
-            f"{name}: {championship.champion} is champion{pinned}; {serving or 'nothing'} serves{version}",
+            f"{name}: {part}{championship.champion} is champion{pinned}; {serving or 'nothing'} serves{version}",
             f"  by labels offset {written.offset:,}",
             f"  next: ebb models show {name}",
         ]

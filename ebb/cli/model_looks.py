@@ -8,7 +8,7 @@ import click
 from ebb.cli.errors import told
 from ebb.models.deciding import check_candidate
 from ebb.models.objects import compare_object, list_object, show_object
-from ebb.models.reading import document_of, known_model, known_models, known_segments, versions_of
+from ebb.models.reading import ModelError, document_of, known_model, known_models, known_segments, versions_of
 from ebb.models.screen import compare_screen, list_screen, show_screen
 from ebb.models.segments import segments_object, segments_screen
 from stream.scoring.documents import SEGMENTS_NAME, encode
@@ -78,7 +78,10 @@ def export(name: str, file: Path, version: str | None, as_json: bool) -> None:
     if str(file) == "-":
         click.echo(text)
         return
-    file.write_bytes(text + b"\n")
+    try:
+        file.write_bytes(text + b"\n")
+    except OSError as error:
+        raise ModelError(f"{file} cannot be written: {error.strerror}. Choose another FILE.") from error
     written = {"name": document.name, "version": document.version, "file": str(file), "bytes": len(text) + 1}
     click.echo(
         json.dumps(written)

@@ -20,7 +20,7 @@ from ebb.cli.runs import begin_run
 from ebb.cli.train import training_options, training_run
 from ebb.models.deciding import taken, write_decision
 from ebb.models.of_runs import challenger_of_run
-from ebb.models.publishing import publish
+from ebb.models.publishing import publish, refuse_full
 from ebb.models.reading import known
 from ebb.models.retraining import (
     Retrained,
@@ -145,8 +145,11 @@ def _retrain(settings: WorkerSettings, options: Mapping[str, Any]) -> Done:
     name = name_of(options["prefix"], datetime.now(UTC).date())
     check_challenger_name(name)
     run = options["runs"] / outcome / name
-    if name in known(settings, outcome).contest.candidates:
+    now = known(settings, outcome)
+    if name in now.contest.candidates:
         return Done(outcome, name, run, None, takes_part=True)
+    leaving = making_room(now, options["prefix"], options["keep"])
+    refuse_full(outcome, name, now.contest.challengers.keys() - set(leaving))  # before it trains for an hour
     retrained = run_before(run) or _made(settings, run, options)
     if not retrained.passed:
         return Done(outcome, name, run, retrained, takes_part=False)

@@ -18,7 +18,7 @@ from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
 from offline.report.folder import write_run
 from offline.training.chances import Chances
-from offline.training.metrics import Metrics
+from offline.training.metrics import BY_CROSS_VALIDATION, Metrics
 from offline.training.recipes import RECIPES
 from offline.training.report import html
 from offline.training.search import SEED, Budget
@@ -176,7 +176,8 @@ def _screen(metrics: Metrics, out: Path) -> Iterator[str]:
     yield ""
     yield from _amounts(metrics) if metrics.is_amount else _chances(metrics)
     yield ""
-    yield f"chosen by cross-validation: {metrics.models[metrics.chosen].title}"
+    title, how = metrics.models[metrics.chosen].title, metrics.how_chosen
+    yield f"chosen by cross-validation: {title}" if how == BY_CROSS_VALIDATION else f"chosen: {title}, {how}"
     yield from (f"note: {sentence}" for sentence in metrics.notes)
     yield f"next: open {out / 'report.html'}"
 

@@ -21,6 +21,7 @@ def _summary(known: Known) -> dict[str, Any]:
     return {
         "outcome": known.outcome.name,
         "version": document.version if document else None,
+        "refused": known.refused or None,
         "serving": document.serving if document else None,
         "champion": msgspec.to_builtins(contest.championship.reigns[-1]),
         "is_pinned": contest.championship.is_pinned,

@@ -1,17 +1,22 @@
 """A model of `ebb offline train`, or centres of `ebb offline segments`, as a challenger: read from a run's folder."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from ebb.models.reading import ModelError
 from offline.report.folder import CONFIGURATION, MODELS
 from schemas.units import DAY_MS
+from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger
 from stream.scoring.documents import SEGMENTS_NAME, SegmentDocument, decode, schema_of
 from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
+
+Model = TypeVar("Model")
 
 
 class _Configuration(msgspec.Struct):
@@ -44,7 +49,7 @@ def challenger_of_run(folder: Path, model: str | None, name: str | None) -> AnyC
     called = name or f"offline_{kind}"
     if kind == SEGMENTS_NAME:
         return _centres(path, run, called)
-    document = decode_trained(path.read_bytes(), LAYOUT)
+    document = _of_this_release(decode_trained, path)
     if not isinstance(document, TrainedLinear | TrainedTrees):
         raise ModelError(f"{path} predicts an amount; workers score probabilities: take a run about an outcome.")
     return ChallengerDocument(
@@ -60,7 +65,7 @@ def challenger_of_run(folder: Path, model: str | None, name: str | None) -> AnyC
 
 
 def _centres(path: Path, run: _Configuration, name: str) -> SegmentChallenger:
-    document = decode(path.read_bytes(), LAYOUT)
+    document = _of_this_release(decode, path)
     if not isinstance(document, SegmentDocument):
         raise ModelError(f"{path} holds no centres. Write the run again with `ebb offline segments`.")
     return SegmentChallenger(
@@ -74,6 +79,13 @@ def _centres(path: Path, run: _Configuration, name: str) -> SegmentChallenger:
         recipe=f"{document.version}: {len(document.centres)} centres of {document.samples:,} customers, "
         f"data {run.data_hash[:12]}",
     )
+
+
+def _of_this_release(decoded: Callable[[bytes, str], Model], path: Path) -> Model:
+    try:
+        return decoded(path.read_bytes(), LAYOUT)
+    except ModelRefusedError as error:
+        raise ModelRefusedError(f"{path} is refused: {error} For a run that means: make it again.") from error
 
 
 def _read_configuration(folder: Path) -> _Configuration:

@@ -1,6 +1,7 @@
 """Publishing a challenger: the sealed document into Redis, then word of it on the labels log."""
 
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 
 from ebb.models.deciding import Written, write_decision
@@ -37,17 +38,26 @@ def publish(settings: WorkerSettings, challenger: AnyChallenger, *, by: str) -> 
     contest = known(settings, outcome).contest
     if name == contest.championship.champion:
         raise ModelError(f"{name} is champion of {outcome}. Publish under another name.")
-    if name not in contest.challengers and len(contest.challengers) >= CHALLENGERS_AT_MOST:
-        there = sorted(contest.challengers)
-        raise ModelError(
-            f"{outcome} has {CHALLENGERS_AT_MOST} challengers already: {', '.join(there)}. Let one go first: "
-            f"`ebb models withdraw {outcome} {there[0]}`."
-        )
+    refuse_full(outcome, name, contest.challengers)
     payload = encode_challenger(challenger)
     decode_challenger(payload, outcome, name, LAYOUT)  # what the learner would refuse is not published
     sealed = seal(payload, Keyring.from_text(settings.model_keys))
     asking(settings.redis_url, lambda store: store.publish_challenger(outcome, name, sealed))
     return write_decision(settings, outcome, "admit", name, by=by, digest=sha256(sealed).hexdigest())
+
+
+def refuse_full(outcome: str, name: str, there: Iterable[str]) -> None:
+    """See that there is a place for a challenger beside those there are.
+
+    Raises:
+        ModelError: there are as many as may be, and it is none of them.
+    """
+    names = sorted(there)
+    if name not in names and len(names) >= CHALLENGERS_AT_MOST:
+        raise ModelError(
+            f"{outcome} has {CHALLENGERS_AT_MOST} challengers already: {', '.join(names)}. Let one go first: "
+            f"`ebb models withdraw {outcome} {names[0]}`."
+        )
 
 
 def notes(challenger: AnyChallenger, budget_us: float) -> list[str]:

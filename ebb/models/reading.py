@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ebb.models.stored import asking, fetched
-from stream.errors import EbbError
+from stream.errors import EbbError, ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.learner.saved import Saved
@@ -35,12 +35,14 @@ class Known:
         document: in force; None before the first.
         contest: how the candidates do.
         is_in_force: whether `document` is the one the learner has saved beside `contest`; it saves first.
+        refused: why what Redis has in the place of `document` was refused; "" if it was not.
     """
 
     outcome: Outcome
     document: OutcomeDocument | None
     contest: Contest
     is_in_force: bool = True
+    refused: str = ""
 
     @property
     def name(self) -> str:
@@ -81,10 +83,10 @@ AnyKnown = Known | KnownSegments
 
 
 def known_models(settings: WorkerSettings) -> list[Known]:
-    """All outcomes of the deployment, in their order.
+    """All outcomes of the deployment, in their order, also those whose document is refused.
 
     Raises:
-        EbbError: Redis is away, or a document is not what it should be.
+        EbbError: Redis is away, or what a learner has saved is not what it should be.
     """
     return asking(settings.redis_url, lambda store: _all(store, settings))
 
@@ -135,6 +137,11 @@ def document_of(settings: WorkerSettings, name: str, version: str | None) -> Doc
     """
     if name != SEGMENTS_NAME:
         outcome_of(settings, name)
+    if version is not None and (there := versions_of(settings, name)) and version not in there:
+        raise ModelError(
+            f"There is no version {version!r} of {name} in Redis: it keeps the newest {len(there)}, {there[-1]} to "
+            f"{there[0]}. `ebb models show {name} --json` lists them."
+        )
     keyring = Keyring.from_text(settings.model_keys)
     found = asking(settings.redis_url, lambda store: fetched(store, keyring, name, version))
     if found is None:
@@ -148,17 +155,29 @@ def versions_of(settings: WorkerSettings, name: str) -> list[str]:
 
 
 async def _all(store: RedisModelStore, settings: WorkerSettings) -> list[Known]:
-    return [await _known(store, settings, outcome) for outcome in settings.predicted.outcomes]
+    return [await _known_or_refused(store, settings, outcome) for outcome in settings.predicted.outcomes]
+
+
+async def _known_or_refused(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> Known:
+    try:
+        return await _known(store, settings, outcome)
+    except ModelRefusedError as error:
+        contest, _ = await _learned(store, settings, outcome)
+        return Known(outcome, None, contest, refused=str(error))
 
 
 async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> Known:
     document = await fetched(store, Keyring.from_text(settings.model_keys), outcome.name, None)
+    in_force = document if isinstance(document, OutcomeDocument) else None
+    contest, saved = await _learned(store, settings, outcome)
+    return Known(outcome, in_force, contest, _is_in_force(saved, in_force))
+
+
+async def _learned(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> tuple[Contest, Saved | None]:
+    """How an outcome's candidates do, and what its learner has left."""
     learner = learner_of(outcome, settings.predicted.outcomes, settings.score_budget_us)
     saved = await _saved(store, outcome.name)
-    if saved is not None:
-        learner = learner.restored(saved.learner)
-    in_force = document if isinstance(document, OutcomeDocument) else None
-    return Known(outcome, in_force, learner.contest, _is_in_force(saved, in_force))
+    return (learner if saved is None else learner.restored(saved.learner)).contest, saved
 
 
 async def _segments(store: RedisModelStore, settings: WorkerSettings) -> KnownSegments:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ebb.models.reading import Known
 from ebb.models.wording import day, digits, reign, signed, time
-from ebb.text import aligned, percent
+from ebb.text import aligned, percent, printable
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains, weigh
 from stream.learning.judge import Judge, Reliability
 from stream.learning.judgement import PERIOD_DAYS, reliability_by_period
@@ -30,7 +30,7 @@ def list_screen(models: Sequence[Known]) -> list[str]:
                 digits(min(floors, default=None)),
                 digits(judged.auc if judged else None, 3),
                 digits(judged.ece if judged else None, 3),
-                known.document.version if known.document else "none yet",
+                known.document.version if known.document else "refused" if known.refused else "none yet",
                 _remark(known),
             )
         )
@@ -39,8 +39,10 @@ def list_screen(models: Sequence[Known]) -> list[str]:
 
 def _remark(known: Known) -> str:
     """What a person should know of an outcome at a glance."""
-    champion = known.contest.championship.champion
-    took_part = [f"{name} takes part" for name in known.contest.begun if name != champion]
+    if known.refused:
+        return f"ebb models show {known.name} says why"
+    champion, proposed = known.contest.championship.champion, known.contest.proposed()
+    took_part = [f"{name} takes part" for name in known.contest.begun if name not in (champion, proposed)]
     return "; ".join([*_of_the_champion(known, champion), *took_part])
 
 
@@ -71,6 +73,7 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
         f"  versions  {' '.join(versions[:6])}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
     ]
     lines += [f"  began     {name}: {recipe}" for name, recipe in contest.begun.items()]
+    lines += [f"  published {name}: {printable(each.recipe)}" for name, each in contest.challengers.items()]
     before = [reign(each) for each in contest.championship.reigns[-2::-1]]
     lines += [f"  before    {each}" for each in before[:5]]
     if not metrics:

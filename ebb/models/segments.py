@@ -1,5 +1,6 @@
 """What `ebb models` shows of the centres of segments, for a reader and for a script."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,11 +38,12 @@ def segments_screen(known: KnownSegments, versions: Sequence[str]) -> list[str]:
     lines = [
         f"{known.name} · {document.candidate} in force · version {document.version} of {day(document.epoch_day)}",
         f"  champion  {reign(contest.championship.reigns[-1])}",
-        f"  centres   {', '.join(document.names)}",
+        f"  centres   {', '.join(f'{count} {name}' for name, count in Counter(document.names).items())}",
         f"  versions  {' '.join(versions[:6])}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
         "",
-        *_candidates(known),
+        *_distances(known),
         "",
+        *([*_shares(known), ""] if known.contest.fits() else []),
         "  Distances are mean standard deviations to the nearest centre, of sampled customers the centres have not",
         "  been found with; alike is the share that online calls the same. No rule promotes centres: a person does.",
     ]
@@ -50,17 +52,25 @@ def segments_screen(known: KnownSegments, versions: Sequence[str]) -> list[str]:
     return [*lines, f"next: {next_}"]
 
 
-def _candidates(known: KnownSegments) -> list[str]:
+def _distances(known: KnownSegments) -> list[str]:
+    """How near each candidate's centres are."""
+    fits = known.contest.fits()
+    rows: list[Sequence[str]] = [("candidate", "samples", "distance", "online's", "alike")]
+    rows += [(candidate, *_nearness(fits.get(candidate))) for candidate in known.contest.candidates]
+    return aligned(rows, "<>>>>", indent="  ")
+
+
+def _nearness(fit: Fit | None) -> tuple[str, str, str, str]:
+    if fit is None:
+        return ("–",) * 4
+    return f"{fit.samples:,}", digits(fit.distance, 3), digits(fit.online_distance, 3), percent(fit.alike)
+
+
+def _shares(known: KnownSegments) -> list[str]:
+    """How many customers each candidate calls what."""
     fits = known.contest.fits()
     named = [name for name in SEGMENTS if any(name in fit.sizes for fit in fits.values())]
-    rows: list[Sequence[str]] = [("candidate", "samples", "distance", "online's", "alike", *named)]
-    for candidate in known.contest.candidates:
-        rows.append((candidate, *_figures(fits.get(candidate), named)))
-    return aligned(rows, "<" + ">" * (len(rows[0]) - 1), indent="  ")
-
-
-def _figures(fit: Fit | None, named: Sequence[str]) -> tuple[str, ...]:
-    if fit is None:
-        return ("–",) * (4 + len(named))
-    shares = (percent(fit.sizes.get(name, 0) / fit.samples) for name in named)
-    return f"{fit.samples:,}", digits(fit.distance, 3), digits(fit.online_distance, 3), percent(fit.alike), *shares
+    rows: list[Sequence[str]] = [("calls so", *named)]
+    for candidate, fit in fits.items():
+        rows.append((candidate, *(percent(fit.sizes.get(name, 0) / fit.samples) for name in named)))
+    return aligned(rows, "<" + ">" * len(named), indent="  ")

@@ -64,7 +64,13 @@ def opened(sealed: bytes, keyring: Keyring, name: str, version: str) -> Document
     Raises:
         ModelRefusedError: it is not signed by a key of the ring, of another layout, or another model or version.
     """
-    document = decode(open_sealed(sealed, keyring), LAYOUT)
+    try:
+        document = decode(open_sealed(sealed, keyring), LAYOUT)
+    except ModelRefusedError as error:
+        raise ModelRefusedError(
+            f"Version {version} of {name} in Redis is refused: {error} Workers keep the one before. Take the learner's "
+            "keys (EBB_MODEL_KEYS), or start the learner again: it publishes anew what it has learned."
+        ) from error
     if (document.name, document.version) != (name, version):
         raise ModelRefusedError(f"Model {name} {version} holds {document.name} {document.version}.")
     return document

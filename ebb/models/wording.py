@@ -8,8 +8,10 @@ from stream.scoring.documents import Reign
 
 def reign(of: Reign) -> str:
     """Who was champion, since when and why."""
-    if of.by == "start":
-        return f"{of.candidate} from the start" + (f": {printable(of.why)}" if of.why else "")
+    if of.by == "start" and not of.why:
+        return f"{of.candidate} from the start"
+    if of.by == "start":  # it is champion again, because the one after it has gone
+        return f"{of.candidate} since {time(of.since_ms)}: {printable(of.why)}"
     by = f"by {printable(of.who) or 'a person'} ({of.why})" if of.by == "person" else f"by the rule: {of.why}"
     since = f"since {time(of.since_ms)}" if of.since_ms else "since before the first label"
     return f"{of.candidate} {since} {by}"

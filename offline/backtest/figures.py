@@ -51,16 +51,18 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(probability: FloatArray, value: FloatArray) -> Figures:
-    """Judge probabilities by what happened.
+    """Judge probabilities by what happened; all figures are nan where there are none.
 
     Args:
-        probability: shape (rows,).
+        probability: shape (rows,); nan where nothing was said.
         value: shape (rows,), 0 or 1, both present.
 
     >>> figures = judge(np.array([0.9, 0.6, 0.5, 0.2]), np.array([1.0, 0.0, 1.0, 0.0]))
     >>> figures.auc, round(figures.pr_auc, 4), round(figures.log_loss, 4), round(figures.brier, 4)
     (0.75, 0.8333, 0.4845, 0.165)
     """
+    if np.isnan(probability).any():
+        return Figures(auc=np.nan, pr_auc=np.nan, log_loss=np.nan, brier=np.nan, ece=np.nan)
     return Figures(
         auc=Ranked.of(probability, value).auc(np.ones(len(value))),
         pr_auc=average_precision(probability, value),

@@ -1,5 +1,6 @@
 """The online model beside batch models and rules, on the same customer-weeks after a split in time."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,9 +40,11 @@ class Span:
             OfflineError: it is outside of the history.
         """
         if not self.first_ms < self.split_ms < self.last_ms:
+            has_midnight = (self.first_ms // DAY_MS + 1) * DAY_MS < self.last_ms
             raise OfflineError(
                 f"--from {day_text(self.split_ms)} is outside of the history, which goes from "
-                f"{day_text(self.first_ms)} to {day_text(self.last_ms)}. Choose a day between them."
+                f"{day_text(self.first_ms)} to {day_text(self.last_ms)}. "
+                f"{'Choose a day between them' if has_midnight else 'Give a longer history'}."
             )
 
     @property
@@ -62,7 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         base_rate: the share of them for which the outcome came true.
         trained_on: customer-weeks known before the split, which the batch models were fitted on.
         online: the score that the online model gave at each moment.
-        online_frozen_at_split: the online model of the split on all rows.
+        online_frozen_at_split: the online model of the split on all rows; nan, null in JSON, where none served yet.
         differences: batch model -> figures of `online` minus its own.
         floors: the simple rules, fitted before the split.
         behind: sentences that say where the online model does not keep up with the best batch one.
@@ -196,11 +199,13 @@ def _sentence(what: str, ours: float, margin: float, side: str, theirs: float, n
 
 
 def short(figure: float) -> str:
-    """A figure below one, to three places.
+    """A figure below one, to three places; – for nan.
 
-    >>> short(0.0421), short(-0.5), short(1.25)
-    ('.042', '-.500', '1.250')
+    >>> short(0.0421), short(-0.5), short(1.25), short(math.nan)
+    ('.042', '-.500', '1.250', '–')
     """
+    if math.isnan(figure):
+        return "–"
     return f"{figure:.3f}".replace("0.", ".", 1) if abs(figure) < 1 else f"{figure:.3f}"
 
 
@@ -212,22 +217,32 @@ def _refuse(
     Raises:
         OfflineError: no rows, or rows of one class.
     """
+    if not len(value):
+        raise OfflineError(
+            "On no weekly midnight of the history had a customer bought within 180 days: orders without a customer are "
+            "of guests. Check the files, and --columns customer_id=MyColumn."
+        )
     if not learned.any():
         raise _nothing_learned(outcome, span)
     if not judged.any():
         raise _nothing_judged(outcome, span)
-    split = day_text(span.split_ms)
+    before, after = f"known before {day_text(span.split_ms)}", f"from {day_text(span.split_ms)} on"
+    _refuse_one_class(outcome, before, value[learned])
+    _refuse_one_class(outcome, after, value[judged])
     if not scored.any():
         raise OfflineError(
-            f"No online model of {outcome.name} served from {split} on: one serves after 200 labels of both classes. "
+            f"No online model of {outcome.name} served {after}: one serves after 200 labels of both classes. "
             "Give a longer history, or more customers."
         )
-    for when, which in ((f"known before {split}", learned), (f"from {split} on", scored)):
-        if len(np.unique(value[which])) == 1:
-            raise OfflineError(
-                f"All {int(which.sum()):,} customer-weeks {when} have {outcome.name} = {value[which][0]:g}: with one "
-                "class there is nothing to tell apart. Choose another --from, or give a longer history."
-            )
+    _refuse_one_class(outcome, f"{after} that an online model scored", value[scored])
+
+
+def _refuse_one_class(outcome: Outcome, when: str, value: FloatArray) -> None:
+    if len(np.unique(value)) == 1:
+        raise OfflineError(
+            f"All {len(value):,} customer-weeks {when} have {outcome.name} = {value[0]:g}: with one class there is "
+            "nothing to tell apart. Choose another --from, or give a longer history."
+        )
 
 
 def refuse_short(outcome: Outcome, span: Span) -> None:
@@ -247,19 +262,28 @@ def _wait_ms(outcome: Outcome) -> int:
 
 
 def _nothing_learned(outcome: Outcome, span: Span) -> OfflineError:
-    enough_ms = span.first_ms + _wait_ms(outcome) + 2 * WEEK_DAYS * DAY_MS
     return OfflineError(
         f"No customer-week before --from {day_text(span.split_ms)} has a known {outcome.name}: {waits(outcome)}, and "
-        f"the history begins on {day_text(span.first_ms)}. Choose {day_text(enough_ms)} or later."
+        f"the history begins on {day_text(span.first_ms)}. {_better(outcome, span)}"
     )
 
 
 def _nothing_judged(outcome: Outcome, span: Span) -> OfflineError:
-    latest_ms = span.last_ms - _wait_ms(outcome)
     return OfflineError(
         f"No customer-week from --from {day_text(span.split_ms)} on has a known {outcome.name}: {waits(outcome)}, and "
-        f"the history ends on {day_text(span.last_ms)}. Choose {day_text(latest_ms)} or earlier."
+        f"the history ends on {day_text(span.last_ms)}. {_better(outcome, span)}"
     )
+
+
+def _better(outcome: Outcome, span: Span) -> str:
+    """Days that would do, if there are any."""
+    wait_ms = _wait_ms(outcome)
+    earliest_ms, latest_ms = span.first_ms + wait_ms + 2 * WEEK_DAYS * DAY_MS, span.last_ms - wait_ms
+    if earliest_ms > latest_ms:
+        return f"It ends on {day_text(span.last_ms)}: give a longer one, or an --outcome of fewer days."
+    if span.split_ms < earliest_ms:
+        return f"Choose {day_text(earliest_ms)} or later."
+    return f"Choose {day_text(latest_ms)} or earlier."
 
 
 def waits(outcome: Outcome) -> str:

@@ -20,6 +20,7 @@ from stream.features.layout import StateArray, empty
 IntArray = NDArray[np.int64]
 
 ROWS_AT_ONCE = 50_000  # 14 MB of columns
+NO_EVENT = "The history holds no event of a customer. Check the files, and --columns if they are files."
 MEMORY_BYTES = 512_000_000  # some three million events
 
 

@@ -1,5 +1,6 @@
 """Rows of features as a Parquet file, row group by row group."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +32,29 @@ class Written:
     late_rows: int
 
 
+def refuse_unwritable(path: Path) -> None:
+    """See that a file may be written there, before a history is read.
+
+    Raises:
+        OfflineError: it is a folder, or nothing can be written there.
+    """
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    why = "it is a folder" if path.is_dir() else "" if there.is_dir() else f"{there} is no folder"
+    if not why and not os.access(there, os.W_OK):
+        why = f"{there} is not writable"
+    if why:
+        raise OfflineError(f"{path} cannot be written: {why}. Choose another --out.")
+
+
 def write(parts: Iterable[Part], path: Path, rows_at_once: int = ROWS_AT_ONCE) -> Written:
-    """Write all rows; the file is there when it is whole.
+    """Write all rows; the file is there when it is whole, and its folder with it.
 
     Raises:
         OfflineError: it cannot be written.
     """
     unfinished = path.with_name(f"{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(unfinished, SCHEMA, compression="zstd") as writer:
             written = _write(parts, writer, rows_at_once)
         unfinished.replace(path)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from stream.errors import SourceError
 
+LISTED_AT_MOST = 500  # signs of a header: a file that is no table may have a line of megabytes
+
 
 def parse_mapping(text: str) -> dict[str, str]:
     """Read what `--columns` was given.
@@ -60,11 +62,23 @@ def find_columns(
             found[ours] = mapping.get(ours) or matches[0]
     missing = [" or ".join(spellings[ours]) for ours in required if ours not in found]
     if missing:
+        example = next(ours for ours in required if ours not in found)
         raise SourceError(
-            f"{file} has no column {', no '.join(missing)}. It has: {', '.join(header)}. "
-            "Say which is which with --columns, for example --columns order_id=MyColumn."
+            f"{file} has no column {', no '.join(missing)}. It has: {_listed(header)}. "
+            f"Say which is which with --columns, for example --columns {example}=MyColumn."
         )
     return found
+
+
+def _listed(header: Sequence[str]) -> str:
+    """The columns of a file, which may be anything.
+
+    >>> _listed(["Invoice", "two\\nlines"]), _listed([])
+    ('Invoice, two\\\\nlines', 'nothing, it is empty')
+    """
+    text = ", ".join(header)[:LISTED_AT_MOST]
+    readable = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return readable or "nothing, it is empty"
 
 
 def _check_mapping(
@@ -74,7 +88,7 @@ def _check_mapping(
         if ours not in spellings:
             raise SourceError(f"--columns: this source has no column '{ours}'. It has: {', '.join(spellings)}.")
         if theirs not in header:
-            raise SourceError(f"--columns: {file} has no column '{theirs}'. It has: {', '.join(header)}.")
+            raise SourceError(f"--columns: {file} has no column '{theirs}'. It has: {_listed(header)}.")
 
 
 def _plain(name: str) -> str:

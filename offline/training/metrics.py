@@ -10,6 +10,8 @@ from offline.training.influence import Curve, Influence
 from offline.training.search import Found
 from offline.training.spend import SpendFigures, Spending
 
+BY_CROSS_VALIDATION = "the one with the least loss in cross-validation"
+
 
 class Coefficient(msgspec.Struct, frozen=True, kw_only=True):
     """A column of a linear model: what one standard deviation more adds, and what the column is on average."""
@@ -65,7 +67,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
             were not known at the split.
         learned, judged: the rows before and after it.
         blocks: the days on which blocks of cross-validation begin.
-        chosen: the model with the least loss in cross-validation.
+        chosen: the model with the least loss in cross-validation; without blocks the first.
         models: name -> what is known of it.
         floors: rule -> how it did on the same rows.
         constant_columns: those with one value in all learned rows.
@@ -85,3 +87,10 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     floors: Mapping[str, Figures | SpendFigures]
     constant_columns: Sequence[str]
     notes: Sequence[str]
+
+    @property
+    def how_chosen(self) -> str:
+        """Why the chosen model is it."""
+        if not self.blocks:
+            return "the first one: there is too little time for cross-validation"
+        return BY_CROSS_VALIDATION if len(self.models) > 1 else "the only one that was asked for"

@@ -40,8 +40,8 @@ def _parts(training: Training) -> Iterator[str]:
     yield heading("How good")
     yield amounts.figures(metrics) if metrics.is_amount else probabilities.figures(metrics)
     yield text(
-        f"The chosen model is {metrics.models[metrics.chosen].title}: the least loss in cross-validation, in which the "
-        "judged rows had no part. Rules are what a model has to beat."
+        f"The chosen model is {metrics.models[metrics.chosen].title}, {metrics.how_chosen}. The judged rows had no "
+        "part in that. Rules are what a model has to beat."
     )
     yield from amounts.plotted(training) if metrics.is_amount else probabilities.plotted(training)
     yield from _influences(metrics)
@@ -95,9 +95,9 @@ def _influences(metrics: Metrics) -> Iterator[str]:
 
 
 def _searches(metrics: Metrics) -> Iterator[str]:
-    yield heading("How they were found")
     if not metrics.blocks:
         return
+    yield heading("How they were found")
     yield text(
         f"Cross-validation by {len(metrics.blocks)} blocks of time, which begin on {', '.join(metrics.blocks)}: each "
         "is judged by a model of what was known when it began. The loss is the mean over their rows."
@@ -105,7 +105,7 @@ def _searches(metrics: Metrics) -> Iterator[str]:
     for judged in metrics.models.values():
         tries = sorted(judged.search.tries, key=lambda each: each.loss)
         names = list(judged.search.settings)
-        yield heading(f"{judged.title}: {len(tries)} settings", 3)
+        yield heading(f"{judged.title}: {len(tries)} {'try' if len(tries) == 1 else 'tries'}", 3)
         yield table(
             [*names, *(f"block {n}" for n in range(1, len(metrics.blocks) + 1)), "loss"],
             [

@@ -99,10 +99,7 @@ def refuse(table: Table, target: Target, split: Split) -> None:
     learned, judged = table.value[split.learned], table.value[split.judged]
     for when, value in ((f"known before {day}", learned), (f"from {day} on", judged)):
         if min(_classes(value)) == 0:
-            raise OfflineError(
-                f"All {len(value):,} rows {when} {_all_alike(target, value)}: there is nothing to tell apart. Choose "
-                "another --from, or give a longer history."
-            )
+            raise OfflineError(f"All {len(value):,} rows {when} {_all_alike(target, value)}")
     if len(learned) < LEARNED_AT_LEAST or min(_classes(learned)) < OF_EACH_CLASS:
         raise OfflineError(
             f"{len(learned):,} rows are known before {day}, {min(_classes(learned)):,} of the rarer kind: a model "
@@ -129,9 +126,14 @@ def _short_of(table: Table, target: Target) -> str:
 
 
 def _all_alike(target: Target, value: FloatArray) -> str:
-    if target.is_amount:
-        return f"have {'some' if value[0] > 0 else 'no'} spend within {target.outcome.horizon_days} days"
-    return f"have {target.outcome.name} = {value[0]:g}"
+    days, remedy = target.outcome.horizon_days, "Choose another --from, or give a longer history."
+    if target.is_amount and value[0] > 0:
+        return (
+            f"have some spend within {days} days: whether they spend, which the first of two models says, is no "
+            "question. Ask of fewer days (--outcome spend_<days>d)."
+        )
+    alike = f"no spend within {days} days" if target.is_amount else f"{target.outcome.name} = {value[0]:g}"
+    return f"have {alike}: there is nothing to tell apart. {remedy}"
 
 
 def _better(table: Table, target: Target) -> str:

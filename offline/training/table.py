@@ -10,7 +10,7 @@ import numpy as np
 
 from offline.backtest.labels import Happened, known
 from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows, asked_of
-from offline.features.at_instants import Folding, Standing, fold_all
+from offline.features.at_instants import NO_EVENT, Folding, Standing, fold_all
 from offline.features.batches import Batch
 from offline.training.target import Target
 from schemas.units import DAY_MS
@@ -89,9 +89,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
     folding = Folding(asking.instants_ms, folder, asking.memory_bytes, hears=happened.add)
     fold_all(batches, folding, told)
     if not folding.events:
-        raise OfflineError(
-            "The history holds no event of a customer. Check the files, and --columns if they are files."
-        )
+        raise OfflineError(NO_EVENT)
     making = _Making(folding.names, rules.outcomes, folding.last_ms, asking.rows_at_most)
     for standing in folding.standings(until_ms=folding.last_ms):
         making.add(standing)

@@ -147,10 +147,11 @@ class Championship:
             barred: who may not be promoted -> why.
         """
         known = sorted(candidates)
-        chosen = self._before() if decision.action == "rollback" else decision.candidate
+        chosen = self._before(known) if decision.action == "rollback" else decision.candidate
         if decision.action in ("promote", "pin", "rollback"):
             if not chosen:
-                self.refuse(decision, f"{self.champion} is the first champion: there is none to go back to")
+                why = f"nobody who takes part was champion before {self.champion}: there is none to go back to"
+                self.refuse(decision, why)
                 return
             if chosen not in known:
                 self.refuse(decision, f"{chosen!r} is none of the candidates {', '.join(known)}")
@@ -174,9 +175,10 @@ class Championship:
             self.is_pinned = False
             self._enthrone(Reign(candidate=self._initial, since_ms=now_ms, by="start", why=why))
 
-    def _before(self) -> str:
-        earlier = [reign.candidate for reign in self.reigns if reign.candidate != self.champion]
-        return earlier[-1] if earlier else ""
+    def _before(self, known: Collection[str]) -> str:
+        """The champion before this one, of those who still take part; "" if there is none."""
+        others = (reign.candidate for reign in reversed(self.reigns) if reign.candidate != self.champion)
+        return next((candidate for candidate in others if candidate in known), "")
 
     def _enthrone(self, reign: Reign) -> None:
         self.reigns = [*self.reigns, reign][-REIGNS_KEPT:]

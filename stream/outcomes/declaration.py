@@ -63,7 +63,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if not _NAME.fullmatch(self.name) or self.name == "segments":
+        if self.name == "segments":
+            raise ValueError("name 'segments' is that of the centres of segments among models")
+        if not _NAME.fullmatch(self.name):
             raise ValueError(f"name {self.name!r} is not lower-case letters, digits and _, at most 40 of them")
         if self.event not in KIND_CODES or self.event == "profile":
             raise ValueError(f"event {self.event!r} is none of {', '.join(k for k in KIND_CODES if k != 'profile')}")

@@ -68,7 +68,8 @@ class DeclaredOutcomes:
         if not outcomes:
             raise ValueError("no outcome is declared")
         if len(set(self.names)) < len(self.names):
-            raise ValueError(f"an outcome is declared twice: {', '.join(self.names)}")
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise ValueError(f"outcome {twice} is declared twice; those that come with Ebb have their names already")
         for outcome in outcomes:
             _refuse_unknown(outcome.name, "channel", outcome.channel, CHANNELS)
             _refuse_unknown(outcome.name, "category", outcome.category, vocabulary.categories)

@@ -99,7 +99,10 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         except ValueError as error:
             raise SettingError(f"EBB_OUTCOMES and EBB_OUTCOMES_FILE: {error} ({PAGE}).") from error
         if self.alert_outcome not in names:
-            raise SettingError(f"EBB_ALERT_OUTCOME={self.alert_outcome!r} is none of {', '.join(names)} ({PAGE}).")
+            raise SettingError(
+                f"EBB_ALERT_OUTCOME={self.alert_outcome!r} is not asked. EBB_OUTCOMES and EBB_OUTCOMES_FILE declare "
+                f"{', '.join(names)}: set EBB_ALERT_OUTCOME to one of these, or declare it ({PAGE})."
+            )
 
     @property
     def predicted(self) -> DeclaredOutcomes:

@@ -112,7 +112,7 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         shop.kill(learner)
         late = models.refused("pin", OUTCOME, "mean_logit", "--timeout", "0.1")
         assert "no learner has taken it" in late
-        shop.start("learner")
+        learner = shop.start("learner")
         eventually(lambda: _summary(models)["is_pinned"], what="the decision is taken")
         reigns = models.told("show", OUTCOME)["reigns"]
         assert [(reign["candidate"], reign["by"]) for reign in reigns] == [
@@ -128,9 +128,12 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         write_run(run, {"chosen": "logistic", "model_columns": MODEL_COLUMNS}, {}, {"logistic": trained()}, "")
         published = CliRunner().invoke(main, ["offline", "publish", str(run), "--name", "outsider", "--by", "ada"])
         assert published.exit_code == 0, published.output
+        assert f"{OUTCOME}: outsider takes part; " in published.stdout
         eventually(lambda: "outsider" in models.told("show", OUTCOME)["recipes"], what="the challenger takes part")
 
+        assert "  published outsider: v-1: logistic on 900 rows" in models.run("show", OUTCOME).stdout
         assert "no challenger from outside" in models.refused("withdraw", OUTCOME, "newton_logistic")
+        assert models.run("pin", OUTCOME, "hazard", "--timeout", "-1").exit_code == 2
 
         centres = tmp_path / "segments"
         write_run(centres, {"segment_columns": SEGMENT_COLUMNS}, {}, {"segments": CENTRES}, "")
@@ -149,11 +152,21 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         exported = json.loads(file.read_text())
         assert {*CANDIDATES, CALIBRATED, "outsider"} < exported["candidates"].keys()
         assert exported["lineage"]["champion"]["by"] == "person"
+        assert "Choose another FILE" in models.refused("export", OUTCOME, str(tmp_path / "nowhere" / "churn.json"))
+        assert f"There is no version '7' of {OUTCOME}" in models.refused("export", OUTCOME, "-", "--version", "7")
         with redis.Redis.from_url(redis_url) as client:
             version = exported["version"]
             sealed = client.get(keys.model(OUTCOME, version))
             client.set(keys.model(OUTCOME, version), sealed[:-1] + b" ")
-        assert "signature does not match" in models.refused("export", OUTCOME, "-")
+        refused = models.refused("export", OUTCOME, "-")
+        assert f"Version {version} of {OUTCOME} in Redis is refused: A model's signature does not match" in refused
+        listed = models.run("list").stdout.splitlines()
+        assert [line.split()[-7:] for line in listed if line.startswith(OUTCOME)] == [
+            ["refused", "ebb", "models", "show", OUTCOME, "says", "why"]
+        ]
+        shop.kill(learner)
+        shop.start("learner")
+        eventually(lambda: models.run("export", OUTCOME, "-").exit_code == 0, what="the learner has published it anew")
 
 
 def _summary(models: Commands) -> Any:

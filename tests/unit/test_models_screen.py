@@ -1,10 +1,15 @@
 """`ebb models` tells of the challenger that began by itself after drift."""
 
 from ebb.models.objects import list_object
-from ebb.models.reading import Known
+from ebb.models.reading import Known, KnownSegments
 from ebb.models.screen import list_screen, show_screen
+from ebb.models.segments import segments_screen
+from ebb.models.wording import reign
 from stream.outcomes.declaration import PURCHASE_7D
+from stream.scoring.documents import Reign
 from tests.unit.learning.test_learning_after_drift import DAY, NAME, log, taught
+from tests.unit.learning.test_learning_segment_contest import known as samples_of_days
+from tests.unit.learning.test_learning_segment_contest import settled
 
 
 def test_a_challenger_that_began_after_drift_is_in_the_list_and_on_the_page_with_its_reason() -> None:
@@ -15,3 +20,29 @@ def test_a_challenger_that_began_after_drift_is_in_the_list_and_on_the_page_with
     assert began.startswith(f"  began     {NAME}: mean_logit for which a label before 2009-02-26 counts 0.1: ")
     assert list(list_object([known])["models"][0]["begun"]) == [NAME]
     assert any(line.strip().startswith(NAME) for line in show_screen(known, ["1"], NAME)[8:])
+
+
+def test_a_challenger_that_is_proposed_is_not_said_to_take_part_besides() -> None:
+    learner = taught(log(8, better_by=0.5))
+    (row,) = list_screen([Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)])[1:-1]
+    assert (row.endswith(f"{NAME} is proposed"), "takes part" in row) == (True, False)
+
+
+def test_segments_and_their_shares_fit_a_terminal_of_120_columns() -> None:
+    learner = settled()
+    learner.learn(samples_of_days(range(100, 110)))
+    document = learner.document("800", 130)
+    lines = segments_screen(KnownSegments(document, learner.contest), ["800"])
+    assert max(map(len, lines)) <= 120
+    assert ["candidate", "samples", "distance", "online's", "alike"] in [line.split() for line in lines]
+    shares = lines.index(next(line for line in lines if line.startswith("  calls so")))
+    assert [line.split()[0] for line in lines[shares + 1 : shares + 3]] == ["online", "offline"]
+    (centres,) = (line for line in lines if line.startswith("  centres"))
+    counted = [part.split()[0] for part in centres.removeprefix("  centres").split(",")]
+    assert sum(map(int, counted)) == len(document.names)
+
+
+def test_who_is_champion_again_because_the_next_has_gone_is_not_said_to_be_so_from_the_start() -> None:
+    again = Reign(candidate="mean_logit", since_ms=DAY * 86_400_000, by="start", why="winter was withdrawn")
+    assert reign(again) == "mean_logit since 2010-04-01: winter was withdrawn"
+    assert reign(Reign(candidate="mean_logit", by="start")) == "mean_logit from the start"

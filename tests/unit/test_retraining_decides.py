@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from ebb.models.publishing import refuse_full
 from ebb.models.reading import Known, KnownSegments, ModelError
 from ebb.models.retraining import (
     Retrained,
@@ -155,6 +156,16 @@ def test_the_champion_stays_however_many_there_are():
     assert room(contest, keep=2) == [NAMES[1]]
     assert room(contest, keep=1) == [NAMES[1]]
     assert making_room(KnownSegments(None, SegmentContest()), "monthly", 1) == []
+
+
+def test_a_challenger_without_a_place_is_refused_with_who_might_go_and_one_that_is_replaced_is_not():
+    there = ["winter", "spring", "summer", "autumn"]
+    refuse_full("churn_30d", "monthly_2026_03_01", there[1:])
+    refuse_full("churn_30d", "winter", there)
+    with pytest.raises(
+        ModelError, match=r"has 4 challengers already: autumn, .*`ebb models withdraw churn_30d autumn`"
+    ):
+        refuse_full("churn_30d", "monthly_2026_03_01", there)
 
 
 def test_a_day_has_one_name_and_a_folder_one_retraining(tmp_path: Path):

@@ -166,6 +166,17 @@ def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_
     assert "outsider" not in contest.metrics()
 
 
+def test_a_rollback_passes_over_who_was_champion_and_takes_part_no_more():
+    contest = Contest(HORIZON_DAYS)
+    contest.decide(told("admit", "outsider"), published())
+    contest.decide(told("promote", "newton_logistic"))
+    contest.decide(told("promote", "outsider"))
+    contest.decide(told("withdraw", "outsider"))
+    assert contest.championship.champion == "mean_logit"
+    assert contest.decide(told("rollback")) == ""
+    assert contest.championship.champion == "newton_logistic"
+
+
 def test_what_stood_under_its_name_before_is_not_held_for_a_challenger():
     contest = Contest(HORIZON_DAYS)
     contest.decide(told("admit", "outsider"), published())

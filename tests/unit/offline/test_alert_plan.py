@@ -136,9 +136,9 @@ def test_the_lowest_threshold_that_can_be_acted_on_is_suggested_and_none_where_e
     assert suggested(judged, judged[2].alerts_per_week / 2) is None
 
 
-def run(folder: Path, *arguments):
+def run(folder: Path, *arguments, model="mix"):
     environ = {"EBB_ALERT_OUTCOME": "churn_30d", "EBB_MODEL_KEYS": "test:" + "5e" * 32}
-    return CliRunner(env=environ).invoke(alerts, ["plan", "--archive", str(folder), "--model", "mix", *arguments])
+    return CliRunner(env=environ).invoke(alerts, ["plan", "--archive", str(folder), "--model", model, *arguments])
 
 
 def archive(folder: Path, labels):
@@ -165,3 +165,15 @@ def test_too_few_labels_are_told_with_what_to_do(tmp_path):
     archive(tmp_path, [label("a", BEGIN_DAY, 0.9, True)])
     told = run(tmp_path)
     assert (told.exit_code, "--archive" in told.output) == (1, True)
+
+
+def test_a_model_that_no_label_carries_is_told_with_those_that_they_do(tmp_path):
+    archive(tmp_path, [label("a", BEGIN_DAY, 0.9, True), label("b", BEGIN_DAY, 0.9, True, model="river_logistic")])
+    told = run(tmp_path, model="mixx")
+    assert told.exit_code == 1
+    assert "carries a probability by 'mixx'. Those there are carry mix, river_logistic:" in told.output
+
+
+def test_a_folder_without_labels_is_told_to_have_none(tmp_path):
+    told = run(tmp_path)
+    assert (told.exit_code, f"{tmp_path} has no label of churn_30d" in told.output) == (1, True)

@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from ebb.backtest.screen import screen
 from ebb.cli.backtest import backtest
 from offline import scikit_learn
 from offline.backtest.labels import known, values_of
@@ -64,6 +66,7 @@ def test_a_backtest_judges_the_online_model_beside_batch_ones_on_the_same_rows(
         ("2012-01-01", "purchase_7d", "outside of the history, which goes from 2009-12-01 to 2010-01-21"),
         ("2009-12-03", "purchase_7d", "No customer-week before --from 2009-12-03 has a known purchase_7d"),
         ("2010-01-20", "purchase_7d", "Choose 2010-01-13 or earlier"),
+        ("2010-01-05", "churn_30d", "It ends on 2010-01-21: give a longer one, or an --outcome of fewer days."),
     ],
 )
 def test_a_split_that_leaves_nothing_on_one_side_is_refused_with_what_would_do(
@@ -72,6 +75,11 @@ def test_a_split_that_leaves_nothing_on_one_side_is_refused_with_what_would_do(
     finished = run(weeks, split, outcome=outcome)
     assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
     assert said in finished.output
+
+
+def test_a_history_of_one_day_has_no_day_to_split_it_on() -> None:
+    with pytest.raises(OfflineError, match=r"from 2009-12-22 to 2009-12-22. Give a longer history\."):
+        Span(DAY * DAY_MS + 1, DAY * DAY_MS + 9, DAY * DAY_MS)
 
 
 def test_without_scikit_learn_a_sentence_says_how_to_get_it(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +127,27 @@ def test_one_class_and_no_model_are_refused() -> None:
     with pytest.raises(OfflineError, match="No online model of purchase_7d served"):
         report(replace(rows, online=silent), PURCHASE_7D, came_true(half), SPAN)
     assert report(rows, PURCHASE_7D, came_true(half), SPAN).base_rate == 0.5
+
+
+def test_one_class_is_named_before_the_missing_model_that_it_is_the_cause_of() -> None:
+    rows = replace(rows_of([10, 60]), online={"purchase_7d": np.full(40, np.nan)})
+    with pytest.raises(OfflineError, match="with one class there is nothing to tell apart"):
+        report(rows, PURCHASE_7D, np.zeros(40), SPAN)
+
+
+def test_a_history_of_guests_alone_is_said_to_have_no_customer() -> None:
+    with pytest.raises(OfflineError, match=r"had a customer bought within 180 days: .* --columns customer_id=MyColumn"):
+        report(rows_of([10, 60], customers=0), PURCHASE_7D, np.zeros(0), SPAN)
+
+
+def test_where_no_model_served_at_the_split_nothing_frozen_is_judged() -> None:
+    rows = replace(rows_of([10, 60]), frozen={"purchase_7d": np.full(40, np.nan)})
+    value = np.tile([0.0, 1.0], 20)
+    found = report(rows, PURCHASE_7D, value, SPAN)
+    assert set(msgspec.json.decode(msgspec.json.encode(found.online_frozen_at_split)).values()) == {None}
+    shown = screen(found).splitlines()
+    assert next(line for line in shown if line.startswith("online, frozen")).split()[5:] == ["–"] * 5
+    assert "No online model served on 2010-02-10 yet: there is none to be frozen." in shown
 
 
 def test_labels_count_what_comes_after_the_midnight_until_the_horizon_and_are_known_a_day_later() -> None:

@@ -119,5 +119,34 @@ def test_what_is_no_history_is_refused_with_what_is_one(tmp_path: Path) -> None:
     assert finished.exit_code == 1
     assert "is no folder of `ebb archive` or `ebb simulate --parquet`" in finished.output
     unclear = CliRunner().invoke(features, [*given, "--every", "week", "--until", AT])
-    assert (unclear.exit_code, "7d" in unclear.output) == (2, True)
+    assert (unclear.exit_code, "--every week: write a number of days such as 7d" in unclear.output) == (2, True)
+    alone = CliRunner().invoke(features, [*given, "--until", AT])
+    assert (alone.exit_code, "--every and --until go together" in alone.output) == (2, True)
     assert not list(tmp_path.iterdir())
+
+
+def test_where_nothing_can_be_written_is_told_before_the_history_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out, why in (
+        (tmp_path, "it is a folder"),
+        (tmp_path / "file" / "out.parquet", f"{tmp_path}/file is no folder"),
+    ):
+        finished = CliRunner().invoke(features, ["no history", "--at", AT, "--out", str(out)])
+        assert (finished.exit_code, f"cannot be written: {why}" in finished.output) == (1, True)
+
+
+def test_a_history_without_customers_or_active_ones_leaves_no_file_and_says_when_it_is(tmp_path: Path) -> None:
+    orders, out = tmp_path / "orders.csv", tmp_path / "new" / "out.parquet"
+    header = "order_id,customer_id,event_time,product_id,quantity,unit_price\n"
+    orders.write_text(f"{header}1,,2010-01-05,tea,1,4.90\n")
+    given = [str(orders), "--source", "generic", "--at", AT, "--out", str(out)]
+    guests = CliRunner().invoke(features, given)
+    assert (guests.exit_code, "no event of a customer" in guests.output) == (1, True)
+    orders.write_text(f"{header}1,ada,2009-01-05,tea,1,4.90\n2,ada,2009-01-07,tea,1,4.90\n")
+    silent = CliRunner().invoke(features, given)
+    assert (silent.exit_code, "goes from 2009-01-05 to 2009-01-07. Choose another --at" in silent.output) == (1, True)
+    assert not out.exists()
+    orders.write_text(f"{header}1,ada,2010-01-05,tea,1,4.90\n")
+    found = CliRunner().invoke(features, given)
+    assert (found.exit_code, "1 rows, 1 instant, 1 customers" in found.output) == (0, True)
+    assert len(rows(out)) == 1

@@ -78,6 +78,13 @@ def test_what_workers_cannot_score_is_named(run: Path) -> None:
         challenger_of_run(run, "forest", None)
 
 
+def test_a_file_of_a_run_that_is_no_model_is_named_with_what_to_do(run: Path) -> None:
+    path = run / "models" / "logistic.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ModelRefusedError, match=f"^{path} is refused: .* truncated.* make it again"):
+        challenger_of_run(run, None, None)
+
+
 def test_a_folder_that_is_no_run_and_a_model_of_other_columns_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not that of a run"):
         challenger_of_run(tmp_path, None, None)

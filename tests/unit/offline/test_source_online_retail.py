@@ -181,6 +181,11 @@ def test_a_value_that_cannot_be_read_is_named_with_its_row(csv, line, message):
 def test_a_file_of_another_kind_is_told_apart(csv, tmp_path):
     with pytest.raises(SourceError, match=r"data.csv has no column Invoice or InvoiceNo, no StockCode.* It has: a, b"):
         read(csv("1,2", header=["a", "b"]))
+    with pytest.raises(SourceError, match=r"It has: a\\x1b\[2J\..* for example --columns order_id=MyColumn"):
+        read(csv("1", header=["a\x1b[2J"]))
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(SourceError, match="It has: nothing, it is empty"):
+        read(tmp_path / "empty.csv")
     with pytest.raises(SourceError, match="is not a file"):
         read(tmp_path / "absent.csv")
     (tmp_path / "x.parquet").write_text("no parquet")

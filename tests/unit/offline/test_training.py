@@ -180,6 +180,13 @@ def test_what_is_missing_is_said_with_what_to_do(change: dict[str, float], day: 
         refuse(table, TARGET, split_at(table.rows, PURCHASE_7D, DAY + day))
 
 
+def test_amounts_of_rows_that_all_have_some_are_asked_of_fewer_days() -> None:
+    table = table_of_days(60)
+    table = replace(table, value=1.0 + table.value)
+    with pytest.raises(OfflineError, match=r"some spend within 7 days: whether they spend, .* Ask of fewer days"):
+        refuse(table, replace(TARGET, is_amount=True), split_at(table.rows, PURCHASE_7D, DAY + 40))
+
+
 def test_a_history_too_short_for_an_outcome_ends_with_a_sentence_and_no_folder(weeks: Path, tmp_path: Path) -> None:
     finished = run(weeks, tmp_path / "run", "--outcome", "churn_90d")
     assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
@@ -190,6 +197,21 @@ def test_a_history_too_short_for_an_outcome_ends_with_a_sentence_and_no_folder(w
         target_of("churn_31d", BUILT_IN)
     with pytest.raises(SettingError, match="up to 365 days"):
         target_of("spend_900d", BUILT_IN)
+
+
+def test_a_model_that_no_cross_validation_has_chosen_is_not_said_to_be(weeks: Path, tmp_path: Path) -> None:
+    def chosen(name: str, *options: str) -> tuple[list[str], str]:
+        given = [str(weeks), "--source", "online_retail", "--out", str(tmp_path / name), "--outcome", "purchase_7d"]
+        done = CliRunner().invoke(train, [*given, "--search-tries", "1", *options])
+        lines = [line for line in done.stdout.splitlines() if line.startswith("chosen")]
+        return lines, (tmp_path / name / "report.html").read_text()
+
+    lines, page = chosen("only", "--model", "logistic")
+    assert lines == ["chosen: logistic regression, the only one that was asked for"]
+    assert "The chosen model is logistic regression, the only one" in page
+    lines, page = chosen("first", "--model", "logistic", "--from", "2009-12-20")
+    assert lines == ["chosen: logistic regression, the first one: there is too little time for cross-validation"]
+    assert "How they were found" not in page
 
 
 def test_the_two_stages_come_to_what_customers_spend_on_average() -> None:

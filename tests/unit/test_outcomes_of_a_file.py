@@ -1,0 +1,69 @@
+"""`EBB_OUTCOMES_FILE`: a shop's own outcomes, and what is said of a file that cannot be meant."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stream.errors import SettingError
+from stream.outcomes.declaration import BUILT_IN_NAMES, Outcome
+from stream.settings.load import load_offline_settings
+from stream.settings.worker import WorkerSettings
+
+PAGE = Path(__file__).parents[2] / "docs" / "outcomes.md"
+MINE = '[mine]\nhorizon_days = 20\ntrue_when = "any"\n'
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """The settings with a file of outcomes."""
+
+    def load(text: str, **others: str) -> WorkerSettings:
+        path = tmp_path / "outcomes.toml"
+        path.write_text(text)
+        return load_offline_settings({"EBB_OUTCOMES_FILE": str(path), **others})
+
+    return load
+
+
+def test_outcomes_of_a_file_are_asked_besides_those_that_come_with_ebb(declared):
+    predicted = declared(MINE).predicted
+    assert predicted.names == (*BUILT_IN_NAMES, "mine")
+    assert predicted.outcomes[-1] == Outcome(name="mine", horizon_days=20, true_when="any")
+
+
+def test_the_file_that_the_documentation_shows_can_be_loaded(declared):
+    (shown,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    predicted = declared(shown, EBB_CATEGORIES="coffee,tea").predicted
+    assert predicted.names[-2:] == ("coffee_again_20d", "lost_for_good")
+    assert predicted.minimum_minor[-2:] == (4_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (MINE.replace("20", "400"), "horizon_days 400 is not from 1 to 365"),
+        (MINE.replace("20", "20.5"), "Expected `int`, got `float` - at `$.horizon_days`"),
+        (MINE.replace("any", "sometimes"), "Invalid enum value 'sometimes'"),
+        (MINE.replace("horizon_days", "horizon"), "unknown field `horizon`"),
+        (f'{MINE}event = "purchas"', "event 'purchas' is none of purchase, refund"),
+        (f'{MINE}category = "tea"', "category 'tea'; there are: none is declared (EBB_CATEGORIES)"),
+        (f'{MINE}channel = "moon"', "channel 'moon'; there are: online, in_store, app"),
+        (f'{MINE}minimum_amount = "-4"', "minimum_amount '-4' is not a decimal string"),
+        (f"{MINE}active_within_days = 365", "active_within_days 365 is not from 1 to 180"),
+        (f'{MINE}within_own_gap = true\nevent = "review"', "within_own_gap is about purchases"),
+        (MINE.replace("mine", "Mine"), "name 'Mine' is not lower-case letters"),
+        (MINE.replace("mine", "segments"), "name 'segments' is that of the centres of segments"),
+        (MINE.replace("mine", "lapsed"), "outcome lapsed is declared twice"),
+        ('horizon_days = 20\ntrue_when = "any"', "'horizon_days' outside of the table of an outcome"),
+        ("[mine\n", "is no TOML"),
+    ],
+)
+def test_an_outcome_that_cannot_be_meant_is_refused_with_what_is_wrong(declared, text, said):
+    with pytest.raises(SettingError, match=re.escape(said)):
+        declared(text)
+
+
+def test_alerts_by_an_outcome_that_is_not_asked_are_refused_with_those_that_are(declared):
+    with pytest.raises(SettingError, match="declare churn_30d, mine: set EBB_ALERT_OUTCOME to one of these"):
+        declared(MINE, EBB_OUTCOMES="churn_30d")
