@@ -16,8 +16,7 @@ from stream.compiled import compiled, making_arrays
 
 IntArray = NDArray[np.int64]
 
-SUPPORTERS = 3  # distinct customers that must have reached a time
-WINDOW_RECORDS = 1_000  # among this many last records of the topic
+WINDOW_RECORDS = 1_000  # among so many last records of a topic three customers must have reached a time
 NEVER = np.iinfo(np.int64).max
 NO_SAY = -1  # stands for a topic whose records say nothing about the time
 NOBODY = np.iinfo(np.int64).min  # where no customer has reached anything yet
