@@ -118,12 +118,23 @@ def line_of(message: MarketingMessage) -> str:
         risk = money(message.value_at_risk, message.currency)
         what = f"{percent(message.probability)}  {risk} at risk  {' · '.join(message.reasons)}"
     elif isinstance(message, ChurnAlertClosed):
-        at_ms, kind = message.closed_ms, "closed"
-        fell = "the probability fell" if message.probability is None else f"fell to {percent(message.probability)}"
-        what = "bought again" if message.cause == "purchase" else fell
+        at_ms, kind, what = message.closed_ms, "closed", _why_closed(message)
     else:
         at_ms, kind, what = message.changed_ms, "moved", f"{message.left} → {message.entered}"
     return printable(f"{utc(at_ms):%Y-%m-%d %H:%M}  {kind:<6}  {message.customer_id}  {what}")
+
+
+def _why_closed(message: ChurnAlertClosed) -> str:
+    match message.cause:
+        case "purchase":
+            return "bought again"
+        case "erased":
+            return "the customer was erased"
+        case "merged":
+            return "merged into another customer"
+        case "probability":
+            known = message.probability is not None
+            return f"fell to {percent(message.probability)}" if known else "the probability fell"
 
 
 def _write(lines: list[str]) -> bool:
