@@ -209,7 +209,11 @@ class ReplayClock:
         self.stream_time_ms = stream_time_ms
 
     def admits(self, event_time_ms: IntArray) -> NDArray[np.bool_]:
-        """Whether each event's day has begun: a later day's record waits for its clock record."""
+        """Whether each event's day has begun: a later day's record waits for its clock record.
+
+        >>> ReplayClock(0).admits(np.array([DAY_MS - 1, DAY_MS])).tolist()
+        [True, False]
+        """
         begun: NDArray[np.bool_] = event_time_ms < end_of_day_ms(self.stream_time_ms)
         return begun
 
