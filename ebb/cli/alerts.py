@@ -25,6 +25,13 @@ from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.settings.load import load_common_settings
 
+CLOSED_FOR = {
+    "purchase": "bought again",
+    "probability": "the probability fell",
+    "erased": "the customer was erased",
+    "merged": "the customer was merged into another",
+}
+
 
 @click.group(cls=Commands, modules={"watch": "ebb.cli.alerts", "plan": "ebb.cli.alert_plan"})
 def alerts() -> None:
@@ -118,23 +125,12 @@ def line_of(message: MarketingMessage) -> str:
         risk = money(message.value_at_risk, message.currency)
         what = f"{percent(message.probability)}  {risk} at risk  {' · '.join(message.reasons)}"
     elif isinstance(message, ChurnAlertClosed):
-        at_ms, kind, what = message.closed_ms, "closed", _why_closed(message)
+        at_ms, kind, what = message.closed_ms, "closed", CLOSED_FOR[message.cause]
+        if message.cause == "probability" and message.probability is not None:
+            what = f"fell to {percent(message.probability)}"
     else:
         at_ms, kind, what = message.changed_ms, "moved", f"{message.left} → {message.entered}"
     return printable(f"{utc(at_ms):%Y-%m-%d %H:%M}  {kind:<6}  {message.customer_id}  {what}")
-
-
-def _why_closed(message: ChurnAlertClosed) -> str:
-    match message.cause:
-        case "purchase":
-            return "bought again"
-        case "erased":
-            return "the customer was erased"
-        case "merged":
-            return "merged into another customer"
-        case "probability":
-            known = message.probability is not None
-            return f"fell to {percent(message.probability)}" if known else "the probability fell"
 
 
 def _write(lines: list[str]) -> bool:

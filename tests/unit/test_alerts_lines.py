@@ -32,7 +32,7 @@ CLOSED = {"closed_ms": AT_MS, "episode_ms": AT_MS, "opened_message_id": "o"}
         (ChurnAlertClosed(**COMMON, **CLOSED, cause="probability", probability=0.62), "closed  17850  fell to 62 %"),
         (ChurnAlertClosed(**COMMON, **CLOSED, cause="probability"), "closed  17850  the probability fell"),
         (ChurnAlertClosed(**COMMON, **CLOSED, cause="erased"), "closed  17850  the customer was erased"),
-        (ChurnAlertClosed(**COMMON, **CLOSED, cause="merged"), "closed  17850  merged into another customer"),
+        (ChurnAlertClosed(**COMMON, **CLOSED, cause="merged"), "closed  17850  the customer was merged into another"),
         (
             SegmentChanged(**COMMON, changed_ms=AT_MS, left="Champions", entered="At Risk", model_version="s"),
             "moved   17850  Champions → At Risk",
