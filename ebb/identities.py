@@ -116,7 +116,7 @@ class Commands:
         for customer in everybody:
             self._until(partial(self._is_erased, customer, record.event_time_ms), f"{customer} is erased")
         identities = [identity_of(self.settings.redis_url, customer) for customer in everybody]
-        left = [key for customer in everybody for key in self._left(customer, record.event_time_ms)]
+        left = [key for customer in everybody for key in self._left(customer)]
         if left:
             raise IdentityError(f"Redis still has {', '.join(map(repr, left))}. That is a bug: report it.")
         removed: dict[str, int] = {}
@@ -160,7 +160,7 @@ class Commands:
     def _is_erased(self, customer: str, erased_ms: int) -> bool:
         return identity_of(self.settings.redis_url, customer).erased_ms >= erased_ms
 
-    def _left(self, customer: str, erased_ms: int) -> Iterator[str]:
+    def _left(self, customer: str) -> Iterator[str]:
         """Keys that hold something of before. Who has begun anew since may have any."""
         url = self.settings.redis_url
         now_ms = max(stream_times(url).values(), default=0)

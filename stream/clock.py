@@ -16,8 +16,7 @@ from stream.compiled import compiled, making_arrays
 
 IntArray = NDArray[np.int64]
 
-SUPPORTERS = 3  # distinct customers that must have reached a time
-WINDOW_RECORDS = 1_000  # among this many last records of the topic
+WINDOW_RECORDS = 1_000  # among so many last records of a topic three customers must have reached a time
 NEVER = np.iinfo(np.int64).max
 NO_SAY = -1  # stands for a topic whose records say nothing about the time
 NOBODY = np.iinfo(np.int64).min  # where no customer has reached anything yet
@@ -210,7 +209,11 @@ class ReplayClock:
         self.stream_time_ms = stream_time_ms
 
     def admits(self, event_time_ms: IntArray) -> NDArray[np.bool_]:
-        """Whether each event's day has begun: a later day's record waits for its clock record."""
+        """Whether each event's day has begun: a later day's record waits for its clock record.
+
+        >>> ReplayClock(0).admits(np.array([DAY_MS - 1, DAY_MS])).tolist()
+        [True, False]
+        """
         begun: NDArray[np.bool_] = event_time_ms < end_of_day_ms(self.stream_time_ms)
         return begun
 

@@ -77,6 +77,10 @@ class SeenBlock:
     drop_first: int = 0
 
 
+RISK_INDEX_MOVES_BY = 0.05
+"""The index of customers by value at risk is rewritten when a value has moved by this share; readers allow for it."""
+
+
 class Commit(msgspec.Struct, frozen=True):
     """All writes of one chunk. Applied whole or not at all."""
 

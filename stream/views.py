@@ -1,6 +1,5 @@
 """The view: what everybody may read of a customer, one JSON object under its key."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -44,17 +43,3 @@ class View(msgspec.Struct, frozen=True, gc=False):
     as_of_ms: int
     valid_until_ms: int
     schema_version: int = VIEW_VERSION
-
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(View)
-
-
-def encode_views(views: Iterable[View]) -> list[bytes]:
-    """The stored JSON of each view; in one call, since JSON has no line break outside of white space."""
-    return _encoder.encode_lines(views).splitlines()
-
-
-def decode_view(stored: bytes) -> View:
-    """The view in stored JSON."""
-    return _decoder.decode(stored)

@@ -33,7 +33,7 @@ from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.sampling import customer_hash, is_sampled
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.linear import LinearModel
-from stream.views import View, decode_view
+from stream.views import View
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
@@ -77,6 +77,8 @@ def silence_document(name: str = "churn_30d", version: str = "v1") -> OutcomeDoc
 
 
 PINNED = Models({"churn_30d": silence_document()}, CENTRES)
+
+decode_view = msgspec.json.Decoder(View).decode
 
 
 class KeptOutbox:

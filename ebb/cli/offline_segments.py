@@ -14,7 +14,6 @@ from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, history_given, named
 from ebb.cli.runs import begin_run, versions
-from ebb.compose.rules import rules_of
 from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
 from offline.report.folder import write_run
@@ -67,9 +66,7 @@ def segments_run(settings: WorkerSettings, options: Mapping[str, Any]) -> Segmen
         midnights = midnights_ms(settings.earliest_event_ms, given.reading.received_ms, 1, 0)
         at = options["at"]
         instants = midnights if at is None else np.array([midnight_ms(at.date())], np.int64)
-        customers = customers_of(
-            given.batches, instants, rules_of(settings), given.folder, given.memory_bytes, given.told
-        )
+        customers = customers_of(given.batches, instants, given.folder, given.memory_bytes, given.told)
     with counting_bar("numbers") as show:
         finding = find(customers, options["clusters"], exponent_of(settings.currency), show)
     return SegmentsRun(finding, _configuration(options, customers, finding.found))

@@ -10,16 +10,16 @@ import msgspec
 
 from ebb.cli.errors import told
 from ebb.cli.replay import history_options, quiet_kafka
+from ebb.compose.decoding import decoding_of
 from offline.broker import readable_ends
 from offline.history import History
 from offline.sources import read_history
 from offline.sources.columns import parse_mapping
 from offline.verify import Parity, compare, recompute
-from schemas.decode import DecodeRules
 from schemas.topics import INPUT_TOPICS, REROUTED
-from stream.errors import EbbError, LayoutError
+from stream.errors import EbbError
 from stream.features.layout import LAYOUT
-from stream.redis_store.deployment import stored_deployment
+from stream.redis_store.deployment import other_layout, stored_deployment
 from stream.redis_store.identities import all_identities
 from stream.redis_store.inspection import applied_positions, scan_states, waiting_messages
 from stream.settings.common import CommonSettings
@@ -62,15 +62,10 @@ def parity_of(history: History, settings: CommonSettings) -> Parity:
     """
     deployment = stored_deployment(settings.redis_url)
     if deployment.layout != LAYOUT:
-        raise LayoutError(f"Redis holds layout {deployment.layout}, this Ebb has {LAYOUT}. Run the Ebb that wrote it.")
-    rules = DecodeRules(
-        currency=settings.currency,
-        earliest_event_time_ms=settings.earliest_event_ms,
-        latest_lead_ms=settings.latest_lead_ms,
-    )
+        raise other_layout(deployment.layout, LAYOUT, settings.redis_url)
     now_ms = time.time_ns() // 1_000_000
     gone = all_identities(settings.redis_url)
-    expected = recompute(history, deployment.partitions, rules, now_ms, deployment.vocabulary, gone)
+    expected = recompute(history, deployment.partitions, decoding_of(settings), now_ms, deployment.vocabulary, gone)
     return compare(expected, asyncio.run(_stored_states(settings.redis_url)))
 
 

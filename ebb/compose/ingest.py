@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from ebb.compose.decoding import decoding_of
 from ebb.compose.starting import make_topics, serve_metrics
 from ebb.topic_admin import missing_topics
-from schemas.decode import DecodeRules
 from stream.errors import SettingError
 from stream.ingest.formats.avro_values import parse_avro, require_avro
 from stream.ingest.formats.registry import SchemaRegistry
@@ -45,14 +45,9 @@ def ingest_plan(settings: IngestSettings, map_file: Path) -> IngestPlan:
         EbbError: the map or a setting is wrong.
     """
     map_ = read_map(map_file, settings.currency)
-    rules = DecodeRules(
-        currency=settings.currency,
-        earliest_event_time_ms=settings.earliest_event_ms,
-        latest_lead_ms=settings.latest_lead_ms,
-    )
     return IngestPlan(
         map=map_,
-        mapper=Mapper(map_, rules, settings.partitions),
+        mapper=Mapper(map_, decoding_of(settings), settings.partitions),
         registry=_registry(settings, map_),
         source_servers=settings.source_kafka_servers or settings.kafka_servers,
         servers=settings.kafka_servers,

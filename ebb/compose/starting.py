@@ -1,4 +1,4 @@
-"""What both processes do before they start."""
+"""What processes do before they start."""
 
 import asyncio
 

@@ -10,7 +10,7 @@ from kafka.errors import UnknownTopicOrPartitionError
 from kafka.protocol.api_key import ApiKey
 
 from ebb.topic_admin import KNOWN_WITHIN_MS
-from offline.archive.from_kafka import NO_TOPIC_ID
+from offline.archive.from_kafka import told_id
 from offline.archive.standing import KnownTopic
 from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors
 from stream.errors import SettingError
@@ -70,7 +70,7 @@ def described(admin: KafkaAdminClient, topics: Iterable[str]) -> dict[str, Found
     """The topics that exist."""
     return {
         each["name"]: FoundTopic(
-            "" if (topic_id := str(each.get("topic_id") or "").replace("-", "")) == NO_TOPIC_ID else topic_id,
+            told_id(each),
             len(each["partitions"]),
             len(each["partitions"][0]["replica_nodes"]),
         )

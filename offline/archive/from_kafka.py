@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -214,9 +215,18 @@ def topic_ids(servers: Sequence[str], topics: Sequence[str]) -> dict[str, str]:
         broker_errors(servers),
         closing(KafkaAdminClient(bootstrap_servers=list(servers), bootstrap_timeout_ms=CONNECT_WITHIN_MS)) as admin,
     ):
-        described = admin.describe_topics(list(topics))
-    found = {each["name"]: str(each.get("topic_id") or "").replace("-", "") for each in described}
-    return {name: topic_id for name, topic_id in found.items() if topic_id and topic_id != NO_TOPIC_ID}
+        found = {each["name"]: told_id(each) for each in admin.describe_topics(list(topics))}
+    return {name: topic_id for name, topic_id in found.items() if topic_id}
+
+
+def told_id(described: Mapping[str, Any]) -> str:
+    """The id that Kafka's description of a topic tells, in hexadecimal; empty where it tells none.
+
+    >>> told_id({"topic_id": "0f3c5f9e-0000-4000-8000-000000000001"}), told_id({"topic_id": None})
+    ('0f3c5f9e000040008000000000000001', '')
+    """
+    topic_id = str(described.get("topic_id") or "").replace("-", "")
+    return "" if topic_id == NO_TOPIC_ID else topic_id
 
 
 def log_states(folder: Path, servers: Sequence[str] | None = None) -> list[LogState]:

@@ -14,7 +14,6 @@ from offline.features.at_instants import Folding, fold_all
 from offline.features.batches import Batch
 from offline.segments.choosing import Measures, Votes, hierarchy, k_means, measure, votes
 from schemas.units import DAY_MS
-from stream.chunk import Rules
 from stream.customers.segments import COLUMN_WEIGHTS, SEGMENTS, UNSEGMENTED, name_centres
 from stream.errors import OfflineError
 from stream.features.columns import SEGMENT_COLUMNS, natural, segments_of
@@ -108,7 +107,6 @@ class Finding:
 def customers_of(
     batches: Iterable[Batch],
     instants_ms: IntArray,
-    rules: Rules,
     folder: Path,
     memory_bytes: int,
     told: Callable[[int], None] | None,
@@ -118,7 +116,6 @@ def customers_of(
     Args:
         batches: of events.
         instants_ms: ascending midnights.
-        rules: of the deployment.
         folder: for what does not fit into memory.
         memory_bytes: of what does.
         told: hears how many events have been read.

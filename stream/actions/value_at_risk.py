@@ -7,8 +7,7 @@ import numpy as np
 from stream.actions.acting import Acting
 from stream.compiled import compiled
 from stream.decisions import Asked, Decisions
-
-MOVES_BY = 0.05  # the index is rewritten when a value has moved by this share; readers rank again by the views
+from stream.ports import RISK_INDEX_MOVES_BY
 
 
 def index(asked: Asked, decisions: Decisions, acting: Acting) -> None:
@@ -56,9 +55,9 @@ def _follow(rows: Any, risks: Any, minor: int, latest: Any, shown: Any, moved: A
 
 @compiled
 def has_moved(risk: float, shown: float, smallest: float) -> bool:
-    """Whether a value differs by more than `MOVES_BY` from the one shown, which counts as `smallest` at least.
+    """Whether a value has moved by more than `RISK_INDEX_MOVES_BY` of the one shown, or of `smallest` if that is more.
 
     >>> [has_moved(risk, 100.0, 0.01) for risk in (105.0, 105.1, 94.9, 0.0)]
     [False, True, True, True]
     """
-    return abs(risk - shown) > MOVES_BY * max(shown, smallest)
+    return abs(risk - shown) > RISK_INDEX_MOVES_BY * max(shown, smallest)

@@ -1,7 +1,7 @@
 """The packed record of one customer: which bytes hold what.
 
-Fields stand in descending size, so that packed is also aligned. Every
-block is a multiple of 8 bytes. All zero bytes is a customer of whom nothing is known.
+Fields stand in descending size, so that packed is also aligned. Every block is a multiple of 8 bytes. All zero bytes is
+a customer of whom nothing is known.
 """
 
 from typing import Any, NamedTuple

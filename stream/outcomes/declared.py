@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from schemas.units import DAY_MS
 from stream.customers.silence import own_window_days
 from stream.features.vocabulary import CHANNELS, NOTHING_DECLARED, Vocabulary, codes_of
-from stream.outcomes.declaration import BUILT_IN, GRACE_MS, Outcome
+from stream.outcomes.declaration import BUILT_IN, Outcome
 
 ANY = -1
 FORGOTTEN = -1
@@ -121,11 +121,6 @@ class DeclaredOutcomes:
         reached = (hits > 0) & (amounts_minor >= self._minimum_minor[places])
         values: NDArray[np.float64] = (reached == self._true_when_any[places]).astype(np.float64)
         return values
-
-    @property
-    def kept_days(self) -> int:
-        """How long a snapshot may be waited for at most."""
-        return max(outcome.horizon_days for outcome in self.outcomes) + GRACE_MS // DAY_MS
 
 
 def _refuse_unknown(name: str, field: str, value: str | None, known: Sequence[str]) -> None:

@@ -12,8 +12,10 @@ b'snapshot:{0}:two words:14610'
 import re
 
 META = b"meta"
-"""Partition count, clock mode, layout. Writer: whichever process starts first; the clock mode also `switch_clock`. And
-who runs under each instance id. Writer: a worker with that id, when it starts."""
+"""Hash of partition count, clock mode, layout, lists of names and outcomes. Writer: whichever process starts first; the
+clock mode also `switch_clock`, the outcomes whoever starts with others on the live clock. And who runs under each
+instance id, written by a worker with that id when it starts; that Redis is being rebuilt, by the command that does it;
+that a log was replaced, by the worker that has seen it."""
 
 
 def view(partition: int, customer: str) -> bytes:
@@ -27,7 +29,7 @@ def state(partition: int, customer: str) -> bytes:
 
 
 def partition_head(partition: int) -> bytes:
-    """Hash of version, owner, positions, stream time, sequence. Writer: the partition's lane, by commit or claim."""
+    """Hash of version, owner, positions, stream time, sequence, sweep. Writer: the lane, by commit or claim."""
     return b"partition:{%d}" % partition
 
 

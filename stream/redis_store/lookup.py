@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from schemas.partition import partition_of
 from stream.customers.segments import SEGMENTS
+from stream.ports import RISK_INDEX_MOVES_BY
 from stream.redis_store import keys
 from stream.redis_store.asking import Command, Question, RoundTrip
 from stream.redis_store.client import SlotOnItsWayError
 from stream.redis_store.deployment import deployment_of, other_layout
 
-INDEX_LAGS_BY = 0.05  # the risk index is rewritten when a customer's value has moved by this share
 SAMPLED = 1000  # members asked for a segment's mean value at risk: about a millisecond of Redis a segment
 
 
@@ -104,7 +104,7 @@ class StoredViews:
         answers = yield RoundTrip([*self._stream_times(), *tops])
         times, found = answers[: self._partitions], answers[self._partitions :]
         best = sorted((float(score) for top in found for score in top[1::2]), reverse=True)[:n]
-        least = best[-1] * (1 - INDEX_LAGS_BY) / (1 + INDEX_LAGS_BY) if best else 0
+        least = best[-1] * (1 - RISK_INDEX_MOVES_BY) / (1 + RISK_INDEX_MOVES_BY) if best else 0
         candidates = yield RoundTrip(
             [
                 ("ZREVRANGEBYSCORE", keys.risk(partition), "+inf", least, "LIMIT", 0, 4 * n + 100)

@@ -9,7 +9,7 @@ from stream.scoring.kinds import Model, parts
 from stream.scoring.linear import LinearModel
 from stream.scoring.trees import TreeModel
 
-NODES_AT_MOST = 25_600  # 400 trees of 32 leaves; 1.1 MB in each document of the outcome
+NODES_AT_MOST = 25_600  # 400 trees of 32 leaves; .9 MB in each document of the outcome
 
 
 def check_model(model: Model, what: str) -> None:

@@ -81,5 +81,5 @@ def served(document: OutcomeDocument | None) -> Served:
 
 
 def serving_model(document: OutcomeDocument | None) -> Model | None:
-    """The candidate that serves; for callers that need no other scores, such as the search for a deadline."""
+    """The candidate that serves; for callers that need no other scores, such as an explanation."""
     return served(document).model

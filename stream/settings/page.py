@@ -16,8 +16,8 @@ not listed here.
     EBB_REDIS_URL=redis://redis-1:6379/0 EBB_KAFKA_SERVERS=kafka-1:9092,kafka-2:9092 ebb worker
 
 Passwords in `EBB_REDIS_URL` and `EBB_REGISTRY_AUTH` and the keys in `EBB_MODEL_KEYS` are never printed or logged. A key
-is made with `openssl rand -hex 32` and written with an id of your choice before it: `2026-11:0f3c…`. To change keys put
-the new one first and keep the old one behind it until no model signed with it is in use.
+is made with `openssl rand -hex 32` and written with an id of your choice before it: `2026-11:0f3c…`. To change keys,
+let all processes know the new one before it comes first and signs ([how](models.md#keeping-a-model)).
 
 <!-- Below this line the page is written by `make settings-page`; the declarations are in stream/settings/. -->
 """

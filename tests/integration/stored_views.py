@@ -1,5 +1,7 @@
 """Views in a Redis, as lanes write them."""
 
+import msgspec
+
 from schemas.partition import partition_of
 from schemas.units import DAY_MS
 from stream.customers.segments import SEGMENTS
@@ -7,7 +9,7 @@ from stream.features.layout import LAYOUT
 from stream.ports import Commit, Deployment
 from stream.redis_store.deployment import check_deployment
 from stream.redis_store.partition import RedisPartitionStore
-from stream.views import AlertState, Score, View, encode_views
+from stream.views import AlertState, Score, View
 
 PARTITIONS = 4
 NOW_MS = 1_291_924_860_000  # 2010-12-09 20:01 UTC
@@ -58,7 +60,7 @@ async def apply(url, views, risks=None):
             positions={},
             stream_time_ms=NOW_MS + partition,
             sequence=0,
-            views={view.customer_id: encode_views([view])[0] for view in own},
+            views={view.customer_id: msgspec.json.encode(view) for view in own},
             segment_moves=[(view.customer_id, None, view.segment) for view in own],
             risks={v.customer_id: (risks or {}).get(v.customer_id, float(v.value_at_risk or 0)) for v in own},
         )

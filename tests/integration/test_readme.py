@@ -206,6 +206,13 @@ def test_files_that_documents_name_exist(document: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_what_contributing_says_is_in_a_file_is_there() -> None:
+    prose = re.sub(r"^```.*?^```$", "", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.DOTALL | re.MULTILINE)
+    named = re.findall(r"`(\w+)`\s+(?:of|in)\s+`([\w/]+\.py)`", prose)
+    assert named
+    assert [(name, path) for name, path in named if not re.search(rf"\b{name}\b", (ROOT / path).read_text())] == []
+
+
 def test_sections_that_the_code_refers_to_exist() -> None:
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
     code = [path for package in ("schemas", "stream", "offline", "ebb") for path in (ROOT / package).rglob("*.py")]

@@ -31,7 +31,7 @@ LINES_MAX = 80  # ten of a start, and a few of each fault and lane
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[ExitStack]:
+def running() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
 

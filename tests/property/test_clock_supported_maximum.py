@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stream.clock import SUPPORTERS, WINDOW_RECORDS, LiveClock, LoggedTimes, SupportedMaximum
+from stream.clock import WINDOW_RECORDS, LiveClock, LoggedTimes, SupportedMaximum
 
 Said = tuple[int, int]
 """(customer, time in ms)."""
@@ -23,7 +23,7 @@ def supported_ms(records: list[Said], window: int = WINDOW_RECORDS) -> int:
         latest: dict[int, int] = {}
         for customer, time_ms in records[max(end - window, 0) : end]:
             latest[customer] = max(latest.get(customer, 0), time_ms)
-        best = max([best, *sorted(latest.values())[-SUPPORTERS : len(latest) - SUPPORTERS + 1]])
+        best = max([best, *sorted(latest.values())[-3 : len(latest) - 2]])
     return best
 
 

@@ -1,12 +1,18 @@
-"""`ebb erase` and `ebb merge-customers` where no service is needed: ids that are none, receipts that were changed."""
+"""`ebb erase` and `ebb merge-customers` where no service is needed: ids that are none, receipts, and the archive."""
 
 import json
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from ebb.cli.identities import erase, merge_customers
+from ebb.identities import without_archived
 from ebb.receipts import Receipt, encode_receipt, signed
+from offline.archive.reading import read_batches
+from offline.archive.records import ArchivedRecord, records_of
+from offline.archive.writing import LogArchive
+from schemas.topics import ENGAGEMENT
 from stream.signing import Keyring
 
 KEYS = "test:" + "5e" * 32
@@ -39,3 +45,17 @@ def test_a_receipt_is_verified_and_a_changed_one_refused():
 
 def test_a_customer_or_a_receipt_is_named():
     assert run(erase).exit_code == 2
+
+
+def test_all_ids_of_a_person_leave_the_archive_and_the_receipt_counts_what_went(tmp_path):
+    log = LogArchive(tmp_path, ENGAGEMENT, 0)
+    log.add([_viewed(offset, who) for offset, who in enumerate(["17850", "visitor-7", "bob", "visitor-7"])])
+    log.flush()
+    done = without_archived(msgspec.structs.replace(RECEIPT, also=["visitor-7", "visitor-8"]), tmp_path)
+    assert [record.key for record in records_of(read_batches(tmp_path, ENGAGEMENT, 0))] == [b"bob"]
+    assert done.removed == {"states": 1, "archived_records": 3}
+
+
+def _viewed(offset, who):
+    event = {"type": "page_view", "event_id": str(offset), "customer_id": who, "event_time_ms": 5}
+    return ArchivedRecord(offset, offset, who.encode(), json.dumps(event).encode())

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from stream.ingest.mapping.paths import Frame, Path, parse_path
+from stream.ingest.mapping.paths import Path, parse_path
 from stream.ingest.mapping.toml import Table, shown
 
-Condition = Callable[[Frame], bool]
 Scalar = str | int | bool | Decimal
 
 

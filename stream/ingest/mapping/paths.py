@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 ABOUT_THE_RECORD = ("$key", "$timestamp_ms", "$headers")
-EACH = "[]"
 
 _TOKEN = re.compile(r'(?P<dot>\.)?(?:"(?P<quoted>[^"]+)"|(?P<name>[^.\[\]"\s]+))|\[(?P<index>\d{0,6})\]')
 

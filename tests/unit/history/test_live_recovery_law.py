@@ -31,11 +31,10 @@ from stream.scoring.documents import encode
 from stream.scoring.linear import LinearModel
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, seal
-from stream.views import decode_view
 from stream.worker.journal_entry import decode_entry
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, run
-from tests.world import BEGIN_MS, CENTRES, PINNED, engagement, purchase, silence_document
+from tests.world import BEGIN_MS, CENTRES, PINNED, decode_view, engagement, purchase, silence_document
 
 KEYS = "test:" + "5e" * 32
 SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1)

@@ -58,6 +58,16 @@ def test_only_what_is_hers_until_then_goes(tmp_path):
     assert erase_from(tmp_path, [ADA], ERASED_MS) == 0
 
 
+@pytest.mark.parametrize("spelled", [r"Zo\u00EB {7}", r"Z\u006fë {7}", r"Zoë\u0020{7}"])
+def test_so_does_what_a_producer_has_spelled_in_a_way_of_its_own(tmp_path, spelled):
+    value = json.dumps(event(5), ensure_ascii=False).replace(ADA, spelled)
+    assert json.loads(value)["customer_id"] == ADA
+    his = row(1, json.dumps(event(6, customer="bob", note="\n")).encode(), key="bob")
+    write(tmp_path, ENGAGEMENT, [row(0, value.encode(), key="another key"), his])
+    assert erase_from(tmp_path, [ADA], ERASED_MS) == 1
+    assert archived(tmp_path, ENGAGEMENT) == [his]
+
+
 def test_an_archive_that_is_being_written_is_left_alone(tmp_path):
     write(tmp_path, ENGAGEMENT, HERS)
     with locked(tmp_path), pytest.raises(ArchiveError, match="is writing"):

@@ -47,10 +47,3 @@ def test_a_midnight_is_not_the_next_one_after_itself():
     hashes, midnight_ms = np.array([customer_hash("17850")], np.uint64), (FIRST_DAY + 3) * DAY_MS
     assert next_sample_ms(hashes, np.array([midnight_ms - 1])).tolist() == [midnight_ms]
     assert next_sample_ms(hashes, np.array([midnight_ms])).tolist() == [midnight_ms + 3 * DAY_MS]
-
-
-def test_a_wait_longer_than_one_look_ahead_is_found():
-    found = [
-        next_sample_ms(np.array([customer_hash(str(n))], np.uint64), np.array([0]))[0] // DAY_MS for n in range(300)
-    ]
-    assert max(found) > 64 * 2

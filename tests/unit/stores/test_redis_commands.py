@@ -44,6 +44,11 @@ def test_states_views_and_snapshots_travel_in_one_command():
     ]
 
 
+def test_a_journal_keeps_its_latest_entries_alone():
+    commands = [listed(command) for command in transaction(3, 4, Commit({}, 5, 2, journal=b"entry"))]
+    assert [b"XADD", b"journal:{3}", b"MAXLEN", b"~", b"100000", b"*", b"entry", b"entry"] in commands
+
+
 def listed(command: Command) -> list[bytes]:
     return [part for each in command for part in (each.listed() if isinstance(each, Arguments) else [each])]
 

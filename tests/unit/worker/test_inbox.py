@@ -33,6 +33,12 @@ class TestInAReplay:
         assert taken(box) == []
         assert taken(box, day=1) == [("purchases", 1), ("purchases", 2)]
 
+    def test_a_record_of_a_midnight_is_of_the_day_that_it_begins(self) -> None:
+        box = inbox()
+        box.put(purchases(1.0))
+        assert taken(box) == []
+        assert taken(box, day=1) == [("purchases", 0)]
+
     def test_one_topic_that_waits_does_not_hold_another(self) -> None:
         box = inbox()
         box.put(purchases(1.5))

@@ -15,13 +15,12 @@ from stream.chunk import Models, Rules
 from stream.memory_store import MemoryPartitionStore
 from stream.ports import NOT_SWEPT
 from stream.scoring.linear import LinearModel
-from stream.views import decode_view
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.lane import RENEW_EVERY_CHUNKS
 from stream.worker.sweeping import in_force
 from tests.live_lane import LIMITS, LiveLane, logs_of
-from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, World, purchase, silence_document
+from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, World, decode_view, purchase, silence_document
 
 SURE = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
 """Expects everybody to leave."""
