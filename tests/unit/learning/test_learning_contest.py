@@ -9,7 +9,7 @@ from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.contest import Contest, ContestState
-from stream.learning.evidence import weigh
+from stream.learning.evidence import BETTER_BY, weigh
 from stream.learning.judge import JudgeState
 from stream.learning.label_rows import LabelRows
 from stream.scoring.challengers import ChallengerDocument
@@ -81,6 +81,18 @@ def test_eight_blocks_promote_who_is_better_and_seven_only_propose():
     reign = eight.championship.reigns[-1]
     assert (reign.candidate, reign.by) == ("newton_logistic", "rule")
     assert "over 8 blocks" in reign.why
+
+
+def test_who_is_better_on_average_by_one_lucky_block_is_not_promoted():
+    usual = labels_of(7 * BLOCK_DAYS)
+    lucky = labels_of(until_closed(1), BY_NEWTON, seed=1, first_day=7 * BLOCK_DAYS)
+    assert shown(usual, lucky).championship.champion == "mean_logit"
+
+
+def test_evidence_is_the_bound_and_not_the_gain():
+    lucky, steady = weigh([0.0] * 7 + [0.05]), weigh([0.0025] * 8)
+    assert lucky.gain > steady.gain > BETTER_BY
+    assert (lucky.is_better, steady.is_better) == (False, True)
 
 
 def test_who_is_not_better_is_not_looked_at_again_before_eight_new_blocks():
