@@ -29,7 +29,6 @@ from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow, loaded_window
 from stream.worker.sorting import NOTHING_SORTED, Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
-from stream.worker.turns import NO_TURN, Turn
 
 log = structlog.get_logger()
 
@@ -99,7 +98,7 @@ class Applying:
         self._renewed_under = ""  # models and rules that everybody is decided under, as far as we know
         self._asked_of, self._under = cast(Models | None, None), ""  # what was last asked about, and its name
         self.applied: dict[str, int] = {}
-        self._turn = NO_TURN
+        self._computed: Callable[[], None] = lambda: None
 
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
@@ -115,8 +114,10 @@ class Applying:
         self._renewed_under = ""  # a Redis that came back older may not have been swept yet
         self.applied = {topic: position.next_offset for topic, position in head.positions.items()}
 
-    async def apply(self, batch: Batch, times: StreamTimes, models: Models, turn: Turn = NO_TURN) -> Head | None:
-        """Apply `batch` once, in as many commits as its deadlines need; `turn` is over with the first of them.
+    async def apply(
+        self, batch: Batch, times: StreamTimes, models: Models, computed: Callable[[], None] = lambda: None
+    ) -> Head | None:
+        """Apply `batch` once, in as many commits as its deadlines need; `computed` is called before each of them.
 
         Returns:
             None when it is applied. Else the head of a partition that has applied less than we did.
@@ -126,12 +127,11 @@ class Applying:
             Fenced: another worker has claimed the partition.
             DecisionError: a bug keeps customers from being decided whose deadlines are due, not a record.
         """
-        self._turn = turn
+        self._computed = computed
         while True:
             at_once = self._at_once()
             with metrics.STAGES["read"].time():
                 head, due = await self._store.begin(times.end_ms, at_once)
-            await turn.computes()
             if not self._is_ours(head):
                 if await self._resync(head):
                     return head
@@ -355,7 +355,7 @@ class Applying:
         """Commit, and let the store forget what the broker has."""
         forget = self._publisher.take_acknowledged()
         done = False
-        self._turn.over()  # who is next has its turn once the commands are made and sent
+        self._computed()  # who is next has its turn once the commands are made and sent
         try:
             with metrics.STAGES["commit"].time():
                 done = await self._store.commit(head, replace(commit, seen=seen, forget_outbox=forget))

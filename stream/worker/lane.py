@@ -21,7 +21,7 @@ from stream.worker.publisher import OutboxPublisher
 from stream.worker.quarantine import Attempt, OnBug, StopAtBug
 from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
-from stream.worker.turns import Turn, Turns
+from stream.worker.turns import Turns
 
 RENEW_EVERY_CHUNKS = 8  # while records keep coming; a lane with nothing to do renews without a pause
 BESIDE_RECORDS = 4  # records take a part of the deadlines along that a commit of these alone would fire
@@ -94,7 +94,7 @@ class Lane:
 
     async def step(self) -> bool:
         """Take one batch and apply it; False when there is nothing to do."""
-        async with self._turns.turn() as turn:
+        async with self._turns.turn() as over:
             if self._stopping:
                 return False
             self._arrived.clear()
@@ -104,15 +104,15 @@ class Lane:
             if batch is None:
                 return False
             if self._is_behind():  # of more work than time, none is lost by waiting for Redis
-                turn.over()
+                over()
             times = self._timing.times(batch)
             if batch.records:
                 with self._background.live():
-                    await self._apply(batch, times, turn)
+                    await self._apply(batch, times, over)
         if batch.records:
             await self._renew_beside_records()
         else:  # if records come first, they have this time and the deadlines go with them
-            await self._in_turn(lambda: self._apply(batch, times, turn))
+            await self._in_turn(lambda: self._apply(batch, times, over))
         return True
 
     async def _in_turn(self, work: Callable[[], Awaitable[Any]]) -> bool:
@@ -170,14 +170,17 @@ class Lane:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._between_chunks.wait(), LAST_CHUNK_WITHIN_S)
 
-    async def _apply(self, batch: Batch, times: StreamTimes, turn: Turn) -> None:
-        """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind."""
+    async def _apply(self, batch: Batch, times: StreamTimes, computed: Callable[[], None]) -> None:
+        """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind.
+
+        `computed` is called when what is left of an attempt is to wait for Redis.
+        """
 
         async def once(part: Batch, part_times: StreamTimes) -> Head | None:
             try:
-                return await self._applying.apply(part, part_times, self._models.models, turn)
+                return await self._applying.apply(part, part_times, self._models.models, computed)
             finally:
-                turn.over()
+                computed()
 
         attempt = Attempt(
             apply=lambda part, part_times: retrying(lambda: once(part, part_times)),

@@ -143,21 +143,6 @@ async def two() -> AsyncIterator[tuple[Running, Running]]:
     await asyncio.gather(first.task, second.task, return_exceptions=True)
 
 
-async def test_a_lane_asks_its_store_while_another_computes_and_computes_after_it() -> None:
-    turns = Turns(at_most_s=60)
-    running = await Running(replace(LIMITS, tick_ms=60_000), turns=turns).start()
-    async with turns.turn() as of_another:
-        await of_another.computes()
-        await running.lane.deliver(purchases(0.1))
-        await running.until(lambda: running.store.begun)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert not running.store.committing.is_set()
-    await running.until(lambda: running.position() == 1)
-    running.task.cancel()
-    await asyncio.gather(running.task, return_exceptions=True)
-
-
 async def test_a_lane_has_its_turn_when_another_commits_and_not_while_that_one_reads(
     two: tuple[Running, Running],
 ) -> None:
