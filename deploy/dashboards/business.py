@@ -1,9 +1,8 @@
 """The dashboard "Business": how the shop and its customers are, and how far the scores can be trusted."""
 
-from deploy.dashboards.panels import Board, Choice, Constant, Row, graph, names, number
+from deploy.dashboards.panels import RATE, Board, Choice, Constant, Row, graph, names, number
 from stream.outcomes.declaration import LAPSED
 
-RATE = "[$__rate_interval]"
 HOUR = f'3600 * sum(rate(ebb_shop_total{{name="%s"}}{RATE}))'
 MONEY_AN_HOUR = f'3600 * sum(rate(ebb_shop_total{{name=~"%s"}}{RATE})) / $minor_units'
 

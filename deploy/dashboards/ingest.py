@@ -1,8 +1,6 @@
 """The dashboard "Ingest": what `ebb ingest` makes of the records of other topics."""
 
-from deploy.dashboards.panels import Board, Row, graph, number, quantiles
-
-RATE = "[$__rate_interval]"
+from deploy.dashboards.panels import RATE, Board, Row, graph, number, quantiles
 
 GLANCE = Row(
     "At a glance",

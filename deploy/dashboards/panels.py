@@ -6,6 +6,9 @@ from typing import Literal
 
 Kind = Literal["graph", "stacked", "number", "names"]
 
+RATE = "[$__rate_interval]"
+"""What rates are taken over: Grafana's own choice, some scrapes long."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -120,5 +123,5 @@ def names(title: str, meaning: str, *queries: tuple[str, str]) -> Panel:
 def quantiles(metric: str, by: str = "", selector: str = "") -> tuple[tuple[str, str], ...]:
     """p50 and p99 of a histogram, per value of the label `by` where one is given."""
     grouped, legend = (f"le, {by}", f" {{{{{by}}}}}") if by else ("le", "")
-    rate = f"sum by ({grouped}) (rate({metric}_bucket{{{selector}}}[$__rate_interval]))"
+    rate = f"sum by ({grouped}) (rate({metric}_bucket{{{selector}}}{RATE}))"
     return tuple((f"histogram_quantile({share / 100:g}, {rate})", f"p{share}{legend}") for share in (50, 99))

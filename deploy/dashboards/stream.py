@@ -1,9 +1,8 @@
 """The dashboard "Stream": does Ebb keep up, and what is in the way when it does not."""
 
-from deploy.dashboards.panels import Board, Choice, Row, graph, names, number, quantiles
+from deploy.dashboards.panels import RATE, Board, Choice, Row, graph, names, number, quantiles
 
 OURS = 'instance=~"$worker"'
-RATE = "[$__rate_interval]"
 
 GLANCE = Row(
     "At a glance",

@@ -11,7 +11,7 @@ import numpy as np
 
 from ebb.backtest.partition import Partition
 from ebb.backtest.taught import label_rows
-from offline.columns.names import Comers
+from offline.columns.comers import Comers
 from offline.columns.of_events import Taken, taken_of
 from offline.days import moments
 from offline.history import History

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.byte_rows import encoded
-from stream.columns.texts import mixed_of
+from stream.columns.texts import mixed_of, texts_of
 from stream.compiled import compiled
 
 ByteArray = NDArray[np.uint8]
@@ -45,11 +45,15 @@ class Names(Sequence[str]):
     def __getitem__(self, place: int | slice) -> str | list[str]:
         """The id at a place, or those at some."""
         if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(self._count))]
+            return self.listed(np.arange(*place.indices(self._count)))
         if not 0 <= place < self._count:
             raise IndexError(place)
+        return self.listed(np.array([place]))[0]
+
+    def listed(self, places: IntArray) -> list[str]:
+        """The ids at these places."""
         data, starts, ends = self.spans
-        return data[starts[place] : ends[place]].tobytes().decode()
+        return texts_of(data, starts[places], ends[places])
 
     @property
     def spans(self) -> tuple[ByteArray, IntArray, IntArray]:
@@ -79,39 +83,6 @@ class Names(Sequence[str]):
             table = np.full(1 << (4 * (self._count + texts)).bit_length(), _NOBODY)
             _number_anew(*self.spans, table)
             self._table = table
-
-
-class Comers:
-    """Those of some names who have come, numbered in the order in which they did.
-
-    >>> names = Names()
-    >>> comers, _ = Comers(names), names.places_of(["ada", "bo", "zoe"])
-    >>> comers.places_of(np.array([2, 0, 2])).tolist(), comers.listed()
-    ([0, 1, 0], ['zoe', 'ada'])
-    """
-
-    def __init__(self, names: Names) -> None:
-        self.names = names
-        self._place = np.zeros(0, np.int64)
-        self._come: list[int] = []
-
-    def __len__(self) -> int:
-        """How many have come."""
-        return len(self._come)
-
-    def places_of(self, rows: IntArray) -> IntArray:
-        """The place of each who comes next, by its place among the names."""
-        unknown = np.full(len(self.names) - len(self._place), _NOBODY)
-        self._place = np.concatenate([self._place, unknown]) if len(unknown) else self._place
-        new, first = np.unique(rows[self._place[rows] == _NOBODY], return_index=True)
-        new = new[np.argsort(first)]
-        self._place[new] = np.arange(len(self._come), len(self._come) + len(new))
-        self._come += new.tolist()
-        return self._place[rows]
-
-    def listed(self) -> list[str]:
-        """The ids of all."""
-        return [self.names[row] for row in self._come]
 
 
 def _at_least(array: NDArray[Any], used: int, size: int) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.backtest.rows import active
-from offline.columns.names import Comers
+from offline.columns.comers import Comers
 from offline.features.batches import Batch
 from offline.features.intervals import Intervals
 from schemas.units import DAY_MS

@@ -71,7 +71,7 @@ def batch_of(log: str, told: Told, kept: NDArray[np.bool_], identities: Mapping[
 def _counting(facts: EventFacts, customers: Names, identities: Mapping[str, Identity]) -> EventFacts:
     """Those of the events that were not erased, under the customers that they count for."""
     met, of_event = np.unique(facts.row, return_inverse=True)
-    is_gone = np.array([identities.get(name_of(customers[row]), UNKNOWN).is_gone for row in met.tolist()], np.bool_)
+    is_gone = np.array([identities.get(name_of(each), UNKNOWN).is_gone for each in customers.listed(met)], np.bool_)
     row = facts.row.copy()
     for event in np.flatnonzero(is_gone[of_event]).tolist():
         into = counts_for(customers[facts.row[event]], int(facts.time_ms[event]), identities)

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.columns.names import Comers, Names
+from offline.columns.comers import Comers
+from offline.columns.names import Names
 
 texts = st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=6) | st.sampled_from("abc"), max_size=30)
 
