@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.units import NEVER_MS
-from stream.actions.alerts import ChurnRule, closes, long_silent_ms, opens
+from stream.actions.alerts import ChurnRule, closes, long_silent, long_silent_ms, opens
 from stream.compiled import compiled
 from stream.features.columns import Plan, fill_columns, move_place
 from stream.features.scored_formulas import move_to, place_at
@@ -50,11 +50,11 @@ class InForce(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Customers, shape (customers,) each: states, scored features, model columns and segment columns, as of now."""
+    """Customers as of now, shape (customers,) each: states, features, the same as numbers, segment columns."""
 
     states: Rows
     rows: Rows
-    matrix: FloatArray
+    figures: FloatArray
     places: FloatArray
 
 
@@ -102,12 +102,13 @@ def decide_each(
     alerts: BoolArray,
     scratch: Scratch,
 ) -> None:
-    """Fill in what is decided now, by the outcome that alerts go by: of the others, views alone tell.
+    """Fill in what is decided now. A probability is asked for where an alert hangs on it: else views alone tell.
 
     Args:
         given: the customers.
         in_force: models and rules.
-        churn: shape (customers,), its probability, to be filled; nan where there is none.
+        churn: shape (customers,), to be filled: the probability of the outcome that alerts go by of those whose alert
+            is open, or may open by their silence; nan of the others and where there is none.
         segment: shape (customers,), to be filled with codes.
         alerts: shape (3, customers), to be filled: whether the alert opens, whether it closes, and whether the customer
             has bought since the alert's episode began.
@@ -116,14 +117,16 @@ def decide_each(
     for i in range(len(given.states)):
         last_purchase_ms, block = given.states[i].features.last_purchase_ms, given.states[i].decision
         bought, is_open, row = last_purchase_ms > 0, block.alert == 1, given.rows[i]
-        churn[i] = math.nan
-        if bought and row.purchase_days >= in_force.purchase_days[in_force.churn]:
-            model = in_force.models[in_force.churn]
-            churn[i] = alone(model, in_force.nodes, given.matrix[i], scratch.hazards, scratch.weeks)
         segment[i] = assigned(given.places[i], block.segment, in_force.centres) if bought else block.segment
         purchased = last_purchase_ms > block.episode_ms
-        silent = opens(in_force.rule, churn[i], row.since_last_purchase_days, row.mean_gap_days)
-        alerts[0, i] = not is_open and purchased and silent
+        silent = purchased and long_silent(in_force.rule, row.since_last_purchase_days, row.mean_gap_days)
+        churn[i] = math.nan
+        if (is_open or silent) and bought and row.purchase_days >= in_force.purchase_days[in_force.churn]:
+            fill_columns(scratch.columns, given.figures[i], in_force.plan, len(in_force.plan.runs))
+            model = in_force.models[in_force.churn]
+            churn[i] = alone(model, in_force.nodes, scratch.columns, scratch.hazards, scratch.weeks)
+        opening = opens(in_force.rule, churn[i], row.since_last_purchase_days, row.mean_gap_days)
+        alerts[0, i] = not is_open and purchased and opening
         alerts[1, i] = is_open and (purchased or closes(in_force.rule, churn[i]))
         alerts[2, i] = purchased
 
@@ -156,7 +159,7 @@ def ask_each(
         moves = _may_move(given.places[i], now_ms[i], until_ms[i], state, decided[i], in_force.centres, scratch)
         if not moves and alertable_ms > until_ms[i]:
             continue
-        _copy(scratch.columns, given.matrix[i], in_force.plan.moving)
+        fill_columns(scratch.columns, given.figures[i], in_force.plan, len(in_force.plan.runs))
         silent = Silent(decided[i], moves, is_open, alertable_ms)
         until_ms[i] = _first_change_ms(now_ms[i], until_ms[i], state, silent, in_force, scratch)
 
@@ -288,43 +291,43 @@ def _move(at_ms: int, state: Row, plan: Plan, scratch: Scratch) -> None:
 
 @compiled
 def look_at_each(
-    until_ms: IntArray, probabilities: FloatArray, now_ms: IntArray, chosen: NDArray[np.intp], given: Scored,
+    until_ms: IntArray, probabilities: FloatArray, matrix: FloatArray, now_ms: IntArray, given: Scored,
     in_force: InForce, scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Fill in the probabilities of the customers at `chosen`, and until when none of them has moved far.
+    """Fill in customers' model columns and probabilities, and until when none of these has moved far.
 
     Args:
-        until_ms: shape (chosen,), how far to look; moved to where a probability has moved by as much as readers care
-            about.
-        probabilities: shape (outcomes, chosen), to be filled; nan where there is none.
-        now_ms: shape (chosen,).
-        chosen: places among the customers.
+        until_ms: shape (customers,), how far to look; moved to where a probability has moved by as much as readers
+            care about.
+        probabilities: shape (outcomes, customers), to be filled; nan where there is none.
+        matrix: shape (customers, columns), to be filled.
+        now_ms: shape (customers,).
         given: the customers.
         in_force: models and rules.
         scratch: is overwritten.
     """
     outcomes, times_ms, ahead, asked = len(probabilities), scratch.times_ms, scratch.ahead, scratch.asked
     models, nodes = in_force.models, in_force.nodes
-    for k in range(len(chosen)):
-        i = chosen[k]
+    for i in range(len(until_ms)):
+        fill_columns(matrix[i], given.figures[i], in_force.plan, len(in_force.plan.runs))
         bought, is_known = given.states[i].features.last_purchase_ms > 0, False
         for outcome in range(outcomes):
             asked[outcome] = bought and given.rows[i].purchase_days >= in_force.purchase_days[outcome]
         if bought:
-            roll_each(models, asked, given.matrix[i], scratch.hazards, scratch.weeks)
+            roll_each(models, asked, matrix[i], scratch.hazards, scratch.weeks)
         for outcome in range(outcomes):
-            probabilities[outcome, k] = math.nan
+            probabilities[outcome, i] = math.nan
             if asked[outcome]:
-                probabilities[outcome, k] = said(models[outcome], nodes, given.matrix[i], scratch.hazards)
-            ahead[outcome, 0] = probabilities[outcome, k]
+                probabilities[outcome, i] = said(models[outcome], nodes, matrix[i], scratch.hazards)
+            ahead[outcome, 0] = probabilities[outcome, i]
             asked[outcome] = not math.isnan(ahead[outcome, 0])
             is_known |= asked[outcome]
         if not is_known:
             continue
-        width_ms = max(until_ms[k] - now_ms[k], 0)
-        times_ms[0], times_ms[1], times_ms[2] = now_ms[k], now_ms[k] + width_ms // 4, now_ms[k] + width_ms
+        width_ms = max(until_ms[i] - now_ms[i], 0)
+        times_ms[0], times_ms[1], times_ms[2] = now_ms[i], now_ms[i] + width_ms // 4, now_ms[i] + width_ms
         scratch.rows[0].mean_gap_days = given.rows[i].mean_gap_days
-        _copy(scratch.columns, given.matrix[i], in_force.plan.moving)
+        _copy(scratch.columns, matrix[i], in_force.plan.moving)
         for later in range(1, 3):
             place_at(scratch.rows[0], given.states[i], times_ms[later])
             _move(times_ms[later], given.states[i], in_force.plan, scratch)
@@ -336,4 +339,4 @@ def look_at_each(
                     held_ms = min(held_ms, holds_until_ms(times_ms[: later + 1], ahead[outcome, : later + 1]))
             if held_ms < times_ms[later]:  # so it is with most by the earlier time: the later one need not be asked
                 break
-        until_ms[k] = min(until_ms[k], held_ms)
+        until_ms[i] = min(until_ms[i], held_ms)

@@ -12,9 +12,10 @@ from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
 from stream.compiled import compiled
 from stream.deciding import InForce, Scored, Scratch, ask_each, decide_each, look_at_each
-from stream.features.columns import fill_matrix, fill_places, natural, plan
+from stream.features.columns import fill_places, natural, plan
 from stream.features.layout import ROW, STATE, StateArray
 from stream.features.model_columns import MODEL_COLUMNS, SCORED_ROW, SEGMENT_COLUMNS
+from stream.features.natural import figures_of
 from stream.scoring.clusters import Codes, centres_of
 from stream.scoring.kinds import scorers, workspace
 from stream.scoring.serving import Served, served
@@ -78,12 +79,17 @@ class Outlook:
     There is none while nothing serves, and none of a customer who has never bought: models learn from buyers alone.
 
     Attributes:
+        matrix: shape (customers, columns), the model columns.
         probabilities: shape (outcomes, customers), nan where there is none.
         until_ms: shape (customers,).
+        value_at_risk_minor: shape (customers,), `value_at_risk_minor` by the outcome that alerts go by; nan where it
+            has no probability.
     """
 
+    matrix: FloatArray
     probabilities: FloatArray
     until_ms: IntArray
+    value_at_risk_minor: FloatArray
 
 
 class Deciding(NamedTuple):
@@ -103,7 +109,7 @@ class Deciding(NamedTuple):
 
     @property
     def alerting(self) -> Served:
-        """What gives the probability that alerts and value at risk go by."""
+        """What gives the probability that alerts and values at risk go by."""
         return self.serving[self.in_force.churn]
 
 
@@ -114,9 +120,9 @@ class Decisions:
     Attributes:
         by: what they were decided by.
         scored: their features at that time, in natural units, dtype `SCORED_ROW`.
-        matrix: the model columns, places: the segment columns, shape (customers, columns).
-        churn: probability of the outcome that alerts and value at risk go by, nan where there is none.
-        value_at_risk_minor: churn probability times decayed net spend of a year; 0 while there is no probability.
+        places: the segment columns, shape (customers, columns).
+        churn: probability of the outcome that alerts go by, where an alert is open or silence is long enough for one;
+            else, and where there is none, nan.
         segment: codes of `SEGMENTS`.
         alerts: shape (3, customers), whether the churn alert opens, whether it closes, and whether the customer has
             bought since the alert's episode began. An episode is alerted once: after a close by probability the same
@@ -127,10 +133,8 @@ class Decisions:
 
     by: Deciding
     scored: NDArray[np.void]
-    matrix: FloatArray
     places: FloatArray
     churn: FloatArray
-    value_at_risk_minor: FloatArray
     segment: Codes
     alerts: BoolArray
     changing: BoolArray
@@ -159,10 +163,8 @@ class Decisions:
         return Decisions(
             by=self.by,
             scored=self.scored.take(chosen),
-            matrix=self.matrix.take(chosen, axis=0),
             places=self.places.take(chosen, axis=0),
             churn=self.churn[chosen],
-            value_at_risk_minor=self.value_at_risk_minor[chosen],
             segment=self.segment[chosen],
             alerts=self.alerts.take(chosen, axis=1),
             changing=self.changing[chosen],
@@ -187,41 +189,37 @@ def deciding(models: Models, rules: Rules) -> Deciding:
 
 
 def decide(asked: Asked, by: Deciding) -> Decisions:
-    """Score the customers, say what follows and find when to ask again, without changing them."""
-    count, features = len(asked), natural(asked.states, asked.now_ms)
-    matrix, places = np.empty((count, len(MODEL_COLUMNS))), np.empty((count, len(SEGMENT_COLUMNS)))
+    """Say what follows from how the customers stand, and find when to ask again, without changing them.
+
+    Of several decisions about a customer one is shown, so what only views and indexes tell is left to `outlook`.
+    """
+    count = len(asked)
     decisions = Decisions(
         by=by,
-        scored=features.scored,
-        matrix=matrix,
-        places=places,
+        scored=natural(asked.states, asked.now_ms).scored,
+        places=np.empty((count, len(SEGMENT_COLUMNS))),
         churn=np.empty(count),
-        value_at_risk_minor=np.empty(count),
         segment=np.empty(count, np.uint8),
         alerts=np.empty((3, count), np.bool_),
         changing=np.empty(count, np.bool_),
         again_ms=asked.now_ms + by.stale_after_ms,
     )
     _decide_each(
-        _given(asked, decisions), features.figures, asked.now_ms, by.in_force, decisions.churn,
-        decisions.value_at_risk_minor, decisions.segment, decisions.alerts, decisions.changing, decisions.again_ms,
-        by.scratch,
+        _given(asked, decisions), asked.now_ms, by.in_force, decisions.churn, decisions.segment, decisions.alerts,
+        decisions.changing, decisions.again_ms, by.scratch,
     )  # fmt: skip
     return decisions
 
 
 @compiled
 def _decide_each(
-    given: Scored, figures: FloatArray, now_ms: IntArray, in_force: InForce, churn: FloatArray,
-    value_at_risk_minor: FloatArray, segment: Codes, alerts: BoolArray, changing: BoolArray, again_ms: IntArray,
-    scratch: Scratch,
+    given: Scored, now_ms: IntArray, in_force: InForce, churn: FloatArray, segment: Codes, alerts: BoolArray,
+    changing: BoolArray, again_ms: IntArray, scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Fill in the columns of `given`, and `Decisions`."""
-    fill_matrix(given.matrix, figures, in_force.plan)
+    """Fill in the places of `given`, and `Decisions`."""
     fill_places(given.places, given.rows)
     decide_each(given, in_force, churn, segment, alerts, scratch)
     for i in range(len(churn)):
-        value_at_risk_minor[i] = 0.0 if np.isnan(churn[i]) else churn[i] * given.rows[i].net_spend_365d_minor
         changing[i] = alerts[0, i] or alerts[1, i] or segment[i] != given.states[i].decision.segment
     ask_each(again_ms, now_ms, given, segment, alerts, in_force, scratch)
 
@@ -232,22 +230,29 @@ def outlook(asked: Asked, decisions: Decisions) -> Outlook:
     It holds at most until they are decided again, and no longer than a week, in which every probability is looked at
     twice.
     """
-    by, everybody = decisions.by, np.arange(len(asked))
+    by, count = decisions.by, len(asked)
+    matrix, probabilities = np.empty((count, len(MODEL_COLUMNS))), np.empty((len(by.in_force.models), count))
     until_ms: IntArray = np.minimum(asked.block["decide_at_ms"], asked.now_ms + SHOWN_AT_MOST_MS)
-    probabilities = np.empty((len(by.in_force.models), len(asked)))
     given = _given(asked, decisions)
-    look_at_each(until_ms, probabilities, asked.now_ms, everybody, given, by.in_force, by.scratch)
-    return Outlook(probabilities, until_ms)
+    look_at_each(until_ms, probabilities, matrix, asked.now_ms, given, by.in_force, by.scratch)
+    churn = probabilities[by.in_force.churn]
+    return Outlook(matrix, probabilities, until_ms, value_at_risk_minor(churn, decisions.scored))
+
+
+def value_at_risk_minor(churn: FloatArray, scored: NDArray[np.void]) -> FloatArray:
+    """Probability of the outcome that alerts go by times the decayed net spend of a year, shape (customers,)."""
+    at_risk: FloatArray = churn * scored["net_spend_365d_minor"]
+    return at_risk
 
 
 def _given(asked: Asked, decisions: Decisions) -> Scored:
     """The customers of decisions, for compiled code."""
-    return Scored(np.ascontiguousarray(asked.states), decisions.scored, decisions.matrix, decisions.places)
+    scored = decisions.scored
+    return Scored(np.ascontiguousarray(asked.states), scored, figures_of(scored), decisions.places)
 
 
 def _scratch(outcomes: int) -> Scratch:
     rows = np.zeros(1, SCORED_ROW)
-    figures = rows.view(np.float64).reshape(1, SCORED_ROW.itemsize // 8)
     columns, place = np.empty(len(MODEL_COLUMNS)), np.empty(len(SEGMENT_COLUMNS))
     asked, times_ms, ahead = np.empty(outcomes, np.bool_), np.empty(3, np.int64), np.empty((outcomes, 3))
-    return Scratch(rows, figures, columns, place, asked, times_ms, ahead, *workspace(outcomes))
+    return Scratch(rows, figures_of(rows), columns, place, asked, times_ms, ahead, *workspace(outcomes))

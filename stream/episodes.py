@@ -1,8 +1,11 @@
 """The customers of a chunk while it is applied: each method is one stage of a round, called by `stream.engine.step`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stream.actions.acting import Acting
+from stream.actions.value_at_risk import index
 from stream.announcing import Announcer
 from stream.byte_rows import CustomerBytes
 from stream.changes import Changes
@@ -12,7 +15,7 @@ from stream.features.fold import fold_keeping, foldable
 from stream.features.stored import stored_form
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import Stretches
-from stream.showing import Showing
+from stream.showing import Showing, Shown
 from stream.standing import NONE, Standing, put_back, reschedule, standing, take_over
 from stream.verdicts import act
 
@@ -27,6 +30,7 @@ class Episodes:
     def __init__(
         self, given: PartitionCustomers, records: Records, times: StreamTimes, models: Models, rules: Rules
     ) -> None:
+        self._given = given
         self._ids, self._states, self._decision = given.customers, given.states, given.states["decision"]
         self._records, self._times, self._models, self._rules = records, times, models, rules
         self._foldable, self._deciding = foldable(records.facts), _decided_by(models, rules)
@@ -164,6 +168,8 @@ class Episodes:
 
     def changes(self) -> Changes:
         """Everything the chunk changed, ready to be stored."""
+        newest = self._showing.newest()
+        self._index(newest)
         rows, changes = self._touched.nonzero()[0], self._changes
         everybody = len(rows) == len(self._ids)
         self._outcomes.say()
@@ -174,8 +180,14 @@ class Episodes:
         changes.deadlines = {ids[at]: due for at, due in zip(moved.tolist(), due_ms[moved].tolist(), strict=True)}
         changes.labels = self._outcomes.stored()
         changes.snapshots = self._outcomes.snapshots()
-        changes.views = self._showing.views()
+        changes.views = self._showing.views(newest)
         return changes
+
+    def _index(self, newest: Sequence[Shown]) -> None:
+        """Let the index of customers by value at risk follow."""
+        for asked, _, ahead in newest:
+            index(asked, ahead, self._given, self._rules.exponent, self._changes)
+            self._decision["risk_shown"][asked.rows] = asked.block["risk_shown"]
 
 
 def _decided_by(models: Models, rules: Rules) -> Deciding:

@@ -77,8 +77,8 @@ class SeenBlock:
     drop_first: int = 0
 
 
-RISK_INDEX_MOVES_BY = 0.05
-"""The index of customers by value at risk is rewritten when a value has moved by this share; readers allow for it."""
+RISK_INDEX_WITHIN = 0.05
+"""An entry of the index by value at risk is at most this share away from the value; readers allow for it."""
 
 
 class Commit(msgspec.Struct, frozen=True):

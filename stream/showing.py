@@ -1,8 +1,8 @@
-"""The views of a step: each customer as last decided in it, built once, at its end."""
+"""What a step shows: each customer as last decided in it, looked at once, at its end."""
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from stream.actions.reasons import reasons_of
 from stream.byte_rows import CustomerBytes, joined
 from stream.chunk import PartitionCustomers, Rules
 from stream.customers.segments import SEGMENTS
-from stream.decisions import Asked, Deciding, Decisions, outlook
+from stream.decisions import Asked, Deciding, Decisions, Outlook, outlook
 from stream.features.scored import SCORED
 from stream.json_rows import NULL, Choice, Fraction, JsonRows, Money, Values, Whole
 from stream.views import VIEW_VERSION
@@ -40,6 +40,14 @@ FEATURE_DECIMALS, PROBABILITY_DECIMALS = 4, 6
 mean nothing, but are encoded, sent, stored and logged with every view."""
 
 
+class Shown(NamedTuple):
+    """Different customers, what was last decided of them, and what is shown of them."""
+
+    asked: Asked
+    decisions: Decisions
+    ahead: Outlook
+
+
 class Showing:
     """Remembers the newest decision of each customer."""
 
@@ -55,10 +63,14 @@ class Showing:
         before, self._count = self._count, self._count + len(asked)
         self._newest[asked.rows] = np.arange(before, self._count)  # of a customer that is there twice, the last stays
 
-    def views(self) -> CustomerBytes:
+    def newest(self) -> list[Shown]:
+        """Every customer that was decided, once."""
+        return [Shown(*newest, outlook(*newest)) for newest in self._newest_decided()]
+
+    def views(self, newest: list[Shown]) -> CustomerBytes:
         """The stored form of each customer's view."""
         form = self._form()
-        return joined([self._shown(form, *newest) for newest in self._newest_decided()])
+        return joined([self._shown(form, each) for each in newest])
 
     def _newest_decided(self) -> Iterator[tuple[Asked, Decisions]]:
         """Decisions about different customers."""
@@ -70,29 +82,29 @@ class Showing:
                 chosen = newest.nonzero()[0]
                 yield asked.take(chosen), decisions.take(chosen)
 
-    def _shown(self, form: JsonRows, asked: Asked, decisions: Decisions) -> CustomerBytes:
+    def _shown(self, form: JsonRows, newest: Shown) -> CustomerBytes:
         customers = self._given.customers
-        ids = [customers[row] for row in asked.rows.tolist()]
-        return CustomerBytes(ids, form.write(self._columns(ids, asked, decisions), len(ids)))
+        ids = [customers[row] for row in newest.asked.rows.tolist()]
+        return CustomerBytes(ids, form.write(self._columns(ids, newest), len(ids)))
 
     def _form(self) -> JsonRows:
         names = self._rules.outcomes.names
         serving = tuple([(name, by.name, by.version) for name, by in zip(names, self._by.serving, strict=True)])
         return _form(self._given.partition, self._rules.currency, self._rules.exponent, serving)
 
-    def _columns(self, ids: list[str], asked: Asked, decisions: Decisions) -> dict[str, Any]:
+    def _columns(self, ids: list[str], newest: Shown) -> dict[str, Any]:
         """What differs from view to view, by the names that `_form` gives."""
-        block, scored, stored = asked.block, decisions.scored, asked.states["features"]
-        ahead, alert = outlook(asked, decisions), block["alert"]
+        asked, ahead, scored = newest.asked, newest.ahead, newest.decisions.scored
+        block, stored, alert = asked.block, asked.states["features"], asked.block["alert"]
         return {
             "customer_id": ids,
             "segment": block["segment"],
             "segment_since_ms": _known(block["segment_since_ms"], block["segment_since_ms"]),
             **dict(zip(self._rules.outcomes.names, ahead.probabilities, strict=True)),
-            "value_at_risk": np.where(np.isnan(decisions.churn), np.nan, decisions.value_at_risk_minor),
+            "value_at_risk": ahead.value_at_risk_minor,
             "alert": alert != 0,
             "episode_ms": _known(block["episode_ms"], alert),
-            "reasons": reasons_of(decisions, self._rules.exponent),
+            "reasons": reasons_of(self._by, ahead.matrix, scored, self._rules.exponent),
             **{name: scored[name] for name in _SCORED},
             **{name: stored[name] for name in _STORED},
             "as_of_ms": asked.now_ms,

@@ -3,10 +3,9 @@
 from stream.actions.acting import Acting, Action
 from stream.actions.churn_alerts import close_alerts, open_alerts
 from stream.actions.segment_changes import move
-from stream.actions.value_at_risk import index
 from stream.decisions import Asked, Decisions
 
-ACTIONS: tuple[Action, ...] = (move, close_alerts, open_alerts, index)
+ACTIONS: tuple[Action, ...] = (move, close_alerts, open_alerts)
 
 
 def act(asked: Asked, decisions: Decisions, acting: Acting) -> None:

@@ -29,16 +29,26 @@ class ChurnRule(NamedTuple):
 
 
 @compiled
+def long_silent(rule: ChurnRule, silence_days: float, mean_gap_days: float) -> bool:
+    """Whether silence is enough. Where there is no gap, none is.
+
+    >>> long_silent(ChurnRule(), 30.0, 12.0), long_silent(ChurnRule(), 30.0, math.nan)
+    (True, False)
+    """
+    long_days = _long_silence_days(
+        mean_gap_days, rule.gap_multiple, rule.silence_at_least_days, rule.silence_at_most_days
+    )
+    return silence_days >= long_days
+
+
+@compiled
 def opens(rule: ChurnRule, probability: float, silence_days: float, mean_gap_days: float) -> bool:
     """Whether silence and probability are enough. An unknown probability (nan) never opens.
 
     >>> opens(ChurnRule(), 0.9, 30.0, 12.0), opens(ChurnRule(), float("nan"), 30.0, 12.0)
     (True, False)
     """
-    long_days = _long_silence_days(
-        mean_gap_days, rule.gap_multiple, rule.silence_at_least_days, rule.silence_at_most_days
-    )
-    return probability >= rule.open_probability and silence_days >= long_days
+    return probability >= rule.open_probability and long_silent(rule, silence_days, mean_gap_days)
 
 
 @compiled

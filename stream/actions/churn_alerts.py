@@ -8,8 +8,9 @@ from schemas.topics import CHURN_ALERTS
 from stream.actions.acting import Acting
 from stream.actions.alerts import RULE_VERSION
 from stream.actions.reasons import reasons_of
-from stream.decisions import Asked, Decisions
+from stream.decisions import Asked, Decisions, value_at_risk_minor
 from stream.drafts import message_id
+from stream.features.columns import matrix_of_scored
 
 
 def close_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
@@ -42,21 +43,22 @@ def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
         return
     block["alert"][opening] = 1
     block["episode_ms"][opening] = asked.last_purchase_ms[opening]
-    each_reasons = reasons_of(decisions.take(opening), acting.rules.exponent)
+    scored = decisions.scored.take(opening)
+    each_reasons = reasons_of(decisions.by, matrix_of_scored(scored), scored, acting.rules.exponent)
     for at, reasons in zip(opening.tolist(), each_reasons, strict=True):
         _announce(at, reasons, asked, decisions, acting)
 
 
 def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, acting: Acting) -> None:
     row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
-    serving = decisions.by.alerting
+    serving, at_risk_minor = decisions.by.alerting, value_at_risk_minor(decisions.churn, decisions.scored)[at]
     acting.announcer.say(
         row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
         message_id=opened_id(acting.customers[row], episode_ms),
         opened_ms=int(asked.now_ms[at]),
         episode_ms=episode_ms,
         probability=float(decisions.churn[at]),
-        value_at_risk=major_units(round(float(decisions.value_at_risk_minor[at])), rules.exponent),
+        value_at_risk=major_units(round(float(at_risk_minor)), rules.exponent),
         currency=rules.currency,
         reasons=reasons,
         model=serving.name,

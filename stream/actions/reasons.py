@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.compiled import compiled
-from stream.decisions import Decisions
+from stream.decisions import Deciding
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT, top_concepts
 from stream.scoring.kinds import explained
 
@@ -144,14 +144,16 @@ def _sentence(code: int, first: int, second: int) -> str:
     return _SAY[code](first, second)
 
 
-def reasons_of(decisions: Decisions, exponent: int) -> list[list[str]]:
+def reasons_of(by: Deciding, matrix: NDArray[np.float64], scored: NDArray[np.void], exponent: int) -> list[list[str]]:
     """What raises the churn probability of customers, in words; nothing while no model serves.
 
     Args:
-        decisions: about them.
+        by: what they are decided by.
+        matrix: shape (customers, len(MODEL_COLUMNS)).
+        scored: shape (customers,), dtype `SCORED_ROW`.
         exponent: decimal places of the reporting currency.
     """
-    model = decisions.by.alerting.model
+    model = by.alerting.model
     if model is None:
-        return [[]] * len(decisions.matrix)
-    return in_words(top_concepts(explained(model), decisions.matrix), decisions.scored, exponent)
+        return [[]] * len(matrix)
+    return in_words(top_concepts(explained(model), matrix), scored, exponent)

@@ -28,7 +28,7 @@ from stream.features.model_columns import (
     Hinge,
     Logged,
 )
-from stream.features.natural import Natural
+from stream.features.natural import Natural, figures_of
 from stream.features.natural_columns import NATURAL_COLUMNS
 from stream.logarithms import fill_logarithms
 
@@ -41,10 +41,10 @@ __all__ = [
     "Natural",
     "Plan",
     "fill_columns",
-    "fill_matrix",
     "fill_place",
     "fill_places",
     "matrix_of",
+    "matrix_of_scored",
     "model_matrix",
     "move_place",
     "natural",
@@ -131,8 +131,13 @@ def model_matrix(states: StateArray, now_ms: Times) -> FloatArray:
 
 def matrix_of(features: Natural) -> FloatArray:
     """`model_matrix` of features at hand."""
-    matrix = np.empty((len(features), len(MODEL_COLUMNS)))
-    fill_matrix(matrix, features.figures, plan())
+    return matrix_of_scored(features.scored)
+
+
+def matrix_of_scored(scored: NDArray[np.void]) -> FloatArray:
+    """`model_matrix` of what decisions go by, dtype `SCORED_ROW`."""
+    matrix = np.empty((len(scored), len(MODEL_COLUMNS)))
+    _fill_matrix(matrix, figures_of(scored), plan())
     return matrix
 
 
@@ -177,7 +182,7 @@ def fill_columns(columns: FloatArray, figures: FloatArray, plan: Plan, runs: int
 
 
 @compiled
-def fill_matrix(matrix: FloatArray, figures: FloatArray, plan: Plan) -> None:
+def _fill_matrix(matrix: FloatArray, figures: FloatArray, plan: Plan) -> None:
     """Fill in the model columns of customers, from their features."""
     for i in range(len(matrix)):
         fill_columns(matrix[i], figures[i], plan, len(plan.runs))

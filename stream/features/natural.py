@@ -112,7 +112,7 @@ class Natural:
     @property
     def figures(self) -> NDArray[np.float64]:
         """`scored` as plain numbers, shape (customers, fields)."""
-        return self.scored.view(np.float64).reshape(len(self), SCORED_ROW.itemsize // 8)
+        return figures_of(self.scored)
 
     def stored(self, block: str, field: str) -> Column:
         """A stored field as contiguous numbers, signed and 8 bytes wide; its slots, if it has any, come first."""
@@ -127,3 +127,8 @@ class Natural:
         if key not in self._columns:
             self._columns[key] = compute(self)
         return self._columns[key]
+
+
+def figures_of(scored: NDArray[np.void]) -> NDArray[np.float64]:
+    """`SCORED_ROW` records as plain numbers, shape (customers, fields), the same memory."""
+    return scored.view(np.float64).reshape(len(scored), SCORED_ROW.itemsize // 8)

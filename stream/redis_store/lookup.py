@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from schemas.partition import partition_of
 from stream.customers.segments import SEGMENTS
-from stream.ports import RISK_INDEX_MOVES_BY
+from stream.ports import RISK_INDEX_WITHIN
 from stream.redis_store import keys
 from stream.redis_store.asking import Command, Question, RoundTrip
 from stream.redis_store.client import SlotOnItsWayError
@@ -104,7 +104,7 @@ class StoredViews:
         answers = yield RoundTrip([*self._stream_times(), *tops])
         times, found = answers[: self._partitions], answers[self._partitions :]
         best = sorted((float(score) for top in found for score in top[1::2]), reverse=True)[:n]
-        least = best[-1] * (1 - RISK_INDEX_MOVES_BY) / (1 + RISK_INDEX_MOVES_BY) if best else 0
+        least = best[-1] * (1 - RISK_INDEX_WITHIN) / (1 + RISK_INDEX_WITHIN) if best else 0
         candidates = yield RoundTrip(
             [
                 ("ZREVRANGEBYSCORE", keys.risk(partition), "+inf", least, "LIMIT", 0, 4 * n + 100)

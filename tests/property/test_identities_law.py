@@ -18,7 +18,7 @@ from stream.features.stored import unpack
 from stream.identities.known import UNKNOWN, name_of
 from tests import oracle_features as oracle
 from tests.live_lane import event_topic
-from tests.property.test_chunk_law import STORED
+from tests.property.test_chunk_law import STORED, kept
 from tests.shop_of_partitions import Shop, at_ms, erasure, merge
 from tests.world import RULES, World, engagement, purchase, refund
 
@@ -225,4 +225,4 @@ def test_a_log_with_erasures_and_merges_does_not_depend_on_where_it_is_cut(
         cut.apply([record for record, _ in part], [time_ms for _, time_ms in part])
     assert cut.outbox.messages == one_by_one.worlds[0].outbox.messages
     for name in (*STORED, "identities", "due"):
-        assert getattr(cut.stored, name) == getattr(one_by_one.worlds[0].stored, name), name
+        assert kept(cut.stored, name) == kept(one_by_one.worlds[0].stored, name), name

@@ -22,7 +22,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
 from stream.worker.log_records import LogRecord
 from stream.worker.resident import BYTES_A_CUSTOMER, RESIDENT_BYTES, ResidentCustomers
-from tests.property.test_chunk_law import STORED, Step, histories
+from tests.property.test_chunk_law import STORED, Step, histories, kept
 from tests.world import PINNED, TWO_OUTCOMES, KeptOutbox, World, in_columns
 
 SILENCE_MS = 90 * DAY_MS
@@ -137,7 +137,7 @@ def worked_off(history: list[Step], chunk: int, room: int, troubles: Iterable[st
 
 def assert_same(shop: Shop, other: Shop) -> None:
     for name in (*STORED, "outbox"):
-        assert getattr(shop.stored, name) == getattr(other.stored, name), name
+        assert kept(shop.stored, name) == kept(other.stored, name), name
 
 
 @settings(max_examples=12, deadline=None)

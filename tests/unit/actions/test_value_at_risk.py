@@ -1,11 +1,15 @@
-"""The index of customers by value at risk moves when the value has, by a twentieth."""
+"""The index of customers by value at risk follows the value, step by step, within a twentieth."""
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stream.actions.value_at_risk import on_scale
 from stream.chunk import Models, Rules
+from stream.ports import RISK_INDEX_WITHIN
 from stream.scoring.linear import LinearModel
-from tests.world import World, silence_document
+from tests.world import World, purchase, silence_document
 
 FLAT = LinearModel((), (), (), (), 0.0)
 
@@ -20,26 +24,38 @@ def sure(probability_logit: float) -> Models:
 
 def test_it_is_probability_times_the_decayed_net_spend_of_a_year():
     world = World(models=sure(0.0)).purchase("ada", day=0, price="100.00")
-    assert world.stored.risks["ada"] == pytest.approx(100.0, rel=1e-6)
     assert world.view("ada").value_at_risk == "100.00"
-    assert world.refund("ada", day=0.001, price="50.00").stored.risks["ada"] == pytest.approx(50.0, rel=1e-4)
+    assert world.stored.risks["ada"] == pytest.approx(100.0, rel=RISK_INDEX_WITHIN)
+    assert world.refund("ada", day=0.001, price="50.00").view("ada").value_at_risk == "50.00"
+    assert world.stored.risks["ada"] == pytest.approx(50.0, rel=RISK_INDEX_WITHIN)
 
 
-@pytest.mark.parametrize(("more", "moves"), [("4.90", False), ("5.10", True)])
-def test_it_is_written_again_when_it_has_moved_by_a_twentieth(more, moves):
+@given(st.floats(0.5, 1e12), st.floats(1.0, 3.0))
+def test_the_index_is_never_far_from_a_value_and_follows_one_that_has_moved_by_a_twentieth(value, times):
+    assert on_scale(value) == pytest.approx(value, rel=RISK_INDEX_WITHIN)
+    moved = times > 1.0 + RISK_INDEX_WITHIN
+    assert on_scale(value * times) >= on_scale(value)
+    assert on_scale(value * times) > on_scale(value) or not moved
+
+
+def test_it_is_not_written_again_while_it_stays_on_its_step():
     world = World(models=sure(0.0)).purchase("ada", day=0, price="50.00", quantity=1)
-    before = world.stored.risks["ada"]
-    world.purchase("ada", day=0.001, price=f"{float(more) / 2:.2f}", quantity=1)
-    assert (world.stored.risks["ada"] != before) == moves
-    assert float(world.view("ada").value_at_risk) == pytest.approx(25 + float(more) / 4, abs=0.006)  # the view is exact
+    before = world.stored.risks.copy()
+    world.stored.risks.clear()
+    world.purchase("ada", day=0.001, price="0.20", quantity=1)
+    assert (world.view("ada").value_at_risk, world.stored.risks) == ("25.10", {})
+    world.purchase("ada", day=0.002, price="2.60", quantity=1)
+    assert world.stored.risks["ada"] > before["ada"]
 
 
-def test_small_moves_add_up_to_one_that_is_written():
-    world = World(models=sure(0.0)).purchase("ada", day=0, price="50.00", quantity=1)
-    before = world.stored.risks["ada"]
-    for step in (1, 2, 3):
-        world.purchase("ada", day=0.001 * step, price="1.00", quantity=1)
-    assert world.stored.risks["ada"] > before * 1.05
+@pytest.mark.parametrize("purchases_a_chunk", [1, 4])
+def test_where_it_stands_does_not_hang_on_what_is_decided_together(purchases_a_chunk):
+    world = World(models=sure(0.0))
+    events = [purchase("ada", 0.001 * at, event_id=f"e{at}", price="2.00") for at in range(8)]
+    for begin in range(0, len(events), purchases_a_chunk):
+        world.send(*events[begin : begin + purchases_a_chunk])
+    assert world.stored.risks["ada"] == pytest.approx(on_scale(8 * 200.0) / 100, rel=1e-6)
+    assert world.stored.totals["value_at_risk_minor"] == round(on_scale(8 * 200.0))
 
 
 def test_who_has_nothing_at_risk_leaves_the_index():
