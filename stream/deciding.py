@@ -133,14 +133,17 @@ def decide_each(
 
 @compiled
 def ask_each(
-    until_ms: IntArray, now_ms: IntArray, given: Scored, decided: NDArray[np.uint8], alerts: BoolArray,
-    in_force: InForce, scratch: Scratch,
+    until_ms: IntArray, now_ms: IntArray, soon_ms: IntArray, given: Scored, decided: NDArray[np.uint8],
+    alerts: BoolArray, in_force: InForce, scratch: Scratch,
 ) -> None:  # fmt: skip
     """Move `until_ms` of each customer to where its segment or alert would first change in silence.
+
+    Of who is decided again before anything can change it is left as it is.
 
     Args:
         until_ms: shape (customers,), how far to look; overwritten.
         now_ms: shape (customers,).
+        soon_ms: shape (customers,), when each is decided again whatever this finds, `NEVER_MS` where it is not.
         given: the customers, whether or not what was decided is in their blocks yet.
         decided: shape (customers,), segments as decided.
         alerts: as `decide_each` filled them.
@@ -155,6 +158,10 @@ def ask_each(
         scratch.place[1] = given.places[i, 1]
         is_open = (state.decision.alert == 1 and not alerts[1, i]) or alerts[0, i]
         alertable_ms = _alertable_ms(is_open, state, row, in_force)
+        if soon_ms[i] < min(until_ms[i], alertable_ms):
+            place_at(row, state, soon_ms[i])
+            if not _may_move(given.places[i], now_ms[i], soon_ms[i], state, decided[i], in_force.centres, scratch):
+                continue
         place_at(row, state, until_ms[i])
         moves = _may_move(given.places[i], now_ms[i], until_ms[i], state, decided[i], in_force.centres, scratch)
         if not moves and alertable_ms > until_ms[i]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.units import DAY_MS
+from schemas.units import DAY_MS, NEVER_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import IntArray, Models, RowArray, Rules
 from stream.compiled import compiled
@@ -34,11 +34,14 @@ class Asked:
         rows: shape (customers,), their places in the chunk; one that is there twice is decided in this order.
         states: shape (customers,), copies; what is decided is written into their decision blocks.
         now_ms: shape (customers,), never before a customer's last event.
+        soon_ms: shape (customers,), when each is decided again in the same chunk whatever follows from this decision;
+            `NEVER_MS` where it is not.
     """
 
     rows: RowArray
     states: StateArray
     now_ms: IntArray
+    soon_ms: IntArray
 
     def __len__(self) -> int:
         """How many customers."""
@@ -51,7 +54,7 @@ class Asked:
 
     def take(self, chosen: RowArray) -> "Asked":
         """Some of them."""
-        return Asked(self.rows[chosen], self.states.take(chosen), self.now_ms[chosen])
+        return Asked(self.rows[chosen], self.states.take(chosen), self.now_ms[chosen], self.soon_ms[chosen])
 
     @property
     def last_purchase_ms(self) -> IntArray:
@@ -69,7 +72,13 @@ def joined(parts: Sequence[Asked]) -> Asked:
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.states.view(ROW) for part in parts]).view(STATE),
         np.concatenate([part.now_ms for part in parts]),
+        np.concatenate([part.soon_ms for part in parts]),
     )
+
+
+def once(rows: RowArray, states: StateArray, now_ms: IntArray) -> Asked:
+    """Customers that are decided once, at these times."""
+    return Asked(rows, states, now_ms, np.full(len(rows), NEVER_MS, np.int64))
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,8 @@ class Decisions:
             bought since the alert's episode began. An episode is alerted once: after a close by probability the same
             silence does not open again.
         changing: who changes what the next decision about the same customer goes by.
-        again_ms: when each would cross a threshold or change segment in silence, at most `stale_after_ms` ahead.
+        again_ms: when each would cross a threshold or change segment in silence, at most `stale_after_ms` ahead; of who
+            is decided again before anything can change, as far ahead as that.
     """
 
     by: Deciding
@@ -205,23 +215,23 @@ def decide(asked: Asked, by: Deciding) -> Decisions:
         again_ms=asked.now_ms + by.stale_after_ms,
     )
     _decide_each(
-        _given(asked, decisions), asked.now_ms, by.in_force, decisions.churn, decisions.segment, decisions.alerts,
-        decisions.changing, decisions.again_ms, by.scratch,
+        _given(asked, decisions), asked.now_ms, asked.soon_ms, by.in_force, decisions.churn, decisions.segment,
+        decisions.alerts, decisions.changing, decisions.again_ms, by.scratch,
     )  # fmt: skip
     return decisions
 
 
 @compiled
 def _decide_each(
-    given: Scored, now_ms: IntArray, in_force: InForce, churn: FloatArray, segment: Codes, alerts: BoolArray,
-    changing: BoolArray, again_ms: IntArray, scratch: Scratch,
+    given: Scored, now_ms: IntArray, soon_ms: IntArray, in_force: InForce, churn: FloatArray, segment: Codes,
+    alerts: BoolArray, changing: BoolArray, again_ms: IntArray, scratch: Scratch,
 ) -> None:  # fmt: skip
     """Fill in the places of `given`, and `Decisions`."""
     fill_places(given.places, given.rows)
     decide_each(given, in_force, churn, segment, alerts, scratch)
     for i in range(len(churn)):
         changing[i] = alerts[0, i] or alerts[1, i] or segment[i] != given.states[i].decision.segment
-    ask_each(again_ms, now_ms, given, segment, alerts, in_force, scratch)
+    ask_each(again_ms, now_ms, soon_ms, given, segment, alerts, in_force, scratch)
 
 
 def outlook(asked: Asked, decisions: Decisions) -> Outlook:

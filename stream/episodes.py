@@ -10,13 +10,13 @@ from stream.announcing import Announcer
 from stream.byte_rows import CustomerBytes
 from stream.changes import Changes
 from stream.chunk import BoolArray, IntArray, Models, PartitionCustomers, Records, RowArray, Rules, StreamTimes
-from stream.decisions import Asked, Deciding, decide, deciding, joined
+from stream.decisions import Asked, Deciding, decide, deciding, joined, once
 from stream.features.fold import fold_keeping, foldable
 from stream.features.stored import stored_form
 from stream.outcomes.waiting import WaitingOutcomes
 from stream.rounds import Stretches
 from stream.showing import Showing, Shown
-from stream.standing import NONE, Standing, put_back, reschedule, standing, take_over
+from stream.standing import NONE, Standing, decided_again_ms, put_back, reschedule, standing, take_over
 from stream.verdicts import act
 
 _NOBODY: RowArray = np.zeros(0, np.intp)
@@ -84,10 +84,13 @@ class Episodes:
         """Score the customers of the round and find when to ask again, after every stretch at once."""
         fired, decided = self._whose("decide_at_ms"), self._stretches.decided.nonzero()[0]
         decided = decided[self._stretches.ordinal[decided].argsort(kind="stable")]
-        asked = Asked(self._stretches.rows[decided], self._kept.take(decided), self._stretches.now_ms[decided])
+        asked = Asked(
+            self._stretches.rows[decided], self._kept.take(decided), self._stretches.now_ms[decided],
+            decided_again_ms(self._stretches)[decided],
+        )  # fmt: skip
         if len(fired):
             now_ms = np.maximum(self._time_ms[fired], self._states["features"]["last_event_ms"][fired])
-            asked = joined([Asked(fired, self._states.take(fired), now_ms), asked])
+            asked = joined([once(fired, self._states.take(fired), now_ms), asked])
         self._fired_decided, self._decided = len(fired), decided
         self._asked, self._decisions = asked, decide(asked, self._deciding)
 

@@ -40,7 +40,6 @@ class Stretches(msgspec.Struct, frozen=True, eq=False, gc=False):
         stream_ms: stream time at the last record, or the deadline of the decision that was put off.
         decided: whether the customer is decided at its last record; else it was decided too lately.
         puts_off: whether it is a decision that was put off, and no records.
-        had_put_off: whether a decision was waiting at the last record, having been put off, or is from it on.
     """
 
     records: RowArray
@@ -53,7 +52,6 @@ class Stretches(msgspec.Struct, frozen=True, eq=False, gc=False):
     stream_ms: IntArray
     decided: BoolArray
     puts_off: BoolArray
-    had_put_off: BoolArray
 
     def __len__(self) -> int:
         """How many."""
@@ -109,8 +107,8 @@ class Queues:
 
 
 _ROW, _ORDINAL, _RECORD_END, _END, _NOW, _AGAIN, _STREAM = range(7)
-_DECIDED, _PUTS_OFF, _HAD_PUT_OFF = range(3)
-_NUMBERS, _FLAGS = _STREAM + 1, _HAD_PUT_OFF + 1
+_DECIDED, _PUTS_OFF = range(2)
+_NUMBERS, _FLAGS = _STREAM + 1, _PUTS_OFF + 1
 """The fields of `Stretches` after `records`, in its order."""
 
 
@@ -195,7 +193,6 @@ def _look_ahead(
     due_ms = one_or_never(decision.due_ms)
     other_ms = min(one_or_never(decision.snapshot_at_ms), one_or_never(decision.close_at_ms))
     again_ms = min(decision.last_decision_ms + decide_every_ms, NEVER)
-    waits = decision.decide_at_ms == again_ms
     first = begin
     for _ in range(DECISIONS_AHEAD):
         soonest_ms = min(due_ms, again_ms)
@@ -204,24 +201,22 @@ def _look_ahead(
         )
         now_ms = max(stream_ms[at - 1], last_event_ms[at - 1])
         decided = now_ms >= again_ms
-        had_put_off = waits or at - begin > 1 or not decided
         record_end = taken + at - first
         _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, stream_ms[at - 1])
-        _write_flags(flags, stretch, decided, False, had_put_off)
+        _write_flags(flags, stretch, decided, False)
         stretch += 1
         follows_ms = stream_ms[at if at < end else -1]
         puts_off = not decided and not ends_all and again_ms < due_ms and follows_ms >= again_ms
         if puts_off:
             now_ms = max(again_ms, last_event_ms[at - 1])
             _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, again_ms)
-            _write_flags(flags, stretch, True, True, True)
+            _write_flags(flags, stretch, True, True)
             stretch += 1
             due_ms = other_ms
         begin = at
         if ends_all or at >= end or not (decided or puts_off) or follows_ms >= due_ms:
             break
         again_ms = min(now_ms + decide_every_ms, NEVER)
-        waits = False
     return stretch, begin
 
 
@@ -254,9 +249,9 @@ def _write_numbers(
 
 
 @compiled
-def _write_flags(flags: Any, at: Any, decided: Any, puts_off: Any, had_put_off: Any) -> None:
+def _write_flags(flags: Any, at: Any, decided: Any, puts_off: Any) -> None:
     """Those of one stretch."""
-    flags[_DECIDED, at], flags[_PUTS_OFF, at], flags[_HAD_PUT_OFF, at] = decided, puts_off, had_put_off
+    flags[_DECIDED, at], flags[_PUTS_OFF, at] = decided, puts_off
 
 
 def or_never(deadline_ms: IntArray) -> IntArray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.units import DAY_MS
 from stream.chunk import BoolArray, IntArray, RowArray
 from stream.compiled import compiled, making_arrays
 from stream.features.layout import StateArray
@@ -23,7 +24,6 @@ class Standing:
         last: the last stretch that takes effect.
         last_with_records: the same of those that hold records.
         last_decided: the same of those that are decided, `NONE` where there is none.
-        due_ms: earliest deadline that is known since the last that fired.
     """
 
     held: BoolArray
@@ -31,7 +31,6 @@ class Standing:
     last: RowArray
     last_with_records: RowArray
     last_decided: RowArray
-    due_ms: IntArray
 
 
 def standing(
@@ -39,8 +38,8 @@ def standing(
 ) -> Standing:
     """Let stretches stand up to each customer's first decision that changes what the next one goes by.
 
-    A stretch also falls if a decision before it set a deadline that comes before its records. A deadline is only ever
-    moved earlier, save one for a decision that was put off: when a record brings that decision first, it goes.
+    A stretch also falls if a deadline comes before its records: one that the decision before it set, or that of a
+    decision which was put off.
 
     Args:
         states: of the chunk's customers, with their deadlines from before the round.
@@ -49,43 +48,34 @@ def standing(
         decide_at_ms: shape (decisions,), the deadline that each sets.
         changing: shape (decisions,), which of them change what the next about the same customer goes by.
     """
-    held, due_ms = np.zeros(len(stretches), np.bool_), np.empty(len(stretches), np.int64)
+    held = np.zeros(len(stretches), np.bool_)
     rows, last, last_with_records, last_decided = np.empty((4, len(stretches)), np.intp)
     count = _stand(
-        states, stretches.rows, stretches.decided, stretches.puts_off, stretches.had_put_off, stretches.again_ms,
-        stretches.stream_ms, decided, decide_at_ms, changing, held, rows, last, last_with_records, last_decided, due_ms,
+        states, stretches.rows, stretches.decided, stretches.puts_off, stretches.again_ms, stretches.stream_ms, decided,
+        decide_at_ms, changing, held, rows, last, last_with_records, last_decided,
     )  # fmt: skip
-    return Standing(held, rows[:count], last[:count], last_with_records[:count], last_decided[:count], due_ms[:count])
+    return Standing(held, rows[:count], last[:count], last_with_records[:count], last_decided[:count])
 
 
 @making_arrays
 def _stand(
-    states: Any, rows: Any, decided: Any, puts_off: Any, had_put_off: Any, again_ms: Any, stream_ms: Any,
-    decisions: Any, decide_at_ms: Any, changing: Any, held: Any, standing_rows: Any, last: Any,
-    last_with_records: Any, last_decided: Any, due_ms: Any,
+    states: Any, rows: Any, decided: Any, puts_off: Any, again_ms: Any, stream_ms: Any, decisions: Any,
+    decide_at_ms: Any, changing: Any, held: Any, standing_rows: Any, last: Any, last_with_records: Any,
+    last_decided: Any,
 ) -> int:  # fmt: skip
     """Fill the columns of `Standing`, and say of how many customers records take effect."""
     decision_of = np.empty(len(rows), np.intp)
     for place in range(len(decisions)):
         decision_of[decisions[place]] = place
     goes_on, waits, count = False, False, 0
-    earliest_ms, other_ms = NEVER, NEVER
+    earliest_ms, decide_ms, other_ms = NEVER, NEVER, NEVER
     for at in range(len(rows)):
         row = rows[at]
         if at == 0 or rows[at - 1] != row:
             goes_on, waits, block = True, False, states[row].decision
-            earliest_ms = one_or_never(block.due_ms)
+            earliest_ms, decide_ms = one_or_never(block.due_ms), one_or_never(block.decide_at_ms)
             other_ms = min(one_or_never(block.snapshot_at_ms), one_or_never(block.close_at_ms))
-        if puts_off[at]:
-            holds = waits and stream_ms[at] == earliest_ms
-            if holds:
-                earliest_ms = other_ms
-        else:
-            holds = goes_on and stream_ms[at] < earliest_ms
-            if holds and had_put_off[at]:
-                earliest_ms = min(earliest_ms, again_ms[at])
-                if decided[at] and earliest_ms == again_ms[at]:
-                    earliest_ms = other_ms
+        holds = (waits and stream_ms[at] == earliest_ms) if puts_off[at] else (goes_on and stream_ms[at] < earliest_ms)
         if holds:
             if count == 0 or standing_rows[count - 1] != row:
                 standing_rows[count], last_decided[count] = row, NONE
@@ -95,11 +85,32 @@ def _stand(
                 last_with_records[count - 1] = at
             if decided[at]:
                 last_decided[count - 1] = at
-                earliest_ms = min(earliest_ms, decide_at_ms[decision_of[at]])
-            due_ms[count - 1] = earliest_ms
+                decide_ms = decide_at_ms[decision_of[at]]
+            else:
+                decide_ms = min(decide_ms, again_ms[at])
+            earliest_ms = min(decide_ms, other_ms)
         waits = holds and not decided[at]
         goes_on = holds and decided[at] and not changing[decision_of[at]]
     return count
+
+
+def decided_again_ms(stretches: Stretches) -> IntArray:
+    """When the customer of each stretch is decided next in the round, shape (stretches,); never where it is not.
+
+    That it is then holds also where the later stretch falls: until its records are applied it is taken again.
+    """
+    again_ms = np.empty(len(stretches), np.int64)
+    _look_back(stretches.rows, stretches.decided, stretches.stream_ms, again_ms)
+    return again_ms
+
+
+@compiled
+def _look_back(rows: Any, decided: Any, stream_ms: Any, again_ms: Any) -> None:
+    for at in range(len(rows) - 1, -1, -1):
+        follows = at + 1 < len(rows) and rows[at + 1] == rows[at]
+        again_ms[at] = NEVER
+        if follows:
+            again_ms[at] = stream_ms[at + 1] if decided[at + 1] else again_ms[at + 1]
 
 
 @compiled
@@ -144,24 +155,45 @@ def reschedule(states: StateArray, fired: RowArray, stands: Standing, stretches:
         stands: of those whose records took effect.
         stretches: of the round.
     """
-    _reschedule(states, fired, stands.rows, stands.last, stands.due_ms, stretches.decided, stretches.again_ms)
+    _reschedule(
+        states, fired, stands.rows, stands.last, stretches.decided, stretches.puts_off, stretches.again_ms,
+        stretches.stream_ms,
+    )  # fmt: skip
 
 
 @compiled
-def _reschedule(states: Any, fired: Any, rows: Any, last: Any, due_ms: Any, decided: Any, again_ms: Any) -> None:
+def _reschedule(
+    states: Any, fired: Any, rows: Any, last: Any, decided: Any, puts_off: Any, again_ms: Any, stream_ms: Any
+) -> None:
     blocks = states["decision"]
     for row in fired:
-        _set_due(blocks[row], one_or_never(blocks[row].due_ms))
+        _set_due(blocks[row], blocks[row].decide_at_ms)
     for i in range(len(rows)):
-        block = blocks[rows[i]]
-        if not decided[last[i]]:
-            block.decide_at_ms = min(one_or_never(block.decide_at_ms), again_ms[last[i]])
-        _set_due(block, due_ms[i])
+        block, at = blocks[rows[i]], last[i]
+        if not decided[at]:
+            block.decide_at_ms = min(one_or_never(block.decide_at_ms), again_ms[at])
+        decide_ms = block.decide_at_ms
+        if not puts_off[at]:
+            decide_ms -= _before_ms(decide_ms, stream_ms[at], states["features"][rows[i]].first_event_ms)
+        _set_due(block, decide_ms)
 
 
 @compiled
-def _set_due(block: Any, earliest_ms: Any) -> None:
-    """The earliest of a customer's deadlines and of the one given."""
-    for deadline_ms in (block.decide_at_ms, block.snapshot_at_ms, block.close_at_ms):
-        earliest_ms = min(earliest_ms, one_or_never(deadline_ms))
+def _before_ms(decide_ms: Any, stream_ms: Any, first_event_ms: Any) -> Any:
+    """How much earlier a customer that has come is asked again than it has to be.
+
+    With each event the deadline of who comes and comes again moves on. Its entry follows in steps of a week, of a day
+    where it is less than two weeks ahead: at the time of the week, or of the day, at which the customer was first met,
+    so that not everybody is asked at once. In silence nothing moves: a customer that was asked has its exact deadline.
+    """
+    ahead_ms = decide_ms - stream_ms
+    if ahead_ms < 2 * DAY_MS or decide_ms == NEVER:
+        return 0
+    return (decide_ms - first_event_ms) % (7 * DAY_MS if ahead_ms >= 14 * DAY_MS else DAY_MS)
+
+
+@compiled
+def _set_due(block: Any, decide_ms: Any) -> None:
+    """The earliest of a customer's deadlines."""
+    earliest_ms = min(one_or_never(decide_ms), one_or_never(block.snapshot_at_ms), one_or_never(block.close_at_ms))
     block.due_ms = 0 if earliest_ms == NEVER else earliest_ms

@@ -11,7 +11,7 @@ from stream.compiled import compiled
 from stream.decisions import Asked, Outlook
 from stream.ports import RISK_INDEX_WITHIN
 
-_STEP = math.log1p(RISK_INDEX_WITHIN)  # of the scale: the logarithm of what one is times the one below
+_STEP = 2 * math.log1p(RISK_INDEX_WITHIN)  # of the scale: the logarithm of what one is times the one below
 _LEAST_MINOR = 0.5  # what a view shows as nothing is no value at risk
 
 
@@ -67,8 +67,8 @@ def _follow(at_risk_minor: Any, minor: int, shown: Any, moved: Any) -> int:
 def on_scale(at_risk_minor: float) -> float:
     """The middle of the step that a value is on, at most `RISK_INDEX_WITHIN` away from it; 0 of what is nothing.
 
-    >>> [round(on_scale(value), 1) for value in (10_000.0, 10_100.0, 10_600.0, 0.3, float("nan"))]
-    [9840.1, 10332.1, 10332.1, 0.0, 0.0]
+    >>> [round(on_scale(value), 1) for value in (9_700.0, 10_400.0, 10_800.0, 0.3, float("nan"))]
+    [10110.6, 10110.6, 11147.0, 0.0, 0.0]
     """
     if not at_risk_minor >= _LEAST_MINOR:
         return 0.0

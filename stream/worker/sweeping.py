@@ -68,11 +68,11 @@ def after(progress: SweepProgress, page: Page, under: str) -> SweepProgress:
 
 
 def make_due(states: StateArray, rows: RowArray, time_ms: int) -> None:
-    """Let these rows be decided at a time, unless they are due by then anyway."""
+    """Let these rows be decided at a time, unless they are by then anyway."""
     decision = states["decision"]
-    rows = rows[(decision["due_ms"][rows] == 0) | (decision["due_ms"][rows] > time_ms)]
-    decision["decide_at_ms"][rows] = time_ms
-    decision["due_ms"][rows] = time_ms
+    for name in ("decide_at_ms", "due_ms"):
+        later = rows[(decision[name][rows] == 0) | (decision[name][rows] > time_ms)]
+        decision[name][later] = time_ms
 
 
 def share_done(progress: SweepProgress, of: int) -> float:

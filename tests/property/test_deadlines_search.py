@@ -12,7 +12,7 @@ from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models
 from stream.customers.segments import SEGMENTS
-from stream.decisions import Asked, decide, deciding
+from stream.decisions import decide, deciding, once
 from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segment_matrix
 from stream.features.layout import StateArray
 from stream.scoring.clusters import assign
@@ -91,7 +91,7 @@ def test_the_search_finds_what_asking_slowly_finds(
     given_customers: tuple[StateArray, np.ndarray], models: str, width_ms: int
 ) -> None:
     states, now_ms = given_customers
-    asked, rules = Asked(np.arange(CUSTOMERS), states, now_ms), replace(TWO_OUTCOMES, stale_after_ms=width_ms)
+    asked, rules = once(np.arange(CUSTOMERS), states, now_ms), replace(TWO_OUTCOMES, stale_after_ms=width_ms)
     decisions = decide(asked, deciding(MODELS[models], rules))
     for row in range(CUSTOMERS):
         alone = states[row : row + 1].copy()
@@ -120,7 +120,7 @@ def test_a_customer_is_found_alike_alone_and_among_others(
     given_customers: tuple[StateArray, np.ndarray], models: str, group: int
 ) -> None:
     states, now_ms = given_customers
-    asked = Asked(np.arange(CUSTOMERS), states, now_ms)
+    asked = once(np.arange(CUSTOMERS), states, now_ms)
     parts = [asked.take(np.arange(at, min(at + group, CUSTOMERS))) for at in range(0, CUSTOMERS, group)]
     together, *apart = (decide(each, deciding(MODELS[models], TWO_OUTCOMES)) for each in (asked, *parts))
     for name in ("again_ms", "churn"):
@@ -164,7 +164,7 @@ def test_an_alert_by_silence_alone_is_due_at_the_very_moment(width_ms: int) -> N
         for day in (0, 10)
     ]
     crosses_ms = START_MS + 30 * DAY_MS  # 10 days between, so 20 of silence are long
-    asked = Asked(np.arange(1), folded(days)[:1], np.array([crosses_ms - width_ms // 3]))
+    asked = once(np.arange(1), folded(days)[:1], np.array([crosses_ms - width_ms // 3]))
     models = FEW_COLUMNS["churn alone"]
     (found,) = decide(asked, deciding(models, rules)).again_ms.tolist()
     assert found == crosses_ms

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.units import DAY_MS
 from stream.chunk import Models
-from stream.decisions import SHOWN_AT_MOST_MS, Asked, decide, deciding, outlook
+from stream.decisions import SHOWN_AT_MOST_MS, decide, deciding, once, outlook
 from stream.features.stored import unpack
 from stream.scoring.validity import holds_until_ms
 from tests.property.test_chunk_law import MODELS, Step, applied, histories
@@ -14,7 +14,7 @@ from tests.world import TWO_OUTCOMES, World
 
 
 def said(states: np.ndarray, at_ms: np.ndarray, models: Models) -> np.ndarray:
-    asked = Asked(np.arange(len(states)), states.copy(), at_ms)
+    asked = once(np.arange(len(states)), states.copy(), at_ms)
     return outlook(asked, decide(asked, deciding(models, TWO_OUTCOMES))).probabilities
 
 
@@ -27,7 +27,7 @@ def test_a_view_holds_until_the_first_of_its_probabilities_has_moved(
     states = unpack([*world.stored.states.values()])
     now_ms = states["features"]["last_event_ms"] + round(silent_days * DAY_MS)
     states["decision"]["decide_at_ms"] = now_ms + 5 * DAY_MS
-    asked = Asked(np.arange(len(states)), states, now_ms)
+    asked = once(np.arange(len(states)), states, now_ms)
 
     until_ms = outlook(asked, decide(asked, deciding(MODELS[models], TWO_OUTCOMES))).until_ms
     width_ms = np.full(len(states), min(5 * DAY_MS, SHOWN_AT_MOST_MS))

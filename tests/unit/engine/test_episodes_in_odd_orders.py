@@ -44,15 +44,19 @@ def test_postponing_does_not_put_off_an_earlier_deadline():
     assert int(world.state("ada")["decision"]["decide_at_ms"]) == deadline_ms
 
 
-def test_a_deadline_in_the_sorted_set_is_only_moved_earlier():
-    world = World(models=Models()).page_view("ada", day=0)
-    assert world.stored.deadlines["ada"] == BEGIN_MS + 7 * DAY_MS
-    world.page_view("ada", day=3)
-    assert int(world.state("ada")["decision"]["decide_at_ms"]) == BEGIN_MS + 10 * DAY_MS
-    assert world.stored.deadlines["ada"] == BEGIN_MS + 7 * DAY_MS
-    world.silence_until(day=7)
-    assert decided_ms(world) == BEGIN_MS + 3 * DAY_MS  # it fires early, looks again and is set again
-    assert world.stored.deadlines["ada"] == BEGIN_MS + 10 * DAY_MS
+def test_the_entry_of_a_deadline_that_moves_on_is_written_once_a_day():
+    world = World(models=Models()).page_view("ada", day=0.3).page_view("ada", day=3.4)
+    assert int(world.state("ada")["decision"]["decide_at_ms"]) == BEGIN_MS + round(10.4 * DAY_MS)
+    assert world.stored.deadlines.pop("ada") == BEGIN_MS + round(10.3 * DAY_MS)  # as long after midnight as the first
+    assert world.page_view("ada", day=4.2).stored.deadlines == {}
+    assert world.page_view("ada", day=4.31).stored.deadlines["ada"] == BEGIN_MS + round(11.3 * DAY_MS)
+
+
+def test_a_deadline_that_fires_early_looks_again_and_is_set_again():
+    world = World(models=Models()).page_view("ada", day=0.3).page_view("ada", day=3.4)
+    assert decided_ms(world.silence_until(day=10.35)) == BEGIN_MS + round(3.4 * DAY_MS)
+    assert world.stored.deadlines["ada"] == BEGIN_MS + round(10.4 * DAY_MS)
+    assert decided_ms(world.silence_until(day=10.4)) == BEGIN_MS + round(10.4 * DAY_MS)
 
 
 def test_a_decision_at_a_deadline_is_never_before_the_last_event():

@@ -56,7 +56,7 @@ SURER = Models(
 DAYS, OTHER_MODELS_DAY = 70, 50
 OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])
 NOON, NIGHT = 92, 110  # places among the moments
-FAIL, FAIL_AT, PUT_OFF_MS = [f"customer-{number}" for number in range(0, 60, 7)], (60, 100, 126), 9 * DAY_MS
+FAIL, FAIL_AT, PUT_OFF_MS = [f"customer-{number}" for number in range(0, 60, 7)], (61, 100, 126), 9 * DAY_MS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from offline.training.as_data import boosted, forest
 from schemas.topics import PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import Models
-from stream.decisions import Asked, decide, deciding, outlook
+from stream.decisions import decide, deciding, once, outlook
 from stream.features.columns import MODEL_COLUMNS, model_matrix
 from stream.features.stored import unpack
 from stream.outcomes.snapshot import decode_snapshot
@@ -71,7 +71,7 @@ def test_decisions_snapshots_and_views_have_scikit_learn_s_own_answers(serving, 
     states = unpack([world.stored.states[customer] for customer in CUSTOMERS])
     now_ms = np.full(len(CUSTOMERS), BEGIN_MS + LAST_DAY * DAY_MS)
 
-    asked = Asked(np.arange(len(CUSTOMERS)), states, now_ms)
+    asked = once(np.arange(len(CUSTOMERS)), states, now_ms)
     decisions = decide(asked, deciding(world.models, TWO_OUTCOMES))
     decided = outlook(asked, decisions).probabilities[TWO_OUTCOMES.outcomes.names.index("churn_30d")]
     said = MODELS[serving][0].predict_proba(model_matrix(states, now_ms))[:, 1]
