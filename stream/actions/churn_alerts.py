@@ -45,20 +45,23 @@ def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     block["episode_ms"][opening] = asked.last_purchase_ms[opening]
     scored = decisions.scored.take(opening)
     each_reasons = reasons_of(decisions.by, matrix_of_scored(scored), scored, acting.rules.exponent)
-    for at, reasons in zip(opening.tolist(), each_reasons, strict=True):
-        _announce(at, reasons, asked, decisions, acting)
+    at_risk = value_at_risk_minor(decisions.churn[opening], scored).tolist()
+    for at, reasons, at_risk_minor in zip(opening.tolist(), each_reasons, at_risk, strict=True):
+        _announce(at, reasons, at_risk_minor, asked, decisions, acting)
 
 
-def _announce(at: int, reasons: list[str], asked: Asked, decisions: Decisions, acting: Acting) -> None:
+def _announce(
+    at: int, reasons: list[str], at_risk_minor: float, asked: Asked, decisions: Decisions, acting: Acting
+) -> None:
     row, episode_ms, rules = int(asked.rows[at]), int(asked.block["episode_ms"][at]), acting.rules
-    serving, at_risk_minor = decisions.by.alerting, value_at_risk_minor(decisions.churn, decisions.scored)[at]
+    serving = decisions.by.alerting
     acting.announcer.say(
         row, "churn-alert.opened", CHURN_ALERTS, ChurnAlertOpened,
         message_id=opened_id(acting.customers[row], episode_ms),
         opened_ms=int(asked.now_ms[at]),
         episode_ms=episode_ms,
         probability=float(decisions.churn[at]),
-        value_at_risk=major_units(round(float(at_risk_minor)), rules.exponent),
+        value_at_risk=major_units(round(at_risk_minor), rules.exponent),
         currency=rules.currency,
         reasons=reasons,
         model=serving.name,

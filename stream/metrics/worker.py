@@ -195,7 +195,7 @@ SEGMENT_CUSTOMERS = Gauge("ebb_segment_customers", "Customers in a segment.", ["
 CUSTOMERS_AT_RISK = Gauge("ebb_customers_at_risk", "Customers with some value at risk.", registry=REGISTRY)
 VALUE_AT_RISK = Gauge(
     "ebb_value_at_risk_minor",
-    "Value at risk of all customers as indexed, minor units; an index entry may be 5 % behind its view.",
+    "Value at risk of all customers as indexed, minor units; an index entry is within 5 % of its view.",
     registry=REGISTRY,
 )
 OPEN_ALERTS = Gauge("ebb_open_alerts", "Churn alerts open now.", registry=REGISTRY)
