@@ -12,6 +12,7 @@ from stream.features.layout import StateArray
 from stream.rounds import NEVER, Stretches, one_or_never
 
 NONE = -1
+_WEEK_MS = 7 * DAY_MS
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,8 @@ def _before_ms(decide_ms: Any, stream_ms: Any, first_event_ms: Any) -> Any:
     so that not everybody is asked at once. In silence nothing moves: a customer that was asked has its exact deadline.
     """
     ahead_ms = decide_ms - stream_ms
-    if ahead_ms < 2 * DAY_MS or decide_ms == NEVER:
-        return 0
-    return (decide_ms - first_event_ms) % (7 * DAY_MS if ahead_ms >= 14 * DAY_MS else DAY_MS)
+    step_ms = _WEEK_MS if ahead_ms >= 2 * _WEEK_MS else DAY_MS
+    return (decide_ms - first_event_ms) % step_ms if ahead_ms >= 2 * step_ms and decide_ms != NEVER else 0
 
 
 @compiled

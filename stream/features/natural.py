@@ -109,11 +109,6 @@ class Natural:
         fill(rows, np.ascontiguousarray(self._states), self.now_ms)
         return rows
 
-    @property
-    def figures(self) -> NDArray[np.float64]:
-        """`scored` as plain numbers, shape (customers, fields)."""
-        return figures_of(self.scored)
-
     def stored(self, block: str, field: str) -> Column:
         """A stored field as contiguous numbers, signed and 8 bytes wide; its slots, if it has any, come first."""
         return self.once(f"{block}.{field}", lambda n: n._read(block, field))

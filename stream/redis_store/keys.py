@@ -39,7 +39,7 @@ def shop(partition: int) -> bytes:
 
 
 def due(partition: int) -> bytes:
-    """Sorted set: customer -> next deadline in ms. Writer: the partition's lane, in a commit."""
+    """Sorted set: customer -> when it is looked at next, in ms. Writer: the partition's lane, in a commit."""
     return b"due:{%d}" % partition
 
 
@@ -49,7 +49,7 @@ def segment(partition: int, name: str) -> bytes:
 
 
 def risk(partition: int) -> bytes:
-    """Sorted set: customer -> value at risk in major units. Writer: the partition's lane, in a commit."""
+    """Sorted set: customer -> about its value at risk, in major units. Writer: the partition's lane, in a commit."""
     return b"risk:{%d}" % partition
 
 

@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
+import numpy as np
 import pytest
 
 from schemas.topics import PURCHASES
 from schemas.units import DAY_MS
 from stream.actions.alerts import ChurnRule
 from stream.chunk import Models, Rules
+from stream.features.layout import empty
 from stream.memory_store import MemoryPartitionStore
 from stream.ports import NOT_SWEPT
 from stream.scoring.linear import LinearModel
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.lane import RENEW_EVERY_CHUNKS
-from stream.worker.sweeping import in_force
+from stream.worker.sweeping import in_force, make_due
 from tests.live_lane import LIMITS, LiveLane, logs_of
 from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, World, decode_view, purchase, silence_document
 
@@ -241,3 +243,20 @@ async def test_a_replay_sweeps_nobody() -> None:
     await lane.work()
     assert not await lane.lane._renew()
     assert lane.stored.head.sweep == NOT_SWEPT
+
+
+@pytest.mark.parametrize(
+    ("decide_at_ms", "due_ms", "expected"),
+    [
+        (900, 100, (500, 100)),  # what is due before is something else, and fires first
+        (900, 900, (500, 500)),
+        (300, 300, (300, 300)),  # decided by then anyway
+        (0, 0, (500, 500)),
+    ],
+)
+def test_whoever_is_to_be_renewed_is_decided_also_where_something_else_is_due_before(decide_at_ms, due_ms, expected):
+    states = empty(1)
+    decision = states["decision"]
+    decision["decide_at_ms"], decision["due_ms"] = decide_at_ms, due_ms
+    make_due(states, np.array([0]), 500)
+    assert (decision["decide_at_ms"][0], decision["due_ms"][0]) == expected
