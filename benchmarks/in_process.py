@@ -55,16 +55,15 @@ class HeapPartition(StoredPartition):
 class HeapPartitionStore(MemoryPartitionStore):
     """`PartitionStore` over a `HeapPartition`."""
 
-    async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
-        """The head and what is due; what is read fires in this chunk."""
-        self._begun_version = self._stored.head.version
+    def _due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
+        """What is due; what is read fires in this chunk."""
         due: list[tuple[str, int]] = []
-        while self._stored.due and self._stored.due[0][0] <= due_until_ms and len(due) < due_limit:
+        while self._stored.due and self._stored.due[0][0] <= until_ms and len(due) < limit:
             deadline, entry = heappop(self._stored.due)
             customer = entry.decode()
             if self._stored.deadlines.get(customer) == deadline:
                 due.append((customer, deadline))
-        return self._stored.head, due
+        return due
 
 
 class PackingPartitionStore(HeapPartitionStore):

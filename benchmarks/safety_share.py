@@ -25,9 +25,8 @@ from benchmarks.loads import Record, written
 from benchmarks.models import in_force, learned
 from ebb.services.embedded_redis import EmbeddedRedis
 from stream.ports import Commit, Head
-from stream.redis_store import keys
 from stream.redis_store.commit import transaction
-from stream.redis_store.partition import RedisPartitionStore
+from stream.redis_store.partition import DUE_AHEAD, RedisPartitionStore
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.running import look_for_garbage_rarely
@@ -39,7 +38,7 @@ DUE_UNTIL_MS, DUE_LIMIT = 0, 250
 WHOLE, BARE = 0, 1
 """Partitions on Redis: of the commits with everything, and of those without."""
 
-COMPUTED = ((Assembly, "_journal"), (Applying, "_is_ours"), (Applying, "_is_behind"))
+COMPUTED = ((Assembly, "_journal"), (Applying, "_is_ours"), (Applying, "_continues"), (Applying, "_is_behind"))
 """What the worker computes for the check and the journal. Filtering by offsets is left out: nothing is compared twice
 where positions agree."""
 
@@ -82,15 +81,10 @@ class KeepingStore(HeapPartitionStore):
 class BareStore(RedisPartitionStore):
     """Commits without comparing with anything, and without a journal."""
 
-    async def due(self) -> None:
-        """What `begin` asks beside the head."""
-        due = (keys.due(self._partition), b"-inf", b"%d" % DUE_UNTIL_MS)
-        await self._exchange((b"ZRANGEBYSCORE", *due, b"WITHSCORES", b"LIMIT", b"0", b"%d" % DUE_LIMIT))
-
     async def write(self, changes: Commit) -> None:
-        """One transaction without the head."""
+        """One transaction without the head, and what is due next."""
         *commands, _, execute = transaction(self._partition, 0, replace(changes, journal=b""))
-        await self._exchange(*commands, execute)
+        await self._exchange(*commands, execute, self._ask_what_is_due(b"+inf", DUE_AHEAD))
 
 
 def measure(customers: int, chunks: int, seed: int) -> dict[str, Any]:
@@ -173,14 +167,13 @@ async def _computed(world: InProcess, records: Sequence[Record]) -> Spent:
 
 async def store_whole(store: RedisPartitionStore, changes: Commit) -> None:
     """As a worker does."""
-    head, _ = await store.begin(DUE_UNTIL_MS, DUE_LIMIT)
+    head, _ = store.follow(DUE_UNTIL_MS, DUE_LIMIT) or await store.begin(DUE_UNTIL_MS, DUE_LIMIT)
     if not await store.commit(head, changes):
         raise RuntimeError("a commit was refused: somebody else writes to this Redis")
 
 
 async def store_bare(store: BareStore, changes: Commit) -> None:
     """The same without head and journal."""
-    await store.due()
     await store.write(changes)
 
 

@@ -59,14 +59,7 @@ class StoredPartition:
             self.journal.append(changes.journal)
         for name, increment in changes.totals.items():
             self.totals[name] = self.totals.get(name, 0) + increment
-        self.head = replace(
-            self.head,
-            version=self.head.version + 1,
-            positions={**self.head.positions, **changes.positions},
-            stream_time_ms=changes.stream_time_ms,
-            sequence=changes.sequence,
-            sweep=changes.sweep or self.head.sweep,
-        )
+        self.head = self.head.after(changes)
 
     def forget(self, sequences: Iterable[int]) -> None:
         """Remove messages from the outbox."""
@@ -125,20 +118,32 @@ class MemoryPartitionStore:
 
     def __init__(self, stored: StoredPartition, everybody: Sequence[StoredPartition] = ()) -> None:
         self._stored, self._everybody = stored, everybody
-        self._begun_version: int | None = None
+        self._begun: Head | None = None  # whoever writes puts another in its place
+        self._committed: Head | None = None
 
     async def claim(self, owner: str) -> Head:
         """Make `owner` the partition's owner, one version up."""
-        self._begun_version = None
+        self._begun = self._committed = None
         self._stored.head = replace(self._stored.head, version=self._stored.head.version + 1, owner=owner)
         return self._stored.head
 
     async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
         """Remember the version, then read the head and what is due."""
-        self._begun_version = self._stored.head.version
+        self._begun, self._committed = self._stored.head, None
+        return self._stored.head, self._due(due_until_ms, due_limit)
+
+    def _due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         entries = self._stored.due
-        end = bisect_right(entries, due_until_ms, key=lambda entry: entry[0])
-        return self._stored.head, [(entry.decode(), deadline) for deadline, entry in entries[: min(end, due_limit)]]
+        end = bisect_right(entries, until_ms, key=lambda entry: entry[0])
+        return [(entry.decode(), deadline) for deadline, entry in entries[: min(end, limit)]]
+
+    def follow(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]] | None:
+        """The head as our last commit left it, whoever has written since."""
+        head, self._committed = self._committed, None
+        if head is None:
+            return None
+        self._begun = head
+        return head, self._due(due_until_ms, due_limit)
 
     async def load(self, customers: Sequence[str]) -> tuple[list[bytes | None], list[bytes | None]]:
         """States and open accumulators."""
@@ -161,18 +166,19 @@ class MemoryPartitionStore:
 
     async def commit(self, head: Head, changes: Commit) -> bool:
         """Apply the changes unless somebody wrote since `begin`."""
-        begun_version = self._chunk()
+        begun = self._chunk()
         if not all(map(math.isfinite, changes.risks.values())):
             raise ValueError("A value at risk is not finite.")
-        self._begun_version = None
-        if not begun_version == head.version == self._stored.head.version:
+        self._begun = None
+        if begun is not self._stored.head or head.version != begun.version:
             return False
         self._stored.apply(changes)
+        self._committed = self._stored.head
         return True
 
     async def abandon(self) -> None:
         """Forget the chunk."""
-        self._begun_version = None
+        self._begun = self._committed = None
 
     async def last_sent(self, timelines: Sequence[tuple[int, str]]) -> list[int | None]:
         """Of the partitions that there are."""
@@ -200,12 +206,12 @@ class MemoryPartitionStore:
 
     async def close(self) -> None:
         """Nothing to release; a chunk that was begun is abandoned."""
-        self._begun_version = None
+        self._begun = self._committed = None
 
-    def _chunk(self) -> int:
-        if self._begun_version is None:
+    def _chunk(self) -> Head:
+        if self._begun is None:
             raise RuntimeError("No chunk is open. `begin` comes before `load` and `commit`.")
-        return self._begun_version
+        return self._begun
 
 
 @dataclass

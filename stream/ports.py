@@ -63,6 +63,22 @@ class Head:
     sequence: int = 0
     sweep: SweepProgress = NOT_SWEPT
 
+    def after(self, changes: "Commit") -> "Head":
+        """The head once a commit is done.
+
+        >>> head = Head(3, "ada").after(Commit({"events.clock": LogPosition(7)}, stream_time_ms=5, sequence=2))
+        >>> head == Head(4, "ada", {"events.clock": LogPosition(7)}, stream_time_ms=5, sequence=2)
+        True
+        """
+        return Head(
+            version=self.version + 1,
+            owner=self.owner,
+            positions={**self.positions, **changes.positions},
+            stream_time_ms=changes.stream_time_ms,
+            sequence=changes.sequence,
+            sweep=changes.sweep or self.sweep,
+        )
+
 
 @dataclass(frozen=True)
 class SeenBlock:
@@ -129,6 +145,13 @@ class PartitionStore(Protocol):
         """Start a chunk: the head, and up to `due_limit` (customer, deadline) with deadline <= `due_until_ms`.
 
         Earliest first, ties by customer id in byte order. From here on another writer's commit makes ours fail.
+        """
+        ...
+
+    def follow(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]] | None:
+        """Start the chunk behind the last commit by what its answer has said; None where `begin` has to ask.
+
+        What it gives is what `begin` would have given then. Another writer's commit since then makes ours fail.
         """
         ...
 

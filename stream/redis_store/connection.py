@@ -17,7 +17,7 @@ from stream.redis_store.client import ALIKE, ANSWER_WITHIN_S, address, connectio
 from stream.redis_store.cluster_home import ClusterHome, Node
 from stream.redis_store.wire import Command, packed
 
-EXEC = (b"EXEC",)  # answered by a list of replies, in which there may be refusals
+EXEC = b"EXEC"  # answered by a list of replies, in which there may be refusals
 READ_BYTES = 256 * 1024  # the states of a chunk are half a megabyte; 32 kB a read cost 10 % more
 
 
@@ -88,6 +88,10 @@ class PinnedConnection:
         async with _within(self._connect_within_s):
             await self._connection.connect()
 
+    def is_open(self, number: int) -> bool:
+        """Whether connection `number` is the one there is, as far as is known without asking."""
+        return number == self._number and self._connection.is_connected
+
     async def exchange(self, commands: Sequence[Command], number: int) -> list[Any]:
         """Send the commands in one write on connection `number` and return their replies, one each.
 
@@ -97,7 +101,7 @@ class PinnedConnection:
             StoreUnavailableError: that connection is gone, or breaks before the last reply: what was sent may be done.
         """
         async with self._turn:
-            if number != self._number or not self._connection.is_connected:
+            if not self.is_open(number):
                 raise StoreUnavailableError(f"The connection to Redis at {address(self._url)} was lost within a chunk.")
             try:
                 async with _within(self._answer_within_s):
@@ -108,8 +112,10 @@ class PinnedConnection:
                 raise explained(error, self._url) from error
             if self._home:
                 await self._leave_when_redirected(self._home, replies)
-        within = replies[-1] if tuple(commands[-1]) == EXEC and isinstance(replies[-1], list) else ()
-        self._raise_refusal([*replies, *within])
+        self._raise_refusal(replies)
+        for command, reply in zip(commands, replies, strict=True):
+            if command[0] == EXEC and reply:
+                self._raise_refusal(reply)
         return replies
 
     async def _leave_when_redirected(self, home: ClusterHome, replies: Sequence[Any]) -> None:

@@ -1,7 +1,10 @@
-"""A partition of the store on Redis: one round trip to begin a chunk, one to load it, one to commit it."""
+"""A partition of the store on Redis: one round trip to begin a chunk, one to load it, one to commit it.
+
+The answer to a commit begins the next chunk as well: of a lane whose customers are in memory it is the only one.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from stream.ports import Commit, Head, Page
 from stream.redis_store import keys
@@ -12,6 +15,15 @@ from stream.redis_store.connection import PinnedConnection
 from stream.redis_store.wire import Command
 
 HASH_PAGE = b"1000"  # messages of about 500 bytes: a page holds Redis for less than a millisecond
+DUE_AHEAD = 32  # of the next deadlines, with the answer to a commit; who has more of them due asks
+
+
+class _Following(NamedTuple):
+    """What is known of the chunk behind a commit: the connection that watches the head, the head, what is due next."""
+
+    number: int
+    head: Head
+    next_due: list[tuple[str, int]]
 
 
 class RedisPartitionStore:
@@ -29,10 +41,11 @@ class RedisPartitionStore:
         self._connection = PinnedConnection(url, f"ebb:partition:{partition}", answer_within_s, self._head_key)
         self._is_cluster = is_cluster(url)
         self._begun: tuple[int, int] | None = None  # connection number and version that WATCH guards
+        self._following: _Following | None = None
 
     async def claim(self, owner: str) -> Head:
         """Make `owner` the partition's owner, one version up. Needs no WATCH: the transaction alone is atomic."""
-        self._begun = None
+        self._begun = self._following = None
         replies = await self._exchange(
             (b"MULTI",),
             (b"HINCRBY", self._head_key, b"version", b"1"),
@@ -44,21 +57,35 @@ class RedisPartitionStore:
 
     async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
         """Watch the partition, then read its head and what is due."""
-        self._begun = None
+        self._begun = self._following = None
         number = await self._connection.open()
-        due = (keys.due(self._partition), b"-inf", b"%d" % due_until_ms)
         _, _, fields, entries = await self._connection.exchange(
             [
                 (b"UNWATCH",),  # of a chunk that was abandoned
                 (b"WATCH", self._head_key),
                 (b"HGETALL", self._head_key),
-                (b"ZRANGEBYSCORE", *due, b"WITHSCORES", b"LIMIT", b"0", b"%d" % due_limit),
+                self._ask_what_is_due(b"%d" % due_until_ms, due_limit),
             ],
             number,
         )
         head = head_of(dict(pairs(fields)))
         self._begun = number, head.version
-        return head, [(customer.decode(), int(float(score))) for customer, score in pairs(entries)]
+        return head, _deadlines(entries)
+
+    def follow(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]] | None:
+        """By the WATCH, the version and the next deadlines that came behind the last commit."""
+        following, self._following = self._following, None
+        if following is None or not self._connection.is_open(following.number):
+            return None
+        due = [entry for entry in following.next_due if entry[1] <= due_until_ms]
+        if len(due) == DUE_AHEAD < due_limit:  # there may be more
+            return None
+        self._begun = following.number, following.head.version
+        return following.head, due[:due_limit]
+
+    def _ask_what_is_due(self, until_ms: bytes, limit: int) -> Command:
+        bounds = (keys.due(self._partition), b"-inf", until_ms)
+        return (b"ZRANGEBYSCORE", *bounds, b"WITHSCORES", b"LIMIT", b"0", b"%d" % limit)
 
     async def load(self, customers: Sequence[str]) -> tuple[list[bytes | None], list[bytes | None]]:
         """States and open accumulators, by one MGET and one HMGET in one round trip."""
@@ -98,11 +125,25 @@ class RedisPartitionStore:
         self._begun = None
         if version != head.version:
             return False
-        return (await self._connection.exchange(commands, number))[-1] is not None
+        begins_next: list[Command] = [
+            (b"WATCH", self._head_key),
+            (b"HMGET", self._head_key, b"version", b"owner"),
+            self._ask_what_is_due(b"+inf", DUE_AHEAD),
+        ]
+        *_, done, _, (version_now, owner), entries = await self._connection.exchange([*commands, *begins_next], number)
+        if done is None:
+            return False
+        following = head.after(changes)
+        if (version_now, owner or b"") == (
+            b"%d" % following.version,
+            following.owner.encode(),
+        ):  # else others were faster
+            self._following = _Following(number, following, _deadlines(entries))
+        return True
 
     async def abandon(self) -> None:
         """Forget the chunk. The next `begin` takes the WATCH off."""
-        self._begun = None
+        self._begun = self._following = None
 
     async def last_sent(self, timelines: Sequence[tuple[int, str]]) -> list[int | None]:
         """In a cluster of this partition alone: other nodes have others, and come back older each by itself."""
@@ -142,7 +183,7 @@ class RedisPartitionStore:
 
     async def close(self) -> None:
         """Close the connection; a chunk that was begun is abandoned."""
-        self._begun = None
+        self._begun = self._following = None
         await self._connection.close()
 
     async def _exchange(self, *commands: Command) -> list[Any]:
@@ -157,6 +198,15 @@ class RedisPartitionStore:
                 f"Partition {self._partition}: no chunk is open. `begin` comes before `load` and `commit`."
             )
         return self._begun
+
+
+def _deadlines(entries: Sequence[bytes]) -> list[tuple[str, int]]:
+    """Customers and their deadlines, as ZRANGEBYSCORE answers.
+
+    >>> _deadlines([b"ada", b"1700000000000"])
+    [('ada', 1700000000000)]
+    """
+    return [(customer.decode(), int(float(score))) for customer, score in pairs(entries)]
 
 
 def _run_id(info: bytes) -> str:

@@ -131,7 +131,7 @@ class Applying:
         while True:
             at_once = self._at_once()
             with metrics.STAGES["read"].time():
-                head, due = await self._store.begin(times.end_ms, at_once)
+                head, due = await self._begin(batch, times, at_once)
             if not self._is_ours(head):
                 if await self._resync(head):
                     return head
@@ -155,6 +155,21 @@ class Applying:
                 done = await self._commit(head, part, part_times, due, models)
             if done and part_times is times:
                 return None
+
+    async def _begin(self, batch: Batch, times: StreamTimes, at_once: int) -> tuple[Head, list[tuple[str, int]]]:
+        """Where the partition stands and what is due.
+
+        For records that go on where the last commit has ended, what that has said is enough: they will be committed, or
+        refused. Whatever may end without a commit asks: a tick, and records that are applied already or leave a gap.
+        """
+        following = self._store.follow(times.end_ms, at_once) if batch.records else None
+        if following and self._is_ours(following[0]) and self._continues(following[0], batch.previous):
+            return following
+        return await self._store.begin(times.end_ms, at_once)
+
+    def _continues(self, head: Head, previous: Mapping[str, int]) -> bool:
+        """Whether a batch begins where each of its topics has been applied to."""
+        return all(offset == self.resume_offset(head, topic) for topic, offset in previous.items())
 
     async def look(self) -> Head | None:
         """See where the store is when there is nothing to apply.

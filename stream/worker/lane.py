@@ -94,7 +94,7 @@ class Lane:
 
     async def step(self) -> bool:
         """Take one batch and apply it; False when there is nothing to do."""
-        async with self._turns.turn() as over:
+        async with self._turns.turn() as turn:
             if self._stopping:
                 return False
             self._arrived.clear()
@@ -103,16 +103,18 @@ class Lane:
             await self._release_held()
             if batch is None:
                 return False
-            if self._is_behind():  # of more work than time, none is lost by waiting for Redis
-                over()
             times = self._timing.times(batch)
+            if self._is_behind():  # of more work than time, none is lost by waiting for Redis
+                turn.over()
+            elif batch.records:
+                await self._turns.answered()
             if batch.records:
                 with self._background.live():
-                    await self._apply(batch, times, over)
+                    await self._apply(batch, times, turn.sent)
         if batch.records:
             await self._renew_beside_records()
         else:  # if records come first, they have this time and the deadlines go with them
-            await self._in_turn(lambda: self._apply(batch, times, over))
+            await self._in_turn(lambda: self._apply(batch, times, turn.over))
         return True
 
     async def _in_turn(self, work: Callable[[], Awaitable[Any]]) -> bool:

@@ -128,6 +128,45 @@ async def test_a_chunk_does_not_go_on_over_a_new_connection(own_redis, store):
     assert await offsets_everywhere(store) == {1}
 
 
+async def test_a_chunk_that_follows_a_commit_does_not_go_on_over_a_new_connection(own_redis, store):
+    await applied(store, 1)
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.client_kill_filter(skipme=True, _type="normal")
+    if (begun := store.follow(10**15, 10)) is not None:  # that the line is cut may not have shown yet
+        with pytest.raises(StoreUnavailableError):
+            await store.commit(begun[0], chunk(2))
+    await applied(store, 2)
+    await store.forget_outbox([1])
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.client_kill_filter(skipme=True, _type="normal")
+    with pytest.raises(StoreUnavailableError):
+        await store.forget_outbox([7])
+    assert store.follow(10**15, 10) is None
+    await store.forget_outbox([7])  # reconnects
+    assert store.follow(10**15, 10) is None
+    assert await offsets_everywhere(store) == {2}
+
+
+async def test_who_claims_between_a_commit_and_the_watch_behind_it_is_not_overwritten(own_redis, store, monkeypatch):
+    """A pipeline is no transaction: between its commands others have their turn."""
+    await applied(store, 1)
+    successor, exchange = RedisPartitionStore(own_redis.address, 3), store._connection.exchange
+
+    async def interrupted(commands, number):
+        committed = commands.index((b"EXEC",)) + 1
+        answers = await exchange(commands[:committed], number)
+        await successor.claim("successor")
+        return answers + await exchange(commands[committed:], number)
+
+    head, _ = await store.begin(0, 0)
+    monkeypatch.setattr(store._connection, "exchange", interrupted)
+    assert await store.commit(head, chunk(2))
+    monkeypatch.undo()
+    assert store.follow(10**15, 10) is None
+    assert (await store.begin(0, 0))[0].owner == "successor"
+    await successor.close()
+
+
 async def test_a_cancelled_call_leaves_no_answer_for_the_next(own_redis, store):
     await applied(store, 1)
     with frozen(own_redis):

@@ -23,7 +23,11 @@ from tests.world import BEGIN_MS, PINNED, TWO_OUTCOMES, KeptOutbox, World, sampl
 class UnsureStore(MemoryPartitionStore):
     """Loses the answers to the next commits: `lose_before` before they are applied, `lose_after` once they are."""
 
-    lose_before = lose_after = 0
+    lose_before = lose_after = begun = 0
+
+    async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
+        self.begun += 1
+        return await super().begin(due_until_ms, due_limit)
 
     async def commit(self, head: Head, changes: Commit) -> bool:
         if self.lose_before:
@@ -100,6 +104,21 @@ async def test_a_commit_whose_answer_is_lost_is_applied_once(partition: Partitio
     for _ in range(3):
         assert await partition.apply_until_answered(partition.batch(3)) is None
     assert (partition.position, partition.stored.totals["events"], len(partition.stored.states)) == (9, 9, 9)
+
+
+async def test_records_behind_a_commit_are_applied_without_asking_where_the_partition_stands(
+    partition: Partition,
+) -> None:
+    for _ in range(3):
+        await partition.apply(partition.batch(2))
+    assert (partition.store.begun, partition.position) == (1, 6)
+
+
+async def test_a_tick_asks_since_it_may_have_nothing_to_commit(partition: Partition) -> None:
+    await partition.apply(partition.batch(2))
+    await MemoryPartitionStore(partition.stored).claim("them")
+    with pytest.raises(Fenced, match="them"):
+        await partition.applying.apply(Batch(), StreamTimes(np.zeros(0, np.int64), BEGIN_MS + 10), PINNED)
 
 
 async def test_messages_acknowledged_are_not_forgotten_by_a_commit_that_did_not_happen(partition: Partition) -> None:

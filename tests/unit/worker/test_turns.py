@@ -11,9 +11,9 @@ async def test_a_turn_begins_when_the_one_before_is_over_and_not_when_its_work_h
     turns, begun, answered = Turns(), [], asyncio.Event()
 
     async def chunk(name: str) -> None:
-        async with turns.turn() as over:
+        async with turns.turn() as turn:
             begun.append(name)
-            over()
+            turn.over()
             await answered.wait()
 
     first, second = asyncio.ensure_future(chunk("first")), asyncio.ensure_future(chunk("second"))
@@ -22,6 +22,49 @@ async def test_a_turn_begins_when_the_one_before_is_over_and_not_when_its_work_h
             await asyncio.sleep(0)
         answered.set()
         await asyncio.gather(first, second)
+
+
+async def test_who_is_next_may_wait_until_what_was_sent_has_been_answered() -> None:
+    turns, said, answer = Turns(answered_within_s=60), [], asyncio.Event()
+
+    async def commits() -> None:
+        async with turns.turn() as turn:
+            turn.sent()
+            await answer.wait()
+            said.append("answered")
+
+    async def follows() -> None:
+        async with turns.turn():
+            said.append("takes")
+            await turns.answered()
+            said.append("steps")
+
+    first, second = asyncio.ensure_future(commits()), asyncio.ensure_future(follows())
+    async with asyncio.timeout(5):
+        while said != ["takes"]:
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        answer.set()
+        await asyncio.gather(first, second)
+        await turns.answered()
+    assert said == ["takes", "answered", "steps"]
+
+
+async def test_an_answer_that_does_not_come_keeps_nobody_for_long() -> None:
+    turns = Turns(answered_within_s=0.001)
+    async with asyncio.timeout(5), turns.turn() as turn:
+        turn.sent()
+        await turns.answered()
+
+
+async def test_a_turn_that_has_ended_sends_nothing() -> None:
+    turns = Turns(answered_within_s=60)
+    async with turns.turn() as turn:
+        turn.over()
+    turn.sent()
+    async with asyncio.timeout(5):
+        await turns.answered()
 
 
 async def test_turns_are_taken_in_the_order_they_were_asked_for() -> None:
