@@ -109,6 +109,7 @@ POSITION_REPORTS_FAILED = Counter(
 )
 
 # Time and silence
+LIVE_CLOCK = Gauge("ebb_live_clock", "1 on the live clock, 0 in a replay.", registry=REGISTRY)
 STREAM_TIME = Gauge("ebb_stream_time_seconds", "Stream time, seconds since 1970.", ["partition"], registry=REGISTRY)
 DEADLINES_FIRED = Counter("ebb_deadlines_fired", "Customers whose deadline was due.", ["partition"], registry=REGISTRY)
 DEADLINES_WAITING = Gauge("ebb_deadlines_waiting", "Customers with a deadline.", ["partition"], registry=REGISTRY)
@@ -129,7 +130,7 @@ CUSTOMERS_RENEWED = Counter(
 )
 SWEEP_PROGRESS = Gauge(
     "ebb_sweep_progress_ratio",
-    "Share of customers renewed by the sweep after a change of models or rules; 1 at its end, and at the start.",
+    "Share of customers renewed by the sweep after a change of models or rules; 1 where there is none.",
     ["partition"],
     registry=REGISTRY,
 )
@@ -237,11 +238,14 @@ for _topic in INPUT_TOPICS:
         FETCH_PAUSES.labels(_topic, _pause)
 
 
-def begin_partition(partition: int) -> None:
-    """A partition is ours: its counters are there from 0 on, so that the first fence is an increase."""
+def begin_partition(partition: int, *, sweeping: bool = False) -> None:
+    """A partition is ours: its counters are there from 0 on, so that the first fence is an increase.
+
+    Of a sweep that another process has begun nobody knows how far it is before its next page.
+    """
     for counter in _COUNTED_BY_PARTITION:
         counter.labels(partition)
-    SWEEP_PROGRESS.labels(partition).set(1)
+    SWEEP_PROGRESS.labels(partition).set(0 if sweeping else 1)
 
 
 def end_partition(partition: int) -> None:

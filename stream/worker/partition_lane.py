@@ -105,7 +105,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     """Put a partition's lane together; it goes on where Redis is, or where the logs begin."""
     plan, head = shared.plan, claimed.head
     starts = in_order(log_starts)
-    metrics.begin_partition(claimed.partition)
+    metrics.begin_partition(claimed.partition, sweeping=bool(head.sweep.cursor))
     publisher = OutboxPublisher(claimed.partition, shared.producer)
     assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep)
     applying = Applying(

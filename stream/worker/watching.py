@@ -58,6 +58,7 @@ class Watch:
     ) -> None:
         self._ends, self._figures, self._live = ends, figures, live
         self._applied, self._stream_times_ms = applied, stream_times_ms
+        metrics.LIVE_CLOCK.set(live)
 
     async def run(self) -> None:
         """Look every `LOOK_EVERY_S`."""

@@ -63,6 +63,12 @@ def test_what_is_rare_is_counted_from_0_on_so_that_the_first_is_seen_as_an_incre
     assert ("ebb_dead_letters_total", (("reason", "bug"),)) in found
 
 
+def test_of_a_sweep_that_another_process_has_begun_nothing_is_said_to_be_done():
+    for sweeping, share in ((False, 1), (True, 0)):
+        worker.begin_partition(78, sweeping=sweeping)
+        assert worker.REGISTRY.get_sample_value("ebb_sweep_progress_ratio", {"partition": "78"}) == share
+
+
 class NoProducer:
     async def send(self, *_: object, **__: object) -> None:
         raise AssertionError

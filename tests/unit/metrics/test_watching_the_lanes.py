@@ -76,7 +76,9 @@ async def test_a_worker_shows_the_sum_over_its_partitions():
 async def test_deadlines_are_overdue_by_the_wall_when_live_and_by_stream_time_in_a_replay():
     live, replay = Shop(), Shop()
     await watch(Ends({}), live, {HERE: 1}).look()
+    assert value("ebb_live_clock") == 1
     await watch(Ends({}), replay, {HERE: 1}, live=False).look()
+    assert value("ebb_live_clock") == 0
     assert live.asked[91] > 1_700_000_000_000
     assert replay.asked[91] == 1_000
 
