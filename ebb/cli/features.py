@@ -60,7 +60,6 @@ def features(
             written = write(shown(folding.parts(row_group), instants_ms, show), out, row_group)
     reading = given.reading
     if not written.rows:
-        out.unlink()
         raise OfflineError(
             f"No customer had bought within 180 days before {first:%Y-%m-%d} or a later instant: the history goes from "
             f"{utc(folding.first_ms):%Y-%m-%d} to {utc(folding.last_ms):%Y-%m-%d}. Choose another --at."

@@ -11,6 +11,7 @@ import msgspec
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, days_in, history_given, named
+from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.runs import begin_run, versions
 from ebb.compose.rules import rules_of
 from offline.backtest.report import short
@@ -27,7 +28,6 @@ from offline.training.table import ROWS_AT_MOST, Asking, Table, table_of
 from offline.training.target import Target, target_of
 from offline.training.train import Plan, Training
 from offline.training.train import train as fit_and_judge
-from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
@@ -51,9 +51,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--search-tries", type=click.IntRange(1), help=f"Settings to try of each kind. [default: {TRIES}]"
         ),
-        click.option(
-            "--search-seconds", type=click.FloatRange(0, min_open=True), help="Or for how long, for each kind."
-        ),
+        click.option("--search-seconds", type=ABOVE_ZERO, help="Or for how long, for each kind."),
         click.option(
             "--rows", type=click.IntRange(1_000), default=ROWS_AT_MOST, show_default=True, help="Kept at most."
         ),
@@ -117,7 +115,7 @@ def training_run(settings: WorkerSettings, options: Mapping[str, Any]) -> Traini
     day = split_day(table.rows, target.outcome) if asked_day is None else asked_day
     split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day)
     names = list(RECIPES) if options["model"] == "all" else [options["model"]]
-    plan = Plan(names, _budget(options), exponent_of(settings.currency), options["refit"])
+    plan = Plan(names, _budget(options), settings.currency, options["refit"])
     with counting_bar("steps") as show:
         trained = fit_and_judge(table, target, split, plan, _Counted(show))
     return TrainingRun(trained, _configuration(options, target, table, trained))

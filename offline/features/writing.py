@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,22 +48,34 @@ def refuse_unwritable(path: Path) -> None:
 
 
 def write(parts: Iterable[Part], path: Path, rows_at_once: int = ROWS_AT_ONCE) -> Written:
-    """Write all rows; the file is there when it is whole, and its folder with it.
+    """Write all rows; the file is there when it is whole, and its folder with it. Neither where there are no rows.
 
     Raises:
         OfflineError: it cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished, done = path.with_name(f"{path.name}.tmp"), False
+    made = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(unfinished, SCHEMA, compression="zstd") as writer:
             written = _write(parts, writer, rows_at_once)
-        unfinished.replace(path)
+        done = written.rows > 0
+        if done:
+            unfinished.replace(path)
     except OSError as error:
         raise OfflineError(f"{path} cannot be written: {error.strerror or error}. Choose another --out.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+        if not done:
+            _remove(made)
     return written
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    """Folders that were made for nothing, the innermost first; one that has got something else meanwhile stays."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _write(parts: Iterable[Part], writer: pq.ParquetWriter, rows_at_once: int) -> Written:

@@ -9,6 +9,7 @@ import numpy as np
 from offline.backtest.batch import Columns
 from offline.backtest.rows import FloatArray
 from offline.training.splits import moving
+from schemas.money import exponent_of
 from stream.features.columns import CONCEPTS, MODEL_COLUMNS, NATURAL_COLUMNS
 from stream.features.model_columns import ENTRIES, Fresh, Hinge, Logged, Plain
 from stream.scoring.explain import CONCEPT_NAMES
@@ -101,7 +102,7 @@ def features_that_matter(by_column: Mapping[str, float]) -> list[str]:
     return list(ordered)[:CURVES]
 
 
-def curves(says: Says, columns: Columns, features: Sequence[str], exponent: int) -> list[Curve]:
+def curves(says: Says, columns: Columns, features: Sequence[str], currency: str) -> list[Curve]:
     """Partial dependence on features.
 
     Friedman, Greedy Function Approximation, Annals of Statistics 29, 2001.
@@ -110,13 +111,13 @@ def curves(says: Says, columns: Columns, features: Sequence[str], exponent: int)
         says: the model.
         columns: rows that are held as they are but for the feature.
         features: read by model columns.
-        exponent: decimal places of the currency.
+        currency: of money, such as "GBP".
     """
     some = columns[np.random.default_rng(SEED).permutation(len(columns))[:CURVE_ROWS]]
-    return [_curve(says, some, columns, feature, exponent) for feature in features]
+    return [_curve(says, some, columns, feature, currency) for feature in features]
 
 
-def _curve(says: Says, some: Columns, columns: Columns, feature: str, exponent: int) -> Curve:
+def _curve(says: Says, some: Columns, columns: Columns, feature: str, currency: str) -> Curve:
     first = next(entry for entry in ENTRIES if entry.feature == feature and not isinstance(entry, Hinge))
     column = columns[:, MODEL_COLUMNS.index(first.name)].astype(np.float64)
     figures = np.unique(np.quantile(column, np.linspace(0.01, 0.99, CURVE_POINTS)))
@@ -126,7 +127,7 @@ def _curve(says: Says, some: Columns, columns: Columns, feature: str, exponent: 
         for place, value in _columns_at(first, figure):
             held[:, place] = value
         said.append(float(says(held).mean()))
-    read = _in_units(first, figures, exponent)
+    read = _in_units(first, figures, currency)
     order = np.argsort(read.values)
     return Curve(
         feature=read.name,
@@ -150,13 +151,13 @@ class _Read(NamedTuple):
     values: FloatArray
 
 
-def _in_units(entry: Logged | Fresh | Plain, figures: FloatArray, exponent: int) -> _Read:
+def _in_units(entry: Logged | Fresh | Plain, figures: FloatArray, currency: str) -> _Read:
     """Values of a column as those of its feature, in units that a person uses."""
     natural = NATURAL_COLUMNS[entry.feature]
     if isinstance(entry, Logged):
         values = np.expm1(figures) * entry.unit
         if natural.unit == "minor units":
-            return _Read(entry.feature.removesuffix("_minor"), "currency", values / 10.0**exponent)
+            return _Read(entry.feature.removesuffix("_minor"), currency, values / 10.0 ** exponent_of(currency))
         return _Read(entry.feature, natural.unit, values)
     if isinstance(entry, Fresh):
         return _Read(entry.name, "1 now, 0 never", figures)

@@ -39,13 +39,13 @@ class Plan:
     Attributes:
         models: names in `RECIPES`.
         budget: for each of them.
-        exponent: decimal places of the currency.
+        currency: of all money, such as "GBP".
         refit: whether the documents are of models fitted again, once judged, on all that is known by the end.
     """
 
     models: Sequence[str]
     budget: Budget
-    exponent: int
+    currency: str
     refit: bool = False
 
 
@@ -99,7 +99,7 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         blocks=[day_text(block.day * DAY_MS) for block in parts],
         chosen=_chosen(found),
         models=_judged(
-            found, fitted, said, task, asked, mean_row(learned.columns.astype(np.float64)), plan.exponent, told
+            found, fitted, said, task, asked, mean_row(learned.columns.astype(np.float64)), plan.currency, told
         ),
         floors=_floors(target, learned, asked),
         constant_columns=_still(table, split),
@@ -136,7 +136,7 @@ def _judged(
     task: Task,
     asked: Learned,
     reference: FloatArray,
-    exponent: int,
+    currency: str,
     told: Callable[[], None],
 ) -> dict[str, Judged]:
     """What is known of each model, on the rows asked; curves are of the features that matter to the chosen one."""
@@ -153,7 +153,7 @@ def _judged(
             judgement=task.judged(said[name], asked.value, asked.customer),
             importance=importance[name],
             shares=concept_shares(_scaled(task, says[name]), asked.columns, reference),
-            curves=curves(says[name], asked.columns, features, exponent),
+            curves=curves(says[name], asked.columns, features, currency),
             coefficients=_coefficients(model.log_amount if isinstance(model, TwoStage) else model),
         )
         for name, model in fitted.items()

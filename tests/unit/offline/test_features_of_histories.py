@@ -145,7 +145,7 @@ def test_a_history_without_customers_or_active_ones_leaves_no_file_and_says_when
     orders.write_text(f"{header}1,ada,2009-01-05,tea,1,4.90\n2,ada,2009-01-07,tea,1,4.90\n")
     silent = CliRunner().invoke(features, given)
     assert (silent.exit_code, "goes from 2009-01-05 to 2009-01-07. Choose another --at" in silent.output) == (1, True)
-    assert not out.exists()
+    assert not out.parent.exists()
     orders.write_text(f"{header}1,ada,2010-01-05,tea,1,4.90\n")
     found = CliRunner().invoke(features, given)
     assert (found.exit_code, "1 rows, 1 instant, 1 customers" in found.output) == (0, True)
