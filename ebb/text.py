@@ -51,6 +51,17 @@ def typed(customer_id: str) -> str:
     return quoted if customer_id.isprintable() else printable(f"${quoted}")
 
 
+def lookup_of(customer_id: str, *options: str) -> str:
+    """The command that looks a customer up, as one types it in a shell.
+
+    >>> lookup_of("17850", "--json"), lookup_of("-17850", "--json")
+    ('ebb lookup 17850 --json', 'ebb lookup --json -- -17850')
+    """
+    customer = typed(customer_id)
+    words = [*options, "--", customer] if customer_id.startswith("-") else [customer, *options]
+    return " ".join(["ebb lookup", *words])
+
+
 def aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "") -> list[str]:
     """Rows as lines with columns of equal width, each to the left (<) or to the right (>)."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]

@@ -14,6 +14,7 @@ import msgspec
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import FAILED, told
+from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.history.archiving import ArchiveRun, journal_ends
 from ebb.history.archiving import archive as bring_up_to_date
@@ -37,7 +38,7 @@ AWAY_AT_MOST_S = 3_600.0  # services are restarted, and Kafka keeps days
 @click.option(
     "--every",
     "every_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=60.0,
     show_default=True,
     help="Seconds between two rounds of --follow.",

@@ -13,14 +13,20 @@ import msgspec
 from rich.console import Console
 
 from ebb.cli.errors import told
+from ebb.cli.numbers import Number
 from ebb.cli.replay import quiet_kafka
 from ebb.identities import Commands, Written, without_archived
 from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed, verified
+from ebb.text import lookup_of
 from stream.settings.load import load_common_settings, load_worker_settings
 from stream.signing import Keyring
 
 TIMEOUT = click.option(
-    "--timeout", default=60.0, show_default=True, help="Seconds to wait until the worker has applied it."
+    "--timeout",
+    type=Number(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait until the worker has applied it.",
 )
 NO_WAIT = click.option("--no-wait", is_flag=True, help="Write the record and say where; no receipt.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -101,7 +107,7 @@ def merge_customers(customer: str, into: str, timeout: float, no_wait: bool, as_
     if as_json:
         click.echo(msgspec.json.encode({"customer_id": customer, "into": home} | _place_of(written)))
         return
-    click.echo(f"{customer} is {home} now\n  by {_words(written)}\n  next: ebb lookup {home}")
+    click.echo(f"{customer} is {home} now\n  by {_words(written)}\n  next: {lookup_of(home)}")
 
 
 def describe(receipt: Receipt, to: Path | None) -> str:

@@ -11,7 +11,7 @@ import click
 from ebb.cli.errors import told
 from ebb.cli.why_screen import why_screen
 from ebb.lookup import Lookup, Page, SegmentSize, View, utc
-from ebb.text import aligned, money, percent, printable, typed
+from ebb.text import aligned, lookup_of, money, percent, printable
 from stream.outcomes.declaration import Outcome
 from stream.settings.load import load_common_settings
 
@@ -93,7 +93,7 @@ def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
         f"{printable(view.customer_id)} · {view.segment}{since} · {_as_of(view.as_of)}",
         *aligned(rows, "<><", indent="  "),
         f"  why: {' · '.join(view.reasons) or 'no model yet, it needs 200 labels'}",
-        f"  next: ebb lookup {typed(view.customer_id)} --json",
+        f"  next: {lookup_of(view.customer_id, '--json')}",
     ]
 
 
@@ -156,7 +156,7 @@ def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
         )
         for view in page
     ]
-    return [*aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: ebb lookup {typed(page[0].customer_id)}"]
+    return [*aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: {lookup_of(page[0].customer_id)}"]
 
 
 def _ms(time: datetime | None) -> int | None:

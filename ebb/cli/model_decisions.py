@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from ebb.cli.errors import told
+from ebb.cli.numbers import Number
 from ebb.cli.replay import quiet_kafka
 from ebb.models.deciding import Action, Written, check_candidate, taken, write_decision
 from ebb.models.publishing import publish, version_as_challenger
@@ -27,7 +28,7 @@ def deciding(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--by", default=None, help="Who decides, for the record; by default who is logged in."),
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0),
+            type=Number(min=0),
             default=60.0,
             show_default=True,
             help="Seconds to wait until the learner has taken it.",

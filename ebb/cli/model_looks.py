@@ -57,6 +57,8 @@ def show(name: str, candidate: str | None, as_json: bool) -> None:
 @told
 def compare(name: str, one: str, other: str, as_json: bool) -> None:
     """Compare two candidates of an outcome, block by block on the same labels."""
+    if one == other:
+        raise click.UsageError(f"{one} differs from itself in nothing. Name two candidates: `ebb models show {name}`.")
     known = known_model(load_worker_settings(), name)
     for each in (one, other):
         check_candidate(known, each)

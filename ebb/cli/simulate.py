@@ -17,6 +17,7 @@ from ebb.simulate import Shop, ShopSettings
 from ebb.topic_admin import create_topics
 from schemas.units import DAY_MS
 from stream.errors import EbbError
+from stream.redis_store.deployment import stored_deployment
 from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
@@ -150,6 +151,7 @@ def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
     quiet_kafka()
     common = load_common_settings()
     _make_room_for_truth(run)
+    _tell_of_a_replay(common)
     servers = list(common.kafka_servers)
     create_topics(servers, common.partitions)
     prefix = f"live-{time_ns() // 1_000_000}-"  # a second run's events are others, not repeats
@@ -158,6 +160,20 @@ def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
         count = publish_live(shop.slices(), servers, common.partitions, run.events_per_s, run.seconds, show)
     _tell_truth(shop, run)
     return {"events": count, "seconds": round(monotonic() - began_s, 1), "shop_days": shop.days_gone}
+
+
+def _tell_of_a_replay(common: CommonSettings) -> None:
+    """Say that events of now wait where a replay's clock stands. Without a Redis or a deployment here none does."""
+    try:
+        clock = stored_deployment(common.redis_url).clock
+    except EbbError:
+        return
+    if clock == "replay":
+        click.echo(
+            "The deployment in this Redis runs on the clock of a replay: workers apply these events once it is "
+            "switched (`ebb clock live`).",
+            err=True,
+        )
 
 
 def _check_span(settings: ShopSettings, common: CommonSettings) -> None:

@@ -1,6 +1,6 @@
 """Why a customer has the probability it has, on a screen."""
 
-from ebb.text import aligned, printable, typed
+from ebb.text import aligned, lookup_of, printable, typed
 from ebb.why import Why
 
 SAME = 1e-6  # a view is rounded to six decimals
@@ -20,7 +20,7 @@ def why_screen(why: Why, in_words: str) -> list[str]:
         *aligned(rows, "<<<>>", indent="  "),
         *_shown_otherwise(why),
         f"  by {printable(why.model)}, version {printable(why.version)} · reference: {why.reference.who}",
-        f"  next: ebb lookup {typed(why.customer_id)} --why {typed(why.outcome)} --json",
+        f"  next: {lookup_of(why.customer_id, '--why', typed(why.outcome), '--json')}",
     ]
 
 

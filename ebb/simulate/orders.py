@@ -28,12 +28,10 @@ class Orders:
     Attributes:
         who: shape (orders,), counters for draws.
         customer: shape (orders,), places in the population, `GUEST` for a guest.
-        percent: shape (orders,), discount.
     """
 
     who: IntArray
     customer: IntArray
-    percent: IntArray
     baskets: Baskets
     coupons: list[tuple[str, IntArray]]
 
@@ -74,7 +72,7 @@ def place_orders(world: ShopWorld, customers: IntArray, guest_who: IntArray, day
         campaign.orders += len(places)
         shares = given[places] * campaign.plan.discount_percent // percent[places]  # a sale may give the rest
         campaign.discount_minor += int(shares.sum())
-    return Orders(who, customer, percent, baskets, coupons)
+    return Orders(who, customer, baskets, coupons)
 
 
 def settle(world: ShopWorld, orders: Orders, ordered_ms: IntArray, day: int) -> tuple[list[Part], BoolArray]:

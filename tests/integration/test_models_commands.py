@@ -103,6 +103,9 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
             models.run("compare", OUTCOME, "newton_logistic", "mean_logit").stdout
         )
 
+        itself = models.run("compare", OUTCOME, "mean_logit", "mean_logit")
+        assert (itself.exit_code, "mean_logit differs from itself in nothing" in itself.output) == (2, True)
+
         assert "'nobody' is no candidate" in models.refused("promote", OUTCOME, "nobody")
         assert "none to go back to" in models.refused("rollback", OUTCOME)
         before = shown["version"]

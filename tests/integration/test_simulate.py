@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import redis
 from click.testing import CliRunner, Result
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -27,6 +28,9 @@ from offline.broker import BrokerError, end_offsets
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, ENGAGEMENT, PROFILES, PURCHASES
 from schemas.units import DAY_MS
+from stream.features.layout import LAYOUT
+from stream.ports import Deployment
+from stream.redis_store.deployment import check_deployment
 from tests.integration.processes import eventually, without_topics
 
 PARTITIONS = 2
@@ -127,6 +131,18 @@ def test_live_events_are_of_now_at_the_rate_asked_for_and_another_run_repeats_no
     assert len({event["event_id"] for event in events}) >= 0.97 * sent  # repeats are part of a shop
     assert len(events) == sent
     assert all(began_ms - 600_000 <= event["event_time_ms"] <= ended_ms for event in events)
+
+
+def test_a_live_shop_for_a_deployment_in_a_replay_says_that_its_events_wait(environ, redis_url):
+    environ |= {"EBB_REDIS_URL": redis_url}
+    few = ["--live", "--customers", "20", "--events-per-s", "50", "--seconds", "0.1", "--json"]
+    for clock, said in ((None, ""), ("live", ""), ("replay", "runs on the clock of a replay")):
+        if clock:
+            with redis.Redis.from_url(redis_url) as client:
+                client.flushdb()
+            check_deployment(redis_url, Deployment(PARTITIONS, clock, LAYOUT), require_append_only=False)
+        done = run(environ, *few)
+        assert (done.exit_code, said in done.stderr, bool(done.stderr)) == (0, True, bool(said))
 
 
 def test_an_event_that_kafka_refuses_ends_a_live_shop_though_later_ones_are_taken(apache_kafka):
