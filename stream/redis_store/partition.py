@@ -42,6 +42,7 @@ class RedisPartitionStore:
         self._is_cluster = is_cluster(url)
         self._begun: tuple[int, int] | None = None  # connection number and version that WATCH guards
         self._following: _Following | None = None
+        self._run_of = 0, ""  # connection number, and which run of Redis answers there
 
     async def claim(self, owner: str) -> Head:
         """Make `owner` the partition's owner, one version up. Needs no WATCH: the transaction alone is atomic."""
@@ -110,13 +111,20 @@ class RedisPartitionStore:
     async def page(self, cursor: str, limit: int) -> Page:
         """By ZSCAN, whose cursors mean nothing to another run of Redis: they carry the run they are of."""
         run_before, _, place = cursor.rpartition(":")
-        info, members = await self._within_chunk([b"INFO", b"server"], [b"ZCARD", keys.due(self._partition)])
-        run = _run_id(info)
-        place = place if run == run_before else ""
-        scan = [b"ZSCAN", keys.due(self._partition), place.encode() or b"0", b"COUNT", b"%d" % limit]
-        following, entries = (await self._within_chunk(scan))[0]
+        run, due = await self._run(), keys.due(self._partition)
+        begin = place.encode() if place and run == run_before else b"0"
+        members, (following, entries) = await self._within_chunk(
+            (b"ZCARD", due), (b"ZSCAN", due, begin, b"COUNT", b"%d" % limit)
+        )
         customers = [customer.decode() for customer, _ in pairs(entries)]
         return Page(customers, "" if following == b"0" else f"{run}:{following.decode()}", members)
+
+    async def _run(self) -> str:
+        """Which run of Redis answers: on one connection always the same."""
+        number = self._chunk()[0]
+        if self._run_of[0] != number:
+            self._run_of = number, _run_id((await self._within_chunk((b"INFO", b"server")))[0])
+        return self._run_of[1]
 
     async def commit(self, head: Head, changes: Commit) -> bool:
         """One transaction; Redis answers it with nothing if the partition was written since `begin`."""

@@ -21,8 +21,7 @@ from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
-from stream.worker.log_records import LogRecords
-from stream.worker.lost_commits import senders, without
+from stream.worker.lost_commits import lost_in, without
 from stream.worker.publisher import Message
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
@@ -208,7 +207,7 @@ class Applying:
         if self.is_renewed(models):
             return False
         under = self._under
-        head, _ = await self._store.begin(0, 0)
+        head, _ = self._store.follow(0, 0) or await self._store.begin(0, 0)
         ours = self._is_ours(head)
         if not ours or not is_wanted(head.sweep, under):
             await self._store.abandon()
@@ -301,8 +300,9 @@ class Applying:
         Raises:
             DecisionError: there are no records, and a bug keeps customers from being decided.
         """
-        lost = await self._lost_in(batch.records)
-        batch = Batch(without(batch.records, lost), batch.previous, batch.clock_ms) if lost else batch
+        if lost := await lost_in(batch.records, self._store):
+            log.info("records of commits that redis has lost", partition=self._partition, records=len(lost))
+            batch = Batch(without(batch.records, lost), batch.previous, batch.clock_ms)
         found = sort_out(batch.records, self._windows)
         self._identities.take_out(found)
         known = self._known_of(found)
@@ -333,19 +333,6 @@ class Applying:
         self._committed(head, loaded, applied, found, seen)
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
-
-    async def _lost_in(self, records: LogRecords) -> list[int]:
-        """The places of what was sent from customer to customer in commits that the store has lost since."""
-        sent_by = senders(records)
-        if not sent_by:
-            return []
-        asked = list({(sender.partition, sender.timeline) for sender in sent_by.values()})
-        last = dict(zip(asked, await self._store.last_sent(asked), strict=True))
-        known = {place: last[sender.partition, sender.timeline] for place, sender in sent_by.items()}
-        lost = [place for place, till in known.items() if till is not None and sent_by[place].sequence > till]
-        if lost:
-            log.info("records of commits that redis has lost", partition=self._partition, records=len(lost))
-        return lost
 
     async def _failing(
         self,

@@ -13,11 +13,27 @@ import numpy as np
 
 from schemas.origin import Sender, sender_of
 from schemas.topics import REROUTED
+from stream.ports import PartitionStore
 from stream.worker.log_records import LOST, LOST_KIND, TOPIC_NUMBERS, LogRecords
 from stream.worker.seen import NO_ID
 
 
-def senders(records: LogRecords) -> dict[int, Sender]:
+async def lost_in(records: LogRecords, store: PartitionStore) -> list[int]:
+    """The places of what was sent from customer to customer in commits that the store has lost since; within a chunk.
+
+    Raises:
+        StoreUnavailableError: Redis is away.
+    """
+    sent_by = _senders(records)
+    if not sent_by:
+        return []
+    asked = list({(sender.partition, sender.timeline) for sender in sent_by.values()})
+    last = dict(zip(asked, await store.last_sent(asked), strict=True))
+    known = {place: last[sender.partition, sender.timeline] for place, sender in sent_by.items()}
+    return [place for place, till in known.items() if till is not None and sent_by[place].sequence > till]
+
+
+def _senders(records: LogRecords) -> dict[int, Sender]:
     """Whose commits have sent records from customer to customer, by their places."""
     if REROUTED not in records.topics:
         return {}
