@@ -210,7 +210,7 @@ class MemoryPartitionStore:
 
     def _chunk(self) -> Head:
         if self._begun is None:
-            raise RuntimeError("No chunk is open. `begin` comes before `load` and `commit`.")
+            raise RuntimeError("No chunk is open. `begin` or `follow` comes before `load` and `commit`.")
         return self._begun
 
 

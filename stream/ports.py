@@ -135,7 +135,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class PartitionStore(Protocol):
-    """One partition of the store. Between `begin` and `commit` or `abandon` it serves one chunk of one lane."""
+    """One partition of the store, for one lane: a chunk from `begin` or `follow` to `commit` or `abandon`."""
 
     async def claim(self, owner: str) -> Head:
         """Make `owner` the partition's owner and return the head after that."""

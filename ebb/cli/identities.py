@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import Number
+from ebb.cli.numbers import timeout_option
 from ebb.cli.replay import quiet_kafka
 from ebb.identities import Commands, Written, without_archived
 from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed, verified
@@ -21,13 +21,7 @@ from ebb.text import lookup_of
 from stream.settings.load import load_common_settings, load_worker_settings
 from stream.signing import Keyring
 
-TIMEOUT = click.option(
-    "--timeout",
-    type=Number(min=0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait until the worker has applied it.",
-)
+TIMEOUT = timeout_option("the worker has applied it")
 NO_WAIT = click.option("--no-wait", is_flag=True, help="Write the record and say where; no receipt.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

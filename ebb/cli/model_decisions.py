@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import Number
+from ebb.cli.numbers import timeout_option
 from ebb.cli.replay import quiet_kafka
 from ebb.models.deciding import Action, Written, check_candidate, taken, write_decision
 from ebb.models.publishing import publish, version_as_challenger
@@ -26,13 +26,7 @@ def deciding(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that decides something."""
     decorators = (
         click.option("--by", default=None, help="Who decides, for the record; by default who is logged in."),
-        click.option(
-            "--timeout",
-            type=Number(min=0),
-            default=60.0,
-            show_default=True,
-            help="Seconds to wait until the learner has taken it.",
-        ),
+        timeout_option("the learner has taken it"),
         click.option("--no-wait", is_flag=True, help="Write the decision and say where."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
     )

@@ -1,6 +1,7 @@
 """Numbers as options of commands."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -18,3 +19,9 @@ class Number(click.FloatRange):
 
 
 ABOVE_ZERO = Number(min=0, min_open=True)
+
+
+def timeout_option(until: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option for how long a command waits; `until` says for what."""
+    help_text = f"Seconds to wait until {until}."
+    return click.option("--timeout", type=Number(min=0), default=60.0, show_default=True, help=help_text)

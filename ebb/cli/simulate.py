@@ -163,10 +163,10 @@ def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
 
 
 def _tell_of_a_replay(common: CommonSettings) -> None:
-    """Say that events of now wait where a replay's clock stands. Without a Redis or a deployment here none does."""
+    """Say that events of now wait where a replay's clock stands."""
     try:
         clock = stored_deployment(common.redis_url).clock
-    except EbbError:
+    except EbbError:  # sending takes no Redis, and no worker that has started yet
         return
     if clock == "replay":
         click.echo(

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import Number
+from ebb.cli.numbers import timeout_option
 from ebb.cli.replay import history_options, quiet_kafka
 from ebb.compose.decoding import decoding_of
 from offline.broker import readable_ends
@@ -36,13 +36,7 @@ class LagError(EbbError):
 
 @click.command()
 @history_options
-@click.option(
-    "--timeout",
-    type=Number(min=0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait until the workers have applied all.",
-)
+@timeout_option("the workers have applied all")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @told
 def verify(files: tuple[Path, ...], source: str, columns: str, timeout: float, as_json: bool) -> None:

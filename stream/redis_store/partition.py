@@ -142,10 +142,8 @@ class RedisPartitionStore:
         if done is None:
             return False
         following = head.after(changes)
-        if (version_now, owner or b"") == (
-            b"%d" % following.version,
-            following.owner.encode(),
-        ):  # else others were faster
+        ours = b"%d" % following.version, following.owner.encode()
+        if (version_now, owner or b"") == ours:  # else another was faster than the WATCH
             self._following = _Following(number, following, _deadlines(entries))
         return True
 
@@ -203,7 +201,7 @@ class RedisPartitionStore:
     def _chunk(self) -> tuple[int, int]:
         if self._begun is None:
             raise RuntimeError(
-                f"Partition {self._partition}: no chunk is open. `begin` comes before `load` and `commit`."
+                f"Partition {self._partition}: no chunk is open. `begin` or `follow` comes before `load` and `commit`."
             )
         return self._begun
 

@@ -93,6 +93,13 @@ class Running:
                 assert not self.task.done(), self.task.exception()
                 await asyncio.sleep(0.001)
 
+    async def is_kept_waiting(self) -> None:
+        """A record is delivered, and its lane has not asked its store however often it might have."""
+        await self.lane.deliver(purchases(0.1))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not self.store.begun
+
     def position(self, topic: str = PURCHASES) -> int:
         known = self.stored.head.positions.get(topic)
         return known.next_offset if known else 0
@@ -153,10 +160,7 @@ async def test_a_lane_has_its_turn_when_another_commits_and_not_while_that_one_r
     first.store.let.clear()
     await first.lane.deliver(purchases(0.1))
     await first.until(lambda: first.store.begun)
-    await second.lane.deliver(purchases(0.1))
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert not second.store.begun
+    await second.is_kept_waiting()
     first.store.answers.set()
     await second.until(lambda: second.position() == 1)
     assert first.position() == 0
@@ -171,10 +175,7 @@ async def test_a_lane_that_keeps_up_steps_when_the_commit_before_it_has_been_ans
     first.store.let.clear()
     await first.lane.deliver(purchases(0.1))
     await asyncio.wait_for(first.store.committing.wait(), 5)
-    await second.lane.deliver(purchases(0.1))
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert not second.store.begun
+    await second.is_kept_waiting()
     first.store.let.set()
     await second.until(lambda: second.position() == 1)
 
