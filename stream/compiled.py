@@ -14,11 +14,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
 from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
-from numba.extending import intrinsic
 
 
 @contextmanager
@@ -96,26 +93,6 @@ def many_at_once(function: _Function) -> _Function:
     array([0.5, inf])
     """
     return _compiled(function, _nrt=False, error_model="numpy")
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def bits_of(_typing: Any, _number: Any) -> Any:
-    """Of a float in compiled code: its bits as a whole number."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.int64(types.float64), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def float_of(_typing: Any, _bits: Any) -> Any:
-    """Of a whole number in compiled code: the float that has these bits."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), generate
 
 
 def _compiled(function: _Function, **options: bool | str) -> _Function:

@@ -10,7 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import bits_of, float_of, many_at_once, tight
+from stream.compiled import many_at_once, tight
+from stream.instructions import bits_of, float_of
 
 FloatArray = NDArray[np.float64]
 

@@ -1,10 +1,13 @@
 """Customers numbered in the order of their first events, among all whose ids were read."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from offline.columns.names import Names
 from offline.columns.reading import NOBODY
+from stream.compiled import tight
 
 IntArray = NDArray[np.int64]
 
@@ -31,12 +34,26 @@ class Comers:
         """The place of each who comes next, by its place among the names."""
         unknown = np.full(len(self.names) - len(self._place), NOBODY)
         self._place = np.concatenate([self._place, unknown]) if len(unknown) else self._place
-        new, first = np.unique(rows[self._place[rows] == NOBODY], return_index=True)
-        new = new[np.argsort(first)]
-        self._place[new] = np.arange(len(self._come), len(self._come) + len(new))
-        self._come += new.tolist()
-        return self._place[rows]
+        places = np.empty(len(rows), np.int64)
+        come = np.empty(len(rows), np.int64)
+        count = _number(rows, self._place, len(self._come), places, come)
+        self._come += come[:count].tolist()
+        return places
 
     def listed(self) -> list[str]:
         """The ids of all."""
         return self.names.listed(np.array(self._come, np.int64))
+
+
+@tight
+def _number(rows: Any, place: Any, next_place: int, places: Any, come: Any) -> int:
+    """Fill `places`, `come` with those who are new, and `place` with theirs; how many they are."""
+    count = 0
+    for at in range(len(rows)):
+        row = rows[at]
+        if place[row] < 0:
+            place[row] = next_place + count
+            come[count] = row
+            count += 1
+        places[at] = place[row]
+    return count

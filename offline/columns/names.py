@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 
 from stream.byte_rows import encoded
 from stream.columns.texts import mixed_of, texts_of
-from stream.compiled import compiled
+from stream.columns.words_of_bytes import is_same
+from stream.compiled import compiled, tight
+from stream.instructions import prefetch
 
 ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
 
 _LEAST_ROOM = 1 << 12
 _NOBODY = np.int64(-1)
+_AHEAD = 8  # rows
 _PLACE, _TELLING = np.int64((1 << 32) - 1), np.int64(((1 << 31) - 1) << 32)
 """An entry of the table has a place in its lower bits, and above it bits of the text that tell most others apart."""
 
@@ -99,12 +102,15 @@ def _number(data: Any, starts: Any, ends: Any, table: Any, known: Any, known_end
     """Fill `places`; how many there are then."""
     last = len(table) - 1
     for row in range(len(starts)):
-        start, length = starts[row], ends[row] - starts[row]
-        mixed = mixed_of(data, start, ends[row])
+        places[row] = mixed_of(data, starts[row], ends[row])
+    for row in range(len(starts)):
+        _fetch_ahead(places, row, table, known, known_ends)
+        mixed, start, length = places[row], starts[row], ends[row] - starts[row]
         at, telling = mixed & last, mixed & _TELLING
         while table[at] >= 0:
+            place = table[at] & _PLACE
             is_like = table[at] & _TELLING == telling
-            if is_like and _is_it(data, start, length, known, known_ends, table[at] & _PLACE):
+            if is_like and is_same(data, start, start + length, known, known_ends[place], known_ends[place + 1]):
                 break
             at = (at + 1) & last
         if table[at] < 0:
@@ -118,6 +124,20 @@ def _number(data: Any, starts: Any, ends: Any, table: Any, known: Any, known_end
     return count
 
 
+@tight
+def _fetch_ahead(mixed: Any, row: int, table: Any, known: Any, known_ends: Any) -> None:
+    """What later rows will look at comes from memory meanwhile, first what says where the next lies."""
+    last = len(table) - 1
+    if row + 3 * _AHEAD < len(mixed):
+        prefetch(table, mixed[row + 3 * _AHEAD] & last)
+        entry = table[mixed[row + 2 * _AHEAD] & last]
+        if entry >= 0:
+            prefetch(known_ends, entry & _PLACE)
+        entry = table[mixed[row + _AHEAD] & last]
+        if entry >= 0:
+            prefetch(known, known_ends[entry & _PLACE])
+
+
 @compiled
 def _number_anew(known: Any, starts: Any, ends: Any, table: Any) -> None:
     """Enter all texts, each another one, into an empty table."""
@@ -128,15 +148,3 @@ def _number_anew(known: Any, starts: Any, ends: Any, table: Any) -> None:
         while table[at] >= 0:
             at = (at + 1) & last
         table[at] = (mixed & _TELLING) + place
-
-
-@compiled
-def _is_it(data: Any, start: int, length: int, known: Any, known_ends: Any, place: int) -> bool:
-    """Whether the text is the one at `place`."""
-    begin = known_ends[place]
-    if known_ends[place + 1] - begin != length:
-        return False
-    for byte in range(length):  # noqa: SIM110 - compiled
-        if known[begin + byte] != data[start + byte]:
-            return False
-    return True

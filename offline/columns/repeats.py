@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from offline.duplicates import WINDOW_RECORDS
 from stream.compiled import tight
+from stream.instructions import prefetch
 
 _LEAST_PLACES = 1 << 12
+_AHEAD = 8  # records: their places come from memory while those before are looked at
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Repeats:
             log: a number for each record's log.
         """
         found = np.zeros(len(id_hash), np.bool_)
-        for number in np.unique(log).tolist():
+        for number in np.flatnonzero(np.bincount(log)).tolist():
             at = np.flatnonzero(log == number)
             found[at] = self._tables.setdefault(number, _Table(self.window)).among(id_hash[at])
         return found
@@ -73,6 +75,10 @@ def _look_up(ids: Any, places: Any, id_hash: Any, read: int, window: int, found:
     """How many ids are new to the table."""
     new, last = 0, np.uint64(len(ids) - 1)
     for row in range(len(id_hash)):
+        if row + _AHEAD < len(id_hash):
+            soon = np.int64(id_hash[row + _AHEAD] & last)
+            prefetch(ids, soon)
+            prefetch(places, soon)
         at = id_hash[row] & last
         while ids[at] != 0 and ids[at] != id_hash[row]:
             at = (at + np.uint64(1)) & last

@@ -14,7 +14,7 @@ from stream.features.facts import EventFacts
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.identities.known import UNKNOWN, Identity, counts_for, name_of
 
-AT_ONCE = 100_000  # records read together: some 50 MB of columns
+AT_ONCE = 50_000  # records read together: some 25 MB of columns
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ class Intervals:
     def add(self, facts: EventFacts) -> None:
         """Add events that follow, for their customers, on those added before."""
         places = np.searchsorted(self.instants_ms, facts.time_ms, "right")
-        for interval in np.unique(places[places < len(self.instants_ms)]).tolist():
-            part = facts.take(np.flatnonzero(places == interval))
+        counts = np.bincount(places)[: len(self.instants_ms)]
+        for interval in np.flatnonzero(counts).tolist():
+            part = facts if counts[interval] == len(facts) else facts.take(np.flatnonzero(places == interval))
             self._waiting.append((interval, part))
             self._bytes += sum(column.nbytes for column in vars(part).values())
         if self._bytes > self.memory_bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.columns.words_of_bytes import BYTES, word_at
 from stream.compiled import compiled, many_at_once, tight
 
 BYTES_MAX = 128
@@ -45,8 +46,8 @@ def _hash(data: Any, starts: Any, ends: Any, words: Any, lengths: Any, found: An
         for i in range(count):
             start, end = starts[first + i], ends[first + i]
             lengths[i] = end - start
-            for at in range(end - start):  # the first byte of a word is in its lowest bits
-                words[at >> 3, i] |= np.uint64(data[start + at]) << np.uint64((at & 7) << 3)
+            for at in range(start, end, BYTES):
+                words[(at - start) // BYTES, i] = word_at(data, at, end)
         _first_words(words, lengths, found[first : first + count])
 
 

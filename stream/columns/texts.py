@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.columns.words_of_bytes import BYTES, is_same, word_at
 from stream.compiled import compiled, tight
 
 IntArray = NDArray[np.int64]
 _LINE_END = 10
-_BASIS, _PRIME, _HALF = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3), np.uint64(32)  # FNV-1a
+_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)  # of 2**64, odd
 
 
 def distinct(data: NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple[list[str], IntArray]:
@@ -95,20 +96,15 @@ def _number(data: Any, starts: Any, ends: Any, table: Any, first: Any, place: An
 
 @tight
 def mixed_of(data: Any, start: int, end: int) -> Any:
-    """A number of a span of bytes, for compiled code: of 64 bits that differ for most others (FNV-1a)."""
-    mixed = _BASIS
-    for at in range(start, end):
-        mixed = (mixed ^ np.uint64(data[at])) * _PRIME
-    return np.int64(mixed ^ (mixed >> _HALF))
+    """A number of a span of bytes, for compiled code: of 64 bits that differ for most others (Fibonacci hashing)."""
+    mixed = np.uint64(end - start)
+    for at in range(start, end, BYTES):
+        mixed = (mixed ^ word_at(data, at, end)) * _GOLDEN
+        mixed ^= mixed >> _HALF
+    return np.int64(mixed)
 
 
 @tight
-def _same(data: Any, starts: Any, ends: Any, one: int, other: int) -> bool:
+def _same(data: Any, starts: Any, ends: Any, one: int, other: int) -> Any:
     """Whether two spans have the same text."""
-    length = ends[one] - starts[one]
-    if ends[other] - starts[other] != length:
-        return False
-    for at in range(length):  # noqa: SIM110 - compiled
-        if data[starts[one] + at] != data[starts[other] + at]:
-            return False
-    return True
+    return is_same(data, starts[one], ends[one], data, starts[other], ends[other])

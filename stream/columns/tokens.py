@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stream.columns.words_of_bytes import BYTES, first_not_plain
 from stream.compiled import tight
 
 NONE = -1
@@ -46,6 +47,11 @@ def past_blanks(data: Any, at: int, end: int) -> int:
 @tight
 def string_end(data: Any, at: int, end: int) -> int:
     """The quote that ends a string of printable ASCII without a backslash, whose first letter is at `at`."""
+    while at + BYTES <= end:
+        plain: int = np.int64(first_not_plain(data, at))  # type: ignore[assignment]  # compiled it is one
+        at += plain
+        if plain < BYTES:
+            return at if byte_at(data, at) == QUOTE else NONE
     while at < end:
         byte = byte_at(data, at)
         if byte == QUOTE:

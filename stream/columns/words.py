@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.columns.words_of_bytes import BYTES, word_at
 from stream.compiled import tight
 
 NO_WORD = -1
@@ -19,7 +20,8 @@ def words_of(numbers: Mapping[str, int]) -> NDArray[np.int64]:
     """Words that differ in length, first, middle or last letter, each at a place of its own.
 
     They are one array, since a loop is compiled to something slower for each array that it is given: four factors, for
-    each place where its word begins (0: it has none), and each word as its number, its length and its letters.
+    each place where its word begins (0: it has none), and each word as its number, its length and its letters,
+    eight in a number.
 
     Args:
         numbers: word, not empty -> what `number_of` says of it.
@@ -30,12 +32,18 @@ def words_of(numbers: Mapping[str, int]) -> NDArray[np.int64]:
     for factors in product(_FACTORS, repeat=4):
         places = [_place(word.encode(), factors) for word in numbers]
         if len(set(places)) == len(places):
-            entries = [[number, len(word), *word.encode()] for word, number in numbers.items()]
+            entries = [[number, len(word.encode()), *_letters(word)] for word, number in numbers.items()]
             begins = np.cumsum([_FIRST_WORD, *map(len, entries)])
             at = np.zeros(_PLACES, np.int64)
             at[places] = begins[:-1]
             return np.array([*factors, *at.tolist(), *chain(*entries)], np.int64)
     raise ValueError(f"no place of its own for each of {', '.join(numbers)}")
+
+
+def _letters(word: str) -> list[int]:
+    data = word.encode()
+    padded = data.ljust(-(-len(data) // BYTES) * BYTES, b"\0")
+    return [int(number) for number in np.frombuffer(padded, np.int64)]
 
 
 def _place(word: bytes, factors: Sequence[int]) -> int:
@@ -58,9 +66,10 @@ def number_of(data: Any, start: int, end: int, words: Any) -> Any:
     begin = words[np.uint64(_FIRST_PLACE + (place & (_PLACES - 1)))]
     if begin == 0 or words[np.uint64(begin + 1)] != length:
         return NO_WORD
-    differing = np.int64(0)
-    for at in range(length):
-        differing |= _byte(data, start + at) ^ words[np.uint64(begin + 2 + at)]
+    differing, letters = np.uint64(0), begin + 2
+    for at in range(start, end, BYTES):
+        differing |= word_at(data, at, end) ^ np.uint64(words[np.uint64(letters)])
+        letters += 1
     return words[np.uint64(begin)] if differing == 0 else np.int64(NO_WORD)
 
 

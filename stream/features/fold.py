@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.compiled import compiled
+from stream.compiled import compiled, tight
 from stream.features.aggregates import AGGREGATES, ANY
 from stream.features.facts import FIRST_ENGAGEMENT, PROFILE, PURCHASE, REFUND, EventFacts
 from stream.features.fields import STATE, StateArray, cell
 from stream.features.fold_engagement import fold_engagement, fold_profile
 from stream.features.fold_orders import fold_bins, fold_decayed, fold_products, fold_purchase_day
+from stream.instructions import prefetch
 
 _SUM, _MAXIMUM, _MINIMUM = 0, 1, 2
 _JOINS = {"sum": _SUM, "maximum": _MAXIMUM, "minimum": _MINIMUM}
@@ -81,6 +82,17 @@ _JOIN = np.array([_JOINS[aggregate.join] for aggregate in AGGREGATES])
 _OF = np.array([aggregate.of for aggregate in AGGREGATES])
 
 
+_AHEAD = 6  # events: a state that is in no cache comes from memory while the states of so many are changed
+_WORDS, _LINE_WORDS = STATE.itemsize // 8, 64 // 8
+
+
+@tight
+def _fetch(wide: Any, row: int) -> None:
+    """Let a state be on its way from memory."""
+    for line in range(0, _WORDS, _LINE_WORDS):
+        prefetch(wide, row * _WORDS + line)
+
+
 @compiled
 def _joined(join: int, stored: Any, offered: Any) -> Any:
     if join == _SUM:
@@ -111,6 +123,8 @@ def _fold(
     keeps = 0
     for at in range(len(order)):
         event = order[at]
+        if at + _AHEAD < len(order):
+            _fetch(wide, rows[order[at + _AHEAD]])
         row, kind, time_ms, hash_ = rows[event], np.int64(kinds[event]), times_ms[event], hashes[event]
         features = all_features[row]
         last_event_ms, last_purchase_ms = features.last_event_ms, features.last_purchase_ms
