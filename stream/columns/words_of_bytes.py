@@ -45,15 +45,10 @@ def is_same(data: Any, start: int, end: int, other: Any, other_start: int, other
 def first_not_plain(data: Any, at: int) -> Any:
     """How many of eight bytes come before the first that is a quote, a backslash or no printable ASCII; 8 if none is.
 
-    Of each sort the lowest that is found is one; what a carry makes of those above it does not matter.
+    A byte above 127 is no ASCII, so the highest bits of all differences tell. The lowest that is found is one; what a
+    carry makes of those above it does not matter.
     """
     word = eight_bytes(data, at)
     quote, backslash = word ^ _QUOTES, word ^ _BACKSLASHES
-    found = (
-        ((quote - _EACH) & ~quote)
-        | ((backslash - _EACH) & ~backslash)
-        | ((word - _BLANKS) & ~word)
-        | (word + _EACH)
-        | word
-    ) & _HIGHEST
+    found = ((quote - _EACH) | (backslash - _EACH) | (word - _BLANKS) | (word + _EACH) | word) & _HIGHEST
     return zeros_below(found) >> np.uint64(3) if found else np.uint64(BYTES)
