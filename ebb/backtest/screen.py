@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from offline.backtest.figures import Figures, Interval
-from offline.backtest.report import BATCH, Report, short
+from offline.backtest.report import BATCH, NOT_EVERYBODY, Report, short
 
 _NAMES = {
     "online": "online",
@@ -29,6 +29,8 @@ def screen(found: Report) -> str:
     lines += [f"behind: {sentence}" for sentence in found.behind] or ["The online model keeps up with the batch ones."]
     if math.isnan(found.online_frozen_at_split.log_loss):
         lines.append(f"No online model served on {found.split} yet: there is none to be frozen.")
+    if not found.is_everybody:
+        lines.append(NOT_EVERYBODY)
     if found.unscored:
         lines.append(f"{found.unscored:,} customer-weeks are left out: no online model served yet.")
     learned = f"batch models were fitted on {found.trained_on:,} customer-weeks known before {found.split}"

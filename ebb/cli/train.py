@@ -112,8 +112,8 @@ def training_run(settings: WorkerSettings, options: Mapping[str, Any]) -> Traini
         instants = midnights_ms(settings.earliest_event_ms, given.reading.received_ms, every_days, asked_day or 0)
         asking = Asking(target, rules_of(settings), instants, given.memory_bytes, options["rows"])
         table = table_of(given.batches, asking, given.folder, given.told)
-    day = split_day(table.rows, target.outcome) if asked_day is None else asked_day
-    split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day)
+    day = split_day(table.rows, target.outcome, table.last_ms) if asked_day is None else asked_day
+    split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day, table.last_ms)
     names = list(RECIPES) if options["model"] == "all" else [options["model"]]
     plan = Plan(names, _budget(options), settings.currency, options["refit"])
     with counting_bar("steps") as show:

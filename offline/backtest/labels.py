@@ -13,6 +13,7 @@ from stream.features.facts_of_events import facts_of
 from stream.outcomes.declaration import GRACE_MS, Outcome
 from stream.outcomes.matching import matches
 
+JUDGED_AT_LEAST = 200  # rows of days on which everybody's window is over, where windows are customers' own
 _TIME_BITS = 44  # ms since 1970 until the year 2527
 
 
@@ -82,3 +83,38 @@ def known(rows: Rows, outcome: Outcome, time_ms: int) -> BoolArray:
     window_days = rows.windows_days[outcome.name]
     found: BoolArray = (window_days > 0) & ((rows.day + window_days) * DAY_MS + GRACE_MS <= time_ms)
     return found
+
+
+def longest_wait_days(outcome: Outcome) -> int:
+    """After how many days everybody's window is over, with the grace for late events.
+
+    >>> from stream.outcomes.declaration import CHURN_30D, LAPSED
+    >>> longest_wait_days(CHURN_30D), longest_wait_days(LAPSED)
+    (31, 181)
+    """
+    return outcome.horizon_days + GRACE_MS // DAY_MS
+
+
+def settled(rows: Rows, outcome: Outcome, time_ms: int) -> BoolArray:
+    """Whether what became of everybody asked on a row's day was known at a time: the longest window was over.
+
+    Where windows are customers' own, those that are over first are those of frequent customers.
+    """
+    found: BoolArray = (rows.day + longest_wait_days(outcome)) * DAY_MS <= time_ms
+    return found & known(rows, outcome, time_ms)
+
+
+def judged_by(rows: Rows, outcome: Outcome, split_day: int, last_ms: int) -> BoolArray:
+    """The rows from a day on that models are judged by: settled ones, so that nobody is missing on their days.
+
+    Where hardly any are, all that are known: these are not everybody, which who shows figures of them has to say.
+
+    Args:
+        rows: of a history.
+        outcome: what is asked.
+        split_day: days since 1970.
+        last_ms: the end of the history.
+    """
+    later = rows.day >= split_day
+    whole: BoolArray = later & settled(rows, outcome, last_ms)
+    return whole if int(whole.sum()) >= JUDGED_AT_LEAST else later & known(rows, outcome, last_ms)

@@ -10,7 +10,7 @@ import numpy as np
 
 from offline.backtest import batch
 from offline.backtest.figures import Differences, Figures, compare, judge
-from offline.backtest.labels import known
+from offline.backtest.labels import judged_by, known, settled
 from offline.backtest.rows import WEEK_DAYS, BoolArray, FloatArray, Rows
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
@@ -22,6 +22,10 @@ BATCH = ("batch_logistic", "batch_gradient_boosting", "batch_refit_4w")
 
 LOG_LOSS_MARGIN, AUC_MARGIN, EARLY_AUC_MARGIN = 0.003, 0.005, 0.010
 ECE_LIMIT, ECE_MARGIN = 0.05, 0.01
+NOT_EVERYBODY = (
+    "The history ends before the longest of the customers' own windows are over: judged are those whose windows are, "
+    "more of them frequent customers. A longer history, or an earlier --from, judges everybody."
+)
 EARLY_HORIZONS = 3  # a split before so many horizons of history is early: online has learned from few labels
 
 
@@ -62,6 +66,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         rows: customer-weeks that were judged.
         customers: how many customers they are of.
         unscored: customer-weeks left out because no online model served yet.
+        is_everybody: whether nobody who was asked on the judged days is missing. Windows that are customers' own
+            are over first where they are short; if hardly any day is long enough ago for all, only these are judged.
         base_rate: the share of them for which the outcome came true.
         trained_on: customer-weeks known before the split, which the batch models were fitted on.
         online: the score that the online model gave at each moment.
@@ -77,6 +83,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     customers: int
     unscored: int
+    is_everybody: bool
     base_rate: float
     trained_on: int
     online: Figures
@@ -109,7 +116,7 @@ def report(rows: Rows, outcome: Outcome, value: FloatArray, span: Span, events_p
         OfflineError: there is nothing to learn from, or nothing to judge by.
     """
     learned = known(rows, outcome, span.split_ms)
-    judged = (rows.day >= span.split_day) & known(rows, outcome, span.last_ms)
+    judged = judged_by(rows, outcome, span.split_day, span.last_ms)
     scored = judged & ~np.isnan(rows.online[outcome.name])
     _refuse(outcome, span, value, learned, judged, scored)
     said = predictions(rows, outcome, value, learned, scored, span.split_day)
@@ -123,6 +130,7 @@ def report(rows: Rows, outcome: Outcome, value: FloatArray, span: Span, events_p
         rows=int(scored.sum()),
         customers=len(np.unique(customer)),
         unscored=int((judged & ~scored).sum()),
+        is_everybody=bool(settled(rows, outcome, span.last_ms)[judged].all()),
         base_rate=float(happened.mean()),
         trained_on=int(learned.sum()),
         online=figures["online"],

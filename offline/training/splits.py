@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline.backtest.batch import Columns
-from offline.backtest.labels import known
+from offline.backtest.labels import judged_by, known
 from offline.backtest.report import day_text, waits
 from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
 from offline.training.table import Table
@@ -36,15 +36,15 @@ class Split:
     judged: BoolArray
 
 
-def split_at(rows: Rows, outcome: Outcome, day: int) -> Split:
-    """The rows known on a day, and those from it on."""
-    return Split(day, known(rows, outcome, day * DAY_MS), rows.day >= day)
+def split_at(rows: Rows, outcome: Outcome, day: int, last_ms: int) -> Split:
+    """The rows known on a day, and those from it on that can be judged by when the history ends."""
+    return Split(day, known(rows, outcome, day * DAY_MS), judged_by(rows, outcome, day, last_ms))
 
 
-def split_day(rows: Rows, outcome: Outcome) -> int | None:
+def split_day(rows: Rows, outcome: Outcome, last_ms: int) -> int | None:
     """The first day on which twice as many rows are known as are left to judge, or the last day of all."""
     days = np.unique(rows.day)
-    splits = (split_at(rows, outcome, day) for day in days.tolist())
+    splits = (split_at(rows, outcome, day, last_ms) for day in days.tolist())
     enough = (split.day for split in splits if split.learned.sum() >= LEARNED_TO_JUDGED * split.judged.sum())
     return next(enough, int(days[-1])) if len(days) else None
 
@@ -61,7 +61,7 @@ def blocks(rows: Rows, value: FloatArray, outcome: Outcome) -> list[Split]:
         At most `BLOCKS` splits with about as many judged rows each; fewer, or none, where the time is short.
     """
     days = np.unique(rows.day)
-    splits = [split_at(rows, outcome, day) for day in days.tolist()]
+    splits = [_behind_and_after(rows, outcome, day) for day in days.tolist()]
     behind = [split for split in splits if _can_learn(value[split.learned])]
     if not behind:
         return []
@@ -70,11 +70,16 @@ def blocks(rows: Rows, value: FloatArray, outcome: Outcome) -> list[Split]:
     begins = np.unique(judged[(np.arange(BLOCKS) * len(judged)) // BLOCKS]).tolist()
     found = []
     for begin, end in zip(begins, [*begins[1:], int(days[-1]) + 1], strict=True):
-        split = split_at(rows, outcome, begin)
+        split = _behind_and_after(rows, outcome, begin)
         split = Split(begin, split.learned, split.judged & (rows.day < end))
         if _can_learn(value[split.learned]) and len(np.unique(value[split.judged] > 0)) == 2:
             found.append(split)
     return found
+
+
+def _behind_and_after(rows: Rows, outcome: Outcome, day: int) -> Split:
+    """Within what is learned from, by which models are compared with each other alone: all that is known counts."""
+    return Split(day, known(rows, outcome, day * DAY_MS), rows.day >= day)
 
 
 def _can_learn(value: FloatArray) -> bool:
@@ -138,8 +143,8 @@ def _all_alike(target: Target, value: FloatArray) -> str:
 
 def _better(table: Table, target: Target) -> str:
     """A day that would do."""
-    day = split_day(table.rows, target.outcome)
-    split = None if day is None else split_at(table.rows, target.outcome, day)
+    day = split_day(table.rows, target.outcome, table.last_ms)
+    split = None if day is None else split_at(table.rows, target.outcome, day, table.last_ms)
     if day is None or split is None or not split.learned.any() or not split.judged.any():
         return "Give a longer history, or an --outcome of fewer days."
     return f"Choose --from {day_text(day * DAY_MS)}."

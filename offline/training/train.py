@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from offline.backtest.figures import Figures, judge
-from offline.backtest.report import day_text
+from offline.backtest.labels import settled
+from offline.backtest.report import NOT_EVERYBODY, day_text
 from offline.backtest.rows import BoolArray, FloatArray
 from offline.training import chances, spend
 from offline.training.influence import Says, concept_shares, curves, features_that_matter, influence
@@ -210,6 +211,8 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
             "The time before the split is too short for cross-validation: usual settings were taken, and the first "
             "model is the chosen one. Choose a later --from, or give a longer history."
         )
+    if not settled(table.rows, target.outcome, table.last_ms)[split.judged].all():
+        notes.append(NOT_EVERYBODY)
     if table.one_in > 1:
         notes.append(f"One customer in {table.one_in} was kept, as --rows asks; --rows takes more.")
     if table.late_rows:

@@ -177,14 +177,14 @@ def test_what_is_missing_is_said_with_what_to_do(change: dict[str, float], day: 
     if "columns" in change:
         table = replace(table, rows=replace(table.rows, columns=np.zeros_like(table.rows.columns)))
     with pytest.raises(OfflineError, match=said):
-        refuse(table, TARGET, split_at(table.rows, PURCHASE_7D, DAY + day))
+        refuse(table, TARGET, split_at(table.rows, PURCHASE_7D, DAY + day, table.last_ms))
 
 
 def test_amounts_of_rows_that_all_have_some_are_asked_of_fewer_days() -> None:
     table = table_of_days(60)
     table = replace(table, value=1.0 + table.value)
     with pytest.raises(OfflineError, match=r"some spend within 7 days: whether they spend, .* Ask of fewer days"):
-        refuse(table, replace(TARGET, is_amount=True), split_at(table.rows, PURCHASE_7D, DAY + 40))
+        refuse(table, replace(TARGET, is_amount=True), split_at(table.rows, PURCHASE_7D, DAY + 40, table.last_ms))
 
 
 def test_a_history_too_short_for_an_outcome_ends_with_a_sentence_and_no_folder(weeks: Path, tmp_path: Path) -> None:
