@@ -57,7 +57,7 @@ def plan(per_week: float | None, folder: Path | None, model: str | None, as_json
     models: set[str] = set()
     snapshots = snapshots_of(_heard(labels, settings.alert_outcome, models), settings.alerted, chosen)
     _refuse_unknown(models, settings.alerted, chosen, folder)
-    _refuse_few(snapshots, settings.alerted, chosen)
+    _refuse_few(snapshots, settings.alerted, chosen, folder)
     thresholds = judged(snapshots, sorted({*THRESHOLDS, settings.alert_probability}))
     found = Planned(settings, chosen, snapshots, thresholds, per_week)
     click.echo(msgspec.json.encode(found.as_object()) if as_json else "\n".join(found.screen()))
@@ -112,13 +112,20 @@ def _refuse_unknown(models: set[str], outcome: Outcome, model: str, folder: Path
         )
 
 
-def _refuse_few(snapshots: Snapshots, outcome: Outcome, model: str) -> None:
-    if len(snapshots) < ENOUGH:
+def _refuse_few(snapshots: Snapshots, outcome: Outcome, model: str, folder: Path | None) -> None:
+    if len(snapshots) >= ENOUGH:
+        return
+    old_enough = f"old enough for everybody's window of up to {outcome.horizon_days} days to be over"
+    if folder is None and outcome.within_own_gap:
         raise OfflineError(
-            f"{len(snapshots)} snapshots carry a probability of {outcome.name} by {model} and are old enough for "
-            f"everybody's window of up to {outcome.horizon_days} days to be over; {ENOUGH} are needed. Wait, or read a "
-            "longer history with --archive."
+            f"{len(snapshots)} snapshots in Kafka carry a probability of {outcome.name} by {model}, are {old_enough}, "
+            f"and young enough for windows of {outcome.shortest_days} days to be there still; {ENOUGH} are needed. "
+            "Unless told otherwise Kafka keeps labels for 30 days: read an archive of `ebb archive` with --archive."
         )
+    raise OfflineError(
+        f"{len(snapshots)} snapshots carry a probability of {outcome.name} by {model} and are {old_enough}; {ENOUGH} "
+        "are needed. Wait, or read a longer history with --archive."
+    )
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ class Planned:
         return [
             f"{what} · {len(self.snapshots):,} customer-days from {first} to {last} · {true}",
             *aligned(rows, ">>>>>><"),
-            "on the list, value at risk: on a day · right: of the list did leave · "
+            "on the list, value at risk: on a day, of those who bought within 180 days · right: of the list did leave · "
             "missed: of those leaving on a day, not on the list",
             self._next(),
         ]

@@ -57,29 +57,32 @@ class Snapshots:
 
 
 def snapshots_of(labels: Iterable[Label], outcome: Outcome, model: str) -> Snapshots:
-    """The snapshots of which everything is known: whose window was over for everybody when the last label matured.
+    """The snapshots of which everything is known: nobody is missing who was asked on their days.
 
-    Windows differ where they are a customer's own; the labels of the last days are those of short windows alone, which
-    would show a shop of frequent customers.
+    Windows differ where they are a customer's own. Of the last days only short windows have matured, which would show a
+    shop of frequent customers. Of days before the first label that is there, in a topic that keeps some weeks, only
+    long windows have matured since, which would show a shop of infrequent ones.
 
     Args:
-        labels: of any outcomes, in any order; repeats are dropped by their id.
+        labels: of any outcomes, in any order, all from a time on; repeats are dropped by their id.
         outcome: the one that alerts go by.
         model: whose stored probability counts. Labels without it, or of another layout, are passed over.
     """
-    ours = {label.message_id: label for label in labels if _counts(label, outcome, model)}.values()
-    known_until_ms = max((label.matured_ms for label in ours), default=0) - GRACE_MS - outcome.horizon_days * DAY_MS
+    heard = {label.message_id: label for label in labels}.values()
+    ours = [label for label in heard if _counts(label, outcome, model)]
+    first_ms = min((label.matured_ms for label in heard), default=0) - GRACE_MS - outcome.shortest_days * DAY_MS
+    last_ms = max((label.matured_ms for label in ours), default=0) - GRACE_MS - outcome.horizon_days * DAY_MS
     chosen = sorted(
-        (label for label in ours if label.snapshot_ms <= known_until_ms),
+        (label for label in ours if first_ms <= label.snapshot_ms <= last_ms),
         key=lambda label: (label.snapshot_ms, label.customer_id),
     )
     columns = np.array([label.columns for label in chosen], np.float64).reshape(len(chosen), len(MODEL_COLUMNS))
     snapshot_ms = np.array([label.snapshot_ms for label in chosen], np.int64)
     silence_days = _unlogged(columns, "log_since_last_purchase_days")
-    last_ms = snapshot_ms - np.rint(silence_days * DAY_MS).astype(np.int64)
+    purchase_ms = snapshot_ms - np.rint(silence_days * DAY_MS).astype(np.int64)
     return Snapshots(
         day=snapshot_ms // DAY_MS,
-        episode=_numbered([label.customer_id for label in chosen], last_ms),
+        episode=_numbered([label.customer_id for label in chosen], purchase_ms),
         probability=np.array([label.scores[model] for label in chosen], np.float64),
         long_silence=silence_days >= _long_silence_days(columns),
         left=np.array([label.value >= 0.5 for label in chosen], np.bool_),

@@ -19,7 +19,7 @@ from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MAJOR, MODEL_COLUMNS
-from stream.outcomes.declaration import CHURN_30D
+from stream.outcomes.declaration import CHURN_30D, LAPSED
 
 BEGIN_DAY = 14_000
 WINDOW_DAYS = CHURN_30D.horizon_days + 1
@@ -81,6 +81,23 @@ def test_labels_of_the_last_days_are_left_out_since_only_short_windows_have_matu
     assert snapshots_of(labels, CHURN_30D, "mix").day.max() == newest_known
     short = [msgspec.structs.replace(each, matured_ms=each.snapshot_ms + 15 * DAY_MS) for each in labels]
     assert snapshots_of(short, CHURN_30D, "mix").day.max() == BEGIN_DAY + 59 + 15 - WINDOW_DAYS
+
+
+def test_days_before_a_topic_begins_are_left_out_since_of_them_only_long_windows_have_matured_later():
+    customers = [label(f"{days}:{day}", BEGIN_DAY + day, 0.5, True) for day in range(500) for days in (14, 180)]
+    labels = [
+        msgspec.structs.replace(each, outcome="lapsed", matured_ms=each.snapshot_ms + (days + 1) * DAY_MS)
+        for each in customers
+        for days in [int(each.customer_id.partition(":")[0])]
+    ]
+    begins_ms = (BEGIN_DAY + 200) * DAY_MS
+    kept = [each for each in labels if each.matured_ms >= begins_ms]
+
+    found = snapshots_of(kept, LAPSED, "mix")
+    assert (found.day.min(), found.day.max()) == (BEGIN_DAY + 200 - 15, BEGIN_DAY + 499)
+    assert len(found) == 2 * (500 - 200 + 15)
+    month = [each for each in labels if each.matured_ms >= (BEGIN_DAY + 650) * DAY_MS]
+    assert len(month) > 0 == len(snapshots_of(month, LAPSED, "mix"))
 
 
 @pytest.mark.parametrize(
