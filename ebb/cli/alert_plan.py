@@ -185,8 +185,8 @@ class Planned:
         return [
             f"{what} · {len(self.snapshots):,} customer-days from {first} to {last} · {true}",
             *aligned(rows, ">>>>>><"),
-            "on the list, value at risk: on a day, of those who bought within 180 days · right: of the list did leave · "
-            "missed: of those leaving on a day, not on the list",
+            "on the list, value at risk: on a day, of those who bought within 180 days · "
+            "right: of the list did leave · missed: of those leaving on a day, not on the list",
             self._next(),
         ]
 

@@ -17,8 +17,8 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         probability: an alert opens here.
-        list_size: customers who are on the list on a day: silent for long, and this likely to have left. Snapshots are of who
-            bought within 180 days; alerts of who is silent for longer stay open and are not in it.
+        list_size: customers who are on the list on a day: silent for long, and this likely to have left, of those
+            who bought within 180 days. Alerts of who is silent for longer stay open and are not in it.
         alerts_per_week: silences that get onto the list in a week; an estimate, see `arrivals`.
         precision: share of the list that did leave; None for an empty list.
         missed: share of all who were leaving on a day and are not on the list; None where nobody was.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from offline.sources.columns import find_columns
 from offline.sources.tables import Table, open_tables
-from offline.sources.values import read_amounts, read_ids, read_integers, read_times_ms
+from offline.sources.values import at_noon_where_days, read_amounts, read_ids, read_integers, read_times_ms
 from schemas.envelope import Channel
 from schemas.events import NOTHING
 from stream.errors import SourceError
@@ -24,7 +24,8 @@ KINDS = ("purchase", "refund")
 def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd.DataFrame:
     """The lines of the files together; a `Source`.
 
-    Rows of kind refund under the order_id of a purchase become a refund `<order_id>:refund` of that purchase.
+    Rows of kind refund under the order_id of a purchase become a refund `<order_id>:refund` of that purchase. A file
+    that names days and no times of day has its orders at noon, UTC.
 
     Raises:
         SourceError: a file cannot be read, or a channel or kind is not known.
@@ -52,7 +53,7 @@ def _lines(number: int, table: Table, currency: str, mapping: Mapping[str, str])
             "event_id": texts["order_id"],
             "refund": _one_of(KINDS, texts["kind"], table.name, "kind") == "refund",
             "customer_id": texts["customer_id"],
-            "time_ms": read_times_ms(raw[found["event_time"]], table.name),
+            "time_ms": at_noon_where_days(read_times_ms(raw[found["event_time"]], table.name)),
             "product_id": texts["product_id"],
             "quantity": read_integers(raw[found["quantity"]], table.name),
             "unit_price": read_amounts(raw[found["unit_price"]], table.name),

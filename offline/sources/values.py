@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.money import BILLIONTHS
+from schemas.units import DAY_MS
 from stream.errors import SourceError
 
 WHOLE_FLOAT = re.compile(r"-?\d+\.0+")
@@ -75,6 +76,21 @@ def read_times_ms(raw: "pd.Series[Any]", where: str) -> NDArray[np.int64]:
         raise _unreadable(raw, row, where, "a time such as 2010-12-01 08:26:00 or 12/1/2010 8:26 (month first)")
     milliseconds: NDArray[np.int64] = times.as_unit("ms").asi8
     return milliseconds[codes]
+
+
+def at_noon_where_days(times_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Times of a column that names days alone, at the noon of each; times of any other column as they are.
+
+    What is said of a customer at a midnight knows what came before it, and is about what comes after it: an order at
+    the very midnight would be neither.
+
+    >>> at_noon_where_days(np.array([86_400_000, 172_800_000])).tolist()
+    [129600000, 216000000]
+    >>> at_noon_where_days(np.array([86_400_000, 172_800_001])).tolist()
+    [86400000, 172800001]
+    """
+    names_days = not np.any(times_ms % DAY_MS)
+    return times_ms + DAY_MS // 2 if names_days else times_ms
 
 
 def _parse_times(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
