@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from ebb.models.reading import Known
 from ebb.models.wording import day, digits, reign, signed, time
 from ebb.text import aligned, percent, printable
+from schemas.units import DAY_MS
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains, weigh
 from stream.learning.judge import Judge, Reliability
 from stream.learning.judgement import PERIOD_DAYS, reliability_by_period
+from stream.outcomes.declaration import GRACE_MS
 from stream.scoring.documents import FLOORS, Judged
 
+STILL_OPEN = "still open"
 FIGURES = ("log loss", "Brier", "AUC", "PR AUC", "ECE")
 
 
@@ -82,7 +85,7 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
     judge = contest.judgement.pooled.get(candidate)
     if judge is not None:
         periods = list(reliability_by_period(contest.judgement.periods, candidate))
-        lines += ["", *_reliability(candidate, judge.reliability()), "", *_by_period(candidate, periods)]
+        lines += ["", *_reliability(candidate, judge.reliability()), "", *_by_period(known, candidate, periods)]
     return [*lines, f"next: ebb models compare {name} {contest.championship.champion} {_other(known)}"]
 
 
@@ -137,17 +140,23 @@ def _reliability(candidate: str, groups: Sequence[Reliability]) -> list[str]:
     return [f"  what {candidate} said, and what came true", *aligned(rows, ">>><", indent="  ")]
 
 
-def _by_period(candidate: str, periods: Sequence[tuple[int, Judge]]) -> list[str]:
-    rows = [
-        (f"{PERIOD_DAYS} days from", "labels", "log loss", "AUC", "ECE", "said > happened, % by tenths of the labels")
-    ]
+def _by_period(known: Known, candidate: str, periods: Sequence[tuple[int, Judge]]) -> list[str]:
+    said = "said > happened, % by tenths of the labels"
+    rows = [(f"{PERIOD_DAYS} days from", "labels", "log loss", "AUC", "ECE", said, "")]
     for first_day, judge in periods:
         judged = judge.judged()
         groups = " ".join(f"{round(100 * g.said):>2}>{round(100 * g.happened):<3}" for g in judge.reliability())
         if judged is not None:
             figures = digits(judged.log_loss), digits(judged.auc, 3), digits(judged.ece, 3)
-            rows.append((day(first_day), f"{judged.rows:,}", *figures, groups))
-    return [f"  {candidate} by when it was said", *aligned(rows, "<>>>><", indent="  ")]
+            state = STILL_OPEN if is_period_open(known, first_day) else ""
+            rows.append((day(first_day), f"{judged.rows:,}", *figures, groups, state))
+    return [f"  {candidate} by when it was said", *aligned(rows, "<>>>><<", indent="  ")]
+
+
+def is_period_open(known: Known, first_day: int) -> bool:
+    """Whether labels of these days may come still: where windows are customers' own, those of seldom customers."""
+    closes_ms = (first_day + PERIOD_DAYS + known.outcome.horizon_days) * DAY_MS + GRACE_MS
+    return known.contest.newest_ms < closes_ms
 
 
 def compare_screen(known: Known, one: str, other: str) -> list[str]:
@@ -168,7 +177,7 @@ def compare_screen(known: Known, one: str, other: str) -> list[str]:
         is_open = known.contest.is_open(block)
         first_day = day(block * judgement.block_days)
         table.append(
-            (first_day, f"{judges[one].rows:,}", *losses, signed(by_block[block]), "still open" if is_open else "")
+            (first_day, f"{judges[one].rows:,}", *losses, signed(by_block[block]), STILL_OPEN if is_open else "")
         )
     said = weigh([gain for block, gain in sorted(by_block.items()) if not known.contest.is_open(block)])
     return [*lines, "", *aligned(table, "<>>>><", indent="  "), f"  {_verdict(one, other, said)}"]

@@ -1,6 +1,6 @@
 """`ebb models` tells of the challenger that began by itself after drift."""
 
-from ebb.models.objects import list_object
+from ebb.models.objects import list_object, show_object
 from ebb.models.reading import Known, KnownSegments
 from ebb.models.screen import list_screen, show_screen
 from ebb.models.segments import segments_screen
@@ -26,6 +26,17 @@ def test_a_challenger_that_is_proposed_is_not_said_to_take_part_besides() -> Non
     learner = taught(log(8, better_by=0.5))
     (row,) = list_screen([Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)])[1:-1]
     assert (row.endswith(f"{NAME} is proposed"), "takes part" in row) == (True, False)
+
+
+def test_days_of_which_answers_are_missing_still_are_said_to_be_open() -> None:
+    learner = taught(log(8))
+    known = Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)
+    tables = show_screen(known, ["1"], "mean_logit")
+    begin = next(at for at, line in enumerate(tables) if "by when it was said" in line)
+    lines = tables[begin + 2 : -1]
+    assert [line.endswith("still open") for line in lines] == [False] * (len(lines) - 1) + [True]
+    told = show_object(known, ["1"], "mean_logit")["reliability_by_28_days"]
+    assert [each["is_open"] for each in told] == [False] * (len(lines) - 1) + [True]
 
 
 def test_segments_and_their_shares_fit_a_terminal_of_120_columns() -> None:
