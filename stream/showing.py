@@ -104,7 +104,7 @@ class Showing:
             "value_at_risk": ahead.value_at_risk_minor,
             "alert": alert != 0,
             "episode_ms": _known(block["episode_ms"], alert),
-            "reasons": reasons_of(self._by, ahead.matrix, scored, self._rules.exponent),
+            "reasons": reasons_of(self._by, ahead.matrix, scored, self._rules.currency, self._rules.exponent),
             **{name: scored[name] for name in _SCORED},
             **{name: stored[name] for name in _STORED},
             "as_of_ms": asked.now_ms,

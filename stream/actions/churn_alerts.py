@@ -44,7 +44,8 @@ def open_alerts(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     block["alert"][opening] = 1
     block["episode_ms"][opening] = asked.last_purchase_ms[opening]
     scored = decisions.scored.take(opening)
-    each_reasons = reasons_of(decisions.by, matrix_of_scored(scored), scored, acting.rules.exponent)
+    rules = acting.rules
+    each_reasons = reasons_of(decisions.by, matrix_of_scored(scored), scored, rules.currency, rules.exponent)
     at_risk = value_at_risk_minor(decisions.churn[opening], scored).tolist()
     for at, reasons, at_risk_minor in zip(opening.tolist(), each_reasons, at_risk, strict=True):
         _announce(at, reasons, at_risk_minor, asked, decisions, acting)

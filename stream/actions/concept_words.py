@@ -38,7 +38,7 @@ def in_full(concept: str, features: Mapping[str, float], money: Money) -> str:
     if concept == "engagement":
         return _engagement(features)
     words = WORDS[concept]
-    said = words.sentence(_whole(features, words.first), _whole(features, words.second))
+    said = words.sentence(_whole(features, words.first), _whole(features, words.second), "")  # amounts are said above
     if concept == "silence" and math.isnan(features["mean_gap_days"]):
         return f"{said}, usual gap unknown"
     return said

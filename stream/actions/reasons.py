@@ -5,6 +5,7 @@ Sentences say whole numbers, so few of them differ: each is put into words once 
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,9 +36,9 @@ class Figure(NamedTuple):
 
 
 class Words(NamedTuple):
-    """How to say a concept: a sentence made of two figures."""
+    """How to say a concept: a sentence made of two figures and the currency."""
 
-    sentence: Callable[[int, int], str]
+    sentence: Callable[[int, int, str], str]
     first: Figure
     second: Figure
 
@@ -46,32 +47,32 @@ def _in_days(whole: int) -> str:
     return "1 day" if whole == 1 else f"{whole} days"
 
 
-def _silence(days: int, usual_gap_days: int) -> str:
+def _silence(days: int, usual_gap_days: int, *_: Any) -> str:
     if days == UNKNOWN:
         return "no purchase yet"
     silent = f"no purchase for {_in_days(days)}" if days else "bought less than a day ago"
     return silent if usual_gap_days == UNKNOWN else f"{silent}, usual gap {usual_gap_days}"
 
 
-def _frequency(days: int, tenths_of_orders: int) -> str:
+def _frequency(days: int, tenths_of_orders: int, *_: Any) -> str:
     return f"bought on {_in_days(days)}, {tenths_of_orders / 10:.1f} orders in recent months"
 
 
-def _spend(money: int, _: int) -> str:
-    return f"net spend of the last year {money:,}"
+def _spend(money: int, _: int, currency: str) -> str:
+    return f"net spend of the last year {money:,} {currency}"
 
 
-def _age(days: int, _: int) -> str:
+def _age(days: int, *_: Any) -> str:
     if days == UNKNOWN:
         return "no purchase yet"
     return f"first bought {_in_days(days) if days else 'less than a day'} ago"
 
 
-def _refunds(percent: int, _: int) -> str:
+def _refunds(percent: int, *_: Any) -> str:
     return f"{percent} % of spend refunded"
 
 
-def _engagement(_: int, __: int) -> str:
+def _engagement(*_: Any) -> str:
     return "little engagement lately"
 
 
@@ -93,18 +94,19 @@ _SAY = tuple(WORDS[name].sentence for name in CONCEPT_NAMES)
 _SILENCE = CONCEPT_NAMES.index("silence")
 
 
-def in_words(codes: NDArray[np.intp], features: Features, exponent: int = 2) -> list[list[str]]:
+def in_words(codes: NDArray[np.intp], features: Features, currency: str, exponent: int = 2) -> list[list[str]]:
     """The sentences of each customer's concepts, the most important first; of the silence where there is none.
 
     Args:
         codes: shape (customers, 2), places in `CONCEPT_NAMES` or `NO_CONCEPT`.
         features: natural features by name, shape (customers,); nan is unknown.
-        exponent: decimal places of the reporting currency.
+        currency: the reporting currency, such as "GBP".
+        exponent: its decimal places.
 
     >>> ada = {figure.feature: np.array([41.2]) for words in WORDS.values() for figure in words[1:]}
-    >>> in_words(np.array([[CONCEPT_NAMES.index("silence"), CONCEPT_NAMES.index("spend")]]), ada)
-    [['no purchase for 41 days, usual gap 41', 'net spend of the last year 0']]
-    >>> in_words(np.array([[NO_CONCEPT, NO_CONCEPT]]), ada | {"mean_gap_days": np.array([np.nan])})
+    >>> in_words(np.array([[CONCEPT_NAMES.index("silence"), CONCEPT_NAMES.index("spend")]]), ada, "GBP")
+    [['no purchase for 41 days, usual gap 41', 'net spend of the last year 0 GBP']]
+    >>> in_words(np.array([[NO_CONCEPT, NO_CONCEPT]]), ada | {"mean_gap_days": np.array([np.nan])}, "GBP")
     [['no purchase for 41 days']]
     """
     figures, said = np.empty((len(_FIGURES), len(codes))), np.empty((2, 3, len(codes)), np.int64)
@@ -112,7 +114,8 @@ def in_words(codes: NDArray[np.intp], features: Features, exponent: int = 2) -> 
         row[:] = features[figure.feature]
     _choose_figures(said, codes, figures, _units(exponent))
     (one_code, *one_figures), (other_code, *other_figures) = said.tolist()
-    ones, others = map(_sentence, one_code, *one_figures), map(_sentence, other_code, *other_figures)
+    money = repeat(currency)
+    ones, others = map(_sentence, one_code, *one_figures, money), map(_sentence, other_code, *other_figures, money)
     return [[one] if one == other else [one, other] for one, other in zip(ones, others, strict=True)]
 
 
@@ -140,20 +143,23 @@ def _choose_figures(
 
 
 @lru_cache(maxsize=SENTENCES_KEPT)
-def _sentence(code: int, first: int, second: int) -> str:
-    return _SAY[code](first, second)
+def _sentence(code: int, first: int, second: int, currency: str) -> str:
+    return _SAY[code](first, second, currency)
 
 
-def reasons_of(by: Deciding, matrix: NDArray[np.float64], scored: NDArray[np.void], exponent: int) -> list[list[str]]:
+def reasons_of(
+    by: Deciding, matrix: NDArray[np.float64], scored: NDArray[np.void], currency: str, exponent: int
+) -> list[list[str]]:
     """What raises the churn probability of customers, in words; nothing while no model serves.
 
     Args:
         by: what they are decided by.
         matrix: shape (customers, len(MODEL_COLUMNS)).
         scored: shape (customers,), dtype `SCORED_ROW`.
-        exponent: decimal places of the reporting currency.
+        currency: the reporting currency.
+        exponent: its decimal places.
     """
     model = by.alerting.model
     if model is None:
         return [[]] * len(matrix)
-    return in_words(top_concepts(explained(model), matrix), scored, exponent)
+    return in_words(top_concepts(explained(model), matrix), scored, currency, exponent)

@@ -30,7 +30,7 @@ def view_of(customer, segment="Loyal Customers", probability=0.18, risk="214.07"
         "value_at_risk": risk,
         "currency": "GBP",
         "alert": AlertState(probability >= 0.8, NOW_MS - 60 * DAY_MS if probability >= 0.8 else None),
-        "reasons": [f"no purchase for {silent:.0f} days, usual gap 6", "net spend of the last year 3,212"],
+        "reasons": [f"no purchase for {silent:.0f} days, usual gap 6", "net spend of the last year 3,212 GBP"],
         "features": {
             "since_last_purchase_days": silent,
             "purchase_days": 28.0,

@@ -37,7 +37,7 @@ def test_ebb_lookup_shows_a_customer(shop):
         "  purchases                                     31   first 2009-12-01, last 2010-12-05",
         "  silent for                                4 days   usual gap 6 days",
         "  net spend of a year                      £ 3,212   2 refunds, £ 40.12",
-        "  why: no purchase for 4 days, usual gap 6 · net spend of the last year 3,212",
+        "  why: no purchase for 4 days, usual gap 6 · net spend of the last year 3,212 GBP",
         "  next: ebb lookup 13065 --json",
     ]
 

@@ -19,9 +19,10 @@ ADA = {
 }
 
 
-def said(concepts, customer, exponent=2):
+def said(concepts, customer, currency="GBP", exponent=2):
     codes = [CONCEPT_NAMES.index(concept) for concept in concepts] + [NO_CONCEPT] * (2 - len(concepts))
-    return in_words(np.array([codes]), {name: np.array([value]) for name, value in customer.items()}, exponent)[0]
+    figures = {name: np.array([value]) for name, value in customer.items()}
+    return in_words(np.array([codes]), figures, currency, exponent)[0]
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,8 @@ def said(concepts, customer, exponent=2):
         ("frequency", {}, "bought on 9 days, 1.5 orders in recent months"),
         ("frequency", {"purchase_days": 1}, "bought on 1 day, 1.5 orders in recent months"),
         ("frequency", {"purchase_days": 0, "decayed_count_90d": 0.0}, "bought on 0 days, 0.0 orders in recent months"),
-        ("spend", {}, "net spend of the last year 12,346"),
-        ("spend", {"net_spend_365d_minor": -4_950.0}, "net spend of the last year -50"),
+        ("spend", {}, "net spend of the last year 12,346 GBP"),
+        ("spend", {"net_spend_365d_minor": -4_950.0}, "net spend of the last year -50 GBP"),
         ("age", {}, "first bought 300 days ago"),
         ("age", {"since_first_purchase_days": 1.0}, "first bought 1 day ago"),
         ("age", {"since_first_purchase_days": 0.1}, "first bought less than a day ago"),
@@ -51,7 +52,7 @@ def test_a_concept_in_words(concept, figures, sentence):
 
 
 def test_spend_is_said_in_major_units_of_the_currency():
-    assert said(["spend"], ADA, exponent=0) == ["net spend of the last year 1,234,567"]
+    assert said(["spend"], ADA, "JPY", exponent=0) == ["net spend of the last year 1,234,567 JPY"]
 
 
 def test_every_concept_has_words():
