@@ -75,9 +75,7 @@ class Contest:
         self.begun = dict(state.begun) if state else {}
         published, admitted_ms = (state.challengers, state.admitted_ms) if state else ({}, {})
         self._outsiders = Outsiders(self.championship, self.judgement.forget, published, admitted_ms)
-        if self.championship.champion not in self.candidates:
-            why = f"{self.championship.champion} is no candidate any more"
-            self.championship.withdrawn(self.championship.champion, self.newest_ms, why)
+        self._forget_the_gone()
 
     def restored(self, state: ContestState) -> "Contest":
         """One of the same kind that goes on where another was."""
@@ -184,6 +182,12 @@ class Contest:
             self._forget(name)
             self.championship.withdrawn(name, self.newest_ms, f"{name} was withdrawn")
         return ""
+
+    def _forget_the_gone(self) -> None:
+        """Who was a candidate when the state was saved and is none now: nobody makes it, so no rule may see it."""
+        for name in {self.championship.champion, *self.judgement.candidates}.difference(self.candidates):
+            self.judgement.forget(name)
+            self.championship.withdrawn(name, self.newest_ms, f"{name} is no candidate any more")
 
     def _forget(self, name: str) -> None:
         """Who was begun takes part no more."""

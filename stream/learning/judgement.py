@@ -136,6 +136,11 @@ class Judgement:
         beside = self.beside.get(candidate, {})
         return {floor: loss / self.pooled[candidate].rows for floor, loss in beside.items()}
 
+    @property
+    def candidates(self) -> set[str]:
+        """Everybody of whom something is known."""
+        return set(self.pooled).union(self.beside, *self.blocks.values(), *self.periods.values())
+
     def forget(self, candidate: str) -> None:
         """Drop what is known of a candidate that is one no more: another may come under its name."""
         self.beside.pop(candidate, None)

@@ -14,7 +14,7 @@ from stream.learning.judge import JudgeState
 from stream.learning.label_rows import LabelRows
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.costs import score_us
-from stream.scoring.documents import CALIBRATED, CANDIDATES, schema_of
+from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED, schema_of
 from stream.scoring.linear import LinearModel
 from tests.property.grown_trees import grown
 from tests.unit.learning.label_history import labels
@@ -286,6 +286,38 @@ def test_the_bound_is_student_s():
     gains = [0.010, 0.014, 0.006, 0.012, 0.008, 0.011, 0.009, 0.010]
     assert weigh(gains).gain == pytest.approx(0.010)
     assert weigh(gains).bound == pytest.approx(0.010 - 1.8946 * np.std(gains, ddof=1) / np.sqrt(8), abs=1e-6)
+
+
+WITH_HAZARD = (*ROLLED, *CANDIDATES)
+
+
+def test_who_is_no_candidate_any_more_is_forgotten_and_neither_proposed_nor_promoted():
+    before = Contest(HORIZON_DAYS, WITH_HAZARD, WITH_HAZARD[0])
+    before.decide(told("pin", "mean_logit"))
+    said = dict.fromkeys(WITH_HAZARD, WORSE) | {"hazard": BETTER}
+    before.judge(LabelRows.of(list(labels_of(until_closed(9), said))))
+    assert before.proposed() == "hazard"
+    after = Contest(HORIZON_DAYS, state=before.state())
+    assert (after.championship.champion, after.championship.is_pinned, after.proposed()) == ("mean_logit", True, None)
+    assert after.metrics().keys() == set(CANDIDATES) | {CALIBRATED}
+    assert after.judgement.candidates == after.metrics().keys()
+    assert after.evidence().keys() == after.metrics().keys() - {"mean_logit"}
+    after.decide(told("unpin"))
+    after.judge(LabelRows.of(list(labels_of(until_closed(1), seed=1, first_day=until_closed(9)))))
+    assert after.championship.champion == "mean_logit"
+
+
+def test_a_champion_that_is_no_candidate_any_more_gives_way_to_the_first_and_is_judged_anew_when_it_is_back():
+    before = Contest(HORIZON_DAYS, WITH_HAZARD, WITH_HAZARD[0])
+    before.decide(told("pin", "hazard"))
+    said = dict.fromkeys(WITH_HAZARD, WORSE)
+    before.judge(LabelRows.of(list(labels_of(until_closed(2), said))))
+    without = Contest(HORIZON_DAYS, state=before.state())
+    assert (without.championship.champion, without.championship.is_pinned) == ("mean_logit", False)
+    back = Contest(HORIZON_DAYS, WITH_HAZARD, WITH_HAZARD[0], without.state())
+    assert "hazard" not in back.metrics()
+    back.judge(LabelRows.of(list(labels_of(10, said, seed=1, first_day=until_closed(2)))))
+    assert back.metrics()["hazard"].rows == 10 * PER_DAY
 
 
 def test_an_outcome_of_another_horizon_keeps_its_champion_and_is_judged_anew():

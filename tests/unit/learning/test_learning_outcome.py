@@ -9,12 +9,13 @@ from stream.features.missed import MISSED_COLUMNS
 from stream.learning.label_rows import LabelRows
 from stream.learning.linear import exported_newton, fresh, learn_rows, state_of
 from stream.learning.outcome import COUNT_90D_COLUMN, SILENCE_COLUMN, OutcomeLearner, OutcomeState
-from stream.outcomes.declaration import CHURN_90D
+from stream.outcomes.declaration import CHURN_30D, CHURN_90D
 from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import probability
 from tests.unit.learning.label_history import labels
+from tests.unit.learning.test_learning_contest import BETTER, HORIZON_DAYS, WORSE, labels_of, told, until_closed
 
 DAY = 14_700
 
@@ -64,6 +65,19 @@ def test_an_outcome_that_is_rolled_forward_has_a_hazard_and_its_mean_with_the_re
     assert document.candidates["mean_logit_hazard"] == MeanLogit(
         document.candidates["mean_logit"], document.candidates["hazard"]
     )
+
+
+def test_a_learner_that_has_no_hazard_any_more_goes_on_without_the_one_that_was_ahead():
+    before = OutcomeLearner("churn_30d", horizon_days=HORIZON_DAYS, rolled=CHURN_30D)
+    before.decide(told("pin", "mean_logit"))
+    said = dict.fromkeys(ROLLED, WORSE) | {"hazard": BETTER}
+    before.learn(list(labels_of(until_closed(9), said)))
+    after = OutcomeLearner("churn_30d", horizon_days=HORIZON_DAYS).restored(before.to_bytes())
+    after.decide(told("unpin"))
+    after.learn(list(labels_of(until_closed(1), seed=1, first_day=until_closed(9))))
+    document = after.document("2", DAY)
+    assert document.lineage.champion.candidate == "mean_logit"
+    assert document.metrics.keys() == document.candidates.keys() == {*CANDIDATES, CALIBRATED}
 
 
 @pytest.mark.parametrize(("horizon_days", "of_newton"), [(7, 0.75), (28, 0.75), (30, 0.5)])
