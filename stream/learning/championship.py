@@ -80,7 +80,8 @@ class Championship:
             barred: who may not be promoted -> why.
 
         Returns:
-            The candidates that were looked at; who is not champion now has not won.
+            Who was looked at and is not better for certain. One that is, but not the best, has lost nothing: its count
+            starts again beside the new champion.
         """
         self._closed = closed
         if self.is_pinned:
@@ -97,7 +98,7 @@ class Championship:
             gain, bound = found[winner].gain or 0.0, better[winner]
             why = f"log loss {gain:.4f} lower over {found[winner].blocks} blocks, more than {bound:.4f} with 95 %"
             self._enthrone(Reign(candidate=winner, since_ms=now_ms, by="rule", why=why))
-        return found
+        return [name for name in found if name not in better]
 
     def evidence(self, judgement: Judgement) -> dict[str, Evidence]:
         """Candidate -> what the closed blocks say of it beside the champion that count for nothing else yet."""

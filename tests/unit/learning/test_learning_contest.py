@@ -354,6 +354,15 @@ def test_who_is_begun_at_another_drift_takes_the_place_of_one_that_is_not_ahead(
     assert list(contest.begun) == ["drift_2"]
 
 
+@pytest.mark.parametrize(("share", "stays"), [(0.65, True), (WORSE, False)])
+def test_who_was_begun_stays_when_it_is_better_for_certain_and_another_is_better_still(share, stays):
+    contest = Contest(HORIZON_DAYS)
+    contest.begin("drift_1", "at the first drift", is_another=True)
+    contest.judge(LabelRows.of(list(labels_of(until_closed(8), {"newton_logistic": 0.75, "drift_1": share}))))
+    assert contest.championship.champion == "newton_logistic"
+    assert (list(contest.begun), "drift_1" in contest.metrics()) == (["drift_1"] if stays else [], stays)
+
+
 def test_beside_a_champion_that_was_begun_another_may_begin():
     contest = Contest(HORIZON_DAYS)
     contest.begin("drift_1", "at the first drift", is_another=True)
