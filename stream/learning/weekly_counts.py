@@ -78,7 +78,7 @@ class WeeklyCounts:
         """How far each subject has moved, and what chance brings; None while there is too little to compare."""
         recent, reference = self._weeks()
         rows, before = int(self.rows[recent].sum()), int(self.rows[reference].sum())
-        if not self.rows[reference].all() or rows < rows_at_least or before < rows_at_least:
+        if not self._is_whole() or rows < rows_at_least or before < rows_at_least:
             return None
         pairs = zip(self.histograms[reference].sum(0), self.histograms[recent].sum(0), strict=True)
         return [population_stability(old, new) for old, new in pairs], expected_by_chance(before, rows)
@@ -89,7 +89,7 @@ class WeeklyCounts:
         Empty while there is too little to compare.
         """
         recent, reference = self._weeks()
-        if not self.rows[[*recent, *reference]].all() or int(self.rows[recent].sum()) < rows_at_least:
+        if not self._is_whole() or int(self.rows[recent].sum()) < rows_at_least:
             return []
         return [self._rise(which, recent, reference) for which in range(2)]
 
@@ -103,6 +103,11 @@ class WeeklyCounts:
         rows = self.rows[weeks].sum()
         mean = self.sums[weeks, which].sum() / rows
         return max(float(self.squares[weeks, which].sum() / rows - mean * mean), 0.0) / float(rows)
+
+    def _is_whole(self) -> bool:
+        """Whether every week of a comparison has labels."""
+        recent, reference = self._weeks()
+        return bool(self.rows[recent].all() and self.rows[reference].all())
 
     def _weeks(self) -> tuple[IntArray, IntArray]:
         """The places of the recent and of the reference weeks, which ended before the running one."""

@@ -112,6 +112,17 @@ def test_a_week_without_labels_says_nothing_until_there_are_twelve_again():
     assert watch(labels) == []
 
 
+def test_nothing_is_measured_while_one_of_the_weeks_compared_has_no_label():
+    empty, labels = CHANGE_WEEK, history()
+    before = [label for label in labels if label.matured_ms // WEEK_MS < empty]
+    after = [label for label in labels if label.matured_ms // WEEK_MS > empty]
+    watch = watching()
+    assert watch.learn(LabelRows.of(before))
+    measured = watch.learn(LabelRows.of(after))
+    assert {each.week for each in measured} == set(range(empty + 16, LAST_WEEK - 1))
+    assert {each.measure for each in measured} == {SCORE_STABILITY, COLUMN_STABILITY, LOSS_RISE, CALIBRATION_SHIFT}
+
+
 def test_stability_is_the_sum_over_tenths_of_the_reference():
     reference, recent = np.zeros(48, np.int64), np.zeros(48, np.int64)
     reference[::4], recent[::4] = 100, np.arange(12) * 10 + 40
