@@ -8,7 +8,7 @@ import msgspec
 from ebb.models.reading import Known
 from ebb.models.screen import is_period_open
 from schemas.units import DAY_MS
-from stream.learning.evidence import gains, weigh
+from stream.learning.evidence import gains
 from stream.learning.judgement import reliability_by_period
 
 
@@ -68,7 +68,7 @@ def compare_object(known: Known, one: str, other: str) -> dict[str, Any]:
     """Two candidates block by block."""
     metrics, judgement = known.contest.metrics(), known.contest.judgement
     by_block = gains(judgement.blocks, one, other)
-    closed = [gain for block, gain in sorted(by_block.items()) if not known.contest.is_open(block)]
+    said = known.contest.compared(one, other)
     return {
         "outcome": known.outcome.name,
         "candidates": {each: msgspec.to_builtins(metrics.get(each)) for each in (one, other)},
@@ -81,5 +81,5 @@ def compare_object(known: Known, one: str, other: str) -> dict[str, Any]:
             }
             for block in sorted(by_block)
         ],
-        "evidence": msgspec.to_builtins(weigh(closed)) | {"is_better": weigh(closed).is_better},
+        "evidence": msgspec.to_builtins(said) | {"is_better": said.is_better},
     }

@@ -128,16 +128,13 @@ def run_before(folder: Path) -> Retrained | None:
 def making_room(known: AnyKnown, prefix: str, keep: int) -> list[str]:
     """Which earlier challengers of this prefix have to go so that, with one more, `keep` are there.
 
-    Never the champion. First goes who does worst beside the champion, over the blocks both have scored; without
-    evidence the older one.
+    Never the champion. First goes who does worst beside the champion, over all closed blocks both have scored: also
+    those of a look that it has lost, after which none is fresh. Who has no such block goes last, the older one first.
     """
     pattern = re.compile(rf"{re.escape(prefix)}_\d{{4}}_\d\d_\d\d")
     champion = known.contest.championship.champion
     own = sorted(name for name in known.contest.challengers if pattern.fullmatch(name))
-    evidence = known.contest.evidence() if isinstance(known, Known) else {}
-    gains = {name: evidence[name].gain if name in evidence else None for name in own}
-    order = sorted(
-        (name for name in own if name != champion),
-        key=lambda name: (gains[name] is None, gains[name] if gains[name] is not None else 0.0, name),
-    )
+    others = [name for name in own if name != champion]
+    gains = {name: known.contest.compared(name, champion).gain if isinstance(known, Known) else None for name in others}
+    order = sorted(others, key=lambda name: (gains[name] is None, gains[name] or 0.0, name))
     return order[: max(len(own) + 1 - keep, 0)]

@@ -6,7 +6,7 @@ from ebb.models.reading import Known
 from ebb.models.wording import day, digits, reign, signed, time
 from ebb.text import aligned, percent, printable
 from schemas.units import DAY_MS
-from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains, weigh
+from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains
 from stream.learning.judge import Judge, Reliability
 from stream.learning.judgement import PERIOD_DAYS, reliability_by_period
 from stream.outcomes.declaration import GRACE_MS
@@ -179,8 +179,8 @@ def compare_screen(known: Known, one: str, other: str) -> list[str]:
         table.append(
             (first_day, f"{judges[one].rows:,}", *losses, signed(by_block[block]), STILL_OPEN if is_open else "")
         )
-    said = weigh([gain for block, gain in sorted(by_block.items()) if not known.contest.is_open(block)])
-    return [*lines, "", *aligned(table, "<>>>><", indent="  "), f"  {_verdict(one, other, said)}"]
+    verdict = _verdict(one, other, known.contest.compared(one, other))
+    return [*lines, "", *aligned(table, "<>>>><", indent="  "), f"  {verdict}"]
 
 
 def _verdict(one: str, other: str, said: Evidence) -> str:

@@ -9,7 +9,7 @@ from schemas.messages import ModelDecision
 from stream.learning.calibration import Calibration, CalibrationState
 from stream.learning.champion import Standing
 from stream.learning.championship import Championship, ChampionshipState
-from stream.learning.evidence import Evidence
+from stream.learning.evidence import Evidence, gains, weigh
 from stream.learning.judge import JudgeState
 from stream.learning.judgement import Judgement, JudgementState, scored
 from stream.learning.label_rows import LabelRows
@@ -144,8 +144,8 @@ class Contest:
         """Let who was begun go where the closed blocks so far, one at least, say that it is not ahead."""
         if self.begun:
             evidence = self.evidence()
-            gains = {name: _gain(evidence, name) for name in self.begun}
-            self._let_go([name for name, gain in gains.items() if gain is not None and gain <= 0.0])
+            by = {name: _gain(evidence, name) for name in self.begun}
+            self._let_go([name for name, gain in by.items() if gain is not None and gain <= 0.0])
 
     def _let_go(self, names: Collection[str]) -> None:
         """Who was begun goes, unless it is champion."""
@@ -209,6 +209,11 @@ class Contest:
     def evidence(self) -> dict[str, Evidence]:
         """Candidate -> what the blocks say of it beside the champion."""
         return self.championship.evidence(self.judgement)
+
+    def compared(self, one: str, other: str) -> Evidence:
+        """What all closed blocks that are kept say of one candidate beside another, also those that a look has used."""
+        of_blocks = gains(self.judgement.blocks, one, other)
+        return weigh([of_blocks[block] for block in sorted(of_blocks) if not self.is_open(block)])
 
     def proposed(self) -> str | None:
         """The candidate that the blocks so far propose as champion."""

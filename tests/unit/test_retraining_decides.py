@@ -150,6 +150,21 @@ def test_who_does_worst_beside_the_champion_makes_room_and_without_evidence_the_
     assert room(contest_with(*NAMES[:2], "winter", "monthly_report"), keep=2) == NAMES[:1]
 
 
+def test_who_has_just_lost_a_look_makes_room_before_one_that_is_ahead():
+    (lost, ahead), middle, end = NAMES[:2], until_closed(4), until_closed(9)  # the first block is not scored wholly
+    contest = Contest(7)
+    contest.decide(told("admit", lost), published(name=lost))
+    contest.judge(LabelRows.of(list(labels_of(middle, {lost: 0.55}))))
+    contest.decide(told("admit", ahead), published(name=ahead))
+    later = labels_of(end - middle, {lost: 0.55, ahead: 0.7}, seed=1, first_day=middle)
+    contest.judge(LabelRows.of(list(later)))
+    evidence = contest.evidence()
+    assert (evidence[lost].gain, evidence[ahead].gain > 0) == (None, True)
+    assert room(contest, keep=2) == [lost]
+    contest.decide(told("admit", NAMES[2]), published(name=NAMES[2]))
+    assert room(contest, keep=1) == [lost, ahead, NAMES[2]], "who has no block yet goes last"
+
+
 def test_the_champion_stays_however_many_there_are():
     contest = contest_with(*NAMES[:2])
     contest.decide(told("promote", NAMES[0]))
