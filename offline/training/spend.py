@@ -169,12 +169,17 @@ def _weighed(predicted: FloatArray, value: FloatArray) -> Callable[[FloatArray],
             float(np.average(np.abs(error), weights=weight)),
             float(np.sqrt(np.average(error**2, weights=weight))),
             float(np.average(deviance, weights=weight)),
-            order.concentration(value, weight) / best.concentration(value, weight),
-            float((weight * predicted).sum()) / spent - 1,
-            float(np.abs(gaps).sum()) / spent,
+            _share(order.concentration(value, weight), best.concentration(value, weight)),
+            _share(float((weight * predicted).sum()), spent) - 1,
+            _share(float(np.abs(gaps).sum()), spent),
         )
 
     return of_rows
+
+
+def _share(part: float, whole: float) -> float:
+    """nan of nothing: a resampled shop in which nobody spends has no such figure, and is passed over."""
+    return part / whole if whole else np.nan
 
 
 def _deciles(place: IntArray, predicted: FloatArray, value: FloatArray) -> list[Decile]:
@@ -198,10 +203,12 @@ class _Order:
         return cls(place, len(levels))
 
     def concentration(self, value: FloatArray, weight: FloatArray) -> float:
-        """The Gini of values taken in this order: how far their running share is above that of the rows."""
+        """The Gini of values in this order, how far their running share is above that of rows; 0 where all are 0."""
         taken = np.cumsum(np.bincount(self.place, weight, self.levels)) / weight.sum()
-        reached = np.cumsum(np.bincount(self.place, weight * value, self.levels)) / (weight * value).sum()
-        return float(2 * np.trapezoid(np.append(0.0, reached), np.append(0.0, taken)) - 1)
+        reached = np.cumsum(np.bincount(self.place, weight * value, self.levels))
+        if not reached[-1]:
+            return 0.0
+        return float(2 * np.trapezoid(np.append(0.0, reached / reached[-1]), np.append(0.0, taken)) - 1)
 
 
 def floors(columns: Columns, value: FloatArray, asked: Columns) -> dict[str, FloatArray]:

@@ -229,6 +229,17 @@ def test_the_two_stages_come_to_what_customers_spend_on_average() -> None:
     assert spend.figures(amounts, amounts).gini == pytest.approx(1.0)
 
 
+def test_a_resampled_shop_in_which_nobody_spends_is_passed_over() -> None:
+    customer, spent = np.repeat(np.arange(30), 10), np.zeros(300)
+    spent[15] = 20.0  # of one customer, who is drawn for two of three shops
+    judged = spend.judged(np.random.default_rng(1).gamma(2.0, 1.0, 300), spent, customer)
+    bounds = [(each.low, each.high) for each in judged.intervals.values()]
+    assert judged.intervals.keys() == {"mae", "rmse", "deviance", "gini", "bias"}
+    assert np.isfinite(bounds).all()
+    nobody = spend.figures(np.ones(4), np.zeros(4))
+    assert (nobody.mae, np.isnan([nobody.gini, nobody.bias, nobody.decile_error]).all()) == (1.0, True)
+
+
 def test_figures_at_the_threshold_count_yes_and_no() -> None:
     said, value = np.array([0.9, 0.8, 0.5, 0.4, 0.1]), np.array([1.0, 0.0, 1.0, 1.0, 0.0])
     at = chances.decided(said, value, np.ones(5))
