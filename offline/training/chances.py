@@ -9,6 +9,7 @@ from offline.backtest import batch
 from offline.backtest.batch import Columns
 from offline.backtest.figures import Figures, Ranked, bins_of, judge, losses, resampled
 from offline.backtest.rows import FloatArray, IntArray
+from offline.training.ranking import reached
 from offline.training.recipes import Model, Recipe, Settings, said
 
 THRESHOLD = 0.5
@@ -124,24 +125,25 @@ def reliability(probability: FloatArray, value: FloatArray) -> list[Reliability]
 
 
 def gains(probability: FloatArray, value: FloatArray) -> list[Gain]:
-    """What asking each tenth more of the rows comes to.
+    """What asking each tenth more of the rows comes to; of rows of one probability some are as good as others.
 
     >>> gains(np.array([0.9, 0.6, 0.2, 0.1]), np.array([1.0, 1.0, 0.0, 0.0]))[4].lift
     2.0
     """
-    order = np.argsort(-probability, kind="stable")
-    ones = np.cumsum(value[order])
+    taken, ones = reached(probability, value)
+    highest_first = np.sort(probability)[::-1]
     found = []
     for step in range(1, STEPS + 1):
         rows = max(round(step * len(value) / STEPS), 1)
-        precision = float(ones[rows - 1] / rows)
+        hits = float(np.interp(rows, taken, ones))
+        precision = hits / rows
         found.append(
             Gain(
                 share=step / STEPS,
-                from_probability=float(probability[order[rows - 1]]),
+                from_probability=float(highest_first[rows - 1]),
                 precision=precision,
                 lift=precision / float(value.mean()),
-                gain=float(ones[rows - 1] / ones[-1]),
+                gain=hits / float(ones[-1]),
             )
         )
     return found

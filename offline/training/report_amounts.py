@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from offline.backtest.rows import FloatArray
 from offline.report import plots
 from offline.report.page import heading, table, text
 from offline.report.page import plots as side_by_side
 from offline.training.chances import Bounds
 from offline.training.metrics import Metrics
+from offline.training.ranking import reached
 from offline.training.report_parts import RULES, Points, chosen_of, judgements
 from offline.training.spend import SpendFigures, Spending
 from offline.training.train import Training
@@ -48,13 +47,13 @@ def plotted(training: Training) -> Iterator[str]:
         title: ([d.predicted for d in judged.deciles], [d.spent for d in judged.deciles])
         for title, judged in judgements(metrics, Spending)
     }
-    reached = {titles[name]: _concentration(said, training.value) for name, said in training.said.items()}
-    reached["the best order"] = _concentration(training.value, training.value)
+    found = {titles[name]: _concentration(said, training.value) for name, said in training.said.items()}
+    found["the best order"] = _concentration(training.value, training.value)
     yield heading("Are the amounts right, and in the right order?")
     yield side_by_side(
         plots.pairs(deciles, title="Tenths of the rows", x="mean prediction", y="mean amount"),
         plots.lines(
-            reached, title="Who spends", x="share of the rows, highest prediction first", y="share of all spend",
+            found, title="Who spends", x="share of the rows, highest prediction first", y="share of all spend",
             even=([0, 1], [0, 1]),
         ),
     )  # fmt: skip
@@ -68,6 +67,5 @@ def plotted(training: Training) -> Iterator[str]:
 
 
 def _concentration(said: FloatArray, value: FloatArray) -> Points:
-    order = np.argsort(-said, kind="stable")
-    taken = np.arange(len(said) + 1) / len(said)
-    return plots.thinned(taken, np.append(0, np.cumsum(value[order]) / value.sum()))
+    taken, spent = reached(said, value)
+    return plots.thinned(taken / taken[-1], spent / spent[-1])

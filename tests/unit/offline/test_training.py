@@ -245,3 +245,10 @@ def test_figures_at_the_threshold_count_yes_and_no() -> None:
     at = chances.decided(said, value, np.ones(5))
     assert (at.accuracy, at.precision, at.recall, at.f1) == pytest.approx((3 / 5, 2 / 3, 2 / 3, 2 / 3))
     assert chances.gains(said, value)[3].lift == pytest.approx(0.5 / 0.6)
+
+
+def test_one_probability_for_everybody_has_a_lift_of_one_also_where_an_outcome_becomes_rarer() -> None:
+    value = np.append(np.ones(300), np.zeros(700))
+    found = chances.gains(np.full(1_000, 0.3), value)
+    assert [each.lift for each in found] == pytest.approx([1.0] * 10)
+    assert [each.gain for each in found] == pytest.approx([each.share for each in found])
