@@ -11,6 +11,7 @@ from offline.backtest.labels import values_of
 from offline.backtest.report import Report, Span, refuse_short, report
 from offline.backtest.rows import Rows, RowsInTheMaking
 from offline.history import History
+from offline.rejections import rejected_first
 from offline.scikit_learn import require_scikit_learn
 from stream.errors import OfflineError
 from stream.outcomes.declaration import Outcome
@@ -46,7 +47,8 @@ def backtest(history: History, shop: Shop, outcome: Outcome, split_ms: int, told
     refuse_short(outcome, span)
     weeks = weekly_rows(history, shop, span.split_day, told)
     value = values_of(weeks.rows, outcome, weeks.lived.events, shop.rules)
-    return report(weeks.rows, outcome, value, span, weeks.events_per_s)
+    with rejected_first(weeks.lived.rejected):
+        return report(weeks.rows, outcome, value, span, weeks.events_per_s)
 
 
 def span_of(history: History, split_ms: int) -> Span:

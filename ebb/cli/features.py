@@ -18,8 +18,8 @@ from ebb.views import utc
 from offline.days import midnight_ms
 from offline.features.at_instants import NO_EVENT, ROWS_AT_ONCE, Folding, Part, fold_all
 from offline.features.writing import refuse_unwritable, write
+from offline.rejections import lacking
 from schemas.units import DAY_MS
-from stream.errors import OfflineError
 from stream.settings.load import load_offline_settings
 
 
@@ -54,15 +54,16 @@ def features(
     with history_given(settings, options) as given:
         folding = Folding(instants_ms, given.folder, given.memory_bytes)
         fold_all(given.batches, folding, given.told)
+        reading = given.reading
         if not folding.events:
-            raise OfflineError(NO_EVENT)
+            raise lacking(NO_EVENT, reading.rejected)
         with counting_bar("instants") as show:
             written = write(shown(folding.parts(row_group), instants_ms, show), out, row_group)
-    reading = given.reading
     if not written.rows:
-        raise OfflineError(
+        raise lacking(
             f"No customer had bought within 180 days before {first:%Y-%m-%d} or a later instant: the history goes from "
-            f"{utc(folding.first_ms):%Y-%m-%d} to {utc(folding.last_ms):%Y-%m-%d}. Choose another --at."
+            f"{utc(folding.first_ms):%Y-%m-%d} to {utc(folding.last_ms):%Y-%m-%d}. Choose another --at.",
+            reading.rejected,
         )
     events_per_s = round(folding.events / max(time.monotonic() - began_s, 1e-9))
     summary = {
@@ -70,7 +71,8 @@ def features(
         "instants": len(instants_ms),
         "customers": folding.customers,
         "events": folding.events,
-        "rejected": reading.rejected,
+        "rejected": reading.rejected.count,
+        "rejected_by_reason": dict(reading.rejected.by_reason.most_common()),
         "duplicates": reading.duplicates,
         "late_events": folding.late_events,
         "late_rows": written.late_rows,
@@ -118,7 +120,9 @@ def describe(summary: Mapping[str, Any], out: Path) -> str:
         f"{summary['events']:,} events, {summary['events_per_s']:,} events/s"
     ]
     if summary["rejected"] or summary["duplicates"]:
-        lines.append(f"  left out: {summary['rejected']:,} rejected, {summary['duplicates']:,} repeats")
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary["rejected_by_reason"].items())
+        why = f" ({reasons})" if reasons else ""
+        lines.append(f"  left out: {summary['rejected']:,} rejected{why}, {summary['duplicates']:,} repeats")
     if summary["late_events"]:
         lines.append(
             f"  {summary['late_events']:,} events came after an instant they are before: {summary['late_rows']:,} rows "

@@ -16,6 +16,7 @@ from ebb.cli.histories import DAY, any_history_options, history_given, named
 from ebb.cli.runs import begin_run, versions
 from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
+from offline.rejections import Rejections, rejected_first
 from offline.report.folder import write_run
 from offline.segments.choosing import SEED
 from offline.segments.find import FEWEST, MOST, Customers, Finding, Segments, customers_of, find
@@ -44,7 +45,8 @@ def segments(*, at: datetime | None, clusters: int | None, out: Path, as_json: b
     begin_run(out)
     made = segments_run(load_offline_settings(), options | {"at": at, "clusters": clusters})
     made.write(out)
-    click.echo(msgspec.json.encode(made.finding.found) if as_json else "\n".join(_screen(made.finding.found, out)))
+    found = made.finding.found
+    click.echo(msgspec.json.encode(found) if as_json else "\n".join(_screen(found, made.rejected, out)))
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class SegmentsRun:
 
     finding: Finding
     configuration: dict[str, Any]
+    rejected: Rejections
 
     def write(self, out: Path, **more: Any) -> None:
         """Write the run; `more` is kept with its configuration."""
@@ -66,10 +69,12 @@ def segments_run(settings: WorkerSettings, options: Mapping[str, Any]) -> Segmen
         midnights = midnights_ms(settings.earliest_event_ms, given.reading.received_ms, 1, 0)
         at = options["at"]
         instants = midnights if at is None else np.array([midnight_ms(at.date())], np.int64)
-        customers = customers_of(given.batches, instants, given.folder, given.memory_bytes, given.told)
-    with counting_bar("numbers") as show:
+        rejected = given.reading.rejected
+        with rejected_first(rejected):
+            customers = customers_of(given.batches, instants, given.folder, given.memory_bytes, given.told)
+    with rejected_first(rejected), counting_bar("numbers") as show:
         finding = find(customers, options["clusters"], exponent_of(settings.currency), show)
-    return SegmentsRun(finding, _configuration(options, customers, finding.found))
+    return SegmentsRun(finding, _configuration(options, customers, finding.found), rejected)
 
 
 def _configuration(options: Mapping[str, Any], customers: Customers, found: Segments) -> dict[str, Any]:
@@ -86,7 +91,7 @@ def _configuration(options: Mapping[str, Any], customers: Customers, found: Segm
     }
 
 
-def _screen(found: Segments, out: Path) -> Iterator[str]:
+def _screen(found: Segments, rejected: Rejections, out: Path) -> Iterator[str]:
     """What was found, for a reader."""
     count = f"{len(found.clusters)} clusters of {found.customers:,} customers"
     yield f"{count} at {found.day} · stability {found.stability:.2f}"
@@ -104,4 +109,6 @@ def _screen(found: Segments, out: Path) -> Iterator[str]:
             f"for their number: silhouette {votes.silhouette}, Davies-Bouldin {votes.davies_bouldin}, gap "
             f"{votes.gap}; the middle is {votes.chosen}"
         )
+    if rejected.count:
+        yield f"note: {rejected.said()}"
     yield f"next: open {out / 'report.html'}"

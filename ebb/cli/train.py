@@ -17,6 +17,7 @@ from ebb.compose.rules import rules_of
 from offline.backtest.report import short
 from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
+from offline.rejections import Rejections, rejected_first
 from offline.report.folder import write_run
 from offline.training.chances import Chances
 from offline.training.metrics import BY_CROSS_VALIDATION, Metrics
@@ -82,7 +83,7 @@ def train(*, out: Path, as_json: bool, **options: Any) -> None:
     made = training_run(load_offline_settings(), options)
     made.write(out)
     metrics = made.trained.metrics
-    click.echo(msgspec.json.encode(metrics) if as_json else "\n".join(_screen(metrics, out)))
+    click.echo(msgspec.json.encode(metrics) if as_json else "\n".join(_screen(metrics, made.rejected, out)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class TrainingRun:
 
     trained: Training
     configuration: dict[str, Any]
+    rejected: Rejections
 
     def write(self, out: Path, **more: Any) -> None:
         """Write the run; `more` is kept with its configuration."""
@@ -111,14 +113,16 @@ def training_run(settings: WorkerSettings, options: Mapping[str, Any]) -> Traini
     with history_given(settings, options) as given:
         instants = midnights_ms(settings.earliest_event_ms, given.reading.received_ms, every_days, asked_day or 0)
         asking = Asking(target, rules_of(settings), instants, given.memory_bytes, options["rows"])
-        table = table_of(given.batches, asking, given.folder, given.told)
+        rejected = given.reading.rejected
+        with rejected_first(rejected):
+            table = table_of(given.batches, asking, given.folder, given.told)
     day = split_day(table.rows, target.outcome, table.last_ms) if asked_day is None else asked_day
     split = None if day is None or not len(table.rows) else split_at(table.rows, target.outcome, day, table.last_ms)
     names = list(RECIPES) if options["model"] == "all" else [options["model"]]
     plan = Plan(names, _budget(options), settings.currency, options["refit"])
-    with counting_bar("steps") as show:
+    with rejected_first(rejected), counting_bar("steps") as show:
         trained = fit_and_judge(table, target, split, plan, _Counted(show))
-    return TrainingRun(trained, _configuration(options, target, table, trained))
+    return TrainingRun(trained, _configuration(options, target, table, trained), rejected)
 
 
 class _Counted:
@@ -163,7 +167,7 @@ def _configuration(options: Mapping[str, Any], target: Target, table: Table, tra
     }
 
 
-def _screen(metrics: Metrics, out: Path) -> Iterator[str]:
+def _screen(metrics: Metrics, rejected: Rejections, out: Path) -> Iterator[str]:
     """What was found, for a reader."""
     judged, learned = metrics.judged, metrics.learned
     mean = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
@@ -177,6 +181,8 @@ def _screen(metrics: Metrics, out: Path) -> Iterator[str]:
     title, how = metrics.models[metrics.chosen].title, metrics.how_chosen
     yield f"chosen by cross-validation: {title}" if how == BY_CROSS_VALIDATION else f"chosen: {title}, {how}"
     yield from (f"note: {sentence}" for sentence in metrics.notes)
+    if rejected.count:
+        yield f"note: {rejected.said()}"
     yield f"next: open {out / 'report.html'}"
 
 

@@ -38,13 +38,13 @@ class Told:
             `customers`, `NOBODY` where there is none.
         is_event: shape (records,).
         customers: of these records and of those that were read before.
-        rejected: how many records no worker would take.
+        rejected: why no worker would take the other records that it would not.
     """
 
     facts: EventFacts
     is_event: NDArray[np.bool_]
     customers: Names
-    rejected: int
+    rejected: Sequence[Rejection]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def told(sent: Sent, rules: DecodeRules, vocabulary: Vocabulary, customers: Name
     events = [each for each in decoded if isinstance(each, Event)]
     put_events(facts, odd[is_odd_event], events, customers, vocabulary, exponent)
     sure[odd] = is_odd_event
-    return Told(facts, sure, customers, sum(isinstance(each, Rejection) for each in decoded))
+    return Told(facts, sure, customers, [each for each in decoded if isinstance(each, Rejection)])
 
 
 def taken(sent: Sent, rules: DecodeRules) -> NDArray[np.bool_]:

@@ -62,7 +62,7 @@ def _without_repeats(found: Told, repeats: Repeats, reading: Reading) -> NDArray
     is_repeat = repeats.among(found.facts.id_hash[at], np.zeros(len(at), np.int64))
     kept = found.is_event.copy()
     kept[at[is_repeat]] = False
-    reading.rejected += found.rejected
+    reading.rejected.add(found.rejected)
     reading.duplicates += int(is_repeat.sum())
     return kept
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from offline.columns.names import Names
 from offline.columns.reading import Told
+from offline.rejections import Rejections
 from offline.verify import NOBODY_GONE
 from schemas.decode import DecodeRules
 from stream.features.facts import EventFacts
@@ -51,7 +52,7 @@ class Reading:
     received_ms: int
     vocabulary: Vocabulary = NOTHING_DECLARED
     customers: Names = field(default_factory=Names)
-    rejected: int = 0
+    rejected: Rejections = field(default_factory=Rejections)
     duplicates: int = 0
 
 

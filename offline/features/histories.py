@@ -16,6 +16,7 @@ from offline.sources.orders import events_of
 from offline.verify import decoded
 from schemas.events import Event
 from schemas.money import exponent_of
+from schemas.rejection import Rejection
 from stream.features.facts import Envelopes, blank_facts
 
 
@@ -28,7 +29,7 @@ def of_orders(orders: OrderColumns, reading: Reading) -> Iterator[Batch]:
         found = _told(part, places, reading)
         id_hash = np.where(found.is_event, found.facts.id_hash, np.uint64(NO_ID))
         is_repeat = repeats.among(id_hash, _homes(part, reading.partitions))
-        reading.rejected += found.rejected
+        reading.rejected.add(found.rejected)
         reading.duplicates += int(is_repeat.sum())
         yield batch_of("history", found, found.is_event & ~is_repeat)
 
@@ -46,8 +47,9 @@ def _told(orders: OrderColumns, places: NDArray[np.int64], reading: Reading) -> 
     read = decoded(events_of(orders.only(~sure).table), reading.rules, reading.received_ms)
     events, is_event = [each for each in read if isinstance(each, Event)], sure.copy()
     is_event[~sure] = [isinstance(each, Event) for each in read]
+    rejected = [each for each in read if isinstance(each, Rejection)]
     put_events(facts, np.flatnonzero(is_event & ~sure), events, reading.customers, reading.vocabulary, exponent)
-    return Told(facts, is_event, reading.customers, len(read) - len(events))
+    return Told(facts, is_event, reading.customers, rejected)
 
 
 def _no_envelopes(events: int) -> Envelopes:

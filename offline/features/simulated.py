@@ -64,6 +64,6 @@ def _batch(sent: Sent, reading: Reading, repeats: Repeats, homes: Homes) -> Batc
     logs = sent.topic[at] * reading.partitions + homes.of(found.customers)[found.facts.row[at]]
     is_repeat = repeats.among(found.facts.id_hash[at], logs)
     kept[at[is_repeat]] = False
-    reading.rejected += found.rejected
+    reading.rejected.add(found.rejected)
     reading.duplicates += int(is_repeat.sum())
     return batch_of("simulated", found, kept)

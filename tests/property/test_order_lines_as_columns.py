@@ -76,7 +76,7 @@ def by_columns(lines: pd.DataFrame) -> tuple[list[Any], int, int]:
     found = []
     for batch in of_orders(order_columns(usable(lines)[0]), reading):
         found += told(batch.facts, [batch.customers[row] for row in batch.facts.row.tolist()])
-    return found, reading.rejected, reading.duplicates
+    return found, reading.rejected.count, reading.duplicates
 
 
 def told(facts: Any, customers: list[str]) -> list[Any]:
