@@ -4,6 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 UV := uv==0.13.8
 READY := $(VENV)/.ready
+COMPILED := $(VENV)/.compiled
 PROCESSES := 3
 SEED := 1
 MINUTES := 5
@@ -16,26 +17,26 @@ LOCK := $(VENV)/lock/bin/uv pip compile pyproject.toml --quiet --universal --pyt
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## the main job on a real history, with an embedded broker and Redis
+demo: $(COMPILED) ## the main job on a real history, with an embedded broker and Redis
 	$(RUN)/ebb demo
 
 # A file's tests stay together, for what they share; in the order of the files, which begins with those that take longest.
-test: $(READY) ## everything this machine can test, with a reason for each test it cannot; PROCESSES=0 runs it in one
+test: $(COMPILED) ## everything this machine can test, with a reason for each test it cannot; PROCESSES=0 runs it in one
 	$(RUN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test-long: $(READY) ## the outages of `make test` once more, half a minute long each
+test-long: $(COMPILED) ## the outages of `make test` once more, half a minute long each
 	$(RUN)/python -m pytest -m long -s
 
-bench: $(VENV)/.bench ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
+bench: $(VENV)/.bench $(COMPILED) ## Ebb beside others on this machine, up to an hour; BENCH="--quick" and other options pass through
 	$(RUN)/python -m benchmarks $(BENCH)
 
-bench-delivery: $(VENV)/.bench ## takeover, restarts, starts, cost of safety, a second worker: half an hour; BENCH="--rounds 1" passes through
+bench-delivery: $(VENV)/.bench $(COMPILED) ## takeover, restarts, starts, cost of safety, a second worker: half an hour; BENCH="--rounds 1" passes through
 	$(RUN)/python -m benchmarks.delivery $(or $(BENCH),--output benchmarks/results/delivery.json)
 
-soak: $(VENV)/.bench ## ten million events through two workers: what grows? Ten minutes or so; SOAK="--events 2000000" passes through
+soak: $(VENV)/.bench $(COMPILED) ## ten million events through two workers: what grows? Ten minutes or so; SOAK="--events 2000000" passes through
 	$(RUN)/python -m benchmarks.soak $(SOAK)
 
-chaos: $(READY) ## random faults against three workers and a learner under load: SEED=1 MINUTES=5
+chaos: $(COMPILED) ## random faults against three workers and a learner under load: SEED=1 MINUTES=5
 	$(RUN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
 lint: $(READY) ## style, types and rings
@@ -83,6 +84,10 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN)/python -c '$(CAN_DO)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# After an update too: a worker would compile before its first record. Where nothing has changed it takes some seconds.
+$(COMPILED): $(READY) $(shell find schemas stream offline ebb -name '*.py')
 	$(RUN)/python -m compileall -q schemas stream offline ebb
 	$(RUN)/python -m ebb.compose.warming
 	$(RUN)/python -m offline.columns.warming

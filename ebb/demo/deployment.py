@@ -62,6 +62,7 @@ class DemoDeployment:
     broker: DemoBroker = field(init=False)
     redis: DemoRedis = field(init=False)
     processes: list[EbbProcess] = field(default_factory=list)
+    _is_warm: bool = False
 
     def __post_init__(self) -> None:
         """Everything is kept below `.ebb/demo`, or another name."""
@@ -154,6 +155,11 @@ class DemoDeployment:
         for process in self.processes:
             if process.has_ended():
                 raise ServiceError(f"The {process.name} ended. {process.last_words()}")
+
+    def is_warm(self) -> bool:
+        """Whether the worker has compiled everything: nothing is applied before."""
+        self._is_warm = self._is_warm or any(each.has_warmed_up() for each in self.processes)
+        return self._is_warm
 
     def stop(self) -> None:
         """End everything, the last started first."""

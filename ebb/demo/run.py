@@ -69,6 +69,6 @@ def _replay(plan: DemoPlan, history: History, deployment: DemoDeployment) -> Res
     servers, redis_url = [deployment.broker.address], deployment.redis.address
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish") as background:
         publishing = background.submit(publish, history, servers, PARTITIONS)
-        last = follow(looks(servers, redis_url, publishing, deployment.check_processes), history)
+        last = follow(looks(servers, redis_url, publishing, deployment), history)
     keyring = Keyring.from_text(ensure_model_keys(plan.folder).read_text())
     return gather(history, deployment.settings, keyring, last.elapsed_s if last else 0.0)

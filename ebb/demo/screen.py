@@ -44,6 +44,8 @@ def follow(watched: Iterable[Look], history: History) -> Look | None:
 
 
 def _figures(look: Look) -> str:
+    if not look.is_warm:
+        return "the worker warms up, a minute or more after an update"
     behind = "publishing" if look.lag is None else f"lag {look.lag:,}"
     return f"{look.events_per_s:,.0f} events/s  {behind}  {look.customers:,} customers  {look.alerts:,} alerts"
 

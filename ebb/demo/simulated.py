@@ -129,7 +129,7 @@ def _replay_past(deployment: DemoDeployment, past: list[Slice], watcher: Watcher
     servers, total = [deployment.broker.address], sum(map(len, past))
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish") as background:
         publishing = background.submit(publish_history, past, servers, PARTITIONS)
-        for look in looks(servers, deployment.redis.address, publishing, deployment.check_processes):
+        for look in looks(servers, deployment.redis.address, publishing, deployment):
             watcher.preparing(look.events, total)
 
 

@@ -12,6 +12,8 @@ from ebb.services.ports import LOOPBACK, is_open
 from ebb.services.service import Service
 
 ERRORS_SHOWN = 3
+WARMED_UP = "warmed up"
+"""What a worker logs once everything is compiled; docs/architecture.md, "Delivery"."""
 
 
 class EbbProcess(Service):
@@ -30,6 +32,7 @@ class EbbProcess(Service):
         super().__init__(folder, port)
         self.name = name
         self._settings = settings
+        self._log_begins = 0  # what is before are the words of another run in the same folder
 
     @property
     def address(self) -> str:
@@ -39,6 +42,11 @@ class EbbProcess(Service):
     def prepare(self) -> list[str]:
         """The command of this very installation."""
         return [sys.executable, "-m", "ebb", self.name]
+
+    def start(self, *, tied: bool = True) -> None:
+        """As any service."""
+        self._log_begins = self.log.stat().st_size if self.log.exists() else 0
+        super().start(tied=tied)
 
     def environ(self) -> Mapping[str, str]:
         """Our environment without settings of ours, and the given ones."""
@@ -55,9 +63,19 @@ class EbbProcess(Service):
 
     def last_words(self) -> str:
         """Why it ended, as it said: its last errors, without their tracebacks."""
-        said = [_event(line) for line in self.log.read_text(errors="replace").splitlines()] if self.log.exists() else []
-        errors = [text for level, text in said if level in {"error", "critical"}][-ERRORS_SHOWN:]
+        errors = [text for level, text in self._said() if level in {"error", "critical"}][-ERRORS_SHOWN:]
         return "\n".join([*errors, f"Its log: {self.log}"])
+
+    def has_warmed_up(self) -> bool:
+        """Whether it has said that everything is compiled; it takes about a minute where nothing is yet."""
+        return any(text == WARMED_UP for _, text in self._said())
+
+    def _said(self) -> list[tuple[str, str]]:
+        """(level, text) of each line of its log."""
+        if not self.log.exists():
+            return []
+        written = self.log.read_bytes()[self._log_begins :].decode(errors="replace")
+        return [_event(line) for line in written.splitlines()]
 
 
 def _event(line: str) -> tuple[str, str]:
