@@ -1,6 +1,8 @@
 """Words and numbers as screens show them."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -62,11 +64,16 @@ def lookup_of(customer_id: str, *options: str) -> str:
     return " ".join(["ebb lookup", *words])
 
 
-def aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "") -> list[str]:
-    """Rows as lines with columns of equal width, each to the left (<) or to the right (>)."""
+def terminal_columns() -> int | None:
+    """How wide the terminal is that is written to; None if it is something else."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "", gap: int = 3) -> list[str]:
+    """Rows as lines with columns of equal width, each to the left (<) or to the right (>), `gap` blanks apart."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
     lines = (
-        "   ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+        (gap * " ").join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
         for row in rows
     )
     return [f"{indent}{line}".rstrip() for line in lines]

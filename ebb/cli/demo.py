@@ -15,6 +15,7 @@ from ebb.demo.screen import fitted, summary
 from ebb.demo.simulated_screen import Screen
 from ebb.demo.simulated_screen import summary as shown
 from ebb.services.local import FOLDER
+from ebb.text import terminal_columns
 from offline.sources import SOURCES
 from stream.errors import SourceError
 
@@ -92,7 +93,8 @@ def demo(
     def show_results(results: Results) -> None:
         found.append(results)
         if not as_json:
-            click.echo(fitted(summary(results, currency)))
+            columns = terminal_columns()
+            click.echo(fitted(summary(results, currency, columns), columns))
 
     with Screen(lines=not as_json) as screen:
         show = run_demo(plan, show_results, screen)
@@ -101,7 +103,8 @@ def demo(
         click.echo(encoded(results, show.figures if show else None))
     else:
         customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
-        click.echo(fitted("\n".join([*([shown(show)] if show else []), "", next_steps(customer, keep)])))
+        last = "\n".join([*([shown(show)] if show else []), "", next_steps(customer, keep)])
+        click.echo(fitted(last, terminal_columns()))
     if results.parity.mismatches:
         raise click.exceptions.Exit(1)
 

@@ -11,7 +11,7 @@ import click
 from ebb.cli.errors import told
 from ebb.cli.why_screen import why_screen
 from ebb.lookup import Lookup, Page, SegmentSize, View, utc
-from ebb.text import aligned, lookup_of, money, percent, printable
+from ebb.text import aligned, lookup_of, money, percent, printable, terminal_columns
 from stream.outcomes.declaration import Outcome
 from stream.settings.load import load_common_settings
 
@@ -82,7 +82,7 @@ def at_risk(n: int, as_json: bool) -> None:
             json.dumps({"as_of_ms": _ms(page.as_of), "customers": [json.loads(view.to_json()) for view in page]})
         )
         return
-    click.echo("\n".join(at_risk_screen(page, load_common_settings().alerted)))
+    click.echo("\n".join(at_risk_screen(page, load_common_settings().alerted, terminal_columns())))
 
 
 def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
@@ -141,8 +141,11 @@ def _mean(size: SegmentSize, currency: str) -> str:
     return mean if size.sampled == size.customers else f"≈ {mean}"
 
 
-def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
-    """A line a customer, with the probability of the outcome that value at risk goes by."""
+def at_risk_screen(page: Page[View], by: Outcome, columns: int | None = None) -> list[str]:
+    """A line a customer, with the probability of the outcome that value at risk goes by.
+
+    Segment and why have a line of their own where a terminal of so many `columns` is too narrow.
+    """
     if not page:
         return ["Nobody has value at risk: there is no churn model before 200 labels."]
     rows = [("customer", "value at risk", by.in_words, "segment", "why")]
@@ -156,7 +159,17 @@ def at_risk_screen(page: Page[View], by: Outcome) -> list[str]:
         )
         for view in page
     ]
-    return [*aligned(rows, "<>><<"), f"{_as_of(page.as_of)} · next: {lookup_of(page[0].customer_id)}"]
+    lines = aligned(rows, "<>><<")
+    if columns is not None and max(map(len, lines)) > columns:
+        lines = _in_two_lines(rows)
+    return [*lines, f"{_as_of(page.as_of)} · next: {lookup_of(page[0].customer_id)}"]
+
+
+def _in_two_lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows with their last two cells, segment and why, below the others; the heading says of these what it can."""
+    heading, *lines = aligned([row[:3] for row in rows], "<>>")
+    below = [f"    {' · '.join(filter(None, row[3:]))}" for row in rows[1:]]
+    return [heading, *(line for pair in zip(lines, below, strict=True) for line in pair)]
 
 
 def _ms(time: datetime | None) -> int | None:

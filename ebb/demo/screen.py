@@ -1,6 +1,5 @@
 """The demo on a terminal: a bar while it runs, and what it found at its end."""
 
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -50,19 +49,21 @@ def _figures(look: Look) -> str:
     return f"{look.events_per_s:,.0f} events/s  {behind}  {look.customers:,} customers  {look.alerts:,} alerts"
 
 
-def fitted(text: str) -> str:
-    """The text with lines broken between words where a terminal is too narrow; as it is for anything else."""
-    if not sys.stdout.isatty():
+def fitted(text: str, columns: int | None) -> str:
+    """The text with lines broken between words where a terminal of so many columns is too narrow.
+
+    >>> print(fitted("your own data: docs/your-own-data.md", 30))
+    your own data:
+        docs/your-own-data.md
+    """
+    if columns is None:
         return text
-    width = shutil.get_terminal_size().columns
-    return "\n".join(
-        "\n".join(textwrap.wrap(line, width, subsequent_indent=INDENT)) if len(line) > width else line
-        for line in text.split("\n")
-    )
+    breaking = textwrap.TextWrapper(columns, subsequent_indent=INDENT, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(breaking.fill(line) if len(line) > columns else line for line in text.split("\n"))
 
 
-def summary(results: Results, currency: str) -> str:
-    """Everything the demo has found, for a reader."""
+def summary(results: Results, currency: str, columns: int | None = None) -> str:
+    """Everything the demo has found, for a reader, whose terminal may have so many columns."""
     totals = results.totals
     lines = [
         f"{totals.get('events', 0):,} events applied in {results.elapsed_s:.0f} s ({results.events_per_s:,.0f}/s), "
@@ -73,7 +74,7 @@ def summary(results: Results, currency: str) -> str:
         f"  {totals.get('segment_changes', 0):,} segment changes, "
         f"{results.changes_per_customer_year:.1f} per customer and year",
         "",
-        *at_risk_screen(results.at_risk, results.at_risk_by),
+        *at_risk_screen(results.at_risk, results.at_risk_by, columns),
         "",
         *_alerts(results),
         "",

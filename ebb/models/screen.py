@@ -17,8 +17,8 @@ FIGURES = ("log loss", "Brier", "AUC", "PR AUC", "ECE")
 
 
 def list_screen(models: Sequence[Known]) -> list[str]:
-    """A line an outcome."""
-    rows = [("outcome", "serves", "judged on", "log loss", "best floor", "AUC", "ECE", "version", "")]
+    """A line an outcome, and below it what should be known at a glance; 80 columns, whatever takes part."""
+    rows = [("outcome", "serves", "judged", "log loss", "floor", "AUC", "ECE", "version")]
     for known in models:
         metrics = known.contest.metrics()
         serving = known.document.serving if known.document else None
@@ -34,19 +34,21 @@ def list_screen(models: Sequence[Known]) -> list[str]:
                 digits(judged.auc if judged else None, 3),
                 digits(judged.ece if judged else None, 3),
                 known.document.version if known.document else "refused" if known.refused else "none yet",
-                _remark(known),
             )
         )
-    return [*aligned(rows, "<<>>>>><<"), f"next: ebb models show {models[0].outcome.name}"]
+    heading, *lines = aligned(rows, "<<>>>>><", gap=2)
+    remarks = ([f"  {remark}" for remark in _remarks(known)] for known in models)
+    shown = [said for line, below in zip(lines, remarks, strict=True) for said in (line, *below)]
+    return [heading, *shown, f"next: ebb models show {models[0].outcome.name}"]
 
 
-def _remark(known: Known) -> str:
+def _remarks(known: Known) -> list[str]:
     """What a person should know of an outcome at a glance."""
     if known.refused:
-        return f"ebb models show {known.name} says why"
+        return [f"ebb models show {known.name} says why"]
     champion, proposed = known.contest.championship.champion, known.contest.proposed()
     took_part = [f"{name} takes part" for name in known.contest.begun if name not in (champion, proposed)]
-    return "; ".join([*_of_the_champion(known, champion), *took_part])
+    return [*_of_the_champion(known, champion), *took_part]
 
 
 def _of_the_champion(known: Known, champion: str) -> list[str]:

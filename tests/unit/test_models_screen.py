@@ -1,12 +1,15 @@
 """`ebb models` tells of the challenger that began by itself after drift."""
 
 from ebb.models.objects import list_object, show_object
+import msgspec
+
+from ebb.models.objects import list_object
 from ebb.models.reading import Known, KnownSegments
 from ebb.models.screen import list_screen, show_screen
 from ebb.models.segments import segments_screen
 from ebb.models.wording import reign
-from stream.outcomes.declaration import PURCHASE_7D
-from stream.scoring.documents import Reign
+from stream.outcomes.declaration import HIGH_VALUE_90D, PURCHASE_7D
+from stream.scoring.documents import HAZARD_MIX, MIX, Reign
 from tests.unit.learning.test_learning_after_drift import DAY, NAME, log, taught
 from tests.unit.learning.test_learning_segment_contest import known as samples_of_days
 from tests.unit.learning.test_learning_segment_contest import settled
@@ -15,7 +18,7 @@ from tests.unit.learning.test_learning_segment_contest import settled
 def test_a_challenger_that_began_after_drift_is_in_the_list_and_on_the_page_with_its_reason() -> None:
     learner = taught(log(8))
     known = Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)
-    assert any(line.endswith(f"{NAME} takes part") for line in list_screen([known]))
+    assert f"  {NAME} takes part" in list_screen([known])
     (began,) = (line for line in show_screen(known, ["1"], NAME) if "began" in line)
     assert began.startswith(f"  began     {NAME}: mean_logit for which a label before 2009-02-26 counts 0.1: ")
     assert list(list_object([known])["models"][0]["begun"]) == [NAME]
@@ -24,8 +27,17 @@ def test_a_challenger_that_began_after_drift_is_in_the_list_and_on_the_page_with
 
 def test_a_challenger_that_is_proposed_is_not_said_to_take_part_besides() -> None:
     learner = taught(log(8, better_by=0.5))
-    (row,) = list_screen([Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)])[1:-1]
-    assert (row.endswith(f"{NAME} is proposed"), "takes part" in row) == (True, False)
+    _, *remarks = list_screen([Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)])[1:-1]
+    assert remarks == [f"  {NAME} is proposed"]
+
+
+def test_the_list_fits_80_columns_with_the_longest_outcome_and_champion() -> None:
+    learner, outcome = taught(log(8)), msgspec.structs.replace(PURCHASE_7D, name=HIGH_VALUE_90D.name)
+    document = learner.document("123456", DAY)
+    candidates = {**document.candidates, HAZARD_MIX: document.candidates[MIX]}
+    document = msgspec.structs.replace(document, candidates=candidates, serving=HAZARD_MIX)
+    lines = list_screen([Known(outcome, document, learner.contest)])
+    assert max(map(len, lines)) <= 80
 
 
 def test_days_of_which_answers_are_missing_still_are_said_to_be_open() -> None:
