@@ -22,7 +22,6 @@ from stream.settings.load import load_common_settings, load_worker_settings
 from stream.signing import Keyring
 
 TIMEOUT = timeout_option("the worker has applied it")
-NO_WAIT = click.option("--no-wait", is_flag=True, help="Write the record and say where; no receipt.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -37,7 +36,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 @click.option("--receipt", "to", type=click.Path(path_type=Path), help="Write the receipt to this file.")
 @click.option("--verify", "receipt", metavar="FILE", type=click.File("rb"), help="Check a receipt (- is stdin).")
 @TIMEOUT
-@NO_WAIT
+@click.option("--no-wait", is_flag=True, help="Write the record and say where; no receipt.")
 @AS_JSON
 @told
 def erase(
@@ -82,7 +81,7 @@ def erase(
 @click.argument("customer")
 @click.argument("into")
 @TIMEOUT
-@NO_WAIT
+@click.option("--no-wait", is_flag=True, help="Write the record and say where.")
 @AS_JSON
 @told
 def merge_customers(customer: str, into: str, timeout: float, no_wait: bool, as_json: bool) -> None:

@@ -88,7 +88,7 @@ def rollback(name: str, version: str | None, **how: Any) -> None:
 @deciding
 @told
 def withdraw(name: str, challenger: str, **how: Any) -> None:
-    """Let a challenger that was published from outside take part no more."""
+    """Let a challenger from outside, or one that began at a drift, take part no more."""
     settings = load_worker_settings()
     known_now(settings, name)
     asking(settings.redis_url, lambda store: store.withdraw_challenger(name, challenger))

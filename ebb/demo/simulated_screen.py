@@ -26,7 +26,7 @@ class Screen(Watcher, AbstractContextManager["Screen"]):
 
     def __init__(self, *, lines: bool) -> None:
         self._lines = lines
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[said]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TextColumn("{task.fields[said]}"))
         on_terminal = sys.stderr.isatty()
         console = Console(stderr=True)
         self._bar = Progress(*columns, console=console, transient=True, disable=not on_terminal)
@@ -59,8 +59,7 @@ class Screen(Watcher, AbstractContextManager["Screen"]):
 
     def time_passes(self, show: Show) -> None:
         """The bar."""
-        said = f"{show.purchases:,} purchases  {show.engagement:,} other events  {len(show.opened):,} alerts"
-        self._bar.update(self._task, description=_day(show.time_ms), completed=show.seconds, said=said)
+        self._bar.update(self._task, description=_day(show.time_ms), completed=show.seconds, said=so_far(show))
 
     def _print(self, text: str) -> None:
         if self._lines and self._above_bar:
@@ -89,16 +88,25 @@ def line(alert: Alert) -> str:
     return f"{_day(alert.closed_ms)}   {alert.customer_id}   alert closed  {CAUSES[alert.cause]}"
 
 
+def so_far(show: Show) -> str:
+    """What has come, beside the bar; with it 80 columns."""
+    return f"{_sent(show)}  {len(show.opened):,} alerts"
+
+
 def summary(show: Show) -> str:
     """What has been seen, for a reader."""
     opened = len(show.opened)
     lines = [
-        f"{show.days} days in {SECONDS} s · {show.purchases:,} purchases and refunds, {show.engagement:,} other events",
+        f"{show.days} days in {SECONDS} s · {_sent(show)}",
         f"  {opened:,} churn alerts, {show.by_silence:,} of them by silence alone; {len(show.closed):,} closed",
         f"  by the shop's hidden truth {show.had_left:,} of the {opened:,} had left for good",
         "  next: ebb simulate --help   (docs/simulated-shop.md)",
     ]
     return "\n".join(["", *lines])
+
+
+def _sent(show: Show) -> str:
+    return f"{show.purchases:,} purchases and refunds, {show.engagement:,} other events"
 
 
 def _day(time_ms: int) -> str:

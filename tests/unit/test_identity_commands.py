@@ -47,6 +47,12 @@ def test_a_customer_or_a_receipt_is_named():
     assert run(erase).exit_code == 2
 
 
+def test_only_erasing_leaves_a_receipt_that_no_wait_does_without():
+    helps = [" ".join(run(command, "--help").output.split()) for command in (erase, merge_customers)]
+    assert ["Write the record and say where; no receipt." in each for each in helps] == [True, False]
+    assert ["Write the record and say where" in each for each in helps] == [True, True]
+
+
 def test_all_ids_of_a_person_leave_the_archive_and_the_receipt_counts_what_went(tmp_path):
     log = LogArchive(tmp_path, ENGAGEMENT, 0)
     log.add([_viewed(offset, who) for offset, who in enumerate(["17850", "visitor-7", "bob", "visitor-7"])])

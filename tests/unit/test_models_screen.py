@@ -1,9 +1,10 @@
 """`ebb models` tells of the challenger that began by itself after drift."""
 
-from ebb.models.objects import list_object, show_object
 import msgspec
+from click.testing import CliRunner
 
-from ebb.models.objects import list_object
+from ebb.cli.model_decisions import withdraw
+from ebb.models.objects import list_object, show_object
 from ebb.models.reading import Known, KnownSegments
 from ebb.models.screen import list_screen, show_screen
 from ebb.models.segments import segments_screen
@@ -49,6 +50,11 @@ def test_days_of_which_answers_are_missing_still_are_said_to_be_open() -> None:
     assert [line.endswith("still open") for line in lines] == [False] * (len(lines) - 1) + [True]
     told = show_object(known, ["1"], "mean_logit")["reliability_by_28_days"]
     assert [each["is_open"] for each in told] == [False] * (len(lines) - 1) + [True]
+
+
+def test_withdraw_says_that_it_also_ends_what_began_at_a_drift() -> None:
+    help_text = " ".join(CliRunner().invoke(withdraw, ["--help"]).output.split())
+    assert "a challenger from outside, or one that began at a drift" in help_text
 
 
 def test_segments_and_their_shares_fit_a_terminal_of_120_columns() -> None:

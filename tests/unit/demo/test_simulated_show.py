@@ -3,7 +3,7 @@
 import numpy as np
 
 from ebb.demo.simulated import SECONDS, Show, Timetable, _by_silence, _had_left
-from ebb.demo.simulated_screen import line, summary
+from ebb.demo.simulated_screen import line, so_far, summary
 from ebb.simulate import Shop, ShopSettings
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.units import DAY_MS
@@ -60,3 +60,8 @@ def test_the_summary_says_how_many_were_right():
     assert "20 days in 20 s · 414 purchases and refunds, 5,272 other events" in said
     assert "36 churn alerts, 35 of them by silence alone; 0 closed" in said
     assert "10 of the 36 had left for good" in said
+
+
+def test_the_bar_calls_what_it_counts_as_the_summary_does():
+    show = Show(purchases=305, engagement=3_879, opened=[opened("S1", 0)] * 12)
+    assert so_far(show) == "305 purchases and refunds, 3,879 other events  12 alerts"
