@@ -15,7 +15,7 @@ p, li { max-width: 46rem; }
 .note { border-left: 3px solid #c8551b; padding: .1rem 0 .1rem .8rem; margin: .6rem 0; }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; margin: 1rem 0; }
 .plots > div { flex: 0 1 auto; max-width: 100%; }
-.plots svg { height: auto; display: block; }
+.plots svg { max-width: 100%; height: auto; display: block; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; vertical-align: top;

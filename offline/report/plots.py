@@ -85,11 +85,14 @@ def _drawing(width: float, height: float) -> Iterator[_Drawing]:
 def _inline(svg: str) -> str:
     """The element alone, as wide as the page lets it be."""
     element = svg[svg.index("<svg") :]
-    return re.sub(r'<svg ([^>]*?)height="[^"]*"([^>]*?)width="([\d.]+)pt"', _sized, element, count=1)
+    return re.sub(r"<svg[^>]*>", _sized, element, count=1)
 
 
 def _sized(found: re.Match[str]) -> str:
-    return f'<svg {found[1]}{found[2]}style="max-width: {float(found[3]) * 4 / 3:.0f}px; width: 100%"'
+    """The opening tag without its size in points, whose attributes come in another order from matplotlib 3.11 on."""
+    points = dict(re.findall(r' (width|height)="([\d.]+)pt"', found[0]))
+    bare = re.sub(r' (?:width|height)="[\d.]+pt"', "", found[0])
+    return f'{bare[:-1]} style="width: {float(points["width"]) * 4 / 3:.0f}px">'
 
 
 def lines(

@@ -1,6 +1,7 @@
 """`ebb offline train`: models as data, splits that know nothing of the future; what is said where much is missing."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def test_a_run_is_a_folder_of_data_and_a_page(trained: tuple[Path, dict[str, Any
     assert {document.data_hash for document in documents.values()} == {configuration["data_hash"]}
     page = (out / "report.html").read_text("utf-8")
     assert page.count("<svg") >= 10
+    assert not re.search(r'<svg[^>]*"[\d.]+pt"', page)  # of a fixed size they are wider than a phone
     assert "<script" not in page
     assert "src=" not in page
 

@@ -1,0 +1,36 @@
+"""Pages of `ebb offline train` and `ebb offline segments` as a browser shows them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ebb.cli.offline import offline
+from tests.integration.browser import width_px
+from tests.integration.retail import EXAMPLE
+
+pytest.importorskip("sklearn")
+RUNS = {
+    "chances": ("train", "--outcome", "purchase_7d", "--model", "logistic", "--search-tries", "1"),
+    "amounts": ("train", "--outcome", "spend_10d", "--model", "logistic", "--search-tries", "1"),
+    "segments": ("segments", "--clusters", "4"),
+}
+PHONE_PX = 360
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lines = pd.read_parquet(EXAMPLE)
+    path = tmp_path_factory.mktemp("history") / "weeks.parquet"
+    lines[lines["InvoiceDate"] < "2010-02-05"].to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_page_is_not_wider_than_a_phone(run: str, weeks: Path, tmp_path: Path) -> None:
+    command, *options = RUNS[run]
+    given = [command, str(weeks), "--source", "online_retail", "--out", str(tmp_path / run), *options]
+    finished = CliRunner().invoke(offline, given)
+    assert finished.exit_code == 0, finished.output
+    assert width_px(tmp_path / run / "report.html", PHONE_PX, tmp_path) <= PHONE_PX
