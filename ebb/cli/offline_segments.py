@@ -21,7 +21,6 @@ from offline.report.folder import write_run
 from offline.segments.choosing import SEED
 from offline.segments.find import FEWEST, MOST, Customers, Finding, Segments, customers_of, find
 from offline.segments.report import html
-from schemas.money import exponent_of
 from stream.features.columns import SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.scoring.documents import SEGMENTS_NAME
@@ -73,7 +72,7 @@ def segments_run(settings: WorkerSettings, options: Mapping[str, Any]) -> Segmen
         with rejected_first(rejected):
             customers = customers_of(given.batches, instants, given.folder, given.memory_bytes, given.told)
     with rejected_first(rejected), counting_bar("numbers") as show:
-        finding = find(customers, options["clusters"], exponent_of(settings.currency), show)
+        finding = find(customers, options["clusters"], settings.currency, show)
     return SegmentsRun(finding, _configuration(options, customers, finding.found), rejected)
 
 
@@ -96,11 +95,12 @@ def _screen(found: Segments, rejected: Rejections, out: Path) -> Iterator[str]:
     count = f"{len(found.clusters)} clusters of {found.customers:,} customers"
     yield f"{count} at {found.day} · stability {found.stability:.2f}"
     yield ""
-    yield f"{'centre':<22}{'customers':>10}{'silent, days':>14}{'purchase days':>15}{'spend':>10}{'tenure, days':>14}"
-    for each in found.clusters:
+    spend = f"spend, {found.currency}"
+    yield f"{'centre':<26}{'customers':>10}{'silent, days':>14}{'purchase days':>15}{spend:>12}{'tenure, days':>14}"
+    for title, each in zip(found.titles, found.clusters, strict=True):
         yield (
-            f"{each.name:<22}{each.customers:>10,}{each.silence_days:>14,.0f}{each.purchase_days:>15,.1f}"
-            f"{each.spend:>10,.0f}{each.tenure_days:>14,.0f}"
+            f"{title:<26}{each.customers:>10,}{each.silence_days:>14,.0f}{each.purchase_days:>15,.1f}"
+            f"{each.spend:>12,.0f}{each.tenure_days:>14,.0f}"
         )
     yield ""
     if found.votes is not None:

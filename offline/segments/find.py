@@ -13,6 +13,7 @@ from offline.backtest.rows import FloatArray, IntArray
 from offline.features.at_instants import Folding, fold_all
 from offline.features.batches import Batch
 from offline.segments.choosing import Measures, Votes, hierarchy, k_means, measure, votes
+from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.customers.segments import COLUMN_WEIGHTS, SEGMENTS, UNSEGMENTED, name_centres
 from stream.errors import OfflineError
@@ -70,6 +71,7 @@ class Segments(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         day: the midnight of the customers, YYYY-MM-DD.
         customers: how many.
+        currency: of all money, such as "GBP".
         clusters: the named centres, the largest cluster first.
         sizes: segment -> customers, by the rule of the stream: nearest centre whose name fits the customer.
         measures: of each number of clusters that was looked at; empty where it was given.
@@ -82,6 +84,7 @@ class Segments(msgspec.Struct, frozen=True, kw_only=True):
 
     day: str
     customers: int
+    currency: str
     clusters: Sequence[Cluster]
     sizes: dict[str, int]
     measures: Sequence[Measures]
@@ -91,17 +94,27 @@ class Segments(msgspec.Struct, frozen=True, kw_only=True):
     ward_customers: int
     stability: float
 
+    @property
+    def titles(self) -> list[str]:
+        """Number and name of each cluster, since several may share a name."""
+        return [f"{number}: {each.name}" for number, each in enumerate(self.clusters, start=1)]
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, the centres as data, and for plots each customer's place and cluster, and the currency's
-    decimal places."""
+    """What was found, the centres as data, and for plots each customer's place and cluster.
+
+    Attributes:
+        found: for people.
+        document: the centres.
+        places: shape (customers, len(SEGMENT_COLUMNS)), standardised.
+        cluster: shape (customers,), of each its place in `found.clusters`.
+    """
 
     found: Segments
     document: SegmentDocument
     places: FloatArray
     cluster: IntArray
-    exponent: int
 
 
 def customers_of(
@@ -154,13 +167,13 @@ def _refuse(customers: Customers) -> None:
         )
 
 
-def find(customers: Customers, clusters: int | None, exponent: int, told: Told | None) -> Finding:
+def find(customers: Customers, clusters: int | None, currency: str, told: Told | None) -> Finding:
     """Cluster customers.
 
     Args:
         customers: of a day.
         clusters: how many; None lets the measures choose.
-        exponent: decimal places of the currency.
+        currency: of all money, such as "GBP".
         told: hears of progress.
 
     Raises:
@@ -188,10 +201,13 @@ def find(customers: Customers, clusters: int | None, exponent: int, told: Told |
         samples=len(places),
     )
     tree = hierarchy(places, chosen)
+    counts = np.bincount(cluster, minlength=chosen)
+    largest_first = np.argsort(-counts, kind="stable")
     found = Segments(
         day=day_text(customers.day * DAY_MS),
         customers=len(places),
-        clusters=_clusters(document, cluster, exponent),
+        currency=currency,
+        clusters=[_cluster(document, place, int(counts[place]), currency) for place in largest_first.tolist()],
         sizes=_sizes(document, customers.matrix),
         measures=[] if clusters else measured,
         votes=None if clusters else voted,
@@ -200,7 +216,7 @@ def find(customers: Customers, clusters: int | None, exponent: int, told: Told |
         ward_customers=tree.customers,
         stability=next(each.stability for each in measured if each.clusters == chosen),
     )
-    return Finding(found, document, places, cluster, exponent)
+    return Finding(found, document, places, np.argsort(largest_first)[cluster])
 
 
 def _step(told: Told | None, done: int, of: int) -> Callable[[], None]:
@@ -214,21 +230,17 @@ def _standards(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     return matrix.mean(axis=0), scales
 
 
-def _clusters(document: SegmentDocument, cluster: IntArray, exponent: int) -> list[Cluster]:
-    rows = np.expm1(np.array(document.centres) * document.scales + document.means)
-    counts = np.bincount(cluster, minlength=len(rows)).tolist()
-    found = [
-        Cluster(
-            name=name,
-            customers=count,
-            silence_days=row[0],
-            purchase_days=row[1],
-            spend=row[2] * MAJOR / 10.0**exponent,
-            tenure_days=row[3],
-        )
-        for name, count, row in zip(document.names, counts, rows.tolist(), strict=True)
-    ]
-    return sorted(found, key=lambda each: -each.customers)
+def _cluster(document: SegmentDocument, place: int, customers: int, currency: str) -> Cluster:
+    """A centre in the units people use."""
+    row = np.expm1(np.array(document.centres[place]) * document.scales + document.means).tolist()
+    return Cluster(
+        name=document.names[place],
+        customers=customers,
+        silence_days=row[0],
+        purchase_days=row[1],
+        spend=row[2] * MAJOR / 10.0 ** exponent_of(currency),
+        tenure_days=row[3],
+    )
 
 
 def _sizes(document: SegmentDocument, matrix: FloatArray) -> dict[str, int]:

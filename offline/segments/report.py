@@ -10,6 +10,7 @@ from offline.report.page import heading, page, table, text
 from offline.report.page import plots as side_by_side
 from offline.segments.choosing import MEASURED, Measures
 from offline.segments.find import Finding, Segments
+from schemas.money import exponent_of
 from stream.features.model_columns import MAJOR
 
 POINTS = 1_500  # of the scatter plot
@@ -27,44 +28,49 @@ def _parts(finding: Finding) -> Iterator[str]:
     found = finding.found
     yield heading("Who is in them")
     yield table(
-        ["centre", "customers", "silent for", "purchase days", "spend of a year", "first bought ago"],
+        ["centre", "customers", "silent for", "purchase days", _spend(found), "first bought ago"],
         [
             [
-                each.name, f"{each.customers:,}\n{100 * each.customers / found.customers:.0f} %",
+                title, f"{each.customers:,}\n{100 * each.customers / found.customers:.0f} %",
                 f"{each.silence_days:,.0f} days", f"{each.purchase_days:,.1f}", f"{each.spend:,.0f}",
                 f"{each.tenure_days:,.0f} days",
             ]
-            for each in found.clusters
+            for title, each in zip(found.titles, found.clusters, strict=True)
         ],
     )  # fmt: skip
     yield text(
         "Centres are customers in the middle of their cluster; spend is net of refunds and decays with a half-life "
-        "of a year. Clusters may share a name. Who comes into which segment, when only names count that fit the "
-        "customer:"
+        "of a year. Clusters may share a name: their numbers are those of the plots. Who comes into which segment, "
+        "when only names count that fit the customer:"
     )
     yield table(
         ["segment", "customers"],
         [[name, f"{count:,}\n{100 * count / found.customers:.0f} %"] for name, count in found.sizes.items()],
     )
     yield side_by_side(
-        _scatter(finding, 0, "days since the last purchase", wide=True),
-        _scatter(finding, 3, "days since the first purchase", wide=False),
+        _scatter(finding, 0, title="Silence and spend", x="days since the last purchase", wide=True),
+        _scatter(finding, 3, title="Age and spend", x="days since the first purchase", wide=False),
     )
     yield from _choice(found)
     yield from _trust(found)
 
 
-def _scatter(finding: Finding, column: int, x: str, *, wide: bool) -> str:
+def _spend(found: Segments) -> str:
+    return f"spend of a year, {found.currency}"
+
+
+def _scatter(finding: Finding, column: int, *, title: str, x: str, wide: bool) -> str:
     """Customers by a column and spend, coloured by cluster."""
-    document, names = finding.document, finding.document.names
+    found, document = finding.found, finding.document
     rows = np.expm1(finding.places * document.scales + document.means)
     some = np.random.default_rng(0).permutation(len(rows))[:POINTS]
+    spend = rows[:, 2] * MAJOR / 10.0 ** exponent_of(found.currency)
     groups = {
-        f"{number}: {name}": (rows[at, column], rows[at, 2] * MAJOR / 10.0**finding.exponent)
-        for number, name in enumerate(names, start=1)
-        if len(at := some[finding.cluster[some] == number - 1])
+        name: (rows[at, column], spend[at])
+        for place, name in enumerate(found.titles)
+        if len(at := some[finding.cluster[some] == place])
     }
-    return plots.scatter(groups, title="", x=x, y="spend of a year", wide=wide)
+    return plots.scatter(groups, title=title, x=x, y=_spend(found), wide=wide)
 
 
 def _choice(found: Segments) -> Iterator[str]:

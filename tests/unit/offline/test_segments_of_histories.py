@@ -1,6 +1,7 @@
 """`ebb offline segments` on a shop of three kinds of customers."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +58,33 @@ def test_customers_of_three_kinds_come_to_three_named_clusters_that_would_come_a
     assert "<svg" in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
+def test_page_and_screen_number_clusters_alike_and_name_the_currency(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EBB_CURRENCY", "CHF")
+    options = ["--source", "generic", "--out", str(tmp_path / "run"), "--clusters", "5"]
+    finished = CliRunner().invoke(segments, [str(shop(tmp_path / "orders.csv")), *options])
+    assert finished.exit_code == 0, finished.output
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    numbered = re.findall(r"<tr><td>(\d: [\w' ]+)</td>", page)
+    assert [title[:3] for title in numbered] == ["1: ", "2: ", "3: ", "4: ", "5: "]
+    assert re.findall(r"^(\d: [\w' ]+?)  ", finished.stdout, re.MULTILINE) == numbered
+    for title in ("Silence and spend", "Age and spend"):
+        plot = next(each for each in page.split("<svg")[1:] if title in each)
+        assert re.findall(r">(\d: [\w' ]+)</text>", plot) == numbered
+        assert ">spend of a year, CHF</text>" in plot
+    assert "<th>spend of a year, CHF</th>" in page
+    assert "spend, CHF" in finished.stdout
+
+
+def test_a_customer_is_drawn_in_the_cluster_that_the_table_numbers() -> None:
+    matrix = np.concatenate([np.full((20, 4), 1.0), np.full((90, 4), 3.0), np.full((40, 4), 5.0)])
+    matrix += np.random.default_rng(4).normal(0, 0.01, matrix.shape)
+    finding = find(Customers(14_600, [str(number) for number in range(150)], matrix), 3, "GBP", None)
+    assert [cluster.customers for cluster in finding.found.clusters] == [90, 40, 20]
+    assert finding.cluster.tolist() == 20 * [2] + 90 * [0] + 40 * [1]
+
+
 def test_too_few_customers_or_all_alike_end_with_a_sentence(tmp_path: Path) -> None:
     finished = run(shop(tmp_path / "orders.csv"), tmp_path / "run", "--at", "2010-01-05")
     assert (finished.exit_code, "Traceback" in finished.output) == (1, False)
@@ -65,4 +93,4 @@ def test_too_few_customers_or_all_alike_end_with_a_sentence(tmp_path: Path) -> N
     matrix = np.repeat(np.eye(4), 50, axis=0)
     few = Customers(14_600, [str(number) for number in range(200)], matrix)
     with pytest.raises(OfflineError, match="4 different customers make no 6 clusters"):
-        find(few, 6, 2, None)
+        find(few, 6, "GBP", None)
