@@ -3,8 +3,8 @@
 from importlib.metadata import version
 from pathlib import Path
 
+from offline.report.drawing import require_matplotlib
 from offline.report.folder import refuse_taken
-from offline.report.plots import require_matplotlib
 from offline.scikit_learn import require_scikit_learn
 
 

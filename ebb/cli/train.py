@@ -170,7 +170,7 @@ def _configuration(options: Mapping[str, Any], target: Target, table: Table, tra
 def _screen(metrics: Metrics, rejected: Rejections, out: Path) -> Iterator[str]:
     """What was found, for a reader."""
     judged, learned = metrics.judged, metrics.learned
-    mean = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
+    mean = f"mean {judged.mean:,.2f} {metrics.currency}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     yield (
         f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} "
         f"on, {mean} · learned from {learned.rows:,} known before"

@@ -1,6 +1,6 @@
 """A page in one HTML file: headings, sentences, tables and plots; no script, nothing fetched."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 _STYLE = """
@@ -16,6 +16,8 @@ p, li { max-width: 46rem; }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; margin: 1rem 0; }
 .plots > div { flex: 0 1 auto; max-width: 100%; }
 .plots svg { max-width: 100%; height: auto; display: block; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .85rem; margin: .6rem 0 0; }
+.legend b { display: inline-block; width: 1.4rem; height: 2px; margin-right: .4rem; vertical-align: middle; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; vertical-align: top;
@@ -66,6 +68,16 @@ def note(sentence: str) -> str:
 def plots(*svgs: str) -> str:
     """Plots beside each other, as far as there is room."""
     return '<div class="plots">' + "".join(f"<div>{svg}</div>" for svg in svgs) + "</div>"
+
+
+def legend(colours: Mapping[str, str]) -> str:
+    """Names, each behind a line in its colour, for plots that have no room for them.
+
+    >>> legend({"a & b": "#1f5fa8"})
+    '<p class="legend"><span><b style="background: #1f5fa8"></b>a &amp; b</span></p>'
+    """
+    each = (f'<span><b style="background: {colour}"></b>{escape(name)}</span>' for name, colour in colours.items())
+    return f'<p class="legend">{"".join(each)}</p>'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], chosen: str | None = None) -> str:

@@ -62,6 +62,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
         outcome: what is predicted.
         in_words: the same for a reader.
         is_amount: whether amounts are predicted and not probabilities.
+        currency: of all money, such as "GBP".
         split: rows from this day on are judged, YYYY-MM-DD.
         gap_days: how long after its midnight a row is known, at least and at most: those are not learned from that
             were not known at the split.
@@ -77,6 +78,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     in_words: str
     is_amount: bool
+    currency: str
     split: str
     gap_days: tuple[int, int]
     learned: Side

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from offline.report import plots
-from offline.report.page import heading, note, page, table, text
+from offline.report.drawing import colours
+from offline.report.page import heading, legend, note, page, table, text
 from offline.report.page import plots as side_by_side
+from offline.report.small_curves import Panel, small_curves
 from offline.training import report_amounts as amounts
 from offline.training import report_probabilities as probabilities
-from offline.training.metrics import Metrics
+from offline.training.metrics import Judged, Metrics
 from offline.training.report_parts import chosen_of
 from offline.training.train import Training
 
@@ -18,7 +20,7 @@ def html(training: Training) -> str:
     """The page."""
     metrics = training.metrics
     judged = metrics.judged
-    what = f"mean {judged.mean:,.2f}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
+    what = f"mean {judged.mean:,.2f} {metrics.currency}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     lead = (
         f"{metrics.in_words} · judged on {judged.rows:,} rows of {judged.customers:,} customers, {judged.first} to "
         f"{judged.last}, {what}"
@@ -49,7 +51,7 @@ def _parts(training: Training) -> Iterator[str]:
 
 
 def _influences(metrics: Metrics) -> Iterator[str]:
-    loss, share = ("deviance", "money") if metrics.is_amount else ("log loss", "logits")
+    loss, share = ("deviance", metrics.currency) if metrics.is_amount else ("log loss", "logits")
     yield heading("What the models go by")
     yield text(
         f"How much the {loss} grows when the rows exchange a concept, or a column, at random. Columns share what "
@@ -64,34 +66,44 @@ def _influences(metrics: Metrics) -> Iterator[str]:
             plots.bars(judged.shares, title=f"{title}shares of concepts", x=f"mean size, {share}"),
             plots.bars(judged.importance.by_column, title=f"{title}columns", x=f"growth of the {loss}", most=12),
         )
+    yield from _curves(metrics)
+    for judged in metrics.models.values():
+        if judged.coefficients:
+            yield from _coefficients(judged, is_amount=metrics.is_amount)
+
+
+def _curves(metrics: Metrics) -> Iterator[str]:
     yield heading("As one feature changes", 3)
     yield text(
         "The mean of what a model says when every row has this value of the feature, the others held as they are. A "
-        "regression weighs features that say nearly the same against each other: alone each looks steeper than it is."
+        "regression weighs features that say nearly the same against each other: alone each looks steeper than it is. "
+        "All panels have the same axis, on which the chosen model can be read; where a curve leaves it, how low and "
+        "how high it goes stands below the panel."
     )
-    shown = [
-        (
+    panels = [
+        Panel(
             curve.feature,
             curve.unit,
             {j.title: (j.curves[place].values, j.curves[place].said) for j in metrics.models.values()},
         )
         for place, curve in enumerate(chosen_of(metrics).curves)
     ]
-    if shown:
-        y = "mean prediction" if metrics.is_amount else "mean probability"
-        yield side_by_side(plots.small_curves(shown, y=y))
-    for judged in metrics.models.values():
-        if judged.coefficients:
-            what = "the logarithm of the amount" if metrics.is_amount else "the logit"
-            yield heading(f"Coefficients of {judged.title}", 3)
-            yield text(f"What one standard deviation more of a column adds to {what}; the largest of them.")
-            yield table(
-                ["column", "weight", "mean", "standard deviation"],
-                [
-                    [c.column, f"{c.weight:+.3f}", f"{c.mean:.3f}", f"{c.deviation:.3f}"]
-                    for c in judged.coefficients[:COEFFICIENTS]
-                ],
-            )
+    if panels:
+        y = f"mean prediction, {metrics.currency}" if metrics.is_amount else "mean probability"
+        chosen = chosen_of(metrics).title
+        yield legend(dict(zip(panels[0].curves, colours(), strict=False)))
+        yield side_by_side(*small_curves(panels, chosen=chosen, y=y, amounts=metrics.is_amount))
+
+
+def _coefficients(judged: Judged, *, is_amount: bool) -> Iterator[str]:
+    what = "the logarithm of the amount" if is_amount else "the logit"
+    shown = judged.coefficients[:COEFFICIENTS]
+    yield heading(f"Coefficients of {judged.title}", 3)
+    yield text(f"What one standard deviation more of a column adds to {what}; the largest of them.")
+    yield table(
+        ["column", "weight", "mean", "standard deviation"],
+        [[c.column, f"{c.weight:+.3f}", f"{c.mean:.3f}", f"{c.deviation:.3f}"] for c in shown],
+    )
 
 
 def _searches(metrics: Metrics) -> Iterator[str]:

@@ -13,6 +13,11 @@ from offline.training.report_parts import RULES, Points, chosen_of, judgements
 from offline.training.spend import SpendFigures, Spending
 from offline.training.train import Training
 
+_SHOWN = {
+    "mae": "{:,.2f}", "rmse": "{:,.2f}", "deviance": "{:,.2f}", "gini": "{:z.3f}", "bias": "{:+.1%}",
+    "decile_error": "{:.1%}",
+}  # fmt: skip
+
 
 def figures(metrics: Metrics) -> str:
     """The table of all models and rules, and what its columns mean."""
@@ -24,7 +29,7 @@ def figures(metrics: Metrics) -> str:
         if isinstance(floor, SpendFigures):
             rows.append([RULES[name], *(cell.split("\n")[0] for cell in _spend_cells(floor, {}))])
     said = text(
-        "MAE and RMSE are in units of the currency; Gini is 1 where the order of predictions is that of amounts; "
+        f"MAE and RMSE are in {metrics.currency}; Gini is 1 where the order of predictions is that of amounts; "
         "bias is by how much the sum of predictions is too high; the decile error is the distance of tenths of the "
         "rows from what they spent, as a share of it. Deviance is Tweedie's, of power 1.5."
     )
@@ -33,7 +38,7 @@ def figures(metrics: Metrics) -> str:
 
 def _spend_cells(figures: SpendFigures, intervals: Mapping[str, Bounds]) -> Iterator[str]:
     for name in SpendFigures.__struct_fields__:
-        show = "{:,.2f}" if name in ("mae", "rmse", "deviance") else "{:z.3f}"
+        show = _SHOWN[name]
         bounds = intervals.get(name)
         below = f"{show.format(bounds.low)} to {show.format(bounds.high)}" if bounds else " "
         yield f"{show.format(getattr(figures, name))}\n{below}"
@@ -49,9 +54,10 @@ def plotted(training: Training) -> Iterator[str]:
     }
     found = {titles[name]: _concentration(said, training.value) for name, said in training.said.items()}
     found["the best order"] = _concentration(training.value, training.value)
+    prediction, amount = (f"mean {each}, {metrics.currency}" for each in ("prediction", "amount"))
     yield heading("Are the amounts right, and in the right order?")
     yield side_by_side(
-        plots.pairs(deciles, title="Tenths of the rows", x="mean prediction", y="mean amount"),
+        plots.pairs(deciles, title="Tenths of the rows", x=prediction, y=amount),
         plots.lines(
             found, title="Who spends", x="share of the rows, highest prediction first", y="share of all spend",
             even=([0, 1], [0, 1]),
@@ -61,7 +67,7 @@ def plotted(training: Training) -> Iterator[str]:
     if isinstance(judgement, Spending):
         yield heading(f"Tenths by {chosen_of(metrics).title}", 3)
         yield table(
-            ["rows", "mean prediction", "mean amount"],
+            ["rows", prediction, amount],
             [[f"{d.rows:,}", f"{d.predicted:,.2f}", f"{d.spent:,.2f}"] for d in judgement.deciles],
         )
 

@@ -93,6 +93,7 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         outcome=target.outcome.name,
         in_words=f"spend within {target.outcome.horizon_days} days" if target.is_amount else target.outcome.in_words,
         is_amount=target.is_amount,
+        currency=plan.currency,
         split=day_text(split.day * DAY_MS),
         gap_days=gap_days(table.rows, target.outcome),
         learned=_side(table, split.learned),
@@ -203,8 +204,8 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
     if still:
         listed = ", ".join(still[:4]) + (f" and {len(still) - 4} more" if len(still) > 4 else "")
         notes.append(
-            f"{len(still)} of {len(MODEL_COLUMNS)} columns have one value in all learned rows ({listed}): the history "
-            "has nothing of the kind, so models know nothing of it."
+            f"{len(still)} of {len(MODEL_COLUMNS)} columns have one value in all learned rows ({listed}): the "
+            "history has nothing of the kind, so models know nothing of it."
         )
     if not parts:
         notes.append(

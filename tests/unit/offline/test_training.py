@@ -116,6 +116,23 @@ def test_the_same_rows_and_tries_give_the_same_run_and_none_is_written_over(week
     assert figures["gini"] > 0.3 > abs(floor["gini"])
 
 
+def test_page_and_screen_of_amounts_name_the_currency_and_say_bias_as_a_percentage(weeks: Path, tmp_path: Path) -> None:
+    given = [str(weeks), "--source", "online_retail", "--out", str(tmp_path / "run"), "--outcome", "spend_10d"]
+    options = ["--model", "logistic", "--search-tries", "1", "--from", "2010-01-14"]
+    finished = CliRunner().invoke(train, [*given, *options])
+    assert finished.exit_code == 0, finished.output
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_bytes())
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert metrics["currency"] == "GBP"
+    for shown in (page, finished.stdout):
+        assert f"mean {metrics['judged']['mean']:,.2f} GBP" in shown
+        assert f"{metrics['models']['logistic']['judgement']['figures']['bias']:+.1%}" in shown
+    assert "MAE and RMSE are in GBP" in page
+    assert "<th>mean prediction, GBP</th><th>mean amount, GBP</th>" in page
+    for axis, plots in {"mean prediction, GBP": 7, "mean amount, GBP": 1, "mean size, GBP": 1}.items():
+        assert page.count(f">{axis}</text>") == plots
+
+
 def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks: Path, tmp_path: Path) -> None:
     asked = ["--at", "2010-01-15", "--out", str(tmp_path / "f.parquet"), "--source", "online_retail"]
     assert CliRunner().invoke(features, [str(weeks), *asked]).exit_code == 0

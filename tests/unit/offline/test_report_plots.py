@@ -1,0 +1,50 @@
+"""Plots of report pages: what their SVG says."""
+
+import re
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from offline.report.small_curves import Panel, small_curves
+
+DAYS = [0.0, 1.0, 2.0]
+
+
+def texts(svg: str) -> list[str]:
+    return re.findall(r">([^<>\n]+)</text>", svg)
+
+
+def figures(svg: str) -> list[float]:
+    return [float(said.replace(",", "")) for said in texts(svg) if re.fullmatch(r"[\d,.]+", said)]
+
+
+def test_a_curve_that_runs_away_is_said_to_and_leaves_the_axis_to_the_chosen_one() -> None:
+    first = Panel(
+        "mean_basket", "GBP", {"boosting": (DAYS, [210.0, 260.0, 310.0]), "linear": (DAYS, [90.0, 9e2, 13e3])}
+    )
+    second = Panel(
+        "purchase_days", "days", {"boosting": (DAYS, [240.0, 250.0, 255.0]), "linear": (DAYS, [230.0, 240.0, 250.0])}
+    )
+    one, two = small_curves([first, second], chosen="boosting", y="mean prediction, GBP", amounts=True)
+    assert "linear: 90 to 13,000" in texts(one)
+    assert not [said for said in texts(two) if said.startswith("linear")]
+    assert 300 <= max(figures(one)) <= 500
+    assert [f for f in figures(one) if f > 50] == [f for f in figures(two) if f > 50]  # one y axis
+
+
+def test_amounts_that_differ_by_orders_of_magnitude_are_on_a_logarithmic_axis() -> None:
+    steep = Panel(
+        "decayed_count_90d", "purchases", {"linear": (DAYS, [5.0, 300.0, 25e3]), "forest": (DAYS, [0.0, 280.0, 300.0])}
+    )
+    (svg,) = small_curves([steep], chosen="linear", y="mean prediction, GBP", amounts=True)
+    assert {"10", "100", "1,000", "10,000"} <= set(texts(svg))
+    (svg,) = small_curves([steep], chosen="linear", y="mean prediction, GBP", amounts=False)
+    assert {"0", "10,000", "20,000"} <= set(texts(svg))
+    assert "100" not in texts(svg)
+
+
+def test_curves_that_do_not_move_have_an_axis() -> None:
+    still = Panel("refunds", "events", {"linear": (DAYS, [0.4, 0.4, 0.4])})
+    (svg,) = small_curves([still], chosen="linear", y="mean probability", amounts=False)
+    assert "0.4" in texts(svg)
