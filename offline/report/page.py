@@ -12,7 +12,8 @@ h2 { font-size: 1.15rem; margin: 2.6rem 0 .5rem; padding-top: .8rem; border-top:
 h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
 p, li { max-width: 46rem; }
 .lead { color: #57606a; margin: 0 0 1.2rem; }
-.note { border-left: 3px solid #c8551b; padding: .1rem 0 .1rem .8rem; margin: .6rem 0; }
+.note { border-left: 3px solid #c8551b; padding: .1rem 0 .1rem .8rem; margin: .6rem 0;
+  overflow-wrap: anywhere; }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; margin: 1rem 0; }
 .plots > div { flex: 0 1 auto; max-width: 100%; }
 .plots svg { max-width: 100%; height: auto; display: block; }

@@ -57,6 +57,7 @@ def bars(figures: Mapping[str, float], *, title: str, x: str, most: int = 15) ->
         axes.set_yticks(range(len(shown)), labels=list(shown))
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
+        axes.locator_params("x", nbins=3)  # four ticks: long names leave no room for more
         axes.xaxis.set_major_formatter(NUMBER)
         axes.set_xlabel(x)
     return made.svg
@@ -108,7 +109,7 @@ def histogram(groups: Mapping[str, FloatArray], *, title: str, x: str) -> str:
             axes.hist(values, bins=np.linspace(0, 1, 26), weights=weights, color=colour, alpha=0.55, label=name)
         axes.set_xlabel(x)
         axes.set_ylabel("% of the group's rows")
-        axes.legend(loc="best")
+        made.figure.legend(loc="outside lower center", ncols=2)  # inside it lies over bars
     return made.svg
 
 

@@ -12,6 +12,7 @@ from offline.training import report_probabilities as probabilities
 from offline.training.metrics import Judged, Metrics
 from offline.training.report_parts import chosen_of
 from offline.training.train import Training
+from stream.features.model_columns import MAJOR
 
 COEFFICIENTS, TRIES = 15, 10  # rows of tables
 
@@ -104,6 +105,11 @@ def _coefficients(judged: Judged, *, is_amount: bool) -> Iterator[str]:
         ["column", "weight", "mean", "standard deviation"],
         [[c.column, f"{c.weight:+.3f}", f"{c.mean:.3f}", f"{c.deviation:.3f}"] for c in shown],
     )
+    if any(each.column.endswith("_minor") for each in shown):
+        yield text(
+            "Columns of money, log_…_minor, are logarithms of 1 + the amount in minor units "
+            f"/ {MAJOR:.0f}, whatever the currency."
+        )
 
 
 def _searches(metrics: Metrics) -> Iterator[str]:

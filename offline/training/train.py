@@ -203,8 +203,9 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
     still = _still(table, split)
     if still:
         listed = ", ".join(still[:4]) + (f" and {len(still) - 4} more" if len(still) > 4 else "")
+        have = "has" if len(still) == 1 else "have"
         notes.append(
-            f"{len(still)} of {len(MODEL_COLUMNS)} columns have one value in all learned rows ({listed}): the "
+            f"{len(still)} of {len(MODEL_COLUMNS)} columns {have} one value in all learned rows ({listed}): the "
             "history has nothing of the kind, so models know nothing of it."
         )
     if not parts:
@@ -217,8 +218,9 @@ def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -
     if table.one_in > 1:
         notes.append(f"One customer in {table.one_in} was kept, as --rows asks; --rows takes more.")
     if table.late_rows:
+        rest = "row rests" if table.late_rows == 1 else "rows rest"
         notes.append(
-            f"{table.late_rows:,} rows rest on events that came later than their day: online would have known less."
+            f"{table.late_rows:,} {rest} on events that came later than their day: online would have known less."
         )
     changed = table.value[split.judged].mean() / table.value[split.learned].mean()
     if not 1 / CHANGED < changed < CHANGED:

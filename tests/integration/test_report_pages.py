@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from ebb.cli.offline import offline
+from offline.report.page import note, page
 from tests.integration.browser import width_px
 from tests.integration.retail import EXAMPLE
 
@@ -25,6 +26,12 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("history") / "weeks.parquet"
     lines[lines["InvoiceDate"] < "2010-02-05"].to_parquet(path)
     return path
+
+
+def test_a_long_name_in_a_note_breaks_on_a_phone(tmp_path: Path) -> None:
+    written = tmp_path / "page.html"
+    written.write_text(page("Training", "lead", [note(f"columns have one value ({'log_since_' * 12}days)")]), "utf-8")
+    assert width_px(written, PHONE_PX, tmp_path) <= PHONE_PX
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
 
+from offline.report import plots
 from offline.report.small_curves import Panel, small_curves
 
 DAYS = [0.0, 1.0, 2.0]
@@ -15,8 +17,28 @@ def texts(svg: str) -> list[str]:
     return re.findall(r">([^<>\n]+)</text>", svg)
 
 
+def height(svg: str, said: str) -> float:
+    """How far below the upper edge a text stands."""
+    (found,) = re.findall(rf'<text[^>]* y="([\d.]+)"[^>]*>{said}</text>', svg)
+    return float(found)
+
+
 def figures(svg: str) -> list[float]:
     return [float(said.replace(",", "")) for said in texts(svg) if re.fullmatch(r"[\d,.]+", said)]
+
+
+@pytest.mark.parametrize("largest", [0.0193, 17.2, 149.0, 12_900.0])
+def test_bars_have_at_most_four_ticks_and_separate_thousands(largest: float) -> None:
+    names = [f"log_since_last_purchase_days_above_{number}" for number in range(12)]
+    svg = plots.bars({name: largest / (1 + n) for n, name in enumerate(names)}, title="forest: columns", x="growth")
+    assert 2 <= svg.count('id="xtick_') <= 4
+    assert ("10,000" in texts(svg)) == (largest > 10_000)
+
+
+def test_a_legend_does_not_lie_over_the_bars_of_a_histogram() -> None:
+    spread = np.linspace(0, 1, 500)
+    svg = plots.histogram({"came true": spread, "did not": spread}, title="What it says", x="probability")
+    assert height(svg, "came true") > height(svg, "probability")
 
 
 def test_a_curve_that_runs_away_is_said_to_and_leaves_the_axis_to_the_chosen_one() -> None:

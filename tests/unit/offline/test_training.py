@@ -18,9 +18,12 @@ from offline.backtest.rows import Rows
 from offline.training import chances, spend
 from offline.training.as_data import boosted, forest, linear
 from offline.training.recipes import RECIPES
+from offline.training.search import Budget
 from offline.training.splits import blocks, refuse, split_at
 from offline.training.table import Table
 from offline.training.target import Target, target_of
+from offline.training.train import Plan
+from offline.training.train import train as fit_and_judge
 from schemas.units import DAY_MS
 from stream.errors import OfflineError, SettingError
 from stream.features.columns import MODEL_COLUMNS
@@ -131,6 +134,15 @@ def test_page_and_screen_of_amounts_name_the_currency_and_say_bias_as_a_percenta
     assert "<th>mean prediction, GBP</th><th>mean amount, GBP</th>" in page
     for axis, plots in {"mean prediction, GBP": 7, "mean amount, GBP": 1, "mean size, GBP": 1}.items():
         assert page.count(f">{axis}</text>") == plots
+    assert "Columns of money, log_…_minor, are logarithms of 1 + the amount in minor units / 100" in page
+
+
+def test_one_column_with_one_value_has_it() -> None:
+    table = table_of_days(60)
+    table.rows.columns[:, 3] = 1.0
+    plan = Plan(["logistic"], Budget(1, None), "GBP")
+    metrics = fit_and_judge(table, TARGET, split_at(table.rows, PURCHASE_7D, DAY + 40), plan, lambda: None).metrics
+    assert metrics.notes[0].startswith(f"1 of {len(MODEL_COLUMNS)} columns has one value in all learned rows (")
 
 
 def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks: Path, tmp_path: Path) -> None:
