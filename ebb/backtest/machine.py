@@ -15,7 +15,6 @@ from offline.columns.comers import Comers
 from offline.columns.of_events import Taken, taken_of
 from offline.days import moments
 from offline.history import History
-from offline.rejections import Rejections
 from schemas.decode import DecodeRules
 from schemas.events import Event
 from schemas.messages import DriftNoticed, Label
@@ -89,13 +88,11 @@ class Lived:
         models: in force.
         events: of the history, all that took effect.
         noticed: what would be on `ebb.drift`.
-        rejected: events that no worker would take.
     """
 
     models: Models
     events: Sequence[Event]
     noticed: Sequence[DriftNoticed]
-    rejected: Rejections
 
 
 def live_through(history: History, shop: Shop, look: Look) -> Lived:
@@ -114,9 +111,7 @@ def live_through(history: History, shop: Shop, look: Look) -> Lived:
             teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
-    kept, rejected = [history.events[at] for at in np.flatnonzero(taken.kept).tolist()], Rejections()
-    rejected.add(taken.told.rejected)
-    return Lived(models, kept, teacher.take_noticed(), rejected)
+    return Lived(models, [history.events[at] for at in np.flatnonzero(taken.kept).tolist()], teacher.take_noticed())
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
+
+import numpy as np
 
 from ebb.backtest.machine import Lived, Moment, Shop, live_through
 from offline.backtest.labels import values_of
 from offline.backtest.report import Report, Span, refuse_short, report
 from offline.backtest.rows import Rows, RowsInTheMaking
+from offline.columns.of_events import taken_of
 from offline.history import History
-from offline.rejections import rejected_first
+from offline.rejections import Rejections, rejected_first
 from offline.scikit_learn import require_scikit_learn
 from stream.errors import OfflineError
 from stream.outcomes.declaration import Outcome
@@ -43,12 +46,25 @@ def backtest(history: History, shop: Shop, outcome: Outcome, split_ms: int, told
         OfflineError: scikit-learn is missing, or the history has nothing to learn from or to judge by.
     """
     require_scikit_learn()
-    span = span_of(history, split_ms)
-    refuse_short(outcome, span)
-    weeks = weekly_rows(history, shop, span.split_day, told)
-    value = values_of(weeks.rows, outcome, weeks.lived.events, shop.rules)
-    with rejected_first(weeks.lived.rejected):
+    history, rejected = accepted(history, shop)
+    with rejected_first(rejected):
+        span = span_of(history, split_ms)
+        refuse_short(outcome, span)
+        weeks = weekly_rows(history, shop, span.split_day, told)
+        value = values_of(weeks.rows, outcome, weeks.lived.events, shop.rules)
         return report(weeks.rows, outcome, value, span, weeks.events_per_s)
+
+
+def accepted(history: History, shop: Shop) -> tuple[History, Rejections]:
+    """The events of a history that workers would take, and what they would reject.
+
+    Nobody has seen the others: a history neither begins nor ends with one.
+    """
+    taken = taken_of(history.events, shop.decoding, shop.received_ms, shop.rules.vocabulary)
+    rejected = Rejections()
+    rejected.add(taken.told.rejected)
+    kept = [history.events[at] for at in np.flatnonzero(taken.told.is_event).tolist()]
+    return replace(history, events=kept), rejected
 
 
 def span_of(history: History, split_ms: int) -> Span:

@@ -14,7 +14,7 @@ from stream.outcomes.declaration import GRACE_MS, Outcome
 from stream.outcomes.matching import matches
 
 JUDGED_AT_LEAST = 200  # rows of days on which everybody's window is over, where windows are customers' own
-_TIME_BITS = 44  # ms since 1970 until the year 2527
+_RANK_BITS = 32  # of so many events; as many customers fit beside them
 
 
 class Happened:
@@ -28,25 +28,29 @@ class Happened:
     def __init__(self, outcome: Outcome, rules: Rules) -> None:
         self._outcome, self._rules = outcome, rules
         self._asked = rules.outcomes.names.index(outcome.name)
-        self._keys: list[IntArray] = [np.zeros(0, np.int64)]
+        self._rows: list[IntArray] = [np.zeros(0, np.int64)]
+        self._times_ms: list[IntArray] = [np.zeros(0, np.int64)]
         self._amounts_minor: list[IntArray] = [np.zeros(0, np.int64)]
 
     def add(self, facts: EventFacts) -> None:
         """Take in events; their `row` is the customer's place."""
         everything = np.arange(len(facts))
         matched = matches(self._rules.outcomes, np.full(len(facts), self._asked), facts, everything)
-        self._keys.append(facts.row[matched].astype(np.int64) << _TIME_BITS | facts.time_ms[matched])
+        self._rows.append(facts.row[matched].astype(np.int64))
+        self._times_ms.append(facts.time_ms[matched])
         self._amounts_minor.append(facts.amount_minor[matched])
 
     def counted(self, rows: Rows) -> tuple[IntArray, IntArray]:
         """How many events came within the window of each row, and their amount in minor units, shape (rows,) each."""
-        keys = np.concatenate(self._keys)
+        times_ms, place = np.unique(np.concatenate(self._times_ms), return_inverse=True)
+        keys = np.concatenate(self._rows) << _RANK_BITS | place
         order = np.argsort(keys)
-        amounts_minor = np.concatenate([[0], np.cumsum(np.concatenate(self._amounts_minor)[order])])
-        begin = (rows.customer << _TIME_BITS) + rows.day * DAY_MS
+        keys, amounts = keys[order], np.concatenate(self._amounts_minor)[order]
+        amounts_minor = np.concatenate([[0], np.cumsum(amounts)])
+        begin_ms = rows.day * DAY_MS
         first, last = (
-            np.searchsorted(keys[order], at, "right")
-            for at in (begin, begin + rows.windows_days[self._outcome.name] * DAY_MS)
+            np.searchsorted(keys, rows.customer << _RANK_BITS | np.searchsorted(times_ms, until_ms, "right"))
+            for until_ms in (begin_ms, begin_ms + rows.windows_days[self._outcome.name] * DAY_MS)
         )
         return last - first, amounts_minor[last] - amounts_minor[first]
 

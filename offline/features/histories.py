@@ -23,10 +23,9 @@ from stream.features.facts import Envelopes, blank_facts
 def of_orders(orders: OrderColumns, reading: Reading) -> Iterator[Batch]:
     """The events of files, without what a worker would reject or drop as a repeat."""
     repeats = Repeats()
-    places = reading.customers.places_of(orders.of_orders("customer_id").texts.tolist())
     for begin in range(0, len(orders), AT_ONCE):
         part = orders.part(begin, begin + AT_ONCE)
-        found = _told(part, places, reading)
+        found = _told(part, reading)
         id_hash = np.where(found.is_event, found.facts.id_hash, np.uint64(NO_ID))
         is_repeat = repeats.among(id_hash, _homes(part, reading.partitions))
         reading.rejected.add(found.rejected)
@@ -34,12 +33,10 @@ def of_orders(orders: OrderColumns, reading: Reading) -> Iterator[Batch]:
         yield batch_of("history", found, found.is_event & ~is_repeat)
 
 
-def _told(orders: OrderColumns, places: NDArray[np.int64], reading: Reading) -> Told:
-    """What orders tell: those that are sure by columns, the others as the events that they would be.
-
-    `places` are those of the ids that orders have.
-    """
+def _told(orders: OrderColumns, reading: Reading) -> Told:
+    """What orders tell: those that are sure by columns, the others as the events that they would be."""
     exponent, coded = exponent_of(reading.rules.currency), orders.of_orders("customer_id")
+    places = reading.customers.places_of(coded.texts.tolist())
     sure = sure_orders(orders, reading.rules, reading.received_ms)
     facts = blank_facts(np.zeros(len(orders), np.intp), _no_envelopes(len(orders)))
     facts.put(np.flatnonzero(sure), order_facts_in(orders.only(sure), reading.vocabulary, exponent))

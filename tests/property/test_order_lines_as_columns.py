@@ -1,12 +1,14 @@
 """What columns say of order lines is what each order says as a record: good ones, and what no worker would take."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from offline.columns.orders import sure_orders
+from offline.features import histories
 from offline.features.batches import Reading
 from offline.features.histories import of_orders
 from offline.sources.order_columns import order_columns
@@ -84,10 +86,13 @@ def told(facts: Any, customers: list[str]) -> list[Any]:
     return list(zip(customers, *columns, strict=True))
 
 
-@given(order_lines())
-@example(pd.DataFrame([dict.fromkeys(GOOD, "x") | {"event_id": "", "refund": False, "quantity": 1, "time_ms": 1}]))
-def test_columns_say_of_orders_what_each_says_by_itself(lines: pd.DataFrame) -> None:
-    assert by_columns(lines) == by_events(lines)
+@given(order_lines(), st.sampled_from([2, 5, histories.AT_ONCE]))
+@example(pd.DataFrame([dict.fromkeys(GOOD, "x") | {"event_id": "", "refund": False, "quantity": 1, "time_ms": 1}]), 2)
+def test_columns_say_of_orders_what_each_says_by_itself_however_many_are_read_at_once(
+    lines: pd.DataFrame, at_once: int
+) -> None:
+    with patch.object(histories, "AT_ONCE", at_once):
+        assert by_columns(lines) == by_events(lines)
 
 
 def test_typical_orders_are_taken_without_an_object_for_each() -> None:

@@ -60,6 +60,23 @@ def test_a_backtest_judges_the_online_model_beside_batch_ones_on_the_same_rows(
     )
 
 
+@pytest.mark.parametrize("row", ["2010-03-20 10:00:00,,EUR", "2040-01-01 10:00:00,,"])
+def test_an_order_that_no_worker_would_take_does_not_lengthen_a_history(tmp_path: Path, row: str) -> None:
+    lines = ["order_id,customer_id,event_time,product_id,quantity,unit_price,discount,currency"]
+    first, draw = pd.Timestamp("2009-12-01"), np.random.default_rng(1)
+    for number, who in enumerate((400 * draw.random(2_000) ** 2).astype(int).tolist()):
+        at = first + pd.Timedelta(minutes=40 * number)
+        lines.append(f"{number},c{who},{at},tea,1,5,,")
+    plain, odd = tmp_path / "plain.csv", tmp_path / "odd.csv"
+    plain.write_text("\n".join(lines))
+    odd.write_text("\n".join([*lines, f"x,c1,{row.replace(',', ',tea,1,5,', 1)}"]))
+    options = ["--source", "generic", "--outcome", "purchase_7d", "--from", "2009-12-25", "--json"]
+    told = [CliRunner().invoke(backtest, [str(path), *options]) for path in (plain, odd)]
+    assert [each.exit_code for each in told] == [0, 0], told[1].output
+    one, other = (json.loads(each.stdout) | {"events_per_s": 0} for each in told)
+    assert one == other
+
+
 @pytest.mark.parametrize(
     ("split", "outcome", "said"),
     [

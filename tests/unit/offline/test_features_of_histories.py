@@ -67,7 +67,7 @@ class Archive:
 
 def test_an_archive_has_the_features_of_its_events_each_once_and_of_nobody_who_is_gone(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "archive")
-    orders = [purchase(f"customer-{n % 7}", n, event_id=f"order-{n}", price=f"{n + 1}.50") for n in range(30)]
+    orders = [purchase(f"customer-{n % 7}", n + 0.3, event_id=f"order-{n}", price=f"{n + 1}.50") for n in range(30)]
     for order in orders:
         archive.write(PURCHASES, order)
     archive.write(PURCHASES, orders[12])  # a repeat

@@ -1,10 +1,13 @@
-"""Whose rows models are judged by, where customers' own windows are over at different times."""
+"""Whose rows models are judged by where customers' own windows end at different times, and what became of them."""
 
 import numpy as np
 
-from offline.backtest.labels import JUDGED_AT_LEAST, judged_by, known, settled
+from offline.backtest.labels import JUDGED_AT_LEAST, Happened, judged_by, known, settled
 from offline.backtest.rows import Rows
+from schemas.events import OrderLine, Purchase
 from schemas.units import DAY_MS
+from stream.chunk import Rules
+from stream.features.facts_of_events import facts_of
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.outcomes.declaration import CHURN_30D, LAPSED, Outcome
 
@@ -54,3 +57,14 @@ def test_of_a_fixed_window_all_that_is_known_is_judged() -> None:
 
     assert (judged == ((rows.day >= BEGIN + 50) & known(rows, CHURN_30D, last_ms))).all()
     assert settled(rows, CHURN_30D, last_ms)[judged].all()
+
+
+def test_a_purchase_counts_for_its_customer_alone_however_many_there_are() -> None:
+    rows = shop(CHURN_30D, days=1, customers=2)
+    rows = Rows(rows.customers, np.array([5, 5 + 2**20]), rows.day, rows.columns, rows.windows_days)
+    happened = Happened(CHURN_30D, Rules())
+    lines = [OrderLine(product_id="tea", quantity=1, unit_price="5")]
+    bought = Purchase(event_id="o", event_time_ms=(BEGIN + 3) * DAY_MS, currency="GBP", lines=lines)
+    happened.add(facts_of([bought], [5 + 2**20]))
+
+    assert happened.values(rows).tolist() == [1.0, 0.0]
