@@ -25,6 +25,10 @@ class StoreUnavailableError(EbbError):
     """Redis cannot be reached or refuses to work."""
 
 
+class StoreEmptiedError(EbbError):
+    """Redis has nothing of a partition any more that had been applied to it."""
+
+
 class BrokerUnavailableError(EbbError):
     """Kafka cannot be reached or does not take a message."""
 

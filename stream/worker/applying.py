@@ -13,11 +13,12 @@ from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
 from stream.identities.known import UNKNOWN, Identity
 from stream.metrics import worker as metrics
-from stream.ports import Commit, Head, PartitionStore, SeenBlock
+from stream.ports import Commit, Head, LogPosition, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly
 from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError, failing
 from stream.worker.counting import count_commit
 from stream.worker.cutting import at_most, before_identity, left, portion
+from stream.worker.emptied import refuse_emptied
 from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
@@ -56,7 +57,8 @@ def _new_timeline() -> str:
 class Applying:
     """Keeps the partition's event-id windows and version, and turns batches into commits.
 
-    `applied` is how far each topic has been applied by us, whatever Redis says. `lags_at_ms` is the stream time at
+    `applied` is how far each topic has been applied by us, whatever Redis says, and `reached` the version with which it
+    was; 0 while nothing has been. `lags_at_ms` is the stream time at
     which the last batch left deadlines waiting, None if it left none. `effort` is how many customers the last commit
     had and for how many ms of CPU it computed them.
 
@@ -97,6 +99,7 @@ class Applying:
         self._renewed_under = ""  # models and rules that everybody is decided under, as far as we know
         self._asked_of, self._under = cast(Models | None, None), ""  # what was last asked about, and its name
         self.applied: dict[str, int] = {}
+        self.reached = 0
         self._computed: Callable[[], None] = lambda: None
 
     async def load(self, head: Head) -> None:
@@ -111,7 +114,7 @@ class Applying:
         self._publisher.add(await self._store.outbox())
         self._version = head.version
         self._renewed_under = ""  # a Redis that came back older may not have been swept yet
-        self.applied = {topic: position.next_offset for topic, position in head.positions.items()}
+        self._reach(head.version, head.positions)
 
     async def apply(
         self, batch: Batch, times: StreamTimes, models: Models, computed: Callable[[], None] = lambda: None
@@ -124,6 +127,7 @@ class Applying:
         Raises:
             StoreUnavailableError: Redis is away; call again with the same batch.
             Fenced: another worker has claimed the partition.
+            StoreEmptiedError: Redis has lost the partition.
             DecisionError: a bug keeps customers from being decided whose deadlines are due, not a record.
         """
         self._computed = computed
@@ -179,6 +183,7 @@ class Applying:
         Raises:
             StoreUnavailableError: Redis is away; call again.
             Fenced: another worker has claimed the partition.
+            StoreEmptiedError: Redis has lost the partition.
         """
         head, _ = await self._store.begin(0, 0)
         if not self._is_ours(head):
@@ -238,6 +243,7 @@ class Applying:
         Raises:
             StoreUnavailableError: Redis is away; call again, once more does no harm.
             Fenced: another worker has claimed the partition.
+            StoreEmptiedError: Redis has lost the partition.
         """
         while True:
             head, _ = await self._store.begin(0, 0)
@@ -267,8 +273,13 @@ class Applying:
 
         Returns:
             Whether it has applied less than we did.
+
+        Raises:
+            Fenced: it is another worker's.
+            StoreEmptiedError: nothing of it is there any more.
         """
         await self._store.abandon()
+        refuse_emptied(self._partition, head.version, self.reached)
         if head.owner != self._owner:
             raise Fenced(head.owner)
         log.info("partition is at another version, reading it again", partition=self._partition, version=head.version)
@@ -377,6 +388,10 @@ class Applying:
         wanted.update(found.records.customer[found.identities])
         return await self._loading.load(sorted(wanted), times.end_ms)
 
+    def _reach(self, version: int, positions: Mapping[str, LogPosition]) -> None:
+        self.applied = {topic: position.next_offset for topic, position in positions.items()}
+        self.reached = version if positions else 0
+
     def _known_of(self, found: Sorted) -> Identity:
         """What became of the id before, of the customer that a record is about."""
         return self._identities.of(found.records.customer[found.identities[0]]) if found.identities else UNKNOWN
@@ -387,7 +402,7 @@ class Applying:
         self._version = head.version + 1
         self._loading.remember(loaded, applied.commit)
         self._identities.committed(applied.commit.identities)
-        self.applied = {topic: position.next_offset for topic, position in applied.commit.positions.items()}
+        self._reach(self._version, applied.commit.positions)
         for topic, hashes in found.hashes.items():
             self._windows[topic].advance(hashes, seen[topic])
         self._publisher.add(applied.commit.outbox, applied.caused(deadlines=self.may_lag))

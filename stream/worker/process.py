@@ -1,7 +1,7 @@
 """The worker process: one lane per assigned partition, started at assignment, stopped at revocation."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from functools import partial
 from itertools import compress
 from typing import Any
@@ -18,6 +18,7 @@ from stream.metrics import worker as metrics
 from stream.worker.applying import Fenced
 from stream.worker.background import Background
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
+from stream.worker.emptied import refuse_emptied
 from stream.worker.fetched import Fetched
 from stream.worker.lanes import Lanes
 from stream.worker.log_check import check_logs, compare_logs
@@ -44,6 +45,7 @@ class WorkerProcess:
     def __init__(self, plan: WorkerPlan, loop: asyncio.AbstractEventLoop) -> None:
         self._plan = plan
         self._lanes: Lanes[PartitionLane] = Lanes()
+        self._reached: dict[int, int] = {}  # partition -> version that its last lane had applied when it was stopped
         self._models = ModelWatch(plan.models, plan.keyring, plan.rules.outcomes.names, lockstep=plan.lockstep)
         self._later = Background(plan.limits.background_ms)
         self._turns = Turns(pace=Pace(plan.gather_ms / 1000))
@@ -72,7 +74,7 @@ class WorkerProcess:
     async def _assigned(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Claim the partitions, start their lanes, and say where each topic goes on."""
         log.info("partitions assigned", partitions=sorted({tp.partition for tp in assigned}))
-        await self._lanes.stop(set(self._lanes))  # of an assignment that this one has overtaken
+        await self._stop_lanes(set(self._lanes))  # of an assignment that this one has overtaken
         self._logs.forget()
         return await self._start_lanes(assigned)
 
@@ -83,6 +85,8 @@ class WorkerProcess:
         await self._topics.settled()
         await retrying(lambda: asyncio.to_thread(self._plan.check_instance))
         claimed = [await claim(self._plan, partition) for partition in sorted({tp.partition for tp in tps})]
+        for each in claimed:  # by one version up from what was there
+            refuse_emptied(each.partition, each.head.version - 1, self._reached.get(each.partition, 0))
         await retrying(lambda: asyncio.to_thread(self._plan.check_deployment))  # as it is since they are ours
         heads = {each.partition: each.head for each in claimed}
         log_starts = await shared.consumer.log_starts(tps)
@@ -103,6 +107,10 @@ class WorkerProcess:
                 version=lane.claimed.head.version,
             )
         return positions
+
+    async def _stop_lanes(self, partitions: Collection[int]) -> None:
+        self._reached |= {each: self._lanes[each].applying.reached for each in partitions if each in self._lanes}
+        await self._lanes.stop(partitions)
 
     async def _shared(self) -> Shared:
         if self._producer is None:
@@ -129,7 +137,7 @@ class WorkerProcess:
         partition = fenced.claimed.partition
         metrics.FENCES.labels(partition).inc()
         log.warning("another worker claimed a partition", partition=partition, owner=owner)
-        await self._lanes.stop({partition})
+        await self._stop_lanes({partition})
         consumer = self.app.chunk_consumer
         while tps := {TP(*tp) for tp in consumer.assignment() if tp.partition == partition}:
             try:
@@ -160,7 +168,7 @@ class WorkerProcess:
         self._crash = asyncio.ensure_future(self.app.crash(self.failure))
 
     async def _revoked(self, revoked: set[TP]) -> None:
-        await self._lanes.stop({tp.partition for tp in revoked})
+        await self._stop_lanes({tp.partition for tp in revoked})
 
     async def _stop(self) -> None:
         await self._lanes.end()

@@ -1,7 +1,7 @@
 """The store is not where we thought: an answer is lost, Redis came back older, another owner is there."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from schemas.topics import LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import StreamTimes
 from stream.drafts import unpack_outgoing
-from stream.errors import StoreUnavailableError
+from stream.errors import StoreEmptiedError, StoreUnavailableError
 from stream.memory_store import MemoryPartitionStore, MemoryStore
 from stream.ports import Commit, Head
 from stream.worker.applying import Applying, Fenced
@@ -153,9 +153,40 @@ async def test_a_tick_notices_it_too(partition: Partition) -> None:
     assert behind.positions[PURCHASES].next_offset == 2
 
 
-async def test_a_redis_without_anything_is_another_owners(partition: Partition) -> None:
-    await partition.apply(partition.batch(2))
+def lose_everything(partition: Partition) -> None:
     vars(partition.stored).update(vars(MemoryStore(1).partitions[0]))
+
+
+@pytest.mark.parametrize(
+    "meets",
+    [
+        lambda partition: partition.apply(partition.batch(1)),
+        lambda partition: partition.apply(Batch()),
+        lambda partition: partition.applying.look(),
+        lambda partition: partition.applying.postpone({"ada": BEGIN_MS}, PINNED),
+    ],
+    ids=["records", "tick", "look", "postpone"],
+)
+async def test_a_redis_that_has_lost_everything_is_refused_and_what_was_applied_is_named(
+    partition: Partition, meets: Callable[[Partition], Awaitable[object]]
+) -> None:
+    await partition.apply(partition.batch(2))
+    lose_everything(partition)
+    with pytest.raises(StoreEmptiedError, match=r"^Partition 0 in Redis is empty, .* version 2 of it: .*recover"):
+        await meets(partition)
+    assert partition.stored.head.version == 0
+
+
+async def test_a_sweep_leaves_it_to_whoever_looks_next(partition: Partition) -> None:
+    await partition.apply(partition.batch(2))
+    lose_everything(partition)
+    assert not await partition.applying.renew(PINNED, 10)
+    with pytest.raises(StoreEmptiedError):
+        await partition.applying.look()
+
+
+async def test_of_a_partition_to_which_nothing_was_applied_nothing_is_lost(partition: Partition) -> None:
+    lose_everything(partition)
     with pytest.raises(Fenced):
         await partition.apply(partition.batch(1))
 
