@@ -14,12 +14,13 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
 
-from offline.addresses import key_of, partition_for, topic_of
+from offline.addresses import Addressed, key_of, partition_for, topic_of
 from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors
 from offline.dead_letters import DeadLetter, records_of
 from schemas.decode import DecodeRules
 from schemas.decode_many import decode_many
-from schemas.events import Event
+from schemas.events import Input
+from schemas.identities import Arrival, Release
 from schemas.origin import Origin
 from schemas.rejection import Rejection
 from schemas.topics import CLOCK, INPUT_BYTES_MAX, REPLAYED, REROUTED, SOURCE_TOPICS
@@ -57,8 +58,8 @@ class SentAgain:
     Attributes:
         sent: now; in a dry run those that would be.
         before: by an earlier run.
-        left: why -> how many could not be sent: a reason of docs/events.md, or one of `NO_ORIGIN`, `CLOCK_RECORD` and
-            `LEFT_BY_FIX`.
+        left: why -> how many could not be sent: a reason of docs/events.md, or one of `NO_ORIGIN`, `CLOCK_RECORD`,
+            `INTERNAL` and `LEFT_BY_FIX`.
     """
 
     sent: int = 0
@@ -66,7 +67,7 @@ class SentAgain:
     left: Counter[str] = field(default_factory=Counter)
 
 
-NO_ORIGIN, CLOCK_RECORD, LEFT_BY_FIX = "no_origin", "clock_record", "left_by_fix"
+NO_ORIGIN, CLOCK_RECORD, INTERNAL, LEFT_BY_FIX = "no_origin", "clock_record", "internal", "left_by_fix"
 
 
 def send_again(
@@ -139,13 +140,19 @@ def _ready(letter: DeadLetter, partitions: int, rules: DecodeRules, now_ms: int,
     if fixed is None:
         return LEFT_BY_FIX
     read = rejecting_bugs(lambda topic, values, times_ms: decode_many(topic, values, times_ms, rules))
-    (event,) = read(fixed.topic, [fixed.value], [now_ms])
-    if not isinstance(event, Event):
-        return event.reason if isinstance(event, Rejection) else CLOCK_RECORD
-    topic = topic_of(event) if fixed.topic == REROUTED else fixed.topic
+    (record,) = read(fixed.topic, [fixed.value], [now_ms])
+    if not isinstance(record, Addressed):
+        return _why_left(record)
+    topic = topic_of(record) if fixed.topic == REROUTED else fixed.topic
     return Ready(
-        letter.source, letter.id, topic, partition_for(event, partitions), key_of(event).encode(), fixed.value or b""
+        letter.source, letter.id, topic, partition_for(record, partitions), key_of(record).encode(), fixed.value or b""
     )
+
+
+def _why_left(record: Input | Rejection) -> str:
+    if isinstance(record, Rejection):
+        return record.reason
+    return INTERNAL if isinstance(record, Arrival | Release) else CLOCK_RECORD
 
 
 def _fixed(letter: DeadLetter, fix: Fix) -> DeadLetter | None:

@@ -11,11 +11,12 @@ import msgspec
 from ebb.text import printable
 from ebb.views import utc
 from offline.dead_letters import DeadLetter
-from offline.sending_again import CLOCK_RECORD, LEFT_BY_FIX, NO_ORIGIN, SentAgain
+from offline.sending_again import CLOCK_RECORD, INTERNAL, LEFT_BY_FIX, NO_ORIGIN, SentAgain
 
 _OTHER_REASONS = {
     NO_ORIGIN: "do not say where they came from",
     CLOCK_RECORD: "are clock records: replay the history instead",
+    INTERNAL: "were sent by Ebb itself for a merge or an erasure, which nobody else can do: report why they are here",
     LEFT_BY_FIX: "were left by the script",
 }
 
