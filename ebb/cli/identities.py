@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ebb.cli.errors import told
 from ebb.cli.numbers import timeout_option
+from ebb.cli.receipt_files import keep, reserved
 from ebb.cli.replay import quiet_kafka
 from ebb.identities import Commands, Written, without_archived
 from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed, verified
@@ -33,7 +34,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Erase from this archive of `ebb archive`, too.",
 )
-@click.option("--receipt", "to", type=click.Path(path_type=Path), help="Write the receipt to this file.")
+@click.option("--receipt", "to", type=click.Path(path_type=Path), help="Write the receipt to this new file.")
 @click.option("--verify", "receipt", metavar="FILE", type=click.File("rb"), help="Check a receipt (- is stdin).")
 @TIMEOUT
 @click.option("--no-wait", is_flag=True, help="Write the record and say where; no receipt.")
@@ -60,7 +61,7 @@ def erase(
         _verify(receipt.read(), as_json=as_json)
         return
     settings = load_common_settings() if no_wait else load_worker_settings()
-    with _waiting() as tell:
+    with reserved(None if no_wait else to), _waiting() as tell:
         commands = Commands(settings, timeout, tell)
         everybody = commands.one_person(str(customer))
         written = commands.write_erasure(str(customer))
@@ -71,9 +72,9 @@ def erase(
         if folder is not None:
             tell("the archive is rewritten")
             done = without_archived(done, folder)
-    made = signed(done, Keyring.from_text(load_worker_settings().model_keys))
-    if to is not None:
-        to.write_bytes(encode_receipt(made) + b"\n")
+        made = signed(done, Keyring.from_text(load_worker_settings().model_keys))
+        if to is not None:
+            keep(made, to)
     click.echo(encode_receipt(made) if as_json else describe(made, to))
 
 

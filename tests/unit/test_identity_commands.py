@@ -7,8 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from ebb.cli.identities import erase, merge_customers
+from ebb.cli.receipt_files import keep
 from ebb.identities import without_archived
-from ebb.receipts import Receipt, encode_receipt, signed
+from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed
+from ebb.services.ports import free_port
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
 from offline.archive.writing import LogArchive
@@ -21,6 +23,12 @@ RECEIPT = signed(Receipt("17850", [], 7, 9, "events.profiles", 3, 412, {"states"
 
 def run(command, *arguments, given=None):
     return CliRunner(env={"EBB_MODEL_KEYS": KEYS}).invoke(command, arguments, input=given)
+
+
+@pytest.fixture
+def nobody(monkeypatch):
+    """Where Redis is said to be, nobody answers."""
+    monkeypatch.setenv("EBB_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
 
 
 def test_a_customer_is_not_merged_into_itself():
@@ -51,6 +59,25 @@ def test_only_erasing_leaves_a_receipt_that_no_wait_does_without():
     helps = [" ".join(run(command, "--help").output.split()) for command in (erase, merge_customers)]
     assert ["Write the record and say where; no receipt." in each for each in helps] == [True, False]
     assert ["Write the record and say where" in each for each in helps] == [True, True]
+
+
+def test_where_no_receipt_can_be_written_nothing_is_erased(tmp_path, nobody):
+    (there := tmp_path / "there.json").write_text("an older receipt")
+    for path, words in ((there, "exists, and no receipt"), (tmp_path / "no" / "folder.json", "No such file")):
+        result = run(erase, "17850", "--receipt", str(path))
+        assert (result.exit_code, words in result.output, "Nothing was erased" in result.output) == (1, True, True)
+    assert there.read_text() == "an older receipt"
+
+
+def test_an_erasure_that_fails_leaves_no_file_so_that_the_command_can_be_run_again(tmp_path, nobody):
+    result = run(erase, "17850", "--receipt", str(tmp_path / "new.json"))
+    assert (result.exit_code, "does not work" in result.output, list(tmp_path.iterdir())) == (1, True, [])
+
+
+def test_a_receipt_that_cannot_be_written_any_more_is_printed(tmp_path, capsys):
+    with pytest.raises(ReceiptError, match="17850 is erased, and the receipt could not"):
+        keep(RECEIPT, tmp_path / "gone" / "new.json")
+    assert capsys.readouterr().out.encode() == encode_receipt(RECEIPT) + b"\n"
 
 
 def test_all_ids_of_a_person_leave_the_archive_and_the_receipt_counts_what_went(tmp_path):
