@@ -13,9 +13,9 @@ from ebb.history.archiving import journal_ends, refuse_moving
 from ebb.history.past import PartitionPast, Stretch, coalesced
 from ebb.history.rebuilding import NO_LIMIT, OWNER, Again, NoModels, PastModels, Rebuilding
 from ebb.history.sharing_out import SharingOut
-from offline.archive.files import ArchiveError
+from offline.archive.files import JOURNAL, ArchiveError, partitions
 from offline.archive.from_kafka import log_states
-from offline.archive.standing import Era, Standing, Waiting, load_standing, model_path
+from offline.archive.standing import MODELS, STANDING, Era, Standing, Waiting, load_standing, model_path
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS, REROUTED
 from stream.errors import SettingError
@@ -289,11 +289,11 @@ def standing_of(folder: Path, settings: WorkerSettings) -> Standing:
 
     Raises:
         SettingError: the settings are those of another deployment, or `ebb repartition` was interrupted.
-        ArchiveError: there is no archive.
+        ArchiveError: there is no archive, or how the deployment stood is missing.
     """
     if not any(state.files for state in log_states(folder)):
         raise ArchiveError(f"{folder} holds no archive. `ebb archive --to {folder}` makes one.")
-    standing = load_standing(folder) or _unknown(settings)
+    standing = load_standing(folder) or _unknown(folder, settings)
     refuse_moving(folder, standing)
     if standing.partitions != settings.partitions:
         raise SettingError(
@@ -308,8 +308,25 @@ def standing_of(folder: Path, settings: WorkerSettings) -> Standing:
     return standing
 
 
-def _unknown(settings: WorkerSettings) -> Standing:
-    """Of a deployment that nobody has looked at: its past is not sent to anybody who may have got it."""
+def _unknown(folder: Path, settings: WorkerSettings) -> Standing:
+    """Of a deployment that nobody has looked at: its past is not sent to anybody who may have got it.
+
+    Raises:
+        ArchiveError: somebody has looked, and what was saved is missing.
+        SettingError: its topics have more partitions.
+    """
+    if any((folder / beside).is_dir() for beside in (JOURNAL, MODELS)):
+        raise ArchiveError(
+            f"{folder / STANDING} is missing: without it nobody knows the clock, the partitions and the models of what "
+            f"{JOURNAL} and {MODELS} beside it are of. Bring it back from a copy of the archive, or run `ebb archive` "
+            "while Redis is there."
+        )
+    count = max((number + 1 for topic in INPUT_TOPICS for number in partitions(folder, topic)), default=0)
+    if count > settings.partitions:
+        raise SettingError(
+            f"EBB_PARTITIONS={settings.partitions}, but topics in {folder} have {count} partitions. Set EBB_PARTITIONS "
+            f"to what they had, {count} or more."
+        )
     outboxes = dict.fromkeys(range(settings.partitions), Waiting(NO_LIMIT))
     return Standing(settings.clock, LAYOUT, [Era(settings.partitions)], outboxes)
 
