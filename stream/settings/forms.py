@@ -149,7 +149,7 @@ def model_keys(text: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", key_id):
             raise ValueError(f"has no key id of letters, digits, dots and dashes before the colon of entry {number}")
         if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", digits) or len(digits) < 2 * KEY_BYTES_MIN:
-            raise ValueError(f"has no key of at least {KEY_BYTES_MIN} bytes in hexadecimal for {key_id!r}")
+            raise ValueError(f"has no key of at least {KEY_BYTES_MIN} bytes in hexadecimal in entry {number}")
     if len({key_id for key_id, _, _ in found}) < len(found):
         raise ValueError("has a key id twice")
     return ",".join(f"{key_id}:{digits.lower()}" for key_id, _, digits in found)

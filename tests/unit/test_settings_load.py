@@ -162,7 +162,9 @@ class TestModelKeys:
         ("text", "says"),
         [
             ("ab" * 32, "has no key id"),
-            ("a:xyz", "has no key of at least 16 bytes in hexadecimal for 'a'"),
+            ("ab" * 16, "has no key of at least 16 bytes in hexadecimal in entry 1"),
+            ("old:" + "ab" * 16 + "," + "ab" * 8, "in hexadecimal in entry 2"),
+            ("a:xyz", "has no key of at least 16 bytes in hexadecimal in entry 1"),
             ("a:" + "ab" * 15, "has no key of at least 16 bytes"),
             ("a:" + "ab" * 16 + ",a:" + "cd" * 16, "has a key id twice"),
         ],
