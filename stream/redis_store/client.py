@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableError
+from stream.redis_options import unknown_option
 
 ANSWER_WITHIN_S = (
     5.0  # a commit takes 10 ms; a fork for an AOF rewrite of many gigabytes has been seen to take a second
@@ -54,7 +55,7 @@ def sync_client(url: str) -> Any:
         `redis.Redis`, or `redis.RedisCluster` for a cluster, which connects at once. They share what is used of them.
     """
     kind = _Cluster if is_cluster(url) else redis.Redis
-    with _known_scheme(), explaining(url):
+    with _well_written(url), explaining(url):
         return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 1))
 
 
@@ -73,7 +74,7 @@ def async_reader(url: str) -> Any:
 
 def _async_client(url: str, retries: int) -> Any:
     kind = _AsyncCluster if is_cluster(url) else redis.asyncio.Redis
-    with _known_scheme(), explaining(url):
+    with _well_written(url), explaining(url):
         return kind.from_url(
             _node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), retries)
         )
@@ -125,13 +126,18 @@ def _node_url(url: str) -> str:
 
 def connection_arguments(url: str) -> dict[str, Any]:
     """What a URL says about host, port, database, credentials and encryption, for a single connection."""
-    with _known_scheme():
-        return dict(parse_url(_node_url(url)))
+    with _well_written(url):
+        arguments = dict(parse_url(_node_url(url)))
+    arguments.pop("max_connections", None)  # of a pool
+    return arguments
 
 
 @contextmanager
-def _known_scheme() -> Iterator[None]:
+def _well_written(url: str) -> Iterator[None]:
     try:
+        unknown = unknown_option(url)
+        if unknown:
+            raise SettingError(f"EBB_REDIS_URL has {unknown}. Take it away.")
         yield
     except ValueError as error:
         raise SettingError(

@@ -9,6 +9,7 @@ import msgspec
 
 from stream.features.vocabulary import CATEGORIES_MAX, NAMES_MAX
 from stream.outcomes.declaration import BUILT_IN, Outcome
+from stream.redis_options import unknown_option
 from stream.settings.declaring import Form
 
 MASK = "***"
@@ -92,16 +93,19 @@ def redis_url(text: str) -> str:
         raise ValueError(f"has database {parts.path[1:]!r}")
     if parts.scheme.endswith("+cluster") and parts.path not in {"", "/", "/0"}:
         raise ValueError(f"has database {parts.path[1:]!r}, and a cluster has database 0 alone")
+    if unknown := unknown_option(text):
+        raise ValueError(f"has {unknown}")
     return text
 
 
 def masked_url(text: str) -> str:
-    """A URL without what stands before its last @ sign, where passwords are.
+    """A URL without what stands before its last @ sign, or as a value behind its question mark, where passwords are.
 
-    >>> masked_url("redis://ebb:very-secret@redis:6379/0")
-    'redis://***@redis:6379/0'
+    >>> masked_url("redis+cluster://ebb:very-secret@redis:6379?client_name=shop&passwort=secret")
+    'redis+cluster://***@redis:6379?client_name=***&passwort=***'
     """
-    return re.sub(r"(?s)(\w+://|^)(?!\w+://).*@", rf"\1{MASK}@", text, count=1)
+    without_user = re.sub(r"(?s)([\w+.-]+://|^)(?![\w+.-]+://).*@", rf"\1{MASK}@", text, count=1)
+    return re.sub(r"(?s)([?&][^=&?]*=)[^&]*", rf"\1{MASK}", without_user)
 
 
 def currency(text: str) -> str:

@@ -73,6 +73,14 @@ def test_worker_and_learner_serve_metrics_on_different_ports_by_default():
         ("EBB_REDIS_URL", "redis://", "names no host"),
         ("EBB_REDIS_URL", "redis://a:99999/0", "has no valid port"),
         ("EBB_REDIS_URL", "redis://a:6379/zero", "has database 'zero'"),
+        (
+            "EBB_REDIS_URL",
+            "redis://a:6379/0?foo=bar",
+            "='redis://a:6379/0?foo=***' has the option 'foo', which redis:// ",
+        ),
+        ("EBB_REDIS_URL", "rediss://a:6379/0?ssl_ca_cert=x", "takes client_name, db, health_check_interval, "),
+        ("EBB_REDIS_URL", "redis://a:6379/0?ssl_ca_certs=x", "option 'ssl_ca_certs', which redis:// does not take"),
+        ("EBB_REDIS_URL", "redis+cluster://a:6379?db=0", "option 'db', which redis+cluster:// does not take"),
         ("EBB_CLOCK", "wall", "='wall' is not live or replay"),
         ("EBB_PARTITIONS", "0", "='0' is not a whole number of partitions from 1 to 1,024"),
         ("EBB_PARTITIONS", "four", "='four' is not a whole number"),
@@ -189,4 +197,8 @@ def test_no_secret_shows_in_the_text_of_settings_or_errors():
     assert "redis_url=redis://***@redis:6379/0" in repr(settings)
     assert "very-secret" not in refusal(load_common_settings, EBB_REDIS_URL="redis://ebb:very-secret@redis:6379/x")
     assert "very-secret" not in refusal(load_common_settings, EBB_REDIS_URL="ebb:very-secret@redis:6379/0")
+    assert "very-secret" not in refusal(load_common_settings, EBB_REDIS_URL="redis://redis:6379/0?pasword=very-secret")
+    assert "very" not in refusal(load_common_settings, EBB_REDIS_URL="redis://redis:6379/0?very-secret@redis:6379/0")
+    of_cluster = refusal(load_common_settings, EBB_REDIS_URL="redis+cluster://ebb:very-secret@redis:6379/7")
+    assert of_cluster.startswith("EBB_REDIS_URL='redis+cluster://***@redis:6379/7' has database '7'")
     assert msgspec.structs.asdict(settings)["redis_url"] == "redis://ebb:very-secret@redis:6379/0"

@@ -1,13 +1,18 @@
 """What a commit sends to Redis."""
 
+import inspect
+
 import pytest
+import redis.asyncio
 from redis import exceptions
 
 from stream.byte_rows import byte_rows
 from stream.errors import LayoutError, SettingError, StoreUnavailableError
 from stream.ports import Commit, LogPosition
-from stream.redis_store.client import address, connection_arguments, explained
+from stream.redis_options import options_of
+from stream.redis_store.client import address, async_client, connection_arguments, explained, sync_client
 from stream.redis_store.commit import net_moves, transaction
+from stream.redis_store.connection import PinnedConnection
 from stream.redis_store.wire import Arguments, Command, keys_and_values, packed
 
 URL = "redis://worker:secret@cache:6380/2?socket_timeout=1"
@@ -96,6 +101,27 @@ def test_messages_show_the_address_and_no_secret():
         'Set EBB_REDIS_URL to a user that may (docs/operations.md, "Redis\'s users").'
     )
     assert address("unix://:secret@/run/redis.sock?db=1") == "unix:///run/redis.sock"
+
+
+@pytest.mark.parametrize("open_client", [sync_client, async_client, connection_arguments])
+def test_an_option_that_no_client_knows_is_a_setting_error(open_client):
+    with pytest.raises(SettingError, match=r"^EBB_REDIS_URL has the option 'foo', which redis:// does not take: it "):
+        open_client("redis://:very-secret@cache:6380/0?foo=very-secret")
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "unix"])
+def test_every_option_that_is_said_to_be_taken_is(scheme):
+    values = dict.fromkeys(options_of(scheme), "3") | dict.fromkeys(("ssl_check_hostname", "ssl_cert_reqs"), "none")
+    values |= {"ssl_min_version": "771"}
+    url = f"{scheme}://cache:6380/0?" + "&".join(f"{name}={values[name]}" for name in options_of(scheme))
+    assert sync_client(url).connection_pool.make_connection() is not None
+    assert async_client(url).connection_pool.make_connection() is not None
+    assert PinnedConnection(url, "test") is not None
+
+
+def test_every_option_of_a_cluster_is_known_to_its_client_for_tasks():
+    known = inspect.signature(redis.asyncio.RedisCluster.__init__).parameters
+    assert options_of("rediss+cluster") - known.keys() == set()
 
 
 def test_another_scheme_is_a_setting_error():
