@@ -248,7 +248,11 @@ class ModelStore(Protocol):
     """Signed model documents by name and version, which version is in force, and challengers from outside."""
 
     async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """name -> (version, epoch day of its publication). Names never published are absent."""
+        """name -> (version, epoch day of its publication). Names never published are absent.
+
+        Raises:
+            ModelRefusedError: of one of them it cannot be read.
+        """
         ...
 
     async def fetch(self, name: str, version: str) -> bytes:

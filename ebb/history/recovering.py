@@ -18,7 +18,7 @@ from offline.archive.from_kafka import log_states
 from offline.archive.standing import MODELS, STANDING, Era, Standing, Waiting, load_standing, model_path
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS, REROUTED
-from stream.errors import SettingError
+from stream.errors import ModelRefusedError, SettingError
 from stream.features.layout import LAYOUT
 from stream.ports import Deployment
 from stream.redis_store.deployment import check_deployment_policies
@@ -272,16 +272,23 @@ async def _restore_models(redis_url: str, folder: Path, standing: Standing) -> N
         return
     store = RedisModelStore(redis_url)
     try:
-        present = await store.champions(tuple(standing.champions))
         for name, (version, epoch_day) in standing.champions.items():
             path = model_path(folder, LAYOUT, name, version)
-            if name not in present and path.exists():
+            if path.exists() and not await _has_champion(store, name):
                 await store.publish(name, version, path.read_bytes(), epoch_day)
         for name, learner in standing.learners.items():
             if await store.load_learner(name) is None:
                 await store.save_learner(name, learner.next_offset, learner.state, learner.metrics)
     finally:
         await store.close()
+
+
+async def _has_champion(store: RedisModelStore, name: str) -> bool:
+    """Whether a model is in force; one of which nobody can read it is not."""
+    try:
+        return name in await store.champions([name])
+    except ModelRefusedError:
+        return False
 
 
 def standing_of(folder: Path, settings: WorkerSettings) -> Standing:

@@ -45,7 +45,8 @@ async def fetched(store: RedisModelStore, keyring: Keyring, name: str, version: 
     """The document of a version, or the one in force (None); None before the first.
 
     Raises:
-        ModelRefusedError: it is not signed by a key of the ring, of another layout, or another model or version.
+        ModelRefusedError: it is not signed by a key of the ring, of another layout, or another model or version; or
+            which is in force cannot be read.
     """
     if version is None:
         in_force = (await store.champions([name])).get(name)

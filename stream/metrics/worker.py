@@ -174,7 +174,10 @@ EPOCH_WAIT_SECONDS = Counter(
     "ebb_epoch_wait_seconds", "Time lanes waited for the learner in lockstep.", registry=REGISTRY
 )
 MODELS_REFUSED = Counter(
-    "ebb_models_refused", "Model documents refused for signature, layout or form.", ["name"], registry=REGISTRY
+    "ebb_models_refused",
+    "Model documents refused for signature, layout or form, and keys that do not say which is in force.",
+    ["name"],
+    registry=REGISTRY,
 )
 
 # The shop: counted at commits, and read from Redis for the partitions of this worker

@@ -26,12 +26,9 @@ class RedisModelStore:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
                     pipeline.hmget(keys.model_champion(name), ["version", "epoch_day"])
-                found = await pipeline.execute()
-        return {
-            name: (version.decode(), int(epoch_day))
-            for name, (version, epoch_day) in zip(names, found, strict=True)
-            if version is not None
-        }
+                found = await pipeline.execute(raise_on_error=False)
+            in_force = {name: _in_force(name, reply) for name, reply in zip(names, found, strict=True)}
+        return {name: each for name, each in in_force.items() if each is not None}
 
     async def fetch(self, name: str, version: str) -> bytes:
         """A stored document."""
@@ -65,6 +62,7 @@ class RedisModelStore:
             commands: list[Command] = [
                 *([("SET", keys.model(name, version), sealed)] if sealed is not None else []),
                 *self._listed(keys.model_versions(name), in_use_order[-VERSIONS_KEPT:]),
+                *([] if is_cluster(self._url) else [("DEL", keys.model_champion(name))]),  # whatever it was
                 ("HSET", keys.model_champion(name), "version", version, "epoch_day", epoch_day),
                 *(("DEL", keys.model(name, old)) for old in in_use_order[:-VERSIONS_KEPT]),
             ]
@@ -135,3 +133,29 @@ class RedisModelStore:
     async def close(self) -> None:
         """Release the connections."""
         await self._redis.aclose()
+
+
+def _in_force(name: str, reply: Any) -> tuple[str, int] | None:
+    """What the pointer of a model says; None where there is none.
+
+    Raises:
+        ModelRefusedError: it cannot be read.
+    """
+    if isinstance(reply, Exception):
+        if not str(reply).startswith("WRONGTYPE"):
+            raise reply
+        raise _unreadable(name, "is no hash") from reply
+    version, epoch_day = reply
+    if version is None and epoch_day is None:
+        return None
+    try:
+        return version.decode(), int(epoch_day)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _unreadable(name, f"says version {version!a} and epoch_day {epoch_day!a}") from error
+
+
+def _unreadable(name: str, what: str) -> ModelRefusedError:
+    return ModelRefusedError(
+        f"The key {keys.model_champion(name).decode()} in Redis does not say which model is in force: it {what}. "
+        "Delete it and start the learner again, which writes it anew."
+    )

@@ -45,6 +45,7 @@ class ModelWatch:
         self._documents: dict[str, Document] = {}
         self._versions: dict[str, str] = {}
         self._shown: dict[str, str] = {}
+        self._unreadable: dict[str, str] = {}  # why it cannot be read which version is in force, as was said already
         self._epoch_day = -1
         self._polling = asyncio.Lock()
         self.models = Models()
@@ -53,7 +54,7 @@ class ModelWatch:
 
     async def refresh(self) -> int:
         """Take up what is new; returns the last epoch day that all models were published for, -1 for none."""
-        champions = await self._store.champions(self._names)
+        champions = await self._champions()
         for name, (version, epoch_day) in champions.items():
             if self._versions.get(name) != version:
                 await self._take_up(name, version)
@@ -64,6 +65,29 @@ class ModelWatch:
         complete = len(champions) == len(self._names)
         return min(epoch_day for _, epoch_day in champions.values()) if complete else -1
 
+    async def _champions(self) -> dict[str, tuple[str, int]]:
+        """Which versions are in force, as far as that can be read."""
+        try:
+            found = await self._store.champions(self._names)
+        except ModelRefusedError:
+            found = {}
+            for name in self._names:
+                found |= await self._champion(name)
+            return found
+        self._unreadable.clear()
+        return found
+
+    async def _champion(self, name: str) -> dict[str, tuple[str, int]]:
+        try:
+            found = await self._store.champions([name])
+        except ModelRefusedError as error:
+            if self._unreadable.get(name) != str(error):
+                self._unreadable[name] = str(error)
+                _refused(name, "", error)
+            return {}
+        self._unreadable.pop(name, None)
+        return found
+
     async def _take_up(self, name: str, version: str) -> None:
         try:
             sealed = await self._store.fetch(name, version)
@@ -73,8 +97,7 @@ class ModelWatch:
                     await asyncio.to_thread(warm_trees)  # before a lane meets them: it may take seconds
                 self._documents[name] = document
         except ModelRefusedError as error:
-            MODELS_REFUSED.labels(name).inc()
-            log.warning("a model was refused, the old one stays", name=name, version=version, error=str(error))
+            _refused(name, version, error)
         self._versions[name] = version  # not before: while Redis is away it is still to be fetched
 
     async def reached(self, epoch_day: int) -> None:
@@ -97,6 +120,11 @@ class ModelWatch:
         while not self._lockstep:
             await asyncio.sleep(LIVE_POLL_S)
             await retrying(self.refresh)
+
+
+def _refused(name: str, version: str, error: ModelRefusedError) -> None:
+    MODELS_REFUSED.labels(name).inc()
+    log.warning("a model was refused, the old one stays", name=name, version=version, error=str(error))
 
 
 def has_trees(document: Document) -> bool:
