@@ -85,8 +85,11 @@ class Commands:
     def _check_mergeable(self, customer: str, into: str) -> None:
         alias = identity_of(self.settings.redis_url, customer).into
         if alias and alias != into:  # once more into the same one is done already, whatever became of the first answer
+            home = self._chain(alias)[-1]
+            if home == self._chain(into)[-1]:
+                raise IdentityError(f"{customer!r} and {into!r} are one customer already, {home!r}.")
             raise IdentityError(
-                f"{customer!r} was merged into {alias!r} already. Merge {alias!r} instead, if you mean it."
+                f"{customer!r} was merged into {alias!r} already. Merge {home!r} instead, if you mean it."
             )
         if customer in self._chain(into):
             raise IdentityError(f"{into!r} was merged into {customer!r}: they are one customer already.")
