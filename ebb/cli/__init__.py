@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ebb.cli.errors import interrupted
+
 COMMANDS = {
     "demo": "ebb.cli.demo",
     "up": "ebb.cli.services",
@@ -60,6 +62,13 @@ class Commands(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.{cmd_name} is not a command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Import and call; Ctrl-C while modules load, the first seconds of a worker, ends it like any command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            interrupted()
 
 
 def _imported(name: str) -> ModuleType:

@@ -4,7 +4,7 @@ import errno
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -33,7 +33,12 @@ def told(command: Callable[Given, Result]) -> Callable[Given, Result]:
             click.echo(f"ebb: What was to be written found no room: {error}. Make some, and run it again.", err=True)
             sys.exit(FAILED)
         except KeyboardInterrupt:
-            click.echo("ebb: interrupted", err=True)
-            sys.exit(INTERRUPTED)
+            interrupted()
 
     return run
+
+
+def interrupted() -> NoReturn:
+    """End as Ctrl-C ends every command."""
+    click.echo("ebb: interrupted", err=True)
+    sys.exit(INTERRUPTED)

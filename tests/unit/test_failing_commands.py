@@ -1,9 +1,12 @@
 """How a command fails: in a line for what a person can mend, with its traceback for a bug."""
 
 import errno
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ebb.cli import Commands
 from ebb.cli.errors import told
 
 
@@ -22,3 +25,10 @@ def test_a_full_disk_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_another_error_of_the_system_keeps_its_traceback() -> None:
     with pytest.raises(OSError, match="the disk"):
         writing(errno.EIO)
+
+
+def test_ctrl_c_while_a_command_is_imported_is_told_as_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loads_for_long.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    ended = CliRunner().invoke(Commands("ebb", modules={"worker": "loads_for_long"}), ["worker"])
+    assert (ended.exit_code, ended.output) == (130, "ebb: interrupted\n")
