@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
+import msgspec
 import numpy as np
 
 from ebb.backtest.machine import Lived, Moment, Shop, live_through
@@ -52,7 +53,8 @@ def backtest(history: History, shop: Shop, outcome: Outcome, split_ms: int, told
         refuse_short(outcome, span)
         weeks = weekly_rows(history, shop, span.split_day, told)
         value = values_of(weeks.rows, outcome, weeks.lived.events, shop.rules)
-        return report(weeks.rows, outcome, value, span, weeks.events_per_s)
+        found = report(weeks.rows, outcome, value, span, weeks.events_per_s)
+    return msgspec.structs.replace(found, left_out=rejected.said()) if rejected else found
 
 
 def accepted(history: History, shop: Shop) -> tuple[History, Rejections]:
@@ -63,6 +65,7 @@ def accepted(history: History, shop: Shop) -> tuple[History, Rejections]:
     taken = taken_of(history.events, shop.decoding, shop.received_ms, shop.rules.vocabulary)
     rejected = Rejections()
     rejected.add(taken.told.rejected)
+    rejected.leave_out(history.skipped)
     kept = [history.events[at] for at in np.flatnonzero(taken.told.is_event).tolist()]
     return replace(history, events=kept), rejected
 

@@ -33,6 +33,8 @@ def screen(found: Report) -> str:
         lines.append(NOT_EVERYBODY)
     if found.unscored:
         lines.append(f"{found.unscored:,} customer-weeks are left out: no online model served yet.")
+    if found.left_out:
+        lines.append(found.left_out)
     learned = f"batch models were fitted on {found.trained_on:,} customer-weeks known before {found.split}"
     return "\n".join([*lines, f"{learned} · {found.events_per_s:,.0f} events/s"])
 

@@ -73,6 +73,7 @@ def features(
         "events": folding.events,
         "rejected": reading.rejected.count,
         "rejected_by_reason": dict(reading.rejected.by_reason.most_common()),
+        "orders_left_out": dict(reading.rejected.orders_left_out.most_common()),
         "duplicates": reading.duplicates,
         "late_events": folding.late_events,
         "late_rows": written.late_rows,
@@ -123,6 +124,7 @@ def describe(summary: Mapping[str, Any], out: Path) -> str:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary["rejected_by_reason"].items())
         why = f" ({reasons})" if reasons else ""
         lines.append(f"  left out: {summary['rejected']:,} rejected{why}, {summary['duplicates']:,} repeats")
+    lines += [f"  left out: {count:,} {why.replace('_', ' ')}" for why, count in summary["orders_left_out"].items()]
     if summary["late_events"]:
         lines.append(
             f"  {summary['late_events']:,} events came after an instant they are before: {summary['late_rows']:,} rows "

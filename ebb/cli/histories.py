@@ -119,7 +119,8 @@ def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[
     """About how many events there are, and these."""
     history, source = options["history"], options["source"]
     if source is not None:
-        lines, _ = usable(read_lines(history, source, currency, parse_mapping(options["columns"])))
+        lines, skipped = usable(read_lines(history, source, currency, parse_mapping(options["columns"])))
+        reading.rejected.leave_out(skipped)
         orders = order_columns(lines)
         return len(orders), of_orders(orders, reading)
     if len(history) == 1 and is_simulated(history[0]):

@@ -109,6 +109,6 @@ def _screen(found: Segments, rejected: Rejections, out: Path) -> Iterator[str]:
             f"for their number: silhouette {votes.silhouette}, Davies-Bouldin {votes.davies_bouldin}, gap "
             f"{votes.gap}; the middle is {votes.chosen}"
         )
-    if rejected.count:
+    if rejected:
         yield f"note: {rejected.said()}"
     yield f"next: open {out / 'report.html'}"

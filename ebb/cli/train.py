@@ -181,7 +181,7 @@ def _screen(metrics: Metrics, rejected: Rejections, out: Path) -> Iterator[str]:
     title, how = metrics.models[metrics.chosen].title, metrics.how_chosen
     yield f"chosen by cross-validation: {title}" if how == BY_CROSS_VALIDATION else f"chosen: {title}, {how}"
     yield from (f"note: {sentence}" for sentence in metrics.notes)
-    if rejected.count:
+    if rejected:
         yield f"note: {rejected.said()}"
     yield f"next: open {out / 'report.html'}"
 

@@ -76,6 +76,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         floors: the simple rules, fitted before the split.
         behind: sentences that say where the online model does not keep up with the best batch one.
         events_per_s: how fast the history was lived through.
+        left_out: a sentence about what of the history does not count; empty if all does.
     """
 
     outcome: str
@@ -95,6 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     differences: Mapping[str, Differences]
     behind: Sequence[str]
     events_per_s: float
+    left_out: str = ""
 
     @property
     def batch(self) -> dict[str, Figures]:

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import structlog
@@ -23,7 +23,7 @@ from stream.worker.inbox import Batch
 from stream.worker.known_identities import KnownIdentities
 from stream.worker.loading import Loaded, Loading
 from stream.worker.lost_commits import lost_in, without
-from stream.worker.publisher import Message
+from stream.worker.publisher import Publishing
 from stream.worker.resident import RESIDENT_BYTES, ResidentCustomers
 from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow, loaded_window
@@ -35,19 +35,6 @@ log = structlog.get_logger()
 
 class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error of anyone
     """Another worker owns the partition now."""
-
-
-class Publishing(Protocol):
-    """What becomes of messages once they are committed."""
-
-    def add(self, messages: Sequence[Message], caused: Mapping[int, tuple[str, int]] | None = None, /) -> None:
-        """Take messages over, in the order of their sequence."""
-
-    def take_acknowledged(self) -> list[int]:
-        """Sequences that the store may forget."""
-
-    def give_back(self, sequences: list[int]) -> None:
-        """They were not forgotten."""
 
 
 def _new_timeline() -> str:

@@ -36,6 +36,19 @@ class Producer(Protocol):
         """Hand over a message; what is returned ends when the broker has it, or fails."""
 
 
+class Publishing(Protocol):
+    """What becomes of messages once they are committed."""
+
+    def add(self, messages: Sequence[Message], caused: Mapping[int, tuple[str, int]] | None = None, /) -> None:
+        """Take messages over, in the order of their sequence."""
+
+    def take_acknowledged(self) -> list[int]:
+        """Sequences that the store may forget."""
+
+    def give_back(self, sequences: list[int]) -> None:
+        """They were not forgotten."""
+
+
 class OutboxPublisher:
     """Publishes one partition's messages in the order of their sequence, and remembers which may be forgotten."""
 

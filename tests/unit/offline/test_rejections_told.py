@@ -48,8 +48,19 @@ def test_a_backtest_says_so_too(tmp_path: Path) -> None:
     finished = CliRunner().invoke(offline, ["backtest", str(orders), *asked], env=EUROS)
     assert finished.exit_code == 1, finished.output
     assert finished.stderr.startswith(
-        f"ebb: 30 records were rejected as {IN_POUNDS} Without that: On no weekly midnight"
+        f"ebb: 30 records were rejected as {IN_POUNDS} Without that: The files hold no event"
     )
+
+
+@pytest.mark.parametrize("command", ["train", "segments", "features"])
+def test_orders_that_are_none_are_counted_where_they_are_left_out(command: str, tmp_path: Path) -> None:
+    orders = tmp_path / "orders.csv"
+    rows = [f"{day % 3},c{day},2010-01-{day:02},tea,1,4.90" for day in range(1, 31)]
+    orders.write_text("\n".join(["order_id,customer_id,event_time,product_id,quantity,unit_price", *rows]))
+    asked = [*COMMANDS[command], "--source", "generic", "--out", str(tmp_path / "out")]
+    finished = CliRunner().invoke(offline, [command, str(orders), *asked])
+    assert finished.exit_code == 1
+    assert "Left out of the files: 3 several customers" in finished.stderr
 
 
 def test_what_is_left_out_of_features_is_counted_by_reason(tmp_path: Path) -> None:

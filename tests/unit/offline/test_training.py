@@ -141,7 +141,8 @@ def test_one_column_with_one_value_has_it() -> None:
     table = table_of_days(60)
     table.rows.columns[:, 3] = 1.0
     plan = Plan(["logistic"], Budget(1, None), "GBP")
-    metrics = fit_and_judge(table, TARGET, split_at(table.rows, PURCHASE_7D, DAY + 40), plan, lambda: None).metrics
+    split = split_at(table.rows, PURCHASE_7D, DAY + 40, table.last_ms)
+    metrics = fit_and_judge(table, TARGET, split, plan, lambda: None).metrics
     assert metrics.notes[0].startswith(f"1 of {len(MODEL_COLUMNS)} columns has one value in all learned rows (")
 
 
