@@ -50,7 +50,7 @@ def features(
     began_s = time.monotonic()
     settings = load_offline_settings()
     instants_ms = instants(midnight_ms(first.date()), every, midnight_ms(last.date()) if last else None)
-    refuse_unwritable(out)
+    refuse_unwritable(out, options["history"])
     with history_given(settings, options) as given:
         folding = Folding(instants_ms, given.folder, given.memory_bytes)
         fold_all(given.batches, folding, given.told)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from offline.features.at_instants import ROWS_AT_ONCE, Part
+from offline.outputs import hindrance
 from stream.errors import OfflineError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
@@ -33,18 +34,23 @@ class Written:
     late_rows: int
 
 
-def refuse_unwritable(path: Path) -> None:
+def refuse_unwritable(path: Path, history: Iterable[Path]) -> None:
     """See that a file may be written there, before a history is read.
 
     Raises:
-        OfflineError: it is a folder, or nothing can be written there.
+        OfflineError: it is a folder, nothing can be written there, or it is of the history that is to be read.
     """
-    there = next(parent for parent in path.absolute().parents if parent.exists())
-    why = "it is a folder" if path.is_dir() else "" if there.is_dir() else f"{there} is no folder"
-    if not why and not os.access(there, os.W_OK):
-        why = f"{there} is not writable"
+    why = "it is a folder" if not path.name or os.path.isdir(path) else hindrance(path)
+    if not why and _is_of(history, path):
+        why = "it is part of the history"
     if why:
         raise OfflineError(f"{path} cannot be written: {why}. Choose another --out.")
+
+
+def _is_of(history: Iterable[Path], path: Path) -> bool:
+    """Whether a path is one of the files, or in one of the folders, by whatever links."""
+    real = Path(os.path.realpath(path))
+    return any(given == real or given in real.parents for given in map(Path, map(os.path.realpath, history)))
 
 
 def write(parts: Iterable[Part], path: Path, rows_at_once: int = ROWS_AT_ONCE) -> Written:
@@ -65,7 +71,8 @@ def write(parts: Iterable[Part], path: Path, rows_at_once: int = ROWS_AT_ONCE) -
     except OSError as error:
         raise OfflineError(f"{path} cannot be written: {error.strerror or error}. Choose another --out.") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # what hinders it has hindered the writing, which says so
+            unfinished.unlink()
         if not done:
             _remove(made)
     return written

@@ -100,21 +100,23 @@ def test_an_archive_has_the_features_of_its_events_each_once_and_of_nobody_who_i
 
 
 def test_a_simulated_shop_has_repeats_left_out_and_late_events_counted(tmp_path: Path) -> None:
-    shop = ["--customers", "300", "--days", "60", "--late", "0.1", "--parquet", str(tmp_path), "--start", "2009-12-01"]
+    folder = tmp_path / "shop"
+    shop = ["--customers", "300", "--days", "60", "--late", "0.1", "--parquet", str(folder), "--start", "2009-12-01"]
     assert CliRunner().invoke(simulate, shop).exit_code == 0
     asked = ["--at", "2010-01-01", "--every", "3d", "--until", "2010-01-28"]
-    summary = run(tmp_path / "a.parquet", tmp_path, *asked, "--row-group", "100")
+    summary = run(tmp_path / "a.parquet", folder, *asked, "--row-group", "100")
     assert summary["rows"] == len(rows(tmp_path / "a.parquet")) > 1_000
     assert summary["duplicates"] > 0
     assert summary["late_events"] >= summary["late_rows"] > 0
     assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups > 5
-    spilled = run(tmp_path / "b.parquet", tmp_path, *asked, "--memory-mb", "1")
+    spilled = run(tmp_path / "b.parquet", folder, *asked, "--memory-mb", "1")
     assert rows(tmp_path / "b.parquet") == rows(tmp_path / "a.parquet")
     assert spilled["late_rows"] == summary["late_rows"]
 
 
 def test_what_is_no_history_is_refused_with_what_is_one(tmp_path: Path) -> None:
-    given = [str(tmp_path), "--at", AT, "--out", str(tmp_path / "out.parquet")]
+    (tmp_path / "empty").mkdir()
+    given = [str(tmp_path / "empty"), "--at", AT, "--out", str(tmp_path / "out.parquet")]
     finished = CliRunner().invoke(features, given)
     assert finished.exit_code == 1
     assert "is no folder of `ebb archive` or `ebb simulate --parquet`" in finished.output
@@ -122,17 +124,33 @@ def test_what_is_no_history_is_refused_with_what_is_one(tmp_path: Path) -> None:
     assert (unclear.exit_code, "--every week: write a number of days such as 7d" in unclear.output) == (2, True)
     alone = CliRunner().invoke(features, [*given, "--until", AT])
     assert (alone.exit_code, "--every and --until go together" in alone.output) == (2, True)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
 def test_where_nothing_can_be_written_is_told_before_the_history_is_read(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for out, why in (
         (tmp_path, "it is a folder"),
+        (Path("/"), "it is a folder"),
         (tmp_path / "file" / "out.parquet", f"{tmp_path}/file is no folder"),
+        (tmp_path / ("long" * 75), "File name too long"),
+        (tmp_path / ("l" * 250), "File name too long"),  # with what is appended while it is written
     ):
         finished = CliRunner().invoke(features, ["no history", "--at", AT, "--out", str(out)])
         assert (finished.exit_code, f"cannot be written: {why}" in finished.output) == (1, True)
+
+
+@pytest.mark.parametrize("out", ["orders.csv", "new/../orders.csv", "link.csv", "archive/new/out.parquet"])
+def test_no_file_is_written_over_the_history_or_into_it(tmp_path: Path, out: str) -> None:
+    orders, archive = tmp_path / "orders.csv", tmp_path / "archive"
+    orders.write_text("order_id,customer_id,event_time,product_id,quantity,unit_price\n1,ada,2010-01-05,tea,1,4.90\n")
+    (tmp_path / "link.csv").symlink_to(orders)
+    archive.mkdir()
+    given = [str(orders), str(archive), "--source", "generic", "--at", AT, "--out", str(tmp_path / out)]
+    finished = CliRunner().invoke(features, given)
+    assert (finished.exit_code, "it is part of the history. Choose another --out" in finished.output) == (1, True)
+    assert orders.read_text().startswith("order_id")
+    assert not list(archive.iterdir())
 
 
 def test_a_history_without_customers_or_active_ones_leaves_no_file_and_says_when_it_is(tmp_path: Path) -> None:
