@@ -8,6 +8,7 @@ from tempfile import mkdtemp
 
 import msgspec
 
+from offline.outputs import hindrance
 from stream.errors import OfflineError
 from stream.scoring.documents import encode
 
@@ -20,11 +21,12 @@ def refuse_taken(folder: Path) -> None:
     Raises:
         OfflineError: something is there already, or nothing can be written there.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if os.path.exists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise OfflineError(f"{folder} is there already. Choose another --out: a run is never written over.")
-    there = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not os.access(there, os.W_OK):
-        raise OfflineError(f"{folder} cannot be written: {there} is not writable. Choose another --out.")
+    # A folder takes the place of an empty folder, and not of a link to one or to nothing.
+    why = "it is a symbolic link" if os.path.islink(folder) else hindrance(folder)
+    if why:
+        raise OfflineError(f"{folder} cannot be written: {why}. Choose another --out.")
 
 
 def write_run(
