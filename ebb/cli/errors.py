@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 def told(command: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Turn Ebb's own errors into their message."""
+    """Turn Ebb's own errors, and those of the system about a file, into a line."""
 
     @wraps(command)
     def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
@@ -28,9 +28,9 @@ def told(command: Callable[Given, Result]) -> Callable[Given, Result]:
             click.echo(f"ebb: {error}", err=True)
             sys.exit(FAILED)
         except OSError as error:
-            if error.errno not in NO_ROOM:
+            if error.errno not in NO_ROOM and error.filename is None:
                 raise
-            click.echo(f"ebb: What was to be written found no room: {error}. Make some, and run it again.", err=True)
+            click.echo(f"ebb: {_sentence(error)}", err=True)
             sys.exit(FAILED)
         except KeyboardInterrupt:
             interrupted()
@@ -42,3 +42,9 @@ def interrupted() -> NoReturn:
     """End as Ctrl-C ends every command."""
     click.echo("ebb: interrupted", err=True)
     sys.exit(INTERRUPTED)
+
+
+def _sentence(error: OSError) -> str:
+    if error.errno in NO_ROOM:
+        return f"What was to be written found no room: {error}. Make some, and run it again."
+    return f"{error.filename} cannot be used: {error.strerror}. See that it is there and may be used, or name another."

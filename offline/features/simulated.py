@@ -17,6 +17,7 @@ from stream.errors import OfflineError
 
 SIMULATED = "events.parquet"
 SIMULATED_COLUMNS = ["sent_ms", "topic", "value"]
+TEXTS = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())  # as other programs write the same table
 
 
 def is_simulated(path: Path) -> bool:
@@ -25,8 +26,20 @@ def is_simulated(path: Path) -> bool:
 
 
 def events_in_simulation(folder: Path) -> int:
-    """How many events `of_simulation` reads."""
-    return int(pq.read_metadata(folder / SIMULATED).num_rows)
+    """How many events `of_simulation` reads.
+
+    Raises:
+        OfflineError: the file is damaged, or another program's.
+    """
+    try:
+        with pq.ParquetFile(folder / SIMULATED) as opened:
+            schema, events = opened.schema_arrow, opened.metadata.num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(folder, error) from error
+    lacking = [name for name in SIMULATED_COLUMNS if name not in schema.names]
+    if lacking or schema.field("sent_ms").type != pa.int64() or schema.field("value").type not in TEXTS:
+        raise _unreadable(folder, f"it has not the columns {', '.join(SIMULATED_COLUMNS)} of a simulated shop")
+    return int(events)
 
 
 def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
@@ -40,10 +53,12 @@ def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
         with pq.ParquetFile(folder / SIMULATED) as opened:
             for rows in opened.iter_batches(AT_ONCE, columns=SIMULATED_COLUMNS):
                 yield _batch(_sent(rows), reading, repeats, homes)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise OfflineError(
-            f"{folder / SIMULATED} cannot be read: {error}. Write it again with ebb simulate."
-        ) from error
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, why: object) -> OfflineError:
+    return OfflineError(f"{folder / SIMULATED} cannot be read: {why}. Write it again with ebb simulate.")
 
 
 def _sent(rows: Any) -> Sent:

@@ -44,7 +44,7 @@ def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd
 def _lines(number: int, table: Table, currency: str, mapping: Mapping[str, str]) -> pd.DataFrame:
     """A table as a line table (see `offline.sources.orders`)."""
     found = find_columns(table.header, SPELLINGS, REQUIRED, mapping, table.name)
-    raw = table.load(list(found.values()))
+    raw = table.load(list(dict.fromkeys(found.values())))  # one may be two of ours
     texts = {name: read_ids(raw[found[name]]) if name in found else np.full(len(raw), "") for name in SPELLINGS}
     discount = read_amounts(raw[found["discount"]], table.name) if "discount" in found else NOTHING
     return pd.DataFrame(

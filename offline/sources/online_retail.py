@@ -45,7 +45,7 @@ def read(files: Sequence[Path], currency: str, columns: Mapping[str, str]) -> pd
 def _lines(number: int, table: Table, mapping: Mapping[str, str]) -> pd.DataFrame:
     """A table as a line table (see `offline.sources.orders`)."""
     found = find_columns(table.header, SPELLINGS, list(SPELLINGS), mapping, table.name)
-    raw = table.load(list(found.values()))
+    raw = table.load(list(dict.fromkeys(found.values())))  # one may be two of ours
     invoices = read_ids(raw[found["order_id"]])
     return pd.DataFrame(
         {

@@ -1,5 +1,6 @@
 """Files as tables of raw values: CSV, Parquet and, where openpyxl is installed, xlsx."""
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,28 +42,50 @@ def open_tables(path: Path) -> Iterator[Table]:
 
 
 def _open_parquet(path: Path) -> Iterator[Table]:
+    try:
+        schema = parquet.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _broken(path, "Parquet", error) from error
+
     def load(columns: list[str]) -> pd.DataFrame:
-        table = parquet.read_table(path, columns=columns)
-        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        _refuse_nested(path, schema, columns)
+        try:
+            frame: pd.DataFrame = parquet.read_table(path, columns=columns).to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, OSError) as error:
+            raise _broken(path, "Parquet", error) from error
         return frame
 
-    try:
-        header = list(parquet.read_schema(path).names)
-    except pa.ArrowException as error:
-        raise SourceError(f"{path} cannot be read as Parquet: {error}") from error
-    yield Table(path.name, header, load)
+    yield Table(path.name, list(schema.names), load)
+
+
+def _refuse_nested(path: Path, schema: pa.Schema, columns: list[str]) -> None:
+    for name in columns:
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind):
+            raise SourceError(f"{path}, column '{name}' holds {kind}. Write one value in each row, such as a text.")
 
 
 def _open_csv(path: Path) -> Iterator[Table]:
+    with path.open("rb") as opened:
+        beginning = opened.read(len(codecs.BOM_UTF8))
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SourceError(f"{path} cannot be read as CSV: it is UTF-16. Save it as UTF-8.")
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         first_line = file.readline()
     delimiter = max(DELIMITERS, key=first_line.count)
-    header = next(csv.reader([first_line], delimiter=delimiter), [])
+    try:
+        header = next(csv.reader([first_line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise _broken(path, "CSV", error) from error
 
     def load(columns: list[str]) -> pd.DataFrame:
         try:
             return _load_csv(path, delimiter, columns, "utf8")
-        except pa.ArrowInvalid:
+        except pa.ArrowInvalid as error:
+            if beginning == codecs.BOM_UTF8:
+                raise SourceError(
+                    f"{path} cannot be read as CSV: it begins as UTF-8, but: {error}. Save it as UTF-8."
+                ) from error
             # Published CSVs of the nineties' encoding; anything else wrong with the file fails again.
             return _load_csv(path, delimiter, columns, "latin-1")
 
@@ -79,12 +102,18 @@ def _load_csv(path: Path, delimiter: str, columns: list[str], encoding: str) -> 
                 include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
             ),
         )
-    except pa.ArrowInvalid as error:
-        if encoding == "utf8":
+    except (pa.ArrowException, OSError) as error:
+        if encoding == "utf8" and isinstance(error, pa.ArrowInvalid):
             raise
-        raise SourceError(f"{path} cannot be read as CSV: {error}") from error
+        raise _broken(path, "CSV", error) from error
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _broken(path: Path, kind: str, error: Exception) -> SourceError:
+    said = str(error.args[0] if isinstance(error, KeyError) else error)  # of a KeyError str is a repr
+    why = " ".join(said.split()).rstrip(" .")
+    return SourceError(f"{path} cannot be read as {kind}: {why}. Mend the file, or name another.")
 
 
 def _open_xlsx(path: Path) -> Iterator[Table]:

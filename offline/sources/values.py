@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any
 
 import numpy as np
@@ -134,16 +134,17 @@ def _amount(value: Any) -> str:
         if -int(amount.as_tuple().exponent) > BILLIONTHS:
             # Binary floats end in noise: 0.1 + 0.2 is 0.30000000000000004. The wire carries nine decimals.
             amount = round(amount, BILLIONTHS)
-    except InvalidOperation as error:
+        return f"{amount.normalize():f}" if amount else "0"
+    except DecimalException as error:  # no number, or one of too many digits
         raise ValueError("a decimal number such as 12.50") from error
-    return f"{amount.normalize():f}" if amount else "0"
 
 
 def _integer(value: Any) -> int:
     try:
         amount = Decimal(str(value).strip())
-    except InvalidOperation as error:
+        is_whole = amount.is_finite() and amount == amount.to_integral_value() and abs(amount) < 2**63
+    except DecimalException as error:
         raise ValueError("a whole number") from error
-    if not amount.is_finite() or amount != amount.to_integral_value() or abs(amount) >= 2**63:
+    if not is_whole:
         raise ValueError("a whole number of at most 64 bits")
     return int(amount)

@@ -32,3 +32,14 @@ def test_ctrl_c_while_a_command_is_imported_is_told_as_later(tmp_path: Path, mon
     monkeypatch.syspath_prepend(tmp_path)
     ended = CliRunner().invoke(Commands("ebb", modules={"worker": "loads_for_long"}), ["worker"])
     assert (ended.exit_code, ended.output) == (130, "ebb: interrupted\n")
+
+
+def test_a_file_that_may_not_be_used_is_named_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    @told
+    def reading() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "orders.csv")
+
+    with pytest.raises(SystemExit) as ended:
+        reading()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("ebb: orders.csv cannot be used: Permission denied. See that ")
