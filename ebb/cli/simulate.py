@@ -115,7 +115,9 @@ def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
     """Write a shop's files; returns the summary."""
     from ebb.simulate.parquet import saved  # noqa: PLC0415 - only here are files written
 
-    shop, count = Shop(settings), Count()
+    common = load_common_settings()
+    _check_span(settings, common)
+    shop, count = Shop(replace(settings, currency=common.currency)), Count()
     for sent in counted(saved(shop.slices(), shop, folder), settings, count):
         del sent
     return count.summary() | {"folder": str(folder)}
@@ -177,7 +179,7 @@ def _tell_of_a_replay(common: CommonSettings) -> None:
 
 
 def _check_span(settings: ShopSettings, common: CommonSettings) -> None:
-    """Workers would take no event of a shop that is too early or too late."""
+    """Nobody would take an event of a shop that is too early or too late: no worker, and no reader of files."""
     end_ms = settings.start_ms + settings.days * DAY_MS
     if end_ms > time_ns() // 1_000_000 + common.latest_lead_ms:
         ends = datetime.fromtimestamp(end_ms / 1000 - 1, UTC).date()

@@ -165,6 +165,8 @@ def test_an_event_that_kafka_refuses_ends_a_live_shop_though_later_ones_are_take
         ("--start tomorrow", 2, "'tomorrow' is no date such as 2024-01-01"),
         ("--customers 0", 2, "--customers"),
         ("--start 1989-12-31 --days 9", 1, "would begin on 1989-12-31, and events before 1990-01-01 are refused"),
+        ("--start 9990-01-01 --parquet shop", 1, "would end on 9991-12-31, and events of the future are refused"),
+        ("--start 1960-01-01 --parquet shop", 1, "would begin on 1960-01-01, and events before 1990-01-01 are refused"),
         ("--start 9999-12-01 --parquet shop", 2, "730 days from 9999-12-01 on end after the year 9999"),
         ("--seconds 60", 2, "--events-per-s and --seconds go with --live"),
         ("--events-per-s 500", 2, "--events-per-s and --seconds go with --live"),
@@ -181,6 +183,15 @@ def test_what_cannot_be_is_refused_in_words_before_anything_is_sent(environ, tmp
     assert not (tmp_path / "shop").exists()
     with pytest.raises(BrokerError, match="does not exist"):
         end_offsets([environ["EBB_KAFKA_SERVERS"]], [PURCHASES])
+
+
+def test_files_are_in_the_currency_of_the_shop(tmp_path):
+    folder = tmp_path / "shop"
+    done = run({"EBB_CURRENCY": "JPY"}, "--customers", "50", "--days", "9", "--parquet", str(folder))
+    assert done.exit_code == 0, done.output
+    assert set(pq.read_table(folder / "products.parquet")["currency"].to_pylist()) == {"JPY"}
+    events = map(json.loads, pq.read_table(folder / "events.parquet")["value"].to_pylist())
+    assert {event["currency"] for event in events if event["type"] == "purchase"} == {"JPY"}
 
 
 def test_a_shop_where_nobody_has_bought_says_so(tmp_path):
