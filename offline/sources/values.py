@@ -28,6 +28,8 @@ def read_ids(raw: "pd.Series[Any]") -> NDArray[np.object_]:
     ['17850', '']
     >>> read_ids(pd.Series([" C489449 ", "17850.0"], dtype=object)).tolist()
     ['C489449', '17850']
+    >>> read_ids(pd.Series([b"17850", b"caf\\xe9"], dtype=object)).tolist()
+    ['17850', 'café']
     """
     return _each_distinct(raw, _id_text)
 
@@ -50,7 +52,7 @@ def read_integers(raw: "pd.Series[Any]", where: str) -> NDArray[np.int64]:
     Raises:
         SourceError: a value is missing, not a whole number or above 64 bits; the message names it and its row.
     """
-    if pd.api.types.is_integer_dtype(raw.dtype) and not raw.hasnans:
+    if _are_int64(raw):
         return raw.to_numpy(dtype=np.int64)
     return _each_distinct(raw, _integer, where).astype(np.int64)
 
@@ -64,18 +66,25 @@ def read_times_ms(raw: "pd.Series[Any]", where: str) -> NDArray[np.int64]:
     Raises:
         SourceError: a value is missing or no time; the message names it and its row.
     """
-    if pd.api.types.is_integer_dtype(raw.dtype) and not raw.hasnans:
+    if _are_int64(raw):
         return raw.to_numpy(dtype=np.int64)
     codes, distinct = pd.factorize(raw, use_na_sentinel=False)
     if pd.api.types.is_datetime64_any_dtype(distinct.dtype):
         times = pd.DatetimeIndex(pd.to_datetime(distinct, utc=True))
     else:
-        times = pd.DatetimeIndex(_parse_times(pd.Series(distinct, dtype=object).astype(str).str.strip()))
+        times = pd.DatetimeIndex(_parse_times(pd.Series([_text(value) for value in distinct], dtype=object)))
     if times.hasnans:
         row = int(np.flatnonzero(times.isna()[codes])[0])
         raise _unreadable(raw, row, where, "a time such as 2010-12-01 08:26:00 or 12/1/2010 8:26 (month first)")
     milliseconds: NDArray[np.int64] = times.as_unit("ms").asi8
     return milliseconds[codes]
+
+
+def _are_int64(raw: "pd.Series[Any]") -> bool:
+    """Whether all are integers that need no look: unsigned ones may be too large."""
+    if not pd.api.types.is_integer_dtype(raw.dtype) or raw.hasnans:
+        return False
+    return raw.dtype.kind != "u" or raw.empty or int(raw.max()) < 2**63
 
 
 def at_noon_where_days(times_ms: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -121,14 +130,24 @@ def _unreadable(raw: "pd.Series[Any]", row: int, where: str, wanted: str) -> Sou
     return SourceError(f"{where}, column '{raw.name}', row {row + 1}: '{value}' is not {wanted}.")
 
 
+def _text(value: Any) -> str:
+    """A value as text without blanks around it. Bytes of Parquet are UTF-8, or of the nineties' encoding as in CSVs."""
+    if not isinstance(value, bytes):
+        return str(value).strip()
+    try:
+        return value.decode().strip()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip()
+
+
 def _id_text(value: Any) -> str:
-    text = str(value).strip()
+    text = _text(value)
     return text.partition(".")[0] if "." in text and WHOLE_FLOAT.fullmatch(text) else text
 
 
 def _amount(value: Any) -> str:
     try:
-        amount = Decimal(str(value).strip() or "0")
+        amount = Decimal(_text(value) or "0")
         if not amount.is_finite():
             raise ValueError("a finite number")
         if -int(amount.as_tuple().exponent) > BILLIONTHS:
@@ -141,7 +160,7 @@ def _amount(value: Any) -> str:
 
 def _integer(value: Any) -> int:
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(_text(value))
         is_whole = amount.is_finite() and amount == amount.to_integral_value() and abs(amount) < 2**63
     except DecimalException as error:
         raise ValueError("a whole number") from error

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -130,6 +131,23 @@ def test_parquet_with_typed_columns_tells_the_same_as_text(tmp_path, read):
     rows.to_parquet(tmp_path / "orders.parquet")
     typed = read_history([tmp_path / "orders.parquet"], "generic", "EUR")
     assert typed.events == read("1,17850,2024-03-01 08:00,7,1,0.3", "2,,2024-03-01 09:00,8,2,1.1").events
+
+
+def test_bytes_of_parquet_are_the_text_they_spell(tmp_path, read):
+    row = dict(zip(HEADER.split(","), [b"o1", b"ada", b"2024-03-01 08:00", b"tea", b"2", b"4.90"], strict=True))
+    pd.DataFrame([row]).to_parquet(tmp_path / "orders.parquet")
+    events = read_history([tmp_path / "orders.parquet"], "generic", "EUR").events
+    assert events == read("o1,ada,2024-03-01 08:00,tea,2,4.90").events
+
+
+@pytest.mark.parametrize("column", ["quantity", "event_time"])
+def test_a_number_that_64_bits_do_not_hold_is_named_with_its_row(tmp_path, column):
+    row = dict(zip(HEADER.split(","), ["o1", "ada", MORNING_MS, "tea", 2, 4.90], strict=True))
+    lines = pd.DataFrame([row, row]).astype({column: "uint64"})
+    lines.loc[1, column] = np.uint64(2**64 - 2)
+    lines.to_parquet(tmp_path / "orders.parquet")
+    with pytest.raises(SourceError, match=f"orders.parquet, column '{column}', row 2: '18446744073709551614' is not a"):
+        read_history([tmp_path / "orders.parquet"], "generic", "EUR")
 
 
 def test_the_example_of_the_documentation_is_read_as_it_says(tmp_path):
