@@ -14,6 +14,7 @@ from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, history_given, named
 from ebb.cli.runs import begin_run, versions
+from ebb.text import aligned
 from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
 from offline.rejections import Rejections, rejected_first
@@ -95,13 +96,7 @@ def _screen(found: Segments, rejected: Rejections, out: Path) -> Iterator[str]:
     count = f"{len(found.clusters)} clusters of {found.customers:,} customers"
     yield f"{count} at {found.day} · stability {found.stability:.2f}"
     yield ""
-    spend = f"spend, {found.currency}"
-    yield f"{'centre':<26}{'customers':>10}{'silent, days':>14}{'purchase days':>15}{spend:>12}{'tenure, days':>14}"
-    for title, each in zip(found.titles, found.clusters, strict=True):
-        yield (
-            f"{title:<26}{each.customers:>10,}{each.silence_days:>14,.0f}{each.purchase_days:>15,.1f}"
-            f"{each.spend:>12,.0f}{each.tenure_days:>14,.0f}"
-        )
+    yield from aligned([_head(found), *_rows(found)], "<>>>>>")
     yield ""
     if found.votes is not None:
         votes = found.votes
@@ -112,3 +107,13 @@ def _screen(found: Segments, rejected: Rejections, out: Path) -> Iterator[str]:
     if rejected:
         yield f"note: {rejected.said()}"
     yield f"next: open {out / 'report.html'}"
+
+
+def _head(found: Segments) -> list[str]:
+    return ["centre", "customers", "silent, days", "purchase days", f"spend, {found.currency}", "tenure, days"]
+
+
+def _rows(found: Segments) -> Iterator[list[str]]:
+    for title, each in zip(found.titles, found.clusters, strict=True):
+        days = f"{each.silence_days:,.0f}", f"{each.purchase_days:,.1f}"
+        yield [title, f"{each.customers:,}", *days, f"{each.spend:,.0f}", f"{each.tenure_days:,.0f}"]

@@ -14,6 +14,7 @@ from ebb.cli.histories import DAY, any_history_options, days_in, history_given, 
 from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.runs import begin_run, versions
 from ebb.compose.rules import rules_of
+from ebb.text import aligned
 from offline.backtest.report import short
 from offline.days import midnight_ms
 from offline.features.at_instants import midnights_ms
@@ -29,6 +30,7 @@ from offline.training.table import ROWS_AT_MOST, Asking, Table, table_of
 from offline.training.target import Target, target_of
 from offline.training.train import Plan, Training
 from offline.training.train import train as fit_and_judge
+from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
@@ -170,7 +172,8 @@ def _configuration(options: Mapping[str, Any], target: Target, table: Table, tra
 def _screen(metrics: Metrics, rejected: Rejections, out: Path) -> Iterator[str]:
     """What was found, for a reader."""
     judged, learned = metrics.judged, metrics.learned
-    mean = f"mean {judged.mean:,.2f} {metrics.currency}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
+    amount = f"mean {judged.mean:{_amount_format(metrics.currency)}} {metrics.currency}"
+    mean = amount if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     yield (
         f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} "
         f"on, {mean} · learned from {learned.rows:,} known before"
@@ -201,9 +204,17 @@ def _cells(figures: Any) -> str:
     return "".join(f"{short(getattr(figures, name)):>{width}}" for name, width in widths.items())
 
 
-def _amounts(metrics: Metrics) -> Iterator[str]:
-    yield f"{'':<32}{'MAE':>10}{'RMSE':>12}{'Gini':>7}{'bias':>8}{'decile error':>14}"
+def _amounts(metrics: Metrics) -> list[str]:
+    amount = _amount_format(metrics.currency)
+    rows = [["", "MAE", "RMSE", "Gini", "bias", "decile error"]]
     models = {judged.title: judged.judgement.figures for judged in metrics.models.values()}
     for title, figures in {**models, **{f"rule: {k.replace('_', ' ')}": v for k, v in metrics.floors.items()}}.items():
         f: Any = figures
-        yield f"{title:<32}{f.mae:>10,.2f}{f.rmse:>12,.2f}{f.gini:>z7.3f}{f.bias:>+8.1%}{f.decile_error:>14.1%}"
+        amounts = [format(f.mae, amount), format(f.rmse, amount)]
+        rows.append([title, *amounts, f"{f.gini:z.3f}", f"{f.bias:+.1%}", f"{f.decile_error:.1%}"])
+    return aligned(rows, "<>>>>>")
+
+
+def _amount_format(currency: str) -> str:
+    """Of amounts on a screen: hundredths at most, and none of a currency that has none."""
+    return f",.{min(exponent_of(currency), 2)}f"

@@ -23,13 +23,13 @@ KINDS = {"great": (range(0, 360, 12), 90.0), "gone": (range(10, 230, 40), 40.0),
 """Kind -> the days it buys on, and for how much."""
 
 
-def shop(path: Path) -> Path:
+def shop(path: Path, dearer: int = 1) -> Path:
     drawn, lines = np.random.default_rng(2), ["order_id,customer_id,event_time,product_id,quantity,unit_price"]
     for kind, (days, price) in KINDS.items():
         for customer in range(60):
             for order, day in enumerate(days):
                 time = BEGIN + timedelta(days=day + int(drawn.integers(0, 6)))
-                paid = price * drawn.uniform(0.8, 1.25)
+                paid = dearer * price * drawn.uniform(0.8, 1.25)
                 lines.append(f"{kind}-{customer}-{order},{kind}-{customer},{time:%Y-%m-%d %H:%M:%S},p,1,{paid:.2f}")
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -75,6 +75,17 @@ def test_page_and_screen_number_clusters_alike_and_name_the_currency(
         assert ">spend of a year, CHF</text>" in plot
     assert "<th>spend of a year, CHF</th>" in page
     assert "spend, CHF" in finished.stdout
+
+
+def test_spend_of_billions_keeps_its_distance_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EBB_CURRENCY", "VND")
+    options = ["--source", "generic", "--out", str(tmp_path / "run"), "--clusters", "3"]
+    finished = CliRunner().invoke(segments, [str(shop(tmp_path / "orders.csv", 10_000_000)), *options])
+    assert finished.exit_code == 0, finished.output
+    head, *rows = finished.stdout.splitlines()[2:6]
+    assert [len(re.split("  +", row)) for row in (head, *rows)] == [6, 6, 6, 6]
+    assert {len(row) for row in rows} == {len(head)}
+    assert max(int(re.split("  +", row)[4].replace(",", "")) for row in rows) > 10**10
 
 
 @pytest.mark.parametrize("sizes", [(20, 90, 40), (90, 40, 20), (40, 20, 90)])

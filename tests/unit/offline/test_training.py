@@ -137,6 +137,31 @@ def test_page_and_screen_of_amounts_name_the_currency_and_say_bias_as_a_percenta
     assert "Columns of money, log_…_minor, are logarithms of 1 + the amount in minor units / 100" in page
 
 
+def test_amounts_of_millions_keep_their_distance_and_have_no_decimals_where_their_currency_has_none(
+    weeks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EBB_CURRENCY", "VND")
+    lines = pd.read_parquet(weeks)
+    lines.assign(Price=lines["Price"] * 30_000_000).to_parquet(tmp_path / "dong.parquet")
+    columns = "order_id=Invoice,customer_id=Customer ID,event_time=InvoiceDate,product_id=StockCode,unit_price=Price"
+    given = [
+        str(tmp_path / "dong.parquet"),
+        "--source",
+        "generic",
+        "--columns",
+        columns,
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    options = ["--outcome", "spend_10d", "--model", "logistic", "--search-tries", "1", "--from", "2010-01-14"]
+    finished = CliRunner().invoke(train, [*given, *options])
+    assert finished.exit_code == 0, finished.output
+    head, *rows = (line for line in finished.stdout.splitlines() if line.startswith(("  ", "logistic", "rule")))
+    assert re.search(r"mean [\d,]{11,} VND", finished.stdout)
+    assert all(re.fullmatch(r"\S.*?  +[\d,]{13,}  +[\d,]{13,}  +\S+  +\S+  +\S+", row) for row in rows), finished.stdout
+    assert {len(row) for row in rows} == {len(head)}
+
+
 def test_one_column_with_one_value_has_it() -> None:
     table = table_of_days(60)
     table.rows.columns[:, 3] = 1.0
