@@ -62,6 +62,7 @@ def metrics(models, chosen):
     side = Side(rows=1, customers=1, mean=0.5, first="", last="")
     return Metrics(
         outcome="churn_30d",
+        currency="GBP",
         in_words="",
         is_amount=False,
         split="",
@@ -101,7 +102,7 @@ def test_centres_have_to_be_stable_and_to_tell_names_apart():
             Cluster(name=n, customers=1, silence_days=1, purchase_days=1, spend=1, tenure_days=1) for n in names
         ]
         return Segments(
-            day="", customers=3, clusters=clusters, sizes={}, measures=[], votes=None, ward_agreement=1,
+            day="", currency="GBP", customers=3, clusters=clusters, sizes={}, measures=[], votes=None, ward_agreement=1,
             ward_heights=[], ward_customers=1, stability=stability,
         )  # fmt: skip
 
