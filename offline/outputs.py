@@ -14,14 +14,21 @@ def hindrance(path: Path) -> str:
     >>> hindrance(Path("/tmp/" + "a" * 300))
     'File name too long'
     """
-    try:
-        (path.parent / (path.name + UNFINISHED)).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # what the name needs is there, or is looked for below
-    except OSError as error:
-        return error.strerror or str(error)
+    if why := _refused_name(path):
+        return why
     # A link to nothing is there, and no folder can be made in its place.
     there = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not there.is_dir():
         return f"{there} is no folder"
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
+
+
+def _refused_name(path: Path) -> str:
+    """What the system has against the name itself; that nothing is there yet is as it should be."""
+    try:
+        (path.parent / (path.name + UNFINISHED)).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from ebb.models.reading import Known
-from ebb.models.screen import is_period_open
 from schemas.units import DAY_MS
 from stream.learning.evidence import gains
 from stream.learning.judgement import reliability_by_period
@@ -55,7 +54,7 @@ def show_object(known: Known, versions: Sequence[str], candidate: str) -> dict[s
         "reliability_by_28_days": [
             {
                 "from_ms": first_day * DAY_MS,
-                "is_open": is_period_open(known, first_day),
+                "is_open": known.is_period_open(first_day),
                 "metrics": msgspec.to_builtins(judge.judged()),
                 "reliability": msgspec.to_builtins(judge.reliability()),
             }

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import msgspec
 
 from ebb.models.stored import asking, fetched
+from schemas.units import DAY_MS
 from stream.errors import EbbError, ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
 from stream.learner.saved import Saved
 from stream.learning.contest import Contest
+from stream.learning.judgement import PERIOD_DAYS
 from stream.learning.outcome import learner_of
 from stream.learning.segment_contest import SegmentContest
 from stream.learning.segment_state import SegmentState
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.outcomes.declaration import Outcome
+from stream.outcomes.declaration import GRACE_MS, Outcome
 from stream.redis_store.registry import RedisModelStore
 from stream.scoring.costs import score_us
 from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument
@@ -53,6 +55,11 @@ class Known:
     def serving(self) -> str | None:
         """The candidate that serves."""
         return self.document.serving if self.document else None
+
+    def is_period_open(self, first_day: int) -> bool:
+        """Whether labels of these days may come still: where windows are customers' own, those of seldom customers."""
+        closes_ms = (first_day + PERIOD_DAYS + self.outcome.horizon_days) * DAY_MS + GRACE_MS
+        return self.contest.newest_ms < closes_ms
 
     @property
     def costs_us(self) -> dict[str, float]:

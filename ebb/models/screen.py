@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from ebb.models.reading import Known
 from ebb.models.wording import day, digits, reign, signed, time
 from ebb.text import aligned, percent, printable
-from schemas.units import DAY_MS
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains
 from stream.learning.judge import Judge, Reliability
 from stream.learning.judgement import PERIOD_DAYS, reliability_by_period
-from stream.outcomes.declaration import GRACE_MS
 from stream.scoring.documents import FLOORS, Judged
 
 STILL_OPEN = "still open"
@@ -150,15 +148,9 @@ def _by_period(known: Known, candidate: str, periods: Sequence[tuple[int, Judge]
         groups = " ".join(f"{round(100 * g.said):>2}>{round(100 * g.happened):<3}" for g in judge.reliability())
         if judged is not None:
             figures = digits(judged.log_loss), digits(judged.auc, 3), digits(judged.ece, 3)
-            state = STILL_OPEN if is_period_open(known, first_day) else ""
+            state = STILL_OPEN if known.is_period_open(first_day) else ""
             rows.append((day(first_day), f"{judged.rows:,}", *figures, groups, state))
     return [f"  {candidate} by when it was said", *aligned(rows, "<>>>><<", indent="  ")]
-
-
-def is_period_open(known: Known, first_day: int) -> bool:
-    """Whether labels of these days may come still: where windows are customers' own, those of seldom customers."""
-    closes_ms = (first_day + PERIOD_DAYS + known.outcome.horizon_days) * DAY_MS + GRACE_MS
-    return known.contest.newest_ms < closes_ms
 
 
 def compare_screen(known: Known, one: str, other: str) -> list[str]:

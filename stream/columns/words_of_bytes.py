@@ -9,7 +9,7 @@ from stream.instructions import eight_bytes, zeros_below
 
 BYTES = 8
 _EACH, _HIGHEST = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_ALL, _ONE, _BITS = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(1), np.uint64(8)
+_ONE = np.uint64(1)
 _QUOTES, _BACKSLASHES, _BLANKS = (np.uint64(ord(sign)) * _EACH for sign in '"\\ ')
 
 

@@ -45,9 +45,8 @@ class Applying:
     """Keeps the partition's event-id windows and version, and turns batches into commits.
 
     `applied` is how far each topic has been applied by us, whatever Redis says, and `reached` the version with which it
-    was; 0 while nothing has been. `lags_at_ms` is the stream time at
-    which the last batch left deadlines waiting, None if it left none. `effort` is how many customers the last commit
-    had and for how many ms of CPU it computed them.
+    was; 0 while nothing has been. `lags_at_ms` is the stream time at which the last batch left deadlines waiting, None
+    if it left none. `effort` is how many customers the last commit had and for how many ms of CPU it computed them.
 
     Args:
         may_lag: when more deadlines are due than one commit fires, let records through and stream time lag until the

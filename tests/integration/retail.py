@@ -4,6 +4,8 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 from offline.history import History
 from offline.sources import read_history
 
@@ -26,3 +28,10 @@ def between(first_day: str, end_day: str) -> History:
 def first_events(count: int) -> History:
     """The first events: 2,500 are six weeks of December and January."""
     return History(_whole().events[:count])
+
+
+def file_until(end_day: str, folder: Path) -> Path:
+    """A file in a folder with the lines before a day, YYYY-MM-DD."""
+    lines, path = pd.read_parquet(EXAMPLE), folder / "weeks.parquet"
+    lines[lines["InvoiceDate"] < end_day].to_parquet(path)
+    return path

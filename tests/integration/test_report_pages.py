@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from ebb.cli.offline import offline
 from offline.report.page import note, page
 from tests.integration.browser import width_px
-from tests.integration.retail import EXAMPLE
+from tests.integration.retail import file_until
 
 pytest.importorskip("sklearn")
 RUNS = {
@@ -22,10 +21,7 @@ PHONE_PX = 360
 
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lines = pd.read_parquet(EXAMPLE)
-    path = tmp_path_factory.mktemp("history") / "weeks.parquet"
-    lines[lines["InvoiceDate"] < "2010-02-05"].to_parquet(path)
-    return path
+    return file_until("2010-02-05", tmp_path_factory.mktemp("history"))
 
 
 def test_a_long_name_in_a_note_breaks_on_a_phone(tmp_path: Path) -> None:

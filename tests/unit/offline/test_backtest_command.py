@@ -22,7 +22,7 @@ from stream.chunk import Rules
 from stream.errors import OfflineError
 from stream.features.columns import MODEL_COLUMNS
 from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
-from tests.integration.retail import EXAMPLE
+from tests.integration.retail import file_until
 
 pytest.importorskip("sklearn")
 DAY = 14_600
@@ -31,10 +31,7 @@ SPAN = Span(DAY * DAY_MS, (DAY + 100) * DAY_MS, (DAY + 50) * DAY_MS)
 
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lines = pd.read_parquet(EXAMPLE)
-    path = tmp_path_factory.mktemp("history") / "weeks.parquet"
-    lines[lines["InvoiceDate"] < "2010-01-22"].to_parquet(path)
-    return path
+    return file_until("2010-01-22", tmp_path_factory.mktemp("history"))
 
 
 def run(path: Path, split: str, *options: str, outcome: str = "purchase_7d") -> Result:

@@ -33,7 +33,7 @@ from stream.scoring.explain import CONCEPT_NAMES
 from stream.scoring.linear import probability
 from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
 from stream.scoring.trees import answers
-from tests.integration.retail import EXAMPLE
+from tests.integration.retail import file_until
 
 ensemble = pytest.importorskip("sklearn.ensemble")
 DAY = 14_600
@@ -42,10 +42,7 @@ TARGET = Target(PURCHASE_7D)
 
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lines = pd.read_parquet(EXAMPLE)
-    path = tmp_path_factory.mktemp("history") / "weeks.parquet"
-    lines[lines["InvoiceDate"] < "2010-02-05"].to_parquet(path)
-    return path
+    return file_until("2010-02-05", tmp_path_factory.mktemp("history"))
 
 
 def run(path: Path, out: Path, *options: str) -> Result:
