@@ -97,7 +97,7 @@ class WorkerSettings(ProcessSettings, frozen=True, kw_only=True):
     background_ms: Annotated[
         int,
         setting(
-            "CPU time for the customers of one commit of a sweep or a long silence; live events wait for it.",
+            "CPU time for one commit of a sweep or a long silence, but 300 customers at least; live events wait.",
             unit="ms",
             ge=1,
             le=1_000,

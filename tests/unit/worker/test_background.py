@@ -76,14 +76,14 @@ async def test_a_lane_that_is_stopped_while_it_waits_keeps_nobody_from_the_turn(
 
 
 def test_commits_grow_while_there_is_time_and_shrink_when_there_is_none() -> None:
-    background = Background(budget_ms=5.0, at_most=400)
+    background = Background(budget_ms=5.0, at_most=900)
     first = background.customers
     background.took(first, 1.0)
     assert background.customers > first
     for _ in range(20):
         background.took(background.customers, 1.0)
-    assert background.customers == 400
-    background.took(400, 10.0)
-    assert background.customers == 200
+    assert background.customers == 900
+    background.took(900, 10.0)
+    assert background.customers == 450
     background.took(7, 0.1)
-    assert background.customers == 200, "a few customers say nothing about many"
+    assert background.customers == 450, "a few customers say nothing about many"

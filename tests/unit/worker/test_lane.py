@@ -303,7 +303,7 @@ async def test_on_the_live_clock_a_long_silence_delays_no_event_of_now() -> None
 
 
 async def test_deadlines_of_a_long_silence_wait_for_their_turn_and_records_do_not() -> None:
-    events = [purchase(f"c{number}", day, event_id=f"{number} {day}") for day in (0, 10) for number in range(40)]
+    events = [purchase(f"c{number}", day, event_id=f"{number} {day}") for day in (0, 10) for number in range(100)]
     logs = {**logs_of((PURCHASES, msgspec.json.encode(event), event["event_time_ms"]) for event in events)}
     live = await LiveLane(logs, wall_ms=BEGIN_MS + 11 * DAY_MS).claim()
     await live.fetch(PURCHASES)
@@ -320,9 +320,9 @@ async def test_deadlines_of_a_long_silence_wait_for_their_turn_and_records_do_no
         assert await tick
     assert live.stored.head.stream_time_ms < BEGIN_MS + 12 * DAY_MS, "nothing has fired"
     assert await live.lane.step()
-    assert live.applying.applied == {PURCHASES: 81}
+    assert live.applying.applied == {PURCHASES: 201}
     assert live.applying.lags_at_ms < now_ms, "some deadlines fired with the record, not all"
     live.background.over()
     await live.finish(now_ms)
     kinds = [msgspec.json.decode(message.value)["type"] for message in live.outgoing()]
-    assert kinds.count("churn-alert.opened") == 40
+    assert kinds.count("churn-alert.opened") == 100
