@@ -180,7 +180,7 @@ class Planned:
             )
             for each in self.thresholds
         ]
-        what = f"{self.settings.alerted.in_words}, by {printable(self.model)}"
+        what = f"{self.settings.alerted.in_words(self.settings.currency)}, by {printable(self.model)}"
         true = f"{percent(float(self.snapshots.left.mean()))} left"
         return [
             f"{what} · {len(self.snapshots):,} customer-days from {first} to {last} · {true}",

@@ -52,7 +52,7 @@ def _show_why(customer_id: str, outcome: str, at: datetime | None, as_json: bool
     settings = load_common_settings()
     with Lookup() as views:
         why = views.why(customer_id, settings.alert_outcome if outcome == ALERTED else outcome, at)
-    words = {each.name: each.in_words for each in settings.predicted.outcomes}
+    words = {each.name: each.in_words(settings.currency) for each in settings.predicted.outcomes}
     click.echo(why.to_json() if as_json else "\n".join(why_screen(why, words.get(why.outcome, why.outcome))))
 
 
@@ -98,7 +98,7 @@ def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _score_rows(view: View, outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
-    rows, words = [], {outcome.name: outcome.in_words for outcome in outcomes}
+    rows, words = [], {outcome.name: outcome.in_words(view.currency) for outcome in outcomes}
     for name, score in view.scores.items():
         if score.probability is None:
             rows.append((words.get(name, name), "–", "no model yet"))
@@ -148,7 +148,7 @@ def at_risk_screen(page: Page[View], by: Outcome, columns: int | None = None) ->
     """
     if not page:
         return ["Nobody has value at risk: there is no churn model before 200 labels."]
-    rows = [("customer", "value at risk", by.in_words, "segment", "why")]
+    rows = [("customer", "value at risk", by.in_words(page[0].currency), "segment", "why")]
     rows += [
         (
             printable(view.customer_id),

@@ -91,7 +91,7 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
     said = {name: task.says(model, asked.columns) for name, model in fitted.items()}
     metrics = Metrics(
         outcome=target.outcome.name,
-        in_words=f"spend within {target.outcome.horizon_days} days" if target.is_amount else target.outcome.in_words,
+        in_words=_in_words(target, plan.currency),
         is_amount=target.is_amount,
         currency=plan.currency,
         split=day_text(split.day * DAY_MS),
@@ -124,6 +124,11 @@ def _fitted(task: Task, name: str, learned: Learned, settings: Settings, told: C
 
 def _rows(table: Table, which: BoolArray) -> Learned:
     return Learned(table.rows.columns[which], table.value[which], table.rows.customer[which])
+
+
+def _in_words(target: Target, currency: str) -> str:
+    outcome = target.outcome
+    return f"spend within {outcome.horizon_days} days" if target.is_amount else outcome.in_words(currency)
 
 
 def _chosen(found: Mapping[str, Found]) -> str:

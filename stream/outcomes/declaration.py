@@ -154,19 +154,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         every = self.channel is None and self.category is None and not billionths(self.minimum_amount)
         return every and self.event_kind == PURCHASE
 
-    @property
-    def in_words(self) -> str:
-        """What a probability of it is a probability of.
+    def in_words(self, currency: str) -> str:
+        """What a probability of it is a probability of; amounts are in this currency, such as "GBP".
 
         >>> for outcome in (CHURN_30D, HIGH_VALUE_90D, LAPSED):
-        ...     print(outcome.in_words)
+        ...     print(outcome.in_words("GBP"))
         no purchase within 30 days
-        purchases of 500 in all within 90 days
+        purchases of 500 GBP in all within 90 days
         no purchase within twice the usual gap
         """
         where = "".join(f" {word}" for word in (self.category, self.channel) if word)
         one = f"{where} {self.event.replace('_', ' ')}".strip()
-        what = f"{one}s of {self.minimum_amount} in all" if billionths(self.minimum_amount) else one
+        what = f"{one}s of {self.minimum_amount} {currency} in all" if billionths(self.minimum_amount) else one
         span = "twice the usual gap" if self.within_own_gap else f"{self.horizon_days} days"
         return f"{'no ' if self.true_when == 'none' else ''}{what} within {span}"
 
