@@ -9,7 +9,6 @@ on snapshots taken after its training had seen its last event.
 import re
 
 import msgspec
-import numpy as np
 
 from stream.customers.segments import name_centres
 from stream.errors import ModelRefusedError
@@ -23,6 +22,7 @@ from stream.scoring.documents import (
     ROLLED,
     SEGMENTS_NAME,
     SegmentDocument,
+    check_centres,
     schema_of,
 )
 from stream.scoring.kinds import Model
@@ -117,7 +117,7 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> A
     """
     try:
         document = _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelRefusedError(f"not a challenger: {error}. Publish it again.") from error
     check_challenger_name(document.name)
     if (document.outcome, document.name) != (outcome, name):
@@ -144,13 +144,9 @@ _decoder: msgspec.json.Decoder[AnyChallenger] = msgspec.json.Decoder(AnyChalleng
 
 def _check_centres(model: SegmentDocument, what: str) -> None:
     """A segment is known by its name, so a name has to mean what it means of the learner's own centres."""
-    if model.columns != SEGMENT_COLUMNS:
-        raise ModelRefusedError(f"{what} has centres in {', '.join(model.columns)}, not {', '.join(SEGMENT_COLUMNS)}.")
+    check_centres(model, what)
     if len(model.centres) > CENTRES_AT_MOST:
         raise ModelRefusedError(f"{what} has {len(model.centres):,} centres, {CENTRES_AT_MOST} are allowed.")
-    centres = np.array(model.centres)
-    if not (np.isfinite(centres).all() and np.isfinite([*model.means, *model.scales]).all() and min(model.scales) > 0):
-        raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a scale that is not positive.")
     named = tuple(name_centres(model.centres, model.means, model.scales))
     if model.names != named:
         raise ModelRefusedError(

@@ -1,5 +1,8 @@
 """What a model from a document may be: what does not hold is refused when it is read, before anybody scores with it."""
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 
 from stream.errors import ModelRefusedError
@@ -44,6 +47,8 @@ def _check_numbers(model: LinearModel, what: str) -> None:
     numbers = [model.bias, model.clip, *model.means, *model.scales, *model.weights]
     if not np.isfinite(numbers).all() or model.clip <= 0 or min(model.scales, default=0.0) < 0:
         raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a negative scale or clip.")
+    of_columns = (model.clip * weight for weight in model.weights)
+    _refuse_boundless([model.bias, *of_columns, *(1.0 / scale for scale in model.scales if scale)], what)
 
 
 def _check_trees(model: TreeModel, what: str) -> None:
@@ -53,4 +58,13 @@ def _check_trees(model: TreeModel, what: str) -> None:
     if len(model.reads) > NODES_AT_MOST:
         raise ModelRefusedError(
             f"{what} has {len(model.reads):,} nodes, {NODES_AT_MOST:,} are allowed. Train fewer or smaller trees."
+        )
+    _refuse_boundless([model.base, *model.values], what)
+
+
+def _refuse_boundless(numbers: Iterable[float], what: str) -> None:
+    """Each is finite, but what they add up to may not be: infinity less infinity is no probability."""
+    if not math.isfinite(sum(map(abs, numbers))):
+        raise ModelRefusedError(
+            f"{what} has a number that cannot be meant: so large, or a scale so small, that a sum is infinite."
         )

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
+from stream.customers.segments import SEGMENTS, UNSEGMENTED
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.scoring.checking import check_model
@@ -203,14 +204,35 @@ def decode(payload: bytes, layout: str) -> Document:
     if isinstance(document, OutcomeDocument):
         for name, model in document.candidates.items():
             check_model(model, f"candidate {name} of model {document.name} {document.version}")
+    else:
+        check_centres(document, f"model {document.name} {document.version}")
     return document
+
+
+def check_centres(document: SegmentDocument, what: str) -> None:
+    """Refuse centres that customers cannot be compared with.
+
+    Raises:
+        ModelRefusedError: they lie in other columns, or have names or numbers that cannot be meant.
+    """
+    if document.columns != SEGMENT_COLUMNS:
+        raise ModelRefusedError(
+            f"{what} has centres in {', '.join(document.columns)}, not {', '.join(SEGMENT_COLUMNS)}."
+        )
+    unknown = sorted(set(document.names).difference(SEGMENTS[UNSEGMENTED + 1 :]))
+    if unknown:
+        raise ModelRefusedError(f"{what} calls a centre {unknown[0]!a}, which is no segment.")
+    numbers = [*document.means, *document.scales, *(number for centre in document.centres for number in centre)]
+    least = min(document.scales)
+    if least <= 0 or not all(map(math.isfinite, [1.0 / least, *numbers])):
+        raise ModelRefusedError(f"{what} has a number that cannot be meant: infinite, or a scale that is not positive.")
 
 
 def decode_as(decoder: msgspec.json.Decoder[Kind], payload: bytes, layout: str) -> Kind:
     """The document in `payload`, of a kind that `decoder` knows; else as `decode`."""
     try:
         document = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelRefusedError(f"not a model document: {error}. Publish the model again.") from error
     if document.layout != layout:
         raise ModelRefusedError(
@@ -241,4 +263,4 @@ def _are_finite(plain: Sequence[object]) -> bool:
     kinds = set(map(type, plain))
     if kinds == {int}:
         return True
-    return kinds == {float} and math.isfinite(math.fsum(map(abs, cast(Sequence[float], plain))))
+    return kinds == {float} and math.isfinite(sum(map(abs, cast(Sequence[float], plain))))

@@ -83,7 +83,16 @@ async def test_trees_from_outside_are_a_candidate_and_serve_when_a_person_says_s
     assert (document.serving, document.candidates["outsider"]) == ("outsider", TREES)
 
 
+def nested() -> tuple[bytes, ModelDecision]:
+    """A challenger with something that nobody can read to its end."""
+    payload = open_sealed(challenger()[0], KEYS)
+    sealed = seal(payload[:-1] + b',"more":' + b"[" * 100_000, KEYS)
+    return sealed, decision("admit", "outsider", sha256(sealed).hexdigest())
+
+
 BAD = {
+    "nested too deeply": nested(),
+    "a scale beyond numbers": challenger(model=LinearModel(MODEL_COLUMNS[:1], (0.0,), (5e-324,), (0.5,), bias=0.25)),
     "signature": challenger(keys=Keyring.from_text("k:" + "0f" * 32)),
     "unknown key": challenger(keys=Keyring.from_text("other:" + "5e" * 32)),
     "layout": challenger(layout="older"),
