@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 import stream.views
+from schemas.misfits import MALFORMED
 from stream.customers.segments import SEGMENTS
 from stream.errors import EbbError, LayoutError, UnknownCustomerError
 from stream.redis_store.asking import Question
@@ -176,7 +177,7 @@ def _known(customer_id: str, stored: bytes | None) -> View:
 def _decoded(stored: bytes) -> View:
     try:
         return _decoder.decode(stored)
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         raise LayoutError(
             f"A stored view cannot be read ({error}): another version of Ebb wrote it. Use that version, or replay."
         ) from error

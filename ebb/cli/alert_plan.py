@@ -19,18 +19,19 @@ from offline.alert_plan.thresholds import THRESHOLDS, Threshold, suggested
 from offline.alert_plan.thresholds import plan as judged
 from offline.archive.reading import read_batches
 from offline.dead_letters import records_of
-from schemas.messages import Label, LabelRecord
+from schemas.messages import Label
+from schemas.misfits import MALFORMED
 from schemas.money import exponent_of, major_units
 from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
+from stream.learner.reading import read_label_record
 from stream.outcomes.declaration import Outcome
 from stream.settings.load import load_worker_settings
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 
 ENOUGH = 200  # snapshots; fewer say little of a list that holds a few customers in a hundred
-_label = msgspec.json.Decoder(LabelRecord)
 
 
 @click.command()
@@ -84,8 +85,8 @@ def _labels(values: Iterable[bytes | None]) -> Iterator[Label]:
     """What is a label; the learner counts what cannot be read."""
     for value in values:
         try:
-            record = _label.decode(value or b"")
-        except msgspec.DecodeError:
+            record = read_label_record(value)
+        except MALFORMED:
             continue
         if isinstance(record, Label):
             yield record

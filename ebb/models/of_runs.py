@@ -9,6 +9,7 @@ import msgspec
 
 from ebb.models.reading import ModelError
 from offline.report.folder import CONFIGURATION, MODELS
+from schemas.misfits import MALFORMED
 from schemas.units import DAY_MS
 from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
@@ -92,7 +93,7 @@ def _read_configuration(folder: Path) -> _Configuration:
     path = folder / CONFIGURATION
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Configuration)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *MALFORMED) as error:
         raise ModelError(
             f"{path} is not that of a run of `ebb offline train` or `ebb offline segments`: {error}."
         ) from error

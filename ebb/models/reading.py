@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ebb.models.stored import asking, fetched
+from schemas.misfits import MALFORMED
 from schemas.units import DAY_MS
 from stream.errors import EbbError, ModelRefusedError
 from stream.features.layout import LAYOUT
@@ -211,5 +212,5 @@ async def _saved(store: RedisModelStore, name: str) -> Saved | None:
         return None
     try:
         return msgspec.msgpack.decode(saved[1], type=Saved)
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         raise ModelError(f"What Redis has for learner {name} is no learner: {error}. Delete learner:{name}.") from error

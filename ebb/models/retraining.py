@@ -14,6 +14,7 @@ from ebb.models.reading import AnyKnown, Known, ModelError
 from offline.report.folder import CONFIGURATION
 from offline.training.checks import Check
 from offline.training.metrics import Metrics
+from schemas.misfits import MALFORMED
 from stream.errors import ModelRefusedError
 from stream.scoring.checking import check_model
 from stream.scoring.costs import score_us
@@ -121,7 +122,7 @@ def run_before(folder: Path) -> Retrained | None:
         return None
     try:
         return msgspec.json.decode((folder / CONFIGURATION).read_bytes(), type=_Configuration).retrained
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *MALFORMED) as error:
         raise ModelError(f"{folder} is not a run of `ebb offline retrain`: {error}. Choose another --runs.") from error
 
 

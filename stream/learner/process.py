@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.messages import Label, LabelRecord, ModelDecision
+from schemas.misfits import MALFORMED
 from schemas.topics import LABELS
 from stream.learner.drift import say
+from stream.learner.reading import read_label_record
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.metrics import learner as metrics
@@ -30,7 +31,6 @@ from stream.worker.watching import LOOK_EVERY_S, lags
 QUEUED_AT_MOST = 200_000  # labels waiting to be learned; more hold the topic
 
 log = structlog.get_logger()
-_decoder = msgspec.json.Decoder(LabelRecord)
 
 LABELS_PARTITION = TP(LABELS, 0)
 
@@ -187,7 +187,7 @@ def _readable(records: Sequence[Any]) -> Iterator[tuple[int, LabelRecord]]:
     """(offset, record) of what can be read; another's writing in our topic is counted and passed over."""
     for raw in records:
         try:
-            yield raw.offset, _decoder.decode(raw.value or b"")
-        except msgspec.DecodeError as error:
+            yield raw.offset, read_label_record(raw.value)
+        except MALFORMED as error:
             metrics.UNREADABLE.inc()
             log.warning("a record of the labels topic is no label", offset=raw.offset, error=str(error))

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from schemas.messages import DriftNoticed, Label, ModelDecision
+from schemas.misfits import MALFORMED
 from schemas.units import DAY_MS
 from stream.errors import LayoutError, ModelRefusedError
 from stream.features.layout import LAYOUT
@@ -120,7 +121,7 @@ class Teacher:
     def _take_up(self, pupil: Pupil, packed: bytes) -> None:
         try:
             saved = msgspec.msgpack.decode(packed, type=Saved)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             raise LayoutError(
                 f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}."
             ) from error

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
+from schemas.misfits import MALFORMED
 from stream.errors import LayoutError
 
 State = TypeVar("State", bound=msgspec.Struct)
@@ -19,7 +20,7 @@ def decode_state(packed: bytes, kind: type[State]) -> State:
     """
     try:
         return msgspec.msgpack.decode(packed, type=kind)
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         raise LayoutError(
             f"The stored learner of {len(packed)} bytes is no {kind.__name__}: {error}. "
             "Delete it, and the labels log trains a new one."

@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from schemas.misfits import MALFORMED
 from stream.customers.segments import name_centres
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
@@ -117,7 +118,7 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> A
     """
     try:
         document = _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise ModelRefusedError(f"not a challenger: {error}. Publish it again.") from error
     check_challenger_name(document.name)
     if (document.outcome, document.name) != (outcome, name):
@@ -136,7 +137,17 @@ def decode_challenger(payload: bytes, outcome: str, name: str, layout: str) -> A
         _check_centres(document.model, f"Challenger {name} of {outcome}")
     else:
         check_model(document.model, f"Challenger {name} of {outcome}")
+    _refuse_unkept(document)
     return document
+
+
+def _refuse_unkept(document: AnyChallenger) -> None:
+    """A learner keeps what it admits as msgpack, whose whole numbers have 64 bits; those of JSON are of any size."""
+    try:
+        msgspec.msgpack.encode(document)
+    except OverflowError as error:
+        what = f"Challenger {document.name} of {document.outcome}"
+        raise ModelRefusedError(f"{what} has a whole number beyond 64 bits. Publish it again.") from error
 
 
 _decoder: msgspec.json.Decoder[AnyChallenger] = msgspec.json.Decoder(AnyChallenger)

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
+from schemas.misfits import MALFORMED
 from stream.customers.segments import SEGMENTS, UNSEGMENTED
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
@@ -232,7 +233,7 @@ def decode_as(decoder: msgspec.json.Decoder[Kind], payload: bytes, layout: str) 
     """The document in `payload`, of a kind that `decoder` knows; else as `decode`."""
     try:
         document = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise ModelRefusedError(f"not a model document: {error}. Publish the model again.") from error
     if document.layout != layout:
         raise ModelRefusedError(

@@ -92,6 +92,8 @@ def nested() -> tuple[bytes, ModelDecision]:
 
 BAD = {
     "nested too deeply": nested(),
+    "a number beyond 64 bits": rewritten(missing_left=[2**70] * len(TREES.lefts)),
+    "a time beyond 64 bits": challenger(trained_until_ms=2**70),
     "a scale beyond numbers": challenger(model=LinearModel(MODEL_COLUMNS[:1], (0.0,), (5e-324,), (0.5,), bias=0.25)),
     "signature": challenger(keys=Keyring.from_text("k:" + "0f" * 32)),
     "unknown key": challenger(keys=Keyring.from_text("other:" + "5e" * 32)),

@@ -85,6 +85,13 @@ def test_a_file_of_a_run_that_is_no_model_is_named_with_what_to_do(run: Path) ->
         challenger_of_run(run, None, None)
 
 
+@pytest.mark.parametrize("odd", [b'{"chosen":"caf\xe9"}', b'{"chosen":"logistic","more":' + b"[" * 100_000])
+def test_a_configuration_that_cannot_be_read_is_named(run: Path, odd: bytes) -> None:
+    (run / "run.json").write_bytes(odd)
+    with pytest.raises(ModelError, match=r"run\.json is not that of a run"):
+        challenger_of_run(run, None, None)
+
+
 def test_a_folder_that_is_no_run_and_a_model_of_other_columns_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not that of a run"):
         challenger_of_run(tmp_path, None, None)
