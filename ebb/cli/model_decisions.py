@@ -78,7 +78,8 @@ def rollback(name: str, version: str | None, **how: Any) -> None:
     settings = load_worker_settings()
     quiet_kafka()
     challenger = version_as_challenger(settings, name, version)
-    publish(settings, challenger, by=who_decides(how["by"]))
+    if challenger.name != known_now(settings, name).contest.championship.champion:  # else only the pin may be missing
+        publish(settings, challenger, by=who_decides(how["by"]))
     _decide(name, "pin", challenger.name, is_checked=True, **how)
 
 

@@ -37,7 +37,8 @@ def segments_screen(known: KnownSegments, versions: Sequence[str]) -> list[str]:
         return [f"{known.name} have no centres yet: they need 500 samples, and a learner (`ebb learner`)."]
     lines = [
         f"{known.name} · {document.candidate} in force · version {document.version} of {day(document.epoch_day)}",
-        f"  champion  {reign(contest.championship.reigns[-1])}",
+        f"  champion  {reign(contest.championship.reigns[-1])}"
+        + (", pinned" if contest.championship.is_pinned else ""),
         f"  centres   {', '.join(f'{count} {name}' for name, count in Counter(document.names).items())}",
         f"  versions  {' '.join(versions[:6])}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
         "",

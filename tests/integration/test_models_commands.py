@@ -125,6 +125,8 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         assert not models.told("unpin", OUTCOME)["is_pinned"]
         assert models.told("rollback", OUTCOME)["champion"] == "newton_logistic"
         assert models.told("rollback", OUTCOME, "--to", before)["serving"] == f"version_{before.replace('.', '_')}"
+        assert not models.told("unpin", OUTCOME)["is_pinned"]
+        assert models.told("rollback", OUTCOME, "--to", before)["is_pinned"], "it is champion already"
         for name, value in shop.environ().items():
             monkeypatch.setenv(name, value)
         run = tmp_path / "run"
@@ -148,6 +150,8 @@ def test_a_person_s_decisions_count_without_a_restart_and_after_a_kill(
         assert "offline_segments since" in models.run("show", "segments").stdout
         assert json.loads(models.run("export", "segments", "-").stdout)["centres"] == [list(c) for c in CENTRES.centres]
         assert "is no outcome" in models.refused("compare", "segments", "online", "offline_segments")
+        assert models.told("pin", "segments", "offline_segments", "--by", "ada")["is_pinned"]
+        assert "by ada (promote), pinned" in models.run("show", "segments").stdout
         assert models.told("rollback", "segments")["champion"] == "online"
 
         file = tmp_path / "churn.json"
