@@ -202,6 +202,10 @@ def decode(payload: bytes, layout: str) -> Document:
         ModelRefusedError: not a model document, of another layout, or with a model that cannot score its columns.
     """
     document: Document = decode_as(_decoder, payload, layout)
+    if isinstance(document, SegmentDocument) != (document.name == SEGMENTS_NAME):
+        raise ModelRefusedError(
+            f"model {document.name} {document.version} is of another kind. Publish the model again."
+        )
     if isinstance(document, OutcomeDocument):
         for name, model in document.candidates.items():
             check_model(model, f"candidate {name} of model {document.name} {document.version}")

@@ -45,6 +45,7 @@ class ModelWatch:
         self._documents: dict[str, Document] = {}
         self._versions: dict[str, str] = {}
         self._shown: dict[str, str] = {}
+        self._refusals: dict[str, tuple[str, str]] = {}  # of a model, the version that was refused, and why
         self._unreadable: dict[str, str] = {}  # why it cannot be read which version is in force, as was said already
         self._epoch_day = -1
         self._polling = asyncio.Lock()
@@ -56,7 +57,7 @@ class ModelWatch:
         """Take up what is new; returns the last epoch day that all models were published for, -1 for none."""
         champions = await self._champions()
         for name, (version, epoch_day) in champions.items():
-            if self._versions.get(name) != version:
+            if self._versions.get(name) != version or name in self._refusals:  # it may have been published anew since
                 await self._take_up(name, version)
                 MODEL_EPOCH.labels(name).set(epoch_day)
         self.models = _models_of(self._documents)
@@ -97,7 +98,11 @@ class ModelWatch:
                     await asyncio.to_thread(warm_trees)  # before a lane meets them: it may take seconds
                 self._documents[name] = document
         except ModelRefusedError as error:
-            _refused(name, version, error)
+            if self._refusals.get(name) != (version, str(error)):
+                self._refusals[name] = version, str(error)
+                _refused(name, version, error)
+        else:
+            self._refusals.pop(name, None)
         self._versions[name] = version  # not before: while Redis is away it is still to be fetched
 
     async def reached(self, epoch_day: int) -> None:

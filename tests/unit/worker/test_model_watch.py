@@ -96,8 +96,9 @@ async def test_a_learner_without_a_document_yet_is_no_refusal(registry: Registry
         ("churn_30d", msgspec.structs.replace(silence_document(version="bad"), schema="of other columns"), KEYS),
         ("churn_30d", silence_document(name="purchase_7d", version="bad"), KEYS),
         ("churn_30d", msgspec.structs.replace(CENTRES, version="bad"), KEYS),
+        ("churn_30d", msgspec.structs.replace(CENTRES, name="churn_30d", version="bad"), KEYS),
     ],
-    ids=["signature", "layout", "schema", "name", "kind"],
+    ids=["signature", "layout", "schema", "name", "kind", "kind under the name"],
 )
 async def test_a_model_that_is_not_what_it_says_leaves_the_old_one(
     registry: Registry, name: str, document: object, keys: Keyring
@@ -110,6 +111,18 @@ async def test_a_model_that_is_not_what_it_says_leaves_the_old_one(
     assert refused() == before + 1
     await registry.publish_document(silence_document(version="mended"))
     assert await in_force(watch) == {"churn_30d": "mended"}
+
+
+async def test_a_version_that_was_refused_is_taken_up_when_it_is_published_anew(registry: Registry) -> None:
+    watch = ModelWatch(registry, KEYS)
+    await in_force(watch)
+    before = refused()
+    await registry.publish_document(silence_document(version="next"), keys=OTHER_KEYS)
+    for _ in range(3):
+        assert await in_force(watch) == {"churn_30d": "good"}
+    assert refused() == before + 1, "a refusal counts once, however often the version is looked at"
+    await registry.publish_document(silence_document(version="next"))
+    assert await in_force(watch) == {"churn_30d": "next"}
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\x00" * 40])
