@@ -100,7 +100,7 @@ class Teacher:
             StoreUnavailableError: Redis does not answer.
             LayoutError: saved by another layout.
         """
-        offsets = []
+        offsets, signed_anew = [], dict[str, tuple[int, Saved]]()
         have_all_been_saved = await self._store.load_learner(self._pupils[-1].name) is not None  # the last one is
         for pupil in self._pupils:
             saved = await self._store.load_learner(pupil.name)
@@ -108,17 +108,23 @@ class Teacher:
                 offsets.append(0)
             if saved:
                 offsets.append(saved[0])
-                self._take_up(pupil, saved[1])
+                before = self._take_up(pupil, saved[1])
+                if pupil.sealed != before.sealed:
+                    signed_anew[pupil.name] = saved[0], msgspec.structs.replace(before, sealed=pupil.sealed)
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         for pupil in self._pupils:
             document = self._document(pupil) if isinstance(pupil.learner, OutcomeLearner) and pupil.sealed else None
             if isinstance(document, OutcomeDocument):
                 _judged(pupil, document)
             self._heed_drift(pupil)
+            if pupil.name in signed_anew:  # else a start without the key before would publish what nobody can verify
+                next_offset, kept = signed_anew[pupil.name]
+                await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(kept), pupil.metrics)
         self._show_versions()
         return min(offsets)
 
-    def _take_up(self, pupil: Pupil, packed: bytes) -> None:
+    def _take_up(self, pupil: Pupil, packed: bytes) -> Saved:
+        """Go on where a learner was saved; what was saved."""
         try:
             saved = msgspec.msgpack.decode(packed, type=Saved)
         except MALFORMED as error:
@@ -128,6 +134,7 @@ class Teacher:
         pupil.learner = pupil.learner.restored(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, self._signed_anew(saved.sealed)
         pupil.epoch_day = saved.epoch_day
+        return saved
 
     def _signed_anew(self, sealed: bytes) -> bytes:
         """What was published last, signed with the key that signs now: the one before may be taken away next."""

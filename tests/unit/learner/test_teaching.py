@@ -236,7 +236,12 @@ async def test_a_key_is_changed_by_letting_the_new_one_sign_before_the_old_one_g
     await Teacher(store, Keyring.from_text(f"{new}, k:{'5e' * 32}")).restore()
     with pytest.raises(ModelRefusedError, match="signed with key 'new'; known are k"):
         in_force(store)
-    assert in_force(store, keys=Keyring.from_text(new)).serving is not None
+    in_force_then = in_force(store, keys=Keyring.from_text(new))
+    assert in_force_then.serving is not None
+    judged = store.learners["churn_30d"]
+    await Teacher(store, Keyring.from_text(new)).restore()
+    assert in_force(store, keys=Keyring.from_text(new)) == in_force_then, "no label has come since"
+    assert store.learners["churn_30d"] == judged
 
 
 async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_label() -> None:
