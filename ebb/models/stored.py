@@ -7,7 +7,7 @@ from typing import TypeVar
 from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.redis_store.registry import RedisModelStore
-from stream.scoring.documents import Document, OutcomeDocument, decode
+from stream.scoring.documents import NO_DOCUMENT_YET, Document, OutcomeDocument, decode
 from stream.signing import Keyring, open_sealed
 
 Answer = TypeVar("Answer")
@@ -54,7 +54,7 @@ async def fetched(store: RedisModelStore, keyring: Keyring, name: str, version: 
             return None
         version = in_force[0]
     sealed = await store.fetch(name, version)
-    if not sealed:
+    if not sealed and version == NO_DOCUMENT_YET:
         return None
     return opened(sealed, keyring, name, version)
 

@@ -25,10 +25,8 @@ from stream.outcomes.declaration import BUILT_IN, Outcome, sampled_outcome
 from stream.ports import ModelStore
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
-from stream.scoring.documents import SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
+from stream.scoring.documents import NO_DOCUMENT_YET, SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
 from stream.signing import Keyring, open_sealed, seal
-
-NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
 
 log = structlog.get_logger()
 

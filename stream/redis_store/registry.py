@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stream.errors import ModelRefusedError
+from stream.errors import LayoutError, ModelRefusedError
 from stream.ports import CHALLENGERS_AT_MOST
 from stream.redis_store import keys
 from stream.redis_store.asking import Command
@@ -121,8 +121,15 @@ class RedisModelStore:
         """Offset and state as saved together."""
         with explaining(self._url):
             saved: list[Any] = await self._redis.hmget(keys.learner(name), ["next_offset", "state"])
+        if saved == [None, None]:
+            return None
         next_offset, state = saved
-        return None if next_offset is None else (int(next_offset), state)
+        if state is None or next_offset is None or not next_offset.isdigit():
+            raise LayoutError(
+                f"The key {keys.learner(name).decode()} in Redis is no learner's: it says next_offset {next_offset!a} "
+                f"and has {'no' if state is None else 'a'} state. Delete it, and the labels log trains a new one."
+            )
+        return int(next_offset), state
 
     async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
         """Save offset, state and metrics in one HSET."""

@@ -31,6 +31,7 @@ MOVED = "mean_logit_moved"
 """Besides of those that count some purchases only, where another asks of all (`stream.learning.moved`)."""
 
 SEGMENTS_NAME = "segments"
+NO_DOCUMENT_YET = "none"  # version of a model that has not seen enough; its document is empty
 ONLINE = "online"
 """The learner's own centres, among the candidates for segments."""
 

@@ -13,7 +13,7 @@ from stream.metrics.info import show_version
 from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODEL_INFO, MODELS_REFUSED
 from stream.outcomes.declaration import BUILT_IN_NAMES
 from stream.ports import ModelStore
-from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument, decode
+from stream.scoring.documents import NO_DOCUMENT_YET, SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument, decode
 from stream.scoring.trees import TreeModel
 from stream.signing import Keyring, open_sealed
 from stream.warming import warm_trees
@@ -92,7 +92,7 @@ class ModelWatch:
     async def _take_up(self, name: str, version: str) -> None:
         try:
             sealed = await self._store.fetch(name, version)
-            if sealed:
+            if sealed or version != NO_DOCUMENT_YET:
                 document = _expected(name, version, decode(open_sealed(sealed, self._keyring), LAYOUT))
                 if has_trees(document):
                     await asyncio.to_thread(warm_trees)  # before a lane meets them: it may take seconds

@@ -82,3 +82,12 @@ def test_ebb_models_says_in_a_sentence_which_key_it_is(redis_url: str) -> None:
     assert shown.output.startswith(f"ebb: The key {KEY} in Redis does not say which model is in force: it says ")
     as_json = CliRunner().invoke(main, ["models", "list", "--json"], env=environ)
     assert KEY in as_json.output
+
+
+@pytest.mark.parametrize("learner", [{"next_offset": "abc", "state": "x"}, {"next_offset": "7"}, {"state": "x"}])
+def test_what_is_no_learner_s_is_said_in_a_sentence_too(redis_url: str, learner: dict[str, str]) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(f"learner:{NAME}", mapping=learner)
+    shown = CliRunner().invoke(main, ["models", "list"], env={"EBB_REDIS_URL": redis_url, "EBB_MODEL_KEYS": MODEL_KEYS})
+    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
+    assert f"The key learner:{NAME} in Redis is no learner's" in shown.output
