@@ -73,7 +73,7 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
         + (", pinned" if contest.championship.is_pinned else ""),
         f"  learned   {document.labels:,} labels until {time(document.trained_until_ms)}, {share} of them true",
         f"  columns   layout {document.layout}, schema {document.schema or 'unknown'}",
-        f"  versions  {' '.join(versions[:6])}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
+        f"  versions  {printable(' '.join(versions[:6]))}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
     ]
     lines += [f"  began     {name}: {recipe}" for name, recipe in contest.begun.items()]
     lines += [f"  published {name}: {printable(each.recipe)}" for name, each in contest.challengers.items()]

@@ -44,7 +44,7 @@ class RedisModelStore:
         """The stored versions of a model, the longest unused first."""
         with explaining(self._url):
             stored: list[Any] = await self._redis.lrange(keys.model_versions(name), 0, -1)
-        return [version.decode() for version in stored]
+        return [_text(version) for version in stored]
 
     async def publish(self, name: str, version: str, sealed: bytes | None, epoch_day: int) -> None:
         """Store the document, put it in force and drop versions beyond the bound.
@@ -58,7 +58,7 @@ class RedisModelStore:
             await self.fetch(name, version)
         with explaining(self._url):
             entries: list[Any] = await self._redis.lrange(keys.model_versions(name), 0, -1)
-            in_use_order = [entry.decode() for entry in entries if entry.decode() != version] + [version]
+            in_use_order = [entry for entry in map(_text, entries) if entry != version] + [version]
             commands: list[Command] = [
                 *([("SET", keys.model(name, version), sealed)] if sealed is not None else []),
                 *self._listed(keys.model_versions(name), in_use_order[-VERSIONS_KEPT:]),
@@ -140,6 +140,11 @@ class RedisModelStore:
     async def close(self) -> None:
         """Release the connections."""
         await self._redis.aclose()
+
+
+def _text(version: bytes) -> str:
+    """A version as it is listed, also one that another has written there."""
+    return version.decode(errors="backslashreplace")
 
 
 def _in_force(name: str, reply: Any) -> tuple[str, int] | None:

@@ -91,3 +91,13 @@ def test_what_is_no_learner_s_is_said_in_a_sentence_too(redis_url: str, learner:
     shown = CliRunner().invoke(main, ["models", "list"], env={"EBB_REDIS_URL": redis_url, "EBB_MODEL_KEYS": MODEL_KEYS})
     assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
     assert f"The key learner:{NAME} in Redis is no learner's" in shown.output
+
+
+async def test_a_version_that_another_has_listed_is_shown_as_it_is_and_goes_in_time(
+    store: RedisModelStore, redis_url: str
+) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.rpush(f"model:{NAME}:versions", b"\xff")
+    assert await store.versions(NAME) == ["good", "\\xff"]
+    await publish(store, "next")
+    assert await store.versions(NAME) == ["good", "\\xff", "next"]
