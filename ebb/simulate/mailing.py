@@ -3,7 +3,7 @@
 import numpy as np
 
 from ebb.simulate.draws import Draws, IntArray
-from ebb.simulate.marketing import ADVERTISING, COUPON, MAILED, Campaign
+from ebb.simulate.marketing import ADVERTISING, COUPON, MAILED, SALE, Campaign
 from ebb.simulate.parts import Part
 from ebb.simulate.population import Population
 from ebb.simulate.season import HOUR_MS
@@ -29,6 +29,9 @@ def mail(people: Population, campaigns: list[Campaign], settings: ShopSettings, 
             parts += _mails(people, campaign, there, midnight_ms, draws)
         if campaign.plan.kind == ADVERTISING and campaign.is_active(day):
             parts += _advertisements(people, campaign, there, midnight_ms, draws, day)
+        if campaign.plan.kind == SALE and campaign.is_active(day):
+            comes = (people.joined_day[there] == day) | (campaign.first_day == day)
+            campaign.reached += int(comes.sum())
     return parts
 
 

@@ -2,6 +2,7 @@
 
 A campaign adds to the need of everybody it reaches: need × (1 + effect × 2 × price sensitivity). Who is held out is
 drawn, so a comparison of reached and held out finds the effect, and `caused` counts the needs that would not have been.
+A sale is for everybody.
 """
 
 from dataclasses import dataclass
@@ -97,10 +98,9 @@ def _starts(plan: Plan, days: int) -> range:
     return range(plan.first_day, days, plan.every_days)
 
 
-def sale_percent(campaigns: list[Campaign], day: int) -> int:
-    """Discount for everybody on this day, per cent."""
-    running = [c.plan.discount_percent for c in campaigns if c.plan.kind == SALE and c.is_active(day)]
-    return max(running, default=0)
+def sale_of(campaigns: list[Campaign], day: int) -> Campaign | None:
+    """The sale that runs on this day; there is one at a time."""
+    return next((campaign for campaign in campaigns if campaign.plan.kind == SALE and campaign.is_active(day)), None)
 
 
 def effects(

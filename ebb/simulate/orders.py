@@ -9,7 +9,7 @@ from ebb.simulate.buying import experience, leave
 from ebb.simulate.draws import BoolArray, IntArray
 from ebb.simulate.encoding import order_lines
 from ebb.simulate.mailing import redeemed
-from ebb.simulate.marketing import sale_percent
+from ebb.simulate.marketing import sale_of
 from ebb.simulate.parts import GUEST, Part
 from ebb.simulate.population import CHANNELS, NEVER
 from ebb.simulate.world import ShopWorld
@@ -58,7 +58,8 @@ def place_orders(world: ShopWorld, customers: IntArray, guest_who: IntArray, day
     """Fill the baskets of today's orders, with the discounts of a sale and of coupons."""
     people, draws = world.people, world.draws
     who = np.concatenate([customers, guest_who])
-    percent = np.full(len(who), sale_percent(world.campaigns, day))
+    sale = sale_of(world.campaigns, day)
+    percent = np.full(len(who), sale.plan.discount_percent if sale else 0)
     size = np.concatenate([people.order_size[customers], np.full(len(guest_who), GUEST_ORDER_SIZE)])
     coupons = []
     redeeming = redeemed(people, world.campaigns, draws, customers, day)
@@ -70,8 +71,11 @@ def place_orders(world: ShopWorld, customers: IntArray, guest_who: IntArray, day
     given = np.bincount(baskets.owner, weights=baskets.discount_minor, minlength=len(who)).astype(np.int64)
     for campaign, places in redeeming:
         campaign.orders += len(places)
-        shares = given[places] * campaign.plan.discount_percent // percent[places]  # a sale may give the rest
+        shares = given[places] * campaign.plan.discount_percent // percent[places]
         campaign.discount_minor += int(shares.sum())
+        given[places] -= shares
+    if sale:
+        sale.discount_minor += int(given.sum())
     return Orders(who, customer, baskets, coupons)
 
 

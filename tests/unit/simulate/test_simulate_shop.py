@@ -181,9 +181,27 @@ def test_every_kind_of_campaign_causes_orders_and_has_its_cost(shop):
     caused: Counter[str] = Counter()
     for campaign in shop.world.campaigns:
         caused[campaign.plan.kind] += campaign.caused
-        assert (campaign.cost_minor > 0) == (campaign.plan.kind != "sale")
+        assert campaign.cost_minor > 0
     assert set(+caused) == {"newsletter", "coupon", "advertising", "sale"}
     assert 0.02 < caused.total() / shop.world.people.orders.sum() < 0.3
+
+
+def test_what_campaigns_have_given_is_what_came_off_all_orders(shop, events):
+    came_off = Counter()
+    coupons = {(event["customer_id"], event["event_time_ms"]) for event in of_kind(events, "coupon_redemption")}
+    for order in of_kind(events, "purchase"):
+        pence = sum(round(float(line.get("discount", 0)) * 100) for line in order["lines"])
+        came_off[(order.get("customer_id"), order["event_time_ms"]) in coupons] += pence
+    given = Counter()
+    for campaign in shop.world.campaigns:
+        given[campaign.plan.kind == "coupon"] += campaign.discount_minor
+    assert given == came_off
+    assert given[False] > given[True] > 0
+
+
+def test_a_sale_reaches_everybody_who_is_there_before_it_ends(shop):
+    (sale,) = (campaign for campaign in shop.world.campaigns if campaign.plan.kind == "sale")
+    assert sale.reached == (shop.world.people.joined_day < sale.first_day + sale.plan.days).sum() < 400
 
 
 def test_a_concept_change_changes_nothing_before_its_day_and_behaviour_from_it_on():
