@@ -13,7 +13,6 @@ from ebb.simulate.season import HOUR_MS
 from ebb.simulate.texts import review_texts
 from ebb.simulate.world import ShopWorld
 from schemas.events import NOTHING, RefundLine
-from schemas.money import major_units
 from schemas.units import DAY_MS
 
 Rows = dict[str, Any]
@@ -98,7 +97,7 @@ def _refunds(world: ShopWorld, rows: Rows, time_ms: IntArray, day: int) -> Part:
                 product_id=catalogue.ids[product],
                 quantity=quantity,
                 unit_price=catalogue.prices[product],
-                discount=major_units(discount) if discount else NOTHING,
+                discount=catalogue.written(discount) if discount else NOTHING,
                 category=CATEGORIES[catalogue.category[product]],
             )
         ]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebb.simulate.draws import BoolArray, Draws, IntArray, quantile_power
-from schemas.money import major_units
+from schemas.money import exponent_of, major_units
 from schemas.products import Product
 
 CATEGORIES = ("kitchen", "garden", "gifts", "toys", "lights", "paper", "textiles", "storage")
@@ -29,8 +29,12 @@ REFILLED_BELOW = 0.25  # of the full stock
 
 @dataclass
 class Catalogue:
-    """The products; a product is its place here. `stock` and `sold` are counted as the shop goes on, in units."""
+    """The products; a product is its place here. `stock` and `sold` are counted as the shop goes on, in units.
 
+    Money is in minor units of `currency`.
+    """
+
+    currency: str
     ids: list[str]
     names: list[str]
     category: IntArray
@@ -43,9 +47,14 @@ class Catalogue:
 
     def __post_init__(self) -> None:
         """Prices as they are written, since every line writes one."""
-        self.prices = [major_units(price) for price in self.price_minor.tolist()]
+        self._exponent = exponent_of(self.currency)
+        self.prices = [self.written(price) for price in self.price_minor.tolist()]
         self._next_of_category = _next_of_category(self.category)
         self._cumulative = np.cumsum(self.popularity)
+
+    def written(self, minor: int) -> str:
+        """An amount as events have it."""
+        return major_units(minor, self._exponent)
 
     def pick(self, draws: Draws, purpose: str, *counters: IntArray | int) -> IntArray:
         """Products by popularity; who finds one sold out takes another of its category."""
@@ -63,14 +72,14 @@ class Catalogue:
         self.stock -= np.minimum(today, self.stock)
         self.stock = np.where(self.stock < self.full_stock * REFILLED_BELOW, self.full_stock, self.stock)
 
-    def products(self, currency: str) -> list[Product]:
+    def products(self) -> list[Product]:
         """As the schema has them, with the stock there is now."""
         return [
             Product(
                 product_id=self.ids[place],
-                currency=currency,
+                currency=self.currency,
                 price=self.prices[place],
-                cost=major_units(int(self.cost_minor[place])),
+                cost=self.written(int(self.cost_minor[place])),
                 category=CATEGORIES[self.category[place]],
                 name=self.names[place],
                 stock=int(self.stock[place]),
@@ -79,12 +88,13 @@ class Catalogue:
         ]
 
 
-def stock_shop(draws: Draws, units_per_day: float) -> Catalogue:
+def stock_shop(draws: Draws, units_per_day: float, currency: str) -> Catalogue:
     """A catalogue whose stock suits the size of the shop.
 
     Args:
         draws: the shop's.
         units_per_day: expected to be sold, of all products together.
+        currency: of prices and costs.
     """
     place = np.arange(PRODUCTS)
     category = draws.below(len(CATEGORIES), "product category", place)
@@ -99,7 +109,8 @@ def stock_shop(draws: Draws, units_per_day: float) -> Catalogue:
     noun, look = draws.below(4, "product noun", place), draws.below(len(LOOKS), "product look", place)
     names = [f"{LOOKS[b]} {NOUNS[c][a]}" for a, b, c in zip(noun, look, category, strict=True)]
     ids = [f"P{number:04d}" for number in range(1, PRODUCTS + 1)]
-    return Catalogue(ids, names, category, price, cost, popularity, full, full.copy(), np.zeros(PRODUCTS, np.int64))
+    sold = np.zeros(PRODUCTS, np.int64)
+    return Catalogue(currency, ids, names, category, price, cost, popularity, full, full.copy(), sold)
 
 
 def _next_of_category(category: IntArray) -> IntArray:

@@ -9,7 +9,6 @@ from ebb.simulate.baskets import Baskets
 from ebb.simulate.catalogue import CATEGORIES, Catalogue
 from ebb.simulate.parts import Part
 from schemas.events import NOTHING, OrderLine
-from schemas.money import major_units
 from schemas.topics import ENGAGEMENT, KINDS_OF, PROFILES, PURCHASES
 
 TOPICS = (PURCHASES, ENGAGEMENT, PROFILES)
@@ -57,7 +56,7 @@ def order_lines(baskets: Baskets, catalogue: Catalogue) -> list[list[OrderLine]]
             product_id=catalogue.ids[product],
             quantity=quantity,
             unit_price=catalogue.prices[product],
-            discount=major_units(discount) if discount else NOTHING,
+            discount=catalogue.written(discount) if discount else NOTHING,
             category=category[product],
         )
         for product, quantity, discount in zip(*(column.tolist() for column in columns), strict=True)

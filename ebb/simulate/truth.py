@@ -58,7 +58,7 @@ def standing(shop: Shop) -> IntArray:
 def products(shop: Shop) -> pa.Table:
     """The catalogue with the stock of now and the units sold."""
     catalogue = shop.world.catalogue
-    rows = [msgspec.to_builtins(product) for product in catalogue.products(shop.settings.currency)]
+    rows = [msgspec.to_builtins(product) for product in catalogue.products()]
     return pa.Table.from_pylist(rows).append_column("sold", pa.array(catalogue.sold))
 
 

@@ -36,6 +36,6 @@ def open_shop(settings: ShopSettings) -> ShopWorld:
         settings,
         draws,
         populate(settings, draws),
-        stock_shop(draws, settings.customers * UNITS_PER_CUSTOMER_DAY),
+        stock_shop(draws, settings.customers * UNITS_PER_CUSTOMER_DAY, settings.currency),
         campaigns_of(settings.days),
     )

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from ebb.simulate import TOPICS, Shop, ShopSettings, Slice, partitions_of
+from ebb.simulate.truth import truth
 from schemas.decode import DecodeRules, Rejection, decode
+from schemas.events import Purchase
+from schemas.money import exponent_of, line_minor
 from schemas.partition import partition_of
 from schemas.units import DAY_MS
 
@@ -202,6 +205,20 @@ def test_what_campaigns_have_given_is_what_came_off_all_orders(shop, events):
 def test_a_sale_reaches_everybody_who_is_there_before_it_ends(shop):
     (sale,) = (campaign for campaign in shop.world.campaigns if campaign.plan.kind == "sale")
     assert sale.reached == (shop.world.people.joined_day < sale.first_day + sale.plan.days).sum() < 400
+
+
+@pytest.mark.parametrize("currency", ["JPY", "KWD"])
+def test_truth_and_events_tell_the_same_money_in_any_currency(currency):
+    shop = Shop(ShopSettings(customers=60, days=30, currency=currency))
+    rules, spent = DecodeRules(currency=currency), Counter()
+    for sent in shop.slices():
+        for topic, value, sent_ms in zip(sent.topic.tolist(), sent.values, sent.sent_ms.tolist(), strict=True):
+            event = decode(TOPICS[topic], value, sent_ms, rules)
+            if isinstance(event, Purchase) and event.customer_id:
+                lines = (line_minor(line, exponent_of(currency)) for line in event.lines)
+                spent[event.customer_id, event.event_id] = sum(lines)
+    told = truth(shop)
+    assert sum(told["spend_minor"].to_pylist()) == spent.total() > 0
 
 
 def test_a_concept_change_changes_nothing_before_its_day_and_behaviour_from_it_on():
