@@ -14,10 +14,10 @@ NEW_DAYS = 90
 
 
 def truth(shop: Shop) -> pa.Table:
-    """The hidden truth of every customer; `dropped_out_ms` is null while it is there."""
+    """The hidden truth of everybody who has joined; `dropped_out_ms` is null while a customer is there."""
     people, settings = shop.world.people, shop.settings
     gone = people.dropped_out_ms != NEVER
-    return pa.table(
+    everybody = pa.table(
         {
             "customer_id": people.ids,
             "segment": _named([segment.name for segment in settings.segments], people.segment),
@@ -39,6 +39,7 @@ def truth(shop: Shop) -> pa.Table:
             "spend_minor": people.spend_minor,
         }
     )
+    return everybody.filter(pa.array(people.joined_day < shop.days_gone))
 
 
 def standing(shop: Shop) -> IntArray:

@@ -221,6 +221,14 @@ def test_truth_and_events_tell_the_same_money_in_any_currency(currency):
     assert sum(told["spend_minor"].to_pylist()) == spent.total() > 0
 
 
+def test_truth_tells_of_nobody_who_has_not_come():
+    shop = Shop(ShopSettings(customers=200, days=100))
+    next(shop.slices())
+    told = truth(shop)
+    assert told.num_rows == (shop.world.people.joined_day == 0).sum() < 200
+    assert max(told["joined_ms"].to_pylist()) == shop.settings.start_ms
+
+
 def test_a_concept_change_changes_nothing_before_its_day_and_behaviour_from_it_on():
     steady, changed = (
         list(Shop(ShopSettings(customers=300, days=90, concept_change_day=day)).slices()) for day in (None, 45)
