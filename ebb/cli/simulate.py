@@ -22,13 +22,14 @@ from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
 SHARE = Number(0, 1)
+SEEDS = click.IntRange(-(2**63), 2**63 - 1)  # draws know 64 bits of it: beyond them shops would repeat
 EVENTS_PER_S = 100.0  # of a live shop, where nothing else is asked for
 
 
 @click.command()
 @click.option("--customers", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="In all.")
 @click.option("--days", type=click.IntRange(1, 3_650), default=730, show_default=True, help="After them it ends.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--seed", type=SEEDS, default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--start", metavar="YYYY-MM-DD", help="First day.  [default: 2024-01-01]")
 @click.option("--parquet", type=click.Path(path_type=Path), metavar="FOLDER", help="Write files, not to Kafka.")
 @click.option("--truth", type=click.Path(path_type=Path), metavar="FOLDER", help="Write truth, products, campaigns.")
@@ -84,6 +85,11 @@ def simulate(
     if (events_per_s or seconds) and not live:
         raise click.UsageError(
             "--events-per-s and --seconds go with --live; a replay has --rate and --seconds-per-day."
+        )
+    if concept_change_day is not None and concept_change_day >= days:
+        raise click.BadParameter(
+            f"{concept_change_day} is after the last day: with --days {days} they go from 0 to {days - 1}.",
+            param_hint="--concept-change-day",
         )
     mishaps = {"guest_share": guests, "late": late, "duplicate": duplicates, "misrouted": misrouted}
     chosen: dict[str, Any] = {name: value for name, value in mishaps.items() if value is not None}

@@ -170,6 +170,12 @@ def test_an_event_that_kafka_refuses_ends_a_live_shop_though_later_ones_are_take
         ("--start 9999-12-01 --parquet shop", 2, "730 days from 9999-12-01 on end after the year 9999"),
         ("--seconds 60", 2, "--events-per-s and --seconds go with --live"),
         ("--events-per-s 500", 2, "--events-per-s and --seconds go with --live"),
+        (
+            "--days 20 --concept-change-day 20 --parquet shop",
+            2,
+            "20 is after the last day: with --days 20 they go from",
+        ),
+        (f"--seed {2**63} --parquet shop", 2, "Invalid value for '--seed'"),
         ("--guests nan --parquet shop", 2, "'nan' is no number"),
         ("--late nan --parquet shop", 2, "'nan' is no number"),
         ("--truth file/truth", 1, "Cannot write to file/truth"),
