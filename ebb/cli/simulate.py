@@ -86,6 +86,8 @@ def simulate(
         raise click.UsageError(
             "--events-per-s and --seconds go with --live; a replay has --rate and --seconds-per-day."
         )
+    if rate and seconds_per_day:
+        raise click.UsageError("--rate and --seconds-per-day are two paces; choose one.")
     if concept_change_day is not None and concept_change_day >= days:
         raise click.BadParameter(
             f"{concept_change_day} is after the last day: with --days {days} they go from 0 to {days - 1}.",

@@ -168,6 +168,7 @@ def test_an_event_that_kafka_refuses_ends_a_live_shop_though_later_ones_are_take
         ("--start 9990-01-01 --parquet shop", 1, "would end on 9991-12-31, and events of the future are refused"),
         ("--start 1960-01-01 --parquet shop", 1, "would begin on 1960-01-01, and events before 1990-01-01 are refused"),
         ("--start 9999-12-01 --parquet shop", 2, "730 days from 9999-12-01 on end after the year 9999"),
+        ("--customers 3 --days 2 --rate 5 --seconds-per-day 0.1", 2, "--rate and --seconds-per-day are two paces"),
         ("--seconds 60", 2, "--events-per-s and --seconds go with --live"),
         ("--events-per-s 500", 2, "--events-per-s and --seconds go with --live"),
         (
