@@ -62,6 +62,8 @@ def read_times_ms(raw: "pd.Series[Any]", where: str) -> NDArray[np.int64]:
 
     >>> read_times_ms(pd.Series(["1970-01-02 00:00:01", "1/2/1970 0:01", "86400000"]), "a.csv").tolist()
     [86401000, 86460000, 86400000]
+    >>> read_times_ms(pd.Series(["1970-01-02 00:00:01 UTC", "1970-01-02 01:00:01+01:00"]), "a.csv").tolist()
+    [86401000, 86401000]
 
     Raises:
         SourceError: a value is missing or no time; the message names it and its row.
@@ -105,6 +107,7 @@ def at_noon_where_days(times_ms: NDArray[np.int64]) -> NDArray[np.int64]:
 def _parse_times(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
     """Try each way of writing a time on what the ways before could not read; NaT where none can."""
     numbers = texts.where(texts.str.fullmatch(r"-?\d+"))
+    texts = texts.str.removesuffix(" UTC")  # as warehouses export times
     times = pd.to_datetime(pd.to_numeric(numbers), unit="ms", utc=True, errors="coerce")
     for way in (*AMERICAN_TIMES, ISO_TIME):
         unread = times.isna() & numbers.isna()

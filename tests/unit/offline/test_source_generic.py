@@ -73,7 +73,14 @@ def test_refund_rows_of_a_purchase_become_a_refund_of_it(read):
 
 
 @pytest.mark.parametrize(
-    "time", ["2024-03-01T08:00:00+00:00", "2024-03-01T10:00:00+02:00", "2024-03-01 08:00:00.000", "1709280000000"]
+    "time",
+    [
+        "2024-03-01T08:00:00+00:00",
+        "2024-03-01T10:00:00+02:00",
+        "2024-03-01 08:00:00.000",
+        "2024-03-01 08:00:00 UTC",
+        "1709280000000",
+    ],
 )
 def test_times_are_iso_with_or_without_zone_or_milliseconds(read, time):
     assert read(f"o1,ada,{time},tea,2,4.90").events[0].event_time_ms == MORNING_MS
