@@ -10,6 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from stream.customers.segments import SEGMENTS
 from stream.errors import StoreUnavailableError
 from stream.metrics import worker as metrics
 from stream.ports import Figures, PartitionFigures
@@ -103,8 +104,8 @@ def show_shop(partitions: Collection[PartitionFigures]) -> None:
     for figures in partitions:
         totals.update(figures.totals)
         sizes.update(figures.segment_sizes)
-    for name, size in sizes.items():
-        metrics.SEGMENT_CUSTOMERS.labels(name).set(size)
+    for name in SEGMENTS:  # all of them, also where no partition is left to tell
+        metrics.SEGMENT_CUSTOMERS.labels(name).set(sizes[name])
     metrics.CUSTOMERS.set(totals["customers"] - totals["customers_removed"])
     metrics.CUSTOMERS_AT_RISK.set(sum(figures.customers_at_risk for figures in partitions))
     metrics.VALUE_AT_RISK.set(totals["value_at_risk_minor"])

@@ -73,6 +73,16 @@ async def test_a_worker_shows_the_sum_over_its_partitions():
     assert [value(f"ebb_{name}") for name in shown] == [10, 4, 1_400, 10, 6]
 
 
+async def test_a_worker_that_has_given_all_its_partitions_away_shows_nobody():
+    await watch(Ends({}), Shop(), {HERE: 1}).look()
+    await watch(Ends({}), Shop(), {}).look()
+    shown = [
+        value("ebb_customers"),
+        *(value("ebb_segment_customers", segment=name) for name in ("Champions", "At Risk")),
+    ]
+    assert shown == [0, 0, 0], "the sum over workers counts them twice"
+
+
 async def test_deadlines_are_overdue_by_the_wall_when_live_and_by_stream_time_in_a_replay():
     live, replay = Shop(), Shop()
     await watch(Ends({}), live, {HERE: 1}).look()
