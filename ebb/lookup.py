@@ -82,7 +82,10 @@ class Lookup:
             yield page
 
     def at_risk(self, n: int = 10) -> Page[View]:
-        """The `n` customers with the most value at risk, most first."""
+        """The `n` customers with the most value at risk, most first.
+
+        Where more than 10,000 are within 10 % of the last of them, others of these may be in their place.
+        """
         return self._asking.answer(views.most_at_risk(self._views, n))
 
     def segments(self) -> Page[SegmentSize]:

@@ -11,6 +11,8 @@ from stream.redis_store.asking import Command, Question, RoundTrip
 from stream.redis_store.client import SlotOnItsWayError
 from stream.redis_store.deployment import deployment_of, other_layout
 
+EVERYBODY = 2**32  # customers: as many as one sorted set may have
+ALIKE = 10_000  # whose value at risk the index does not tell apart, asked for at most: some ten milliseconds of Redis
 SAMPLED = 1000  # members asked for a segment's mean value at risk: about a millisecond of Redis a segment
 
 
@@ -98,16 +100,19 @@ class StoredViews:
     def riskiest(self, n: int) -> Question[tuple[list[str], int]]:
         """Customers among whom the `n` with the most value at risk are, though the index lags behind the views.
 
-        And the stream time in ms they are from at least. In two round trips.
+        And the stream time in ms they are from at least. In two round trips. Where more than `ALIKE` customers are
+        within 10 % of the last of the `n`, others of these may be among them.
         """
+        n = min(n, EVERYBODY)  # Redis takes no number of more than 64 bits
         tops: list[Command] = [("ZREVRANGE", keys.risk(p), 0, n - 1, "WITHSCORES") for p in range(self._partitions)]
         answers = yield RoundTrip([*self._stream_times(), *tops])
         times, found = answers[: self._partitions], answers[self._partitions :]
         best = sorted((float(score) for top in found for score in top[1::2]), reverse=True)[:n]
         least = best[-1] * (1 - RISK_INDEX_WITHIN) / (1 + RISK_INDEX_WITHIN) if best else 0
+        at_most = max(4 * n + 100, ALIKE // self._partitions)
         candidates = yield RoundTrip(
             [
-                ("ZREVRANGEBYSCORE", keys.risk(partition), "+inf", least, "LIMIT", 0, 4 * n + 100)
+                ("ZREVRANGEBYSCORE", keys.risk(partition), "+inf", least, "LIMIT", 0, at_most)
                 for partition in range(self._partitions)
             ]
         )
@@ -164,7 +169,7 @@ class Members:
     def _scan(self) -> Question[None]:
         key = keys.segment(self._partition, self._segment)
         time: Command = ("HGET", keys.partition_head(self._partition), "stream_time_ms")
-        scan: Command = ("SSCAN", key, self._cursor, "COUNT", self._page_size)
+        scan: Command = ("SSCAN", key, self._cursor, "COUNT", min(self._page_size, EVERYBODY))
         time_ms, (self._cursor, batch) = yield RoundTrip([time, scan], atomic=True)
         self._page += [member.decode() for member in dict.fromkeys(batch) if member not in self._returned]
         self._page_ms.append(int(time_ms or 0))

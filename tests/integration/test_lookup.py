@@ -180,12 +180,27 @@ def test_most_value_at_risk_comes_first(open_lookup, shop):
     assert page.as_of == datetime(2010, 12, 9, 20, 1, tzinfo=UTC)
 
 
+def test_more_customers_than_a_redis_can_have_are_all_there_are(open_lookup, shop):
+    with open_lookup(shop) as lookup:
+        everybody = lookup.at_risk(10**6)
+        assert lookup.at_risk(10**20) == everybody
+        assert next(lookup.members("Champions", 10**20)) == next(lookup.members("Champions", 10**6))
+
+
 async def test_customers_are_ranked_by_their_views_where_the_index_lags(open_lookup, redis_url):
     views = [view_of(f"c{i}", risk=f"{1000 + i}.00") for i in range(40)]
     lagging = {view.customer_id: float(view.value_at_risk) * (0.96 if i % 2 else 1.04) for i, view in enumerate(views)}
     await apply(redis_url, views, lagging)
     with open_lookup(redis_url) as lookup:
         assert [view.customer_id for view in lookup.at_risk(5)] == ["c39", "c38", "c37", "c36", "c35"]
+
+
+async def test_customers_whom_the_index_does_not_tell_apart_are_ranked_by_their_views(open_lookup, redis_url):
+    """As in a shop where everybody pays the same by the month: the index has all of them on one step."""
+    views = [view_of(f"c{i:04}", risk=f"{110 - i / 300:.2f}") for i in range(3_000)]
+    await apply(redis_url, views, {view.customer_id: 105.0 for view in views})
+    with open_lookup(redis_url) as lookup:
+        assert [view.customer_id for view in lookup.at_risk(3)] == ["c0000", "c0001", "c0002"]
 
 
 def test_segments_have_sizes_shares_and_mean_values_at_risk(open_lookup, shop):
