@@ -5,11 +5,23 @@ does no I/O, so the same one serves threads and asyncio. Where keys that it asks
 it gets a `SlotOnItsWayError`, and may ask otherwise.
 """
 
-from collections.abc import Generator, Sequence
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from stream.redis_store.client import SlotOnItsWayError, async_reader, explaining, is_cluster, sync_client
+from stream.redis_store.client import (
+    ANSWER_WITHIN_S,
+    SlotOnItsWayError,
+    async_reader,
+    at_once,
+    explaining,
+    is_cluster,
+    none_free,
+    sync_client,
+)
 
 Command = tuple[str | bytes | int | float, ...]
 Answer = TypeVar("Answer")
@@ -40,6 +52,7 @@ class Asking:
 
     def __init__(self, url: str) -> None:
         self._url, self._redis = url, sync_client(url)
+        self._free = threading.Semaphore(at_once(url))
 
     def answer(self, question: Question[Answer]) -> Answer:
         """Ask, round trip by round trip."""
@@ -57,7 +70,7 @@ class Asking:
             return answer
 
     def _send(self, trip: RoundTrip) -> list[Any]:
-        with explaining(self._url):
+        with self._connection(), explaining(self._url):
             if len(trip.commands) == 1:
                 return [self._redis.execute_command(*trip.commands[0])]
             with self._redis.pipeline(transaction=trip.atomic and not is_cluster(self._url)) as pipeline:
@@ -65,6 +78,16 @@ class Asking:
                     pipeline.execute_command(*command)
                 replies: list[Any] = pipeline.execute()
                 return replies
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """Wait until one is free."""
+        if not self._free.acquire(timeout=ANSWER_WITHIN_S):
+            raise none_free(self._url)
+        try:
+            yield
+        finally:
+            self._free.release()
 
     def close(self) -> None:
         """Release the connections."""
@@ -76,6 +99,7 @@ class AsyncAsking:
 
     def __init__(self, url: str) -> None:
         self._url, self._redis = url, async_reader(url)
+        self._free = asyncio.Semaphore(at_once(url))
 
     async def answer(self, question: Question[Answer]) -> Answer:
         """Ask, round trip by round trip."""
@@ -93,6 +117,10 @@ class AsyncAsking:
             return answer
 
     async def _send(self, trip: RoundTrip) -> list[Any]:
+        async with self._connection():
+            return await self._sent(trip)
+
+    async def _sent(self, trip: RoundTrip) -> list[Any]:
         with explaining(self._url):
             if len(trip.commands) == 1:
                 return [await self._redis.execute_command(*trip.commands[0])]
@@ -101,6 +129,19 @@ class AsyncAsking:
                     pipeline.execute_command(*command)
                 replies: list[Any] = await pipeline.execute()
                 return replies
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[None]:
+        """Wait until one is free."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise none_free(self._url) from error
+        try:
+            yield
+        finally:
+            self._free.release()
 
     async def close(self) -> None:
         """Release the connections."""

@@ -22,6 +22,9 @@ ANSWER_WITHIN_S = (
     5.0  # a commit takes 10 ms; a fork for an AOF rewrite of many gigabytes has been seen to take a second
 )
 
+AT_ONCE = 50
+"""Connections that readers use at once. Who asks then waits for one: beyond 100 redis-py makes an error at once."""
+
 CANNOT_WORK_NOW = (
     exceptions.ConnectionError,  # also: still loading, wrong password, too many clients
     exceptions.TimeoutError,
@@ -51,12 +54,15 @@ class SlotOnItsWayError(StoreUnavailableError):
 def sync_client(url: str) -> Any:
     """A client for readers. It asks a second time on a new connection: Redis may have been restarted in between.
 
+    Of a Redis that does not answer it asks no second time, or whoever waits would wait twice as long.
+
     Returns:
         `redis.Redis`, or `redis.RedisCluster` for a cluster, which connects at once. They share what is used of them.
     """
     kind = _Cluster if is_cluster(url) else redis.Redis
     with _well_written(url), explaining(url):
-        return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 1))
+        retry = Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,))
+        return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=retry)
 
 
 def async_client(url: str) -> Any:
@@ -75,9 +81,8 @@ def async_reader(url: str) -> Any:
 def _async_client(url: str, retries: int) -> Any:
     kind = _AsyncCluster if is_cluster(url) else redis.asyncio.Redis
     with _well_written(url), explaining(url):
-        return kind.from_url(
-            _node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), retries)
-        )
+        retry = AsyncRetry(NoBackoff(), retries, supported_errors=(exceptions.ConnectionError,))
+        return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=retry)
 
 
 class _Cluster(redis.RedisCluster):
@@ -122,6 +127,17 @@ def _node_url(url: str) -> str:
     """The URL of the node alone, as redis-py knows it."""
     scheme, mark, rest = url.partition("://")
     return scheme.removesuffix(CLUSTER) + mark + rest
+
+
+def at_once(url: str) -> int:
+    """How many connections a reader may use at once.
+
+    >>> at_once("redis://127.0.0.1:6379/0?max_connections=8"), at_once("redis://127.0.0.1:6379/0")
+    (8, 50)
+    """
+    with _well_written(url):
+        given: dict[str, Any] = dict(parse_url(_node_url(url)))
+        return int(given.get("max_connections", AT_ONCE))
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
@@ -189,6 +205,14 @@ def _redirected(error: RedisPyError, url: str) -> EbbError:
     return SlotOnItsWayError(
         f"A slot is on its way between nodes of the cluster at {address(url)}. Everything waits that needs several "
         "keys of it: see that the move ends (redis-cli --cluster check)."
+    )
+
+
+def none_free(url: str) -> StoreUnavailableError:
+    """The error for a question that has waited for a connection as long as for an answer."""
+    return StoreUnavailableError(
+        f"Redis at {address(url)} does not answer fast enough: all {at_once(url)} connections were in use for "
+        f"{ANSWER_WITHIN_S:g} s. Ask less at once, or more customers with get_many."
     )
 
 

@@ -4,8 +4,10 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Thread
+from time import monotonic
 
 import pytest
 import redis
@@ -178,6 +180,25 @@ def test_most_value_at_risk_comes_first(open_lookup, shop):
         page = lookup.at_risk(3)
     assert [view.value_at_risk for view in page] == ["120.50", "119.50", "118.50"]
     assert page.as_of == datetime(2010, 12, 9, 20, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("connections", "askers"), [("?max_connections=2", 8), ("", 150)])
+def test_whoever_asks_while_all_connections_are_busy_waits(open_lookup, shop, connections, askers):
+    with open_lookup(shop + connections) as lookup, ThreadPoolExecutor(askers) as threads:
+        with redis.Redis.from_url(shop) as client:
+            client.client_pause(500)  # ms in which nobody is answered, so that all ask at once
+        views = list(threads.map(lookup.get, ["13001"] * askers))
+    assert {view.customer_id for view in views} == {"13001"}
+
+
+def test_a_redis_that_hangs_is_an_error_after_the_time_that_is_promised(open_lookup, shop):
+    with open_lookup(shop) as lookup, redis.Redis.from_url(shop) as client:
+        lookup.get("13001")
+        client.client_pause(7_000)
+        began_s = monotonic()
+        with pytest.raises(StoreUnavailableError):
+            lookup.get("13001")
+        assert 4 < monotonic() - began_s < 6.5
 
 
 def test_more_customers_than_a_redis_can_have_are_all_there_are(open_lookup, shop):
