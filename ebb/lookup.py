@@ -49,7 +49,8 @@ class Lookup:
         model_keys: verify models, for `why` alone, as id:hex,id:hex; EBB_MODEL_KEYS or its file when absent.
 
     Raises:
-        StoreUnavailableError: Redis does not answer within 5 s; every method may raise it too.
+        StoreUnavailableError: Redis does not answer within 5 s, or a node of a cluster that hangs in about 20; every
+            method may raise it too.
         SettingError: nothing has ever run on that Redis, or a setting is wrong.
         LayoutError: another version of Ebb wrote it.
     """

@@ -1,7 +1,8 @@
 """Clients of Redis, the address as it may be shown, and Redis's refusals in Ebb's words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,8 +86,20 @@ def _async_client(url: str, retries: int) -> Any:
         return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=retry)
 
 
+NODE_IS_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterDownError)
+
+
 class _Cluster(redis.RedisCluster):
-    """Knows a node that has no slot yet when a slot on its way there redirects to it."""
+    """Knows a node that has no slot yet when a slot on its way there redirects to it, and waits for a node once."""
+
+    def pipeline(self, *arguments: Any, **options: Any) -> Any:
+        """As of redis-py, which asks one by one for what it has no answer to, but not beyond a node that is away.
+
+        That is ten seconds each where a node hangs: some minutes for the sizes of all segments.
+        """
+        made = super().pipeline(*arguments, **options)  # type: ignore[no-untyped-call]
+        made.parent_execute_command = _until_a_node_is_away(made.parent_execute_command)
+        return made
 
     def get_node(
         self, host: str | None = None, port: int | None = None, node_name: str | None = None
@@ -97,6 +110,22 @@ class _Cluster(redis.RedisCluster):
             return known
         host, _, digits = node_name.rpartition(":")
         return redis.cluster.ClusterNode(host, int(digits), "primary")  # type: ignore[no-untyped-call]
+
+
+def _until_a_node_is_away(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """`execute`, which after it has met a node that is away only says so again."""
+    met: list[exceptions.RedisError] = []
+
+    def asked(*command: Any, **options: Any) -> Any:
+        if met:
+            raise copy(met[0])  # redis-py writes into each which command it was
+        try:
+            return execute(*command, **options)
+        except NODE_IS_AWAY as error:
+            met.append(error)
+            raise
+
+    return asked
 
 
 class _AsyncCluster(redis.asyncio.RedisCluster):

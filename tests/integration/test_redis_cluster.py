@@ -1,6 +1,10 @@
 """A cluster of Redis nodes: a partition is on one of them, and goes on where its slot moves to."""
 
 import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -156,6 +160,30 @@ def test_views_of_several_customers_are_found_while_their_slot_is_on_its_way(emp
             assert lookup.get_many(asked) == before
             assert asyncio.run(async_views(cluster.url, asked)) == before
         assert lookup.get_many(asked) == before
+
+
+def test_a_node_that_hangs_is_waited_for_once_and_not_for_each_key(empty_redis_cluster: RedisCluster) -> None:
+    check_deployment(empty_redis_cluster.url, Deployment(PARTITIONS, "live", LAYOUT))
+    pid = empty_redis_cluster.owner_of(HEAD).identity.pid
+    with Lookup(empty_redis_cluster.url) as lookup:
+        lookup.segments()
+        os.kill(pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        try:
+            with pytest.raises(StoreUnavailableError) as told:
+                lookup.segments()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert time.monotonic() - began_s < 60
+        assert str(told.value).count("caused error") <= 1
+        eventually(lambda: answers(lookup), what="the node is back")
+
+
+def answers(lookup: Lookup) -> bool:
+    with suppress(StoreUnavailableError):
+        lookup.segments()
+        return True
+    return False
 
 
 def test_a_url_that_mistakes_a_cluster_or_a_single_redis_is_explained(
