@@ -139,7 +139,7 @@ MODELS = Row(
         graph(
             "Drift beside its limit",
             "How far columns, scores, losses and calibration had moved when the last week ended; above 1 it is drift.",
-            (f"ebb_drift / ebb_drift_limit or {NO_DRIFT_YET}", "{{measure}} {{subject}}"),
+            (f"ebb_drift / ebb_drift_limit or on () {NO_DRIFT_YET}", "{{measure}} {{subject}}"),
         ),
         graph(
             "Challengers that began after drift",

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from deploy.dashboards.business import BUSINESS
 from tests.integration.prometheus import DEPLOYED, promtool
 
 
@@ -30,3 +32,23 @@ def test_a_rule_that_is_broken_fails_its_case(tmp_path: Path) -> None:
         )
     with pytest.raises(AssertionError, match="EbbOutboxOld"):
         promtool("test", "rules", "rules.test.yml", folder=tmp_path)
+
+
+@pytest.mark.parametrize(("drift", "shown"), [({}, 1), ({"auc": 3, "psi": 1}, 2)])
+def test_that_nothing_of_drift_is_measured_yet_is_said_until_something_is(
+    tmp_path: Path, drift: dict[str, int], shown: int
+) -> None:
+    (panel,) = (each for each in BUSINESS.panels() if each.title == "Drift beside its limit")
+    series = [
+        {"series": f'{name}{{measure="{measure}",subject="churn_30d"}}', "values": f"{value}x5"}
+        for measure, value in drift.items()
+        for name in ("ebb_drift", "ebb_drift_limit")
+    ]
+    lines = {
+        "expr": f"count({panel.queries[0].expression})",
+        "eval_time": "2m",
+        "exp_samples": [{"labels": "{}", "value": shown}],
+    }
+    tests = {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": [lines]}]}
+    (tmp_path / "drift.test.yml").write_bytes(msgspec.json.encode(tests))
+    promtool("test", "rules", "drift.test.yml", folder=tmp_path)
