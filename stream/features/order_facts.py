@@ -57,7 +57,7 @@ class LineColumns:
 
 
 def order_facts(orders: Sequence[Purchase | Refund], vocabulary: Vocabulary, exponent: int) -> OrderFacts:
-    """Columns of orders. Of a refund, discounts, categories and products are not counted.
+    """Columns of orders. Of a refund, discounts and products are not counted.
 
     Args:
         orders: at least one.
@@ -157,10 +157,10 @@ def _add_lines(
         for line in range(first, past):
             amount_minor[order] += amounts[line]
             units[order] += pieces[line]
+            if category_lines[order, slot[line]] < U2_MAX:
+                category_lines[order, slot[line]] += 1
             if bought[order]:
                 discount_minor[order] += discounts[line]
-                if category_lines[order, slot[line]] < U2_MAX:
-                    category_lines[order, slot[line]] += 1
                 _keep_largest(products, order, product[line])
 
 

@@ -78,6 +78,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(f"minimum_amount {self.minimum_amount!r} is {error}") from error
         if asks_amount and self.event_kind not in (PURCHASE, REFUND):
             raise ValueError(f"minimum_amount {self.minimum_amount} is given, but {self.event} has no amount")
+        for field in ("channel", "category"):
+            if getattr(self, field) is not None and self.event_kind not in (PURCHASE, REFUND):
+                raise ValueError(f"{field} {getattr(self, field)} is given, but {self.event} has no {field}")
         if self.within_own_gap and self.event_kind != PURCHASE:
             raise ValueError(f"within_own_gap is about purchases, and event is {self.event}")
 

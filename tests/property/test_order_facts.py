@@ -47,10 +47,10 @@ ORDERS = st.lists(
 def obvious(order: Purchase | Refund, exponent: int) -> tuple[Any, ...]:
     """One order, line by line: the columns of `OrderFacts`."""
     counted, products, discount = [0] * 8, [], 0
+    for line in order.lines:
+        counted[CATEGORIES.index(line.category) if line.category in CATEGORIES else 7] += 1
     if isinstance(order, Purchase):
-        for line in order.lines:
-            counted[CATEGORIES.index(line.category) if line.category in CATEGORIES else 7] += 1
-            discount += minor_units(line.discount, exponent)
+        discount = sum(minor_units(line.discount, exponent) for line in order.lines)
         products = sorted({product_hash(line.product_id) for line in order.lines}, reverse=True)[:3]
     amount = sum(line_minor(line, exponent) for line in order.lines)
     units = sum(abs(line.quantity) for line in order.lines)

@@ -49,6 +49,8 @@ def test_the_file_that_the_documentation_shows_can_be_loaded(declared):
         (f'{MINE}event = "purchas"', "event 'purchas' is none of purchase, refund"),
         (f'{MINE}category = "tea"', "category 'tea'; there are: none is declared (EBB_CATEGORIES)"),
         (f'{MINE}channel = "moon"', "channel 'moon'; there are: online, in_store, app"),
+        (f'{MINE}event = "review"\nchannel = "app"', "channel app is given, but review has no channel"),
+        (f'{MINE}event = "add_to_cart"\ncategory = "tea"', "category tea is given, but add_to_cart has no category"),
         (f'{MINE}minimum_amount = "-4"', "minimum_amount '-4' is not a decimal string"),
         (f"{MINE}active_within_days = 365", "active_within_days 365 is not from 1 to 180"),
         (f'{MINE}within_own_gap = true\nevent = "review"', "within_own_gap is about purchases"),

@@ -46,7 +46,7 @@ def test_an_order_a_refund_and_a_visit_as_columns():
     assert found.units.tolist() == [5, 2, 0]
     assert found.lines.tolist() == [4, 1, 0]
     assert found.channel.tolist() == [3, 1, 0]
-    assert found.category_lines.tolist() == [[1, 2, 0, 0, 0, 0, 0, 1], [0] * 8, [0] * 8]
+    assert found.category_lines.tolist() == [[1, 2, 0, 0, 0, 0, 0, 1], [0, 1, *[0] * 6], [0] * 8]
     bought = sorted(map(product_hash, ("tea", "pot", "jam")), reverse=True)
     assert found.products.tolist() == [bought, [0, 0, 0], [0, 0, 0]]
 

@@ -6,16 +6,18 @@ import pytest
 
 from schemas.topics import LABELS
 from schemas.units import DAY_MS
-from stream.chunk import Models
+from stream.chunk import Models, Rules
 from stream.errors import LayoutError
 from stream.features.columns import model_matrix
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
-from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
+from stream.features.vocabulary import Vocabulary
+from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D, Outcome
+from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.maturity import unpack_open
 from stream.outcomes.snapshot import decode_snapshot
 from stream.scoring.linear import probability
-from tests.world import BEGIN_MS, PINNED, World, purchase, sampled_days, sampled_on, silence_document
+from tests.world import BEGIN_MS, PINNED, World, purchase, refund, sampled_days, sampled_on, silence_document
 
 DAY = 50
 ADA = sampled_on(DAY)
@@ -53,6 +55,20 @@ def test_an_event_may_come_a_day_late_and_no_later(arrives_after_days, purchased
     world.late(purchase(ADA, DAY + 6, event_id="late"), at_day=DAY + arrives_after_days).silence_until(day=DAY + 40)
     assert values(world) == {"purchase_7d": purchased, "churn_30d": 0.0}
     assert world.total("late_label_events") == (purchased == 0.0)
+
+
+def test_a_refund_counts_by_the_category_of_what_is_given_back():
+    vocabulary = Vocabulary(categories=("shoes", "hats"))
+    asked = [
+        Outcome(name=f"{of}_back", event="refund", category=of, horizon_days=7, true_when="any")
+        for of in vocabulary.categories
+    ]
+    outcomes = DeclaredOutcomes((CHURN_30D, *asked), vocabulary)
+    rules = Rules(outcomes=outcomes, vocabulary=vocabulary, alert_outcome=CHURN_30D.name)
+    back = refund(ADA, DAY + 2, event_id="back")
+    back["lines"][0]["category"] = "shoes"
+    world = World(rules=rules).purchase(ADA, day=DAY - 5).silence_until(day=DAY).send(back).silence_until(day=DAY + 40)
+    assert values(world) == {"churn_30d": 1.0, "shoes_back": 1.0, "hats_back": 0.0}
 
 
 def test_an_event_after_all_labels_changes_nothing_and_is_counted():
