@@ -315,9 +315,14 @@ class Inbox:
 
     @staticmethod
     def _going(queue: _Queue, clock: ReplayClock, ends: Mapping[str, int]) -> int:
-        """How many of the first records may go, `AT_ONCE` at most."""
+        """How many of the first records may go, `AT_ONCE` at most.
+
+        Where the next clock record says how far the topic goes before it, that counts and not the day: a late event
+        behind it must not depend on which of the two was fetched first.
+        """
         records = queue.first(AT_ONCE)
-        begun = clock.admits(records.event_time_ms) | (records.offset < ends.get(queue.topic, 0))
+        end = ends.get(queue.topic)
+        begun = clock.admits(records.event_time_ms) if end is None else records.offset < end
         waits = (records.kind != REJECTED) & ((records.kind == CLOCK_KIND) | ~begun)
         return int(waits.argmax()) if waits.any() else len(records)
 

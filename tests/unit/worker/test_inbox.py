@@ -61,6 +61,13 @@ class TestInAReplay:
         box.put(purchases(7.5, 0.5))
         assert taken(box) == [("purchases", 0), ("purchases", 1), ("clock", 0)]
 
+    def test_a_late_event_behind_a_clock_record_waits_for_it(self) -> None:
+        box = inbox()
+        box.put(clock(1, purchases=1))
+        box.put(purchases(0.5, 0.4, 1.5))
+        assert taken(box) == [("purchases", 0), ("clock", 0)]
+        assert taken(box, day=1) == [("purchases", 1), ("purchases", 2)]
+
     def test_a_batch_ends_with_its_clock_record(self) -> None:
         box = inbox()
         box.put(clock(1))
