@@ -38,6 +38,7 @@ class Stretches(msgspec.Struct, frozen=True, eq=False, gc=False):
         now_ms: when it is decided: stream time or the customer's last event, whichever is later.
         again_ms: from when on the customer might be decided.
         stream_ms: stream time at the last record, or the deadline of the decision that was put off.
+        off_ms: when it is decided if it is decided too lately at its last record.
         decided: whether the customer is decided at its last record; else it was decided too lately.
         puts_off: whether it is a decision that was put off, and no records.
     """
@@ -50,6 +51,7 @@ class Stretches(msgspec.Struct, frozen=True, eq=False, gc=False):
     now_ms: IntArray
     again_ms: IntArray
     stream_ms: IntArray
+    off_ms: IntArray
     decided: BoolArray
     puts_off: BoolArray
 
@@ -106,9 +108,9 @@ class Queues:
         self._cursor[rows] = ends
 
 
-_ROW, _ORDINAL, _RECORD_END, _END, _NOW, _AGAIN, _STREAM = range(7)
+_ROW, _ORDINAL, _RECORD_END, _END, _NOW, _AGAIN, _STREAM, _OFF = range(8)
 _DECIDED, _PUTS_OFF = range(2)
-_NUMBERS, _FLAGS = _STREAM + 1, _PUTS_OFF + 1
+_NUMBERS, _FLAGS = _OFF + 1, _PUTS_OFF + 1
 """The fields of `Stretches` after `records`, in its order."""
 
 
@@ -195,21 +197,22 @@ def _look_ahead(
     again_ms = min(decision.last_decision_ms + decide_every_ms, NEVER)
     first = begin
     for _ in range(DECISIONS_AHEAD):
-        soonest_ms = min(due_ms, again_ms)
+        off_ms = min(again_ms, stream_ms[begin] + decide_every_ms)  # the last decision may lie hours ahead
+        soonest_ms = min(due_ms, off_ms)
         at, ends_all = _stretch_end(
             begin, end, alone, unsampled, stream_ms, last_event_ms, is_purchase, is_late, again_ms, soonest_ms
         )
         now_ms = max(stream_ms[at - 1], last_event_ms[at - 1])
         decided = now_ms >= again_ms
         record_end = taken + at - first
-        _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, stream_ms[at - 1])
+        _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, stream_ms[at - 1], off_ms)
         _write_flags(flags, stretch, decided, False)
         stretch += 1
         follows_ms = stream_ms[at if at < end else -1]
-        puts_off = not decided and not ends_all and again_ms < due_ms and follows_ms >= again_ms
+        puts_off = not decided and not ends_all and off_ms < due_ms and follows_ms >= off_ms
         if puts_off:
-            now_ms = max(again_ms, last_event_ms[at - 1])
-            _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, again_ms)
+            now_ms = max(off_ms, last_event_ms[at - 1])
+            _write_numbers(numbers, stretch, row, record_end, at, now_ms, again_ms, off_ms, off_ms)
             _write_flags(flags, stretch, True, True)
             stretch += 1
             due_ms = other_ms
@@ -241,11 +244,12 @@ def _stretch_end(
 
 @compiled
 def _write_numbers(
-    numbers: Any, at: Any, row: Any, record_end: Any, end: Any, now_ms: Any, again_ms: Any, stream_ms: Any
+    numbers: Any, at: Any, row: Any, record_end: Any, end: Any, now_ms: Any, again_ms: Any, stream_ms: Any, off_ms: Any
 ) -> None:
     """Those of one stretch, but for its ordinal."""
     numbers[_ROW, at], numbers[_RECORD_END, at], numbers[_END, at] = row, record_end, end
-    numbers[_NOW, at], numbers[_AGAIN, at], numbers[_STREAM, at] = now_ms, again_ms, stream_ms
+    numbers[_NOW, at], numbers[_AGAIN, at] = now_ms, again_ms
+    numbers[_STREAM, at], numbers[_OFF, at] = stream_ms, off_ms
 
 
 @compiled

@@ -52,7 +52,7 @@ def standing(
     held = np.zeros(len(stretches), np.bool_)
     rows, last, last_with_records, last_decided = np.empty((4, len(stretches)), np.intp)
     count = _stand(
-        states, stretches.rows, stretches.decided, stretches.puts_off, stretches.again_ms, stretches.stream_ms, decided,
+        states, stretches.rows, stretches.decided, stretches.puts_off, stretches.off_ms, stretches.stream_ms, decided,
         decide_at_ms, changing, held, rows, last, last_with_records, last_decided,
     )  # fmt: skip
     return Standing(held, rows[:count], last[:count], last_with_records[:count], last_decided[:count])
@@ -60,7 +60,7 @@ def standing(
 
 @making_arrays
 def _stand(
-    states: Any, rows: Any, decided: Any, puts_off: Any, again_ms: Any, stream_ms: Any, decisions: Any,
+    states: Any, rows: Any, decided: Any, puts_off: Any, off_ms: Any, stream_ms: Any, decisions: Any,
     decide_at_ms: Any, changing: Any, held: Any, standing_rows: Any, last: Any, last_with_records: Any,
     last_decided: Any,
 ) -> int:  # fmt: skip
@@ -88,7 +88,7 @@ def _stand(
                 last_decided[count - 1] = at
                 decide_ms = decide_at_ms[decision_of[at]]
             else:
-                decide_ms = min(decide_ms, again_ms[at])
+                decide_ms = min(decide_ms, off_ms[at])
             earliest_ms = min(decide_ms, other_ms)
         waits = holds and not decided[at]
         goes_on = holds and decided[at] and not changing[decision_of[at]]
@@ -157,14 +157,14 @@ def reschedule(states: StateArray, fired: RowArray, stands: Standing, stretches:
         stretches: of the round.
     """
     _reschedule(
-        states, fired, stands.rows, stands.last, stretches.decided, stretches.puts_off, stretches.again_ms,
+        states, fired, stands.rows, stands.last, stretches.decided, stretches.puts_off, stretches.off_ms,
         stretches.stream_ms,
     )  # fmt: skip
 
 
 @compiled
 def _reschedule(
-    states: Any, fired: Any, rows: Any, last: Any, decided: Any, puts_off: Any, again_ms: Any, stream_ms: Any
+    states: Any, fired: Any, rows: Any, last: Any, decided: Any, puts_off: Any, off_ms: Any, stream_ms: Any
 ) -> None:
     blocks = states["decision"]
     for row in fired:
@@ -172,7 +172,7 @@ def _reschedule(
     for i in range(len(rows)):
         block, at = blocks[rows[i]], last[i]
         if not decided[at]:
-            block.decide_at_ms = min(one_or_never(block.decide_at_ms), again_ms[at])
+            block.decide_at_ms = min(one_or_never(block.decide_at_ms), off_ms[at])
         decide_ms = block.decide_at_ms
         if not puts_off[at]:
             decide_ms -= _before_ms(decide_ms, stream_ms[at], states["features"][rows[i]].first_event_ms)

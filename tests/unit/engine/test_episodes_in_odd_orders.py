@@ -75,6 +75,17 @@ def test_an_event_ahead_of_stream_time_is_decided_at_its_own_time():
     assert world.view("ada").features["since_last_purchase_days"] == 0.0
 
 
+def test_a_purchase_closes_an_alert_though_an_event_of_another_clock_lies_hours_ahead():
+    world = World().purchase("ada", day=0).purchase("ada", day=10).silence_until(day=60)
+    world.late(purchase("ada", 60.9, event_id="ahead") | {"type": "refund"}, at_day=60)
+    world.late(purchase("ada", 60.1, event_id="now"), at_day=60.1)
+    world.silence_until(day=60.1 + 0.9 * SECOND)
+    assert (world.alerts("ada"), world.view("ada").features["purchases"]) == (["churn-alert.opened"], 2)
+    world.silence_until(day=60.1 + SECOND)
+    assert world.alerts("ada") == ["churn-alert.opened", "churn-alert.closed"]
+    assert (decided_ms(world), world.view("ada").features["purchases"]) == (BEGIN_MS + round(60.9 * DAY_MS), 3)
+
+
 def test_a_late_purchase_within_the_silence_closes_its_alert_and_begins_another_silence():
     world = World().purchase("ada", day=0).purchase("ada", day=10).silence_until(day=60)
     world.late(purchase("ada", 20, event_id="late"), at_day=60).silence_until(day=61)
