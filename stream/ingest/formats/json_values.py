@@ -33,3 +33,5 @@ def _read(value: bytes | None) -> object:
         return _decode(value)
     except MALFORMED as error:
         return malformed(error)
+    except ArithmeticError:
+        return reject("malformed_json", "a number has an exponent that no decimal can have")

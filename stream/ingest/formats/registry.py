@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,10 @@ from stream.errors import EbbError
 ANSWER_WITHIN_S = 5.0
 ANSWER_BYTES_MAX = 4_000_000
 REFERENCES_MAX = 100  # of one schema, those of its references included
-ABSENT = 404
+NOT_FOUND = 404
+ABSENT = (40401, 40402, 40403)  # error codes of the API: no such subject, version or schema
+NO_SCHEMA = (ValueError, TypeError, LookupError, RecursionError)
+"""What reading raises for an answer whose schema, or what it refers to, is not as the API has it."""
 
 Schema = object | Rejection
 """A schema to read with, or why there is none."""
@@ -62,8 +66,8 @@ class SchemaRegistry:
             return reject("unknown_schema", f"the registry has no schema {schema_id}")
         try:
             return self._parsed(answer, {}, [REFERENCES_MAX])
-        except ValueError as error:
-            return reject("unknown_schema", f"schema {schema_id} {error}")
+        except NO_SCHEMA as error:
+            return reject("unknown_schema", f"schema {schema_id} {_told(error)}")
 
     def _parsed(self, answer: Mapping[str, Any], named: dict[str, object], left: list[int]) -> object:
         """The schema of an answer, after those it refers to."""
@@ -89,11 +93,11 @@ class SchemaRegistry:
                 found = msgspec.json.decode(answer.read(ANSWER_BYTES_MAX), type=dict[str, Any])
         except urllib.error.HTTPError as error:
             with error:
-                if error.code == ABSENT:
+                if error.code == NOT_FOUND and _says_it_is_absent(error):
                     return None
-                raise self._unavailable(f"answers {error.code} {error.reason}") from error
-        except (OSError, ValueError, msgspec.DecodeError) as error:
-            raise self._unavailable(str(error)) from error
+                raise self._unavailable(f"answers {error.code} {error.reason} to {path}") from error
+        except (OSError, HTTPException, ValueError, msgspec.DecodeError) as error:
+            raise self._unavailable(str(error) or repr(error)) from error
         if "schema" not in found:
             raise self._unavailable(f"{path} has no schema in it")
         return found
@@ -102,3 +106,16 @@ class SchemaRegistry:
         return RegistryUnavailableError(
             f"The schema registry at {self._url}: {why}. Check EBB_REGISTRY_URL, EBB_REGISTRY_AUTH and that it runs."
         )
+
+
+def _says_it_is_absent(answer: urllib.error.HTTPError) -> bool:
+    """Whether the registry itself says so: a wrong address, or a proxy whose registry is away, answers 404 too."""
+    try:
+        found = msgspec.json.decode(answer.read(ANSWER_BYTES_MAX), type=dict[str, Any])
+    except (OSError, HTTPException, msgspec.DecodeError):
+        return False
+    return found.get("error_code") in ABSENT
+
+
+def _told(error: Exception) -> str:
+    return str(error) if type(error) is ValueError else f"cannot be read: {error!r}"

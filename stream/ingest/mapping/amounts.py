@@ -11,7 +11,7 @@ from stream.ingest.mapping.unfit import UnfitError
 
 DIGITS_MAX = 15  # before the decimal point, as `schemas.money` reads
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,100})?(E[+-]?[0-9]{1,3})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ def amount_reader(form: AmountForm) -> Callable[[object], str]:
 
 def _parts(text: str) -> tuple[int, int]:
     """The number as (whole number, power of ten it is to be multiplied by)."""
-    number = Decimal(text) if _NUMBER.fullmatch(text) or re.search(r"[0-9]E[+-]?[0-9]{1,3}$", text, re.I) else None
-    if number is None or not number.is_finite():
+    if _NUMBER.fullmatch(text) is None:
         raise UnfitError(f"{quoted(text)} is not an amount")
-    sign, digits, exponent = number.as_tuple()
+    sign, digits, exponent = Decimal(text).as_tuple()
     whole = int("".join(map(str, digits)))
     return -whole if sign else whole, int(exponent)
 
@@ -68,13 +67,13 @@ def _exact(parts: tuple[int, int], form: AmountForm) -> str:
     whole = abs(whole)
     while whole and exponent < -BILLIONTHS and whole % 10 == 0:
         whole, exponent = whole // 10, exponent + 1
-    if len(str(whole)) + exponent > DIGITS_MAX:
+    if whole and len(str(whole)) + exponent > DIGITS_MAX:
         raise UnfitError(f"has more than {DIGITS_MAX} digits before the point")
     if form.decimals is not None and -exponent > form.decimals:
         whole, exponent = half_even(whole, 10 ** (-exponent - form.decimals)), -form.decimals
     if exponent < -BILLIONTHS and whole:
         raise UnfitError(f"has more than {BILLIONTHS} decimals; to round it, write decimals = 2")
     if exponent >= 0:
-        return str(whole * 10**exponent)
+        return str(whole * 10**exponent) if whole else "0"
     decimals = min(-exponent, BILLIONTHS)
     return f"{whole // 10**decimals}.{whole % 10**decimals:0{decimals}d}"

@@ -1,10 +1,12 @@
 """One event table at work: from a record's value to events that are not yet judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from hashlib import sha256
 
 from schemas.envelope import ID_BYTES_MAX
 from schemas.rejection import Rejection, reject
+from stream.ingest.mapping.conversions import text
 from stream.ingest.mapping.declaration import EventSpec
 from stream.ingest.mapping.fields import FieldSpec
 from stream.ingest.mapping.paths import Frame, Getter, reach
@@ -15,6 +17,9 @@ Draft = dict[str, object]
 
 Read = Callable[[Frame], object]
 """The value of a field; None when it is absent."""
+
+Conditions = Sequence[tuple[Getter, Callable[[object], bool]]]
+"""What finds a value, and whether it is as it has to be."""
 
 
 class FieldFaultError(ValueError):
@@ -30,13 +35,13 @@ class EventMaker:
 
     def __init__(self, spec: EventSpec) -> None:
         self.kind = spec.kind
-        self._conditions = [(path.getter(), holds) for path, holds in spec.conditions]
+        self._of_record = [(path.getter(), holds) for path, holds in spec.conditions if not path.lists]
+        self._of_element = [(path.getter(), holds) for path, holds in spec.conditions if path.lists]
         self._each, self._line_list = spec.each, spec.line_list
         self._fields = [(field.name, reader(field)) for field in spec.fields]
         self._lines = [(field.name, reader(field)) for field in spec.lines]
         self._extra = [(name, path.getter()) for name, path in spec.extra]
         self._derives_id = all(field.name != "event_id" for field in spec.fields)
-        self._conditions_per_element = any(path.lists for path, _ in spec.conditions)
 
     def drafts(self, frame: Frame, record: SourceRecord) -> list[Draft | Rejection] | None:
         """The events of a record, or why one is none; None where the table does not apply to it.
@@ -45,19 +50,18 @@ class EventMaker:
             frame: what Kafka knows of the record, and its value.
             record: names what has no event id.
         """
-        if not self._each:
-            return [self._made(frame, record, "")] if self._applies(frame) else None
-        if not self._conditions_per_element and not self._applies(frame):
+        if not _all_hold(self._of_record, frame):
             return None
+        if not self._each:
+            return [self._made(frame, record, "")]
         elements = reach(frame[1], self._each[0])
         if not isinstance(elements, list):
+            if self._of_element and not self._of_record:
+                return None  # nothing there can be as the conditions say
             return [reject("missing_field", f"{self.kind}: each: {_named(self._each[0])}[] is no list", "each")]
         frames = ((place, (*frame, element)) for place, element in enumerate(elements))
-        made = [self._made(inner, record, f":{place}") for place, inner in frames if self._applies(inner)]
+        made = [self._made(inner, record, f":{place}") for place, inner in frames if _all_hold(self._of_element, inner)]
         return made if made or not elements else None
-
-    def _applies(self, frame: Frame) -> bool:
-        return all(holds(get(frame)) for get, holds in self._conditions)
 
     def _made(self, frame: Frame, record: SourceRecord, suffix: str) -> Draft | Rejection:
         try:
@@ -97,6 +101,10 @@ class EventMaker:
         return line
 
 
+def _all_hold(conditions: Conditions, frame: Frame) -> bool:
+    return all(holds(get(frame)) for get, holds in conditions)
+
+
 def _of_line(place: int, rejection: Rejection) -> Rejection:
     where = f"lines[{place}]."
     return reject(rejection.reason, f"{where}{rejection.detail}", f"{where}{rejection.field}")
@@ -133,16 +141,16 @@ def reader(field: FieldSpec) -> Read:
     convert, default, keeps_empty, name = field.convert, field.default, field.keeps_empty, field.name
 
     def read(frame: Frame) -> object:
-        value = find(frame)
-        if value is None or (value == "" and not keeps_empty):
-            if default is None and field.is_required:
-                raise FieldFaultError(reject("missing_field", f"{name}: nothing at {_paths(field)}", name))
-            return default
         try:
-            return convert(value)
+            value = find(frame)
+            if value is not None and (value != "" or keeps_empty):
+                return convert(value)
         except (ValueError, ArithmeticError) as error:
             why = f"{name}: {_paths(field)}: {error}"
             raise FieldFaultError(reject("invalid_field", why, name)) from error
+        if default is None and field.is_required:
+            raise FieldFaultError(reject("missing_field", f"{name}: nothing at {_paths(field)}", name))
+        return default
 
     return read
 
@@ -161,6 +169,6 @@ def _several(field: FieldSpec, getters: list[Getter]) -> Getter:
         values = [get(frame) for get in getters]
         if any(value is None or value == "" for value in values):
             return None
-        return separator.join(str(value) for value in values)
+        return separator.join(str(value) if isinstance(value, Decimal) else text(value) for value in values)
 
     return join

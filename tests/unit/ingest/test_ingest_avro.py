@@ -84,3 +84,31 @@ def test_a_registry_that_is_away_or_wants_another_password_is_worth_asking_again
     assert "wrong-secret" not in str(error.value)
     with pytest.raises(RegistryUnavailableError):
         SchemaRegistry("http://127.0.0.1:1", "", parse_avro).schema(7)
+
+
+def test_a_schema_that_cannot_be_read_is_none(registry: Registry):
+    for number, odd in enumerate(
+        [
+            {"schema": 5},
+            {"schema": "{"},
+            {"schema": "[" * 100_000},
+            {"schema": '"int"', "references": [{}]},
+            {"schema": '"int"', "references": 5},
+            {"schema": '"int"', "references": [{"subject": "lines", "version": None}]},
+        ]
+    ):
+        registry.schemas[20 + number] = odd
+        found: Any = client(registry).schema(20 + number)
+        assert (found.reason, found.detail.startswith(f"schema {20 + number} ")) == ("unknown_schema", True), odd
+
+
+def test_an_answer_that_is_not_a_registry_s_is_worth_asking_again(registry: Registry):
+    for answer in (
+        b"no HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\n<html>",
+        b'HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n{"error_code":404}',
+    ):
+        registry.raw_answer = answer
+        with pytest.raises(RegistryUnavailableError):
+            client(registry).schema(7)

@@ -103,6 +103,33 @@ def test_conditions_choose_the_event(tmp_path: Path):
     assert mapped(tmp_path, text, *values, headers=[("source", b"test")]).ignored == [0, 1, 2, 3, 4]
 
 
+def test_conditions_on_elements_ask_nothing_of_records_that_are_other_events(tmp_path: Path):
+    fields = 'event_time_ms = { path = "$timestamp_ms", time = "milliseconds" }'
+    order_of_kind = ORDER.removeprefix(SOURCE).replace('"purchase"', '"purchase"\nwhen = { kind = "order" }')
+    for when in ('"seen[].page" = "home"', 'kind = "visit", "seen[].page" = "home"'):
+        text = views(fields, f'when = {{ {when} }}\neach = "seen[]"') + order_of_kind
+        visit = {"kind": "visit", "seen": [{"page": "home"}, {"page": "basket"}]}
+        result = mapped(tmp_path, text, order(kind="order"), visit)
+        assert ([event.place for event in result.events], result.refused) == ([0, 1], []), when
+    assert refusals(tmp_path, text, {"kind": "other", "seen": []})[0][0] == "no_event"
+    assert refusals(tmp_path, text, {"kind": "visit"})[0][:2] == ("missing_field", "each")
+
+
+def test_only_what_could_be_an_id_by_itself_is_joined_to_one(tmp_path: Path):
+    text = ORDER.replace('"number"', '{ join = ["number", "part"] }')
+    joined = [event["event_id"] for event in events(tmp_path, text, order(part=7), order(part="b"))]
+    assert joined == ["1001-7", "1001-b"]
+    for odd in ({"x": 1}, [1], True):
+        assert refusals(tmp_path, text, order(part=odd))[0][:2] == ("invalid_field", "event_id")
+
+
+def test_a_binary_fraction_written_out_whole_is_rounded_as_the_map_says(tmp_path: Path):
+    wire = b'{"number":"1","at":%d,"items":[{"sku":"a","qty":1,"price":%s}]}'
+    rounded = ORDER.replace('"items[].price"', '{ path = "items[].price", decimals = 2 }')
+    written = b"0.1000000000000000055511151231257827021181583404541015625"
+    assert events(tmp_path, rounded, wire % (NOW_MS, written))[0]["lines"][0]["unit_price"] == "0.10"
+
+
 def test_a_record_that_no_event_table_wants_is_refused_unless_the_map_ignores_it(tmp_path: Path):
     text = ORDER.replace('type = "purchase"', 'type = "purchase"\nwhen = { kind = "order" }')
     assert refusals(tmp_path, text, {"kind": "other"})[0][0] == "no_event"
@@ -129,6 +156,9 @@ def test_what_a_worker_would_refuse_is_refused_with_its_reason(tmp_path: Path):
         (order(items=[{"sku": "a", "qty": 10**30, "price": "1"}]), "invalid_field"),
         (order(items=[{"sku": "a", "qty": 1, "price": "-1"}]), "invalid_field"),
         (b'{"number":"1","at":1709276400000,"items":[{"sku":"a","qty":1,"price":1e999999}]}', "invalid_field"),
+        (b'{"number":"1","left out":1e999999999999999999999}', "malformed_json"),
+        (order(items=[{"sku": "a", "qty": 1, "price": "1_0E2"}]), "invalid_field"),
+        (order(items=[{"sku": "a", "qty": 1, "price": f"1.{'1' * 5_000}E5"}]), "invalid_field"),
         (order(at=10**25), "invalid_field"),
         (order(at=1), "event_time_too_early"),
         (order(at=NOW_MS + 2 * DAY_MS), "event_time_too_late"),
