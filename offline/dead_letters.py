@@ -22,13 +22,14 @@ class DeadLetter:
 
     Attributes:
         id: where it lies on `events.invalid`, as partition:offset.
-        topic: where its producer had written it; empty when the record does not say so.
+        topic: where its producer had written it, one of ours or one that `ebb ingest` reads; empty when the record does
+            not say so.
         key: of the record, as it came.
         value: of the record, as it came; None of a tombstone.
         reason: one of docs/events.md.
         field: the path of the field at fault, or empty.
         detail: what is wrong, in one line.
-        source: the place in the input logs; None of what no worker has written.
+        source: its place there; None of what neither a worker nor `ebb ingest` has written.
         written_ms: when it became a dead letter, ms since 1970.
         headers: all of them.
     """
@@ -49,7 +50,8 @@ def dead_letter_of(record: Any) -> DeadLetter:
     """What a record of `events.invalid` says. Whoever wrote it, nothing in it raises."""
     headers = list(record.headers)
     told = {name: (text or b"").decode(errors="backslashreplace") for name, text in headers}
-    source = origin_of(headers, INPUT_TOPICS)
+    topic = told.get("source_topic")
+    source = origin_of(headers, (*INPUT_TOPICS, topic) if topic else INPUT_TOPICS)
     return DeadLetter(
         id=f"{record.partition}:{record.offset}",
         topic=source.topic if source else "",

@@ -32,6 +32,7 @@ LETTERS_AT_ONCE = 200  # of a transaction
 TRANSACTION_MS = 15_000  # workers wait so long behind what a run that was killed has left open
 ACKNOWLEDGED_WITHIN_S = 10.0
 HEADERS_BYTES = 64 * 1024
+OF_EVENTS = (*SOURCE_TOPICS, REROUTED)
 
 Fix = Callable[[DeadLetter], DeadLetter | None]
 
@@ -58,8 +59,8 @@ class SentAgain:
     Attributes:
         sent: now; in a dry run those that would be.
         before: by an earlier run.
-        left: why -> how many could not be sent: a reason of docs/events.md, or one of `NO_ORIGIN`, `CLOCK_RECORD`,
-            `INTERNAL` and `LEFT_BY_FIX`.
+        left: why -> how many could not be sent: a reason of docs/events.md, or one of `NO_ORIGIN`, `OF_INGEST`,
+            `CLOCK_RECORD`, `INTERNAL` and `LEFT_BY_FIX`.
     """
 
     sent: int = 0
@@ -67,7 +68,8 @@ class SentAgain:
     left: Counter[str] = field(default_factory=Counter)
 
 
-NO_ORIGIN, CLOCK_RECORD, INTERNAL, LEFT_BY_FIX = "no_origin", "clock_record", "internal", "left_by_fix"
+NO_ORIGIN, OF_INGEST, CLOCK_RECORD = "no_origin", "of_ingest", "clock_record"
+INTERNAL, LEFT_BY_FIX = "internal", "left_by_fix"
 
 
 def send_again(
@@ -136,6 +138,8 @@ def _ready(letter: DeadLetter, partitions: int, rules: DecodeRules, now_ms: int,
         return NO_ORIGIN
     if letter.topic == CLOCK:
         return CLOCK_RECORD
+    if letter.topic not in OF_EVENTS:
+        return OF_INGEST
     fixed = letter if fix is None else _fixed(letter, fix)
     if fixed is None:
         return LEFT_BY_FIX
@@ -172,7 +176,7 @@ def _fixed(letter: DeadLetter, fix: Fix) -> DeadLetter | None:
             f"fix returned {type(fixed).__name__} for dead letter {letter.id}. Return the letter, changed by "
             "dataclasses.replace(letter, value=bytes), or None to leave it."
         )
-    if fixed.topic not in (*SOURCE_TOPICS, REROUTED):
+    if fixed.topic not in OF_EVENTS:
         raise FixError(
             f"fix put dead letter {letter.id} on topic {fixed.topic!r}. Events go to {', '.join(SOURCE_TOPICS)}."
         )

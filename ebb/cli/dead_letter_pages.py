@@ -11,10 +11,11 @@ import msgspec
 from ebb.text import printable
 from ebb.views import utc
 from offline.dead_letters import DeadLetter
-from offline.sending_again import CLOCK_RECORD, INTERNAL, LEFT_BY_FIX, NO_ORIGIN, SentAgain
+from offline.sending_again import CLOCK_RECORD, INTERNAL, LEFT_BY_FIX, NO_ORIGIN, OF_INGEST, SentAgain
 
 _OTHER_REASONS = {
     NO_ORIGIN: "do not say where they came from",
+    OF_INGEST: "are records of other topics: mend the map of `ebb ingest`, and write them to these topics again",
     CLOCK_RECORD: "are clock records: replay the history instead",
     INTERNAL: "were sent by Ebb itself for a merge or an erasure, which nobody else can do: report why they are here",
     LEFT_BY_FIX: "were left by the script",
@@ -161,6 +162,6 @@ def describe(result: SentAgain, *, dry_run: bool) -> str:
     lines = [f"{result.sent:,} dead letters {'to send' if dry_run else 'sent'} again, {result.before:,} sent before"]
     for reason, count in result.left.most_common():
         lines.append(f"  {count:,} left: {_OTHER_REASONS.get(reason, f'would be {reason} again')}")
-    if result.left:
+    if result.left.keys() - {NO_ORIGIN, OF_INGEST, CLOCK_RECORD, INTERNAL}:
         lines.append("  next: ebb dead-letters replay --fix script.py")
     return "\n".join(lines)

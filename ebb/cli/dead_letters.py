@@ -22,7 +22,6 @@ from ebb.topic_admin import create_topics
 from offline.dead_letters import DeadLetter, find_dead_letter, read_dead_letters
 from offline.sending_again import Fix, FixError, SentAgain, send_again
 from schemas.rejection import REASONS
-from schemas.topics import INPUT_TOPICS
 from stream.errors import EbbError
 from stream.settings.load import load_common_settings
 
@@ -59,7 +58,7 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     decorators = (
         click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="With this reason."),
-        click.option("--topic", "topics", multiple=True, type=click.Choice(INPUT_TOPICS), help="Of this topic."),
+        click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Of this topic."),
         click.option("--since", type=moment, help="Set aside at this time, UTC, or later."),
         click.option("--until", type=moment, help="Set aside before this time, UTC."),
     )
