@@ -6,11 +6,13 @@ taken and timed as a lane would, without the wall's ticks.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.archive.erased import erased_places
 from offline.archive.files import JOURNAL, files
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
@@ -23,7 +25,7 @@ from stream.ports import LogPosition
 from stream.worker.fetched import Fetched
 from stream.worker.inbox import Inbox
 from stream.worker.journal_entry import JournalEntry, decode_entry
-from stream.worker.log_records import NO_RECORDS, LogRecords, joined, of_topic, written_ms
+from stream.worker.log_records import LOST, NO_RECORDS, LogRecords, joined, of_topic, written_ms
 from stream.worker.lost_commits import without
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
 
@@ -75,12 +77,17 @@ class Stretch:
         return self.is_of_sweep or bool(self.postponed or self.fired)
 
 
+class _Gone(ArchivedRecord, frozen=True, gc=False):
+    """Stands where an erasure has taken a record out; its time is that of its place among the topics."""
+
+
 class _Log:
     """One archived topic-partition, read once from its beginning."""
 
     def __init__(self, folder: Path, topic: str, partition: int) -> None:
         found = files(folder, topic, partition)
         self.position, self.end = 0, found[-1].end if found else 0
+        self._erased = erased_places(folder, topic, partition)
         self._rows = records_of(read_batches(folder, topic, partition))
         self._next = next(self._rows, None)
 
@@ -93,6 +100,15 @@ class _Log:
         is_cut = at_most is not None and len(found) == at_most
         self.position = found[-1].offset + 1 if is_cut else max(self.position, min(end, self.end))
         return found
+
+    def applied(self, first: int, end: int) -> list[ArchivedRecord]:
+        """The next records before an offset; of those from `first` on also what stands where one was taken out."""
+        found = self.until(end)
+        if not self._erased:
+            return found
+        kept = {record.offset for record in found}
+        gone = [_Gone(at, time_ms, None, None) for at, time_ms in self._erased if first <= at < end and at not in kept]
+        return sorted([*found, *gone], key=attrgetter("offset"))
 
     def has_before(self, end: int) -> bool:
         """Whether there are records before an offset that were not read."""
@@ -143,15 +159,15 @@ class PartitionPast:
 
     def _stretch(self, entry: JournalEntry) -> Stretch:
         parts = {
-            topic: self._decoded(topic, self._logs[topic].until(last), entry)
-            for topic, (_, last) in entry.offsets.items()
+            topic: self._decoded(topic, self._logs[topic].applied(first, last), entry)
+            for topic, (first, last) in entry.offsets.items()
             if topic in self._logs
         }
         records = in_order(parts, entry.in_turn)
         times = np.full(len(records), entry.stream_time_ms, np.int64)
         for first, time_ms in entry.stream_time_runs:
             times[first:] = time_ms
-        self._passed(records, entry.stream_time_ms)
+        self._passed(_kept(records), entry.stream_time_ms)
         return Stretch(
             records=records,
             times=times,
@@ -166,11 +182,14 @@ class PartitionPast:
         )
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], entry: JournalEntry) -> LogRecords:
-        set_aside = set(entry.set_aside)
-        applied = [record for record in raw if (topic, record.offset) not in set_aside]
+        odd: dict[int, object] = {offset: SET_ASIDE for name, offset in entry.set_aside if name == topic}
+        odd |= {record.offset: LOST for record in raw if isinstance(record, _Gone)}
+        applied = [record for record in raw if record.offset not in odd]
         events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
-        decoded = [SET_ASIDE if (topic, record.offset) in set_aside else next(events) for record in raw]
+        decoded = [odd[record.offset] if record.offset in odd else next(events) for record in raw]
         records = of_topic(topic, raw, decoded)
+        for place in _gone(records):
+            records.order_ms[place] = raw[place].timestamp
         lost = np.isin(records.offset, entry.lost if topic == REROUTED else [])
         return without(records, lost.nonzero()[0].tolist())
 
@@ -248,6 +267,17 @@ def in_order(parts: Mapping[str, LogRecords], in_turn: Sequence[str]) -> LogReco
         return NO_RECORDS
     order = merged([queue.order_ms for queue in queues], [False] * len(queues))
     return joined(queues).take(np.argsort(np.argsort(order, kind="stable")))
+
+
+def _gone(records: LogRecords) -> list[int]:
+    """The places of those that an erasure has taken out."""
+    return [place for place, raw in enumerate(records.fetched) if isinstance(raw, _Gone)]
+
+
+def _kept(records: LogRecords) -> LogRecords:
+    """Those that the archive has: a log goes on behind the last of them."""
+    gone = _gone(records)
+    return records.take(np.delete(np.arange(len(records)), gone)) if gone else records
 
 
 def _clock_ms(records: LogRecords) -> int | None:

@@ -157,6 +157,11 @@ class Recovery:
         for stretch in stretches:
             await self._step(part, stretch, models)
 
+    def _given_out(self, partition: int) -> int:
+        """The last number of a message that is known to have been given out."""
+        sequence = self._standing.outboxes.get(partition, Waiting()).sequence
+        return sequence if sequence < NO_LIMIT else 0
+
     def _models(self) -> PastModels:
         """For one way through the past, which begins without any."""
         return PastModels(self._folder, self._keyring, self._plan.rules.outcomes.names)
@@ -170,9 +175,10 @@ class Recovery:
         if self._told:
             self._told(min(self.records, self._total), self._total)
 
-    @staticmethod
-    def _placed(part: Rebuilding, past: PartitionPast, era: Era, reached_ms: int) -> None:
+    def _placed(self, part: Rebuilding, past: PartitionPast, era: Era, reached_ms: int) -> None:
         sequence = era.last_sequences.get(part.partition, 0)
+        if era is self._standing.eras[-1]:  # what is erased says nothing again, and no number means two messages
+            sequence = max(sequence, self._given_out(part.partition))
         part.place(past.positions, sequence, max(past.stream_time_ms, reached_ms))
 
 

@@ -1,6 +1,6 @@
 """Taking the records of erased customers out of an archive."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from offline.archive.files import TEMPORARY, ArchiveFile, contained, files, locked, partitions, publish_file
+from offline.archive.erased import ErasedPlace, note_erased
+from offline.archive.files import TEMPORARY, contained, files, locked, partitions, publish_file
+from schemas.decode import DECODERS
 from schemas.identities import Erasure, Merge, Release
+from schemas.misfits import MALFORMED
+from schemas.origin import origin_of
 from schemas.topics import LABELS, REROUTED, SOURCE_TOPICS
 
 TOPICS = (*SOURCE_TOPICS, REROUTED, LABELS)
@@ -33,6 +37,8 @@ _decoder = msgspec.json.Decoder(_Named)
 def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
     """Take out what an archive has of these customers up to a time; the erasures stay, and which ids were merged.
 
+    So do the places of what goes (`offline.archive.erased`), without which what was around it could not be rebuilt.
+
     Each file is replaced whole, under its own name: whoever reads it finds the old rows or those that are left.
 
     Args:
@@ -51,22 +57,38 @@ def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
         for topic, number in logs:
             for left in contained(folder, topic, number):
                 left.path.unlink()
-        return sum(_rewrite(file, customers, erased_ms) for log in logs for file in files(folder, *log))
+        rewriting = ((log, file.path) for log in logs for file in files(folder, *log))
+        return sum(_rewrite(folder, log, path, customers, erased_ms) for log, path in rewriting)
 
 
-def _rewrite(file: ArchiveFile, customers: Collection[str], erased_ms: int) -> int:
-    with pq.ParquetFile(file.path) as opened:
+def _rewrite(folder: Path, log: tuple[str, int], path: Path, customers: Collection[str], erased_ms: int) -> int:
+    with pq.ParquetFile(path) as opened:
         groups = range(opened.num_row_groups)
         kept = [_kept(opened.read_row_group(group), customers, erased_ms) for group in groups]
         removed = sum(int((~mask).sum()) for mask in kept)
         if not removed:
             return 0
-        temporary = file.path.with_name(file.path.name + TEMPORARY)
+        if log[0] != LABELS:
+            going = (opened.read_row_group(group).filter(pa.array(~kept[group])).to_pylist() for group in groups)
+            note_erased(folder, *log, [_place(log[0], row) for rows in going for row in rows])
+        temporary = path.with_name(path.name + TEMPORARY)
         with pq.ParquetWriter(temporary, opened.schema_arrow, compression="zstd") as writer:
             for group, mask in zip(groups, kept, strict=True):
                 writer.write_table(opened.read_row_group(group).filter(pa.array(mask)))
-    publish_file(temporary, file.path)
+    publish_file(temporary, path)
     return removed
+
+
+def _place(topic: str, row: Mapping[str, Any]) -> ErasedPlace:
+    """Where a record lies, and its place in time: what is no event has none."""
+    try:
+        event_ms = getattr(DECODERS[topic].decode(row["value"] or b""), "event_time_ms", 0)
+    except MALFORMED:
+        return ErasedPlace(row["offset"], 0)
+    headers = [(each["name"], each["value"]) for each in row["headers"] or ()]
+    origin = origin_of(headers, SOURCE_TOPICS) if topic == REROUTED else None
+    written_ms = origin.timestamp_ms if origin else row["timestamp_ms"]
+    return ErasedPlace(row["offset"], min(event_ms, written_ms) if event_ms > 0 else 0)
 
 
 def _kept(table: pa.Table, customers: Collection[str], erased_ms: int) -> Any:

@@ -14,6 +14,7 @@ from ebb.compose.worker import worker_plan
 from ebb.history.archiving import journal_ends
 from ebb.history.rebuilding import OWNER, Rebuilding
 from ebb.history.recovering import VERSIONS_APART, Recovery
+from offline.archive.erasing import erase_from
 from offline.archive.files import JOURNAL, write_durably
 from offline.archive.records import ArchivedRecord
 from offline.archive.standing import Era, Standing, Waiting, model_path
@@ -224,6 +225,40 @@ def test_one_that_is_lost_again_is_what_it_was_and_in_the_end_what_it_would_have
     life.stored = again
     run(life.go_on(lives[NIGHT:]))
     assert_same(life.stored, at_end.stored, [name for name in STORED if name != "outbox"])
+
+
+def backlog(wall_ms: int) -> Life:
+    """A life of which everything is read at once, when it is over."""
+    life = Life()
+    for event in (event for moment in moments() for event in moment.events):
+        log = life.logs[event_topic(event["type"])]
+        log.append(Logged("", len(log), msgspec.json.encode(event), wall_ms))
+    lane = LiveLane(life.logs, limits=LIMITS, wall_ms=wall_ms, rules=PLAN.rules, stored=life.stored)
+
+    async def whole() -> None:
+        await (await lane.claim()).finish(wall_ms)
+
+    run(whole())
+    return life
+
+
+def test_without_whom_an_erasure_took_out_everybody_else_is_as_they_were(tmp_path: Path) -> None:
+    life = backlog(BEGIN_MS + DAYS * DAY_MS)
+    runs = [decode_entry(packed).stream_time_runs for packed in life.stored.journal]
+    assert any(len(places) > 1 for places in runs), "a chunk has many stream times"
+    archive(tmp_path, life)
+    gone = ["customer-9", "customer-11"]
+    assert erase_from(tmp_path, gone, BEGIN_MS + DAYS * DAY_MS) > len(gone)
+    (found,) = rebuilt(
+        tmp_path, msgspec.structs.replace(OF_ONE_PARTITION, outboxes={0: Waiting(life.stored.head.sequence)})
+    )
+    for name in ("states", "views", "deadlines", "risks", "labels", "snapshots"):
+        ours, theirs = (without_empty(getattr(stored, name)) for stored in (found, life.stored))
+        theirs = {key: value for key, value in theirs.items() if not {key, key[0]} & set(gone)}
+        other = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        assert not other, (name, len(other), len(theirs), other[0])
+    assert found.head.sequence == life.stored.head.sequence, "no number means two messages"
+    assert found.head.stream_time_ms == life.stored.head.stream_time_ms
 
 
 def test_a_partition_that_is_shared_out_leaves_everybody_as_they_were(

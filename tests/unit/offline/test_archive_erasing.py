@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from offline.archive.erased import ERASED, ErasedPlace, erased_places, note_erased
 from offline.archive.erasing import erase_from
 from offline.archive.files import ArchiveError, files, locked
 from offline.archive.reading import read_batches
@@ -56,6 +57,17 @@ def test_only_what_is_hers_until_then_goes(tmp_path):
     assert [record.offset for record in archived(tmp_path, LABELS)] == [1]
     assert [file.path.name for file in files(tmp_path, ENGAGEMENT, 0)] == names
     assert erase_from(tmp_path, [ADA], ERASED_MS) == 0
+
+
+def test_the_places_of_what_goes_stay_and_are_those_of_no_other(tmp_path):
+    misspelled = row(6, event("5"))
+    write(tmp_path, ENGAGEMENT, sorted([*HERS, misspelled, *OTHERS], key=lambda record: record.offset))
+    write(tmp_path, LABELS, [row(0, {"type": "label", "customer_id": ADA, "snapshot_ms": 7})])
+    note_erased(tmp_path, ENGAGEMENT, 0, [ErasedPlace(3, 3)])  # a process that ended before it erased
+    erase_from(tmp_path, [ADA], ERASED_MS)
+    assert erased_places(tmp_path, ENGAGEMENT, 0) == [(3, 3), (4, 4), (5, 0), (6, 0)]
+    assert (tmp_path / ENGAGEMENT / "partition=0" / ERASED).read_bytes() == b"[[3,3],[4,4],[5,0],[6,0]]"
+    assert erased_places(tmp_path, LABELS, 0) == []
 
 
 @pytest.mark.parametrize("spelled", [r"Zo\u00EB {7}", r"Z\u006fë {7}", r"Zoë\u0020{7}"])
