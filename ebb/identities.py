@@ -1,7 +1,8 @@
 """Erasing and merging customers from outside: write the record, wait until its owner has applied it, look again."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ from uuid import uuid4
 import msgspec
 
 from ebb.receipts import Receipt
-from offline.archive.erasing import erase_from
+from offline.archive.erasing import take_out
+from offline.archive.files import ArchiveError, locked
 from offline.identity_records import write
 from schemas.envelope import ID_BYTES_MAX
 from schemas.identifiers import HOSTILE
@@ -210,13 +212,53 @@ class Commands:
         return answer
 
 
-def without_archived(receipt: Receipt, folder: Path) -> Receipt:
-    """Erase from an archive, too; the receipt that says so.
+@contextmanager
+def held(folder: Path | None, timeout_s: float) -> Iterator[None]:
+    """Keep an archive for an erasure, from before it is asked for: afterwards nobody knows who was one with whom.
 
     Raises:
-        ArchiveError: an `ebb archive` is writing there, or it cannot be written to.
+        ArchiveError: an `ebb archive` does not end, or it cannot be written to.
     """
-    records = erase_from(folder, [receipt.customer_id, *receipt.also], receipt.erased_ms)
+    with ExitStack() as stack:
+        if folder is not None:
+            try:
+                stack.enter_context(locked(folder, timeout_s))
+            except ArchiveError as error:
+                raise ArchiveError(f"{error} Nothing was erased.") from error
+        yield
+
+
+@contextmanager
+def naming(everybody: Sequence[str]) -> Iterator[None]:
+    """Name all ids of a customer where the erasure does not come to its end: the next run may not know them.
+
+    Raises:
+        IdentityError: in place of what was raised, where there are several.
+    """
+    try:
+        yield
+    except EbbError as error:
+        if len(everybody) == 1:
+            raise
+        named = ", ".join(map(repr, everybody))
+        raise IdentityError(
+            f"{error} These were one customer, which is forgotten once they are erased. Run it for each: {named}."
+        ) from error
+
+
+def without_archived(receipt: Receipt, folder: Path) -> Receipt:
+    """Erase from an archive that is `held`, too; the receipt that says so.
+
+    Raises:
+        ArchiveError: a file is damaged, or it cannot be written to.
+    """
+    try:
+        records = take_out(folder, [receipt.customer_id, *receipt.also], receipt.erased_ms)
+    except (EbbError, OSError) as error:
+        raise ArchiveError(
+            f"{receipt.customer_id!r} is erased from Redis, and not from {folder}: {error} Mend that and run the same "
+            "command again."
+        ) from error
     return msgspec.structs.replace(receipt, removed={**receipt.removed, "archived_records": records})
 
 

@@ -16,7 +16,7 @@ from ebb.cli.errors import told
 from ebb.cli.numbers import timeout_option
 from ebb.cli.receipt_files import keep, reserved
 from ebb.cli.replay import quiet_kafka
-from ebb.identities import Commands, Written, without_archived
+from ebb.identities import Commands, Written, held, naming, without_archived
 from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed, verified
 from ebb.text import lookup_of
 from stream.settings.load import load_common_settings, load_worker_settings
@@ -61,17 +61,18 @@ def erase(
         _verify(receipt.read(), as_json=as_json)
         return
     settings = load_common_settings() if no_wait else load_worker_settings()
-    with reserved(None if no_wait else to), _waiting() as tell:
+    with reserved(None if no_wait else to), _waiting() as tell, held(None if no_wait else folder, timeout):
         commands = Commands(settings, timeout, tell)
         everybody = commands.one_person(str(customer))
         written = commands.write_erasure(str(customer))
         if no_wait:
             click.echo(_place(written, as_json=as_json))
             return
-        done = commands.erased(written, everybody, time.time_ns() // 1_000_000)
-        if folder is not None:
-            tell("the archive is rewritten")
-            done = without_archived(done, folder)
+        with naming(everybody):
+            done = commands.erased(written, everybody, time.time_ns() // 1_000_000)
+            if folder is not None:
+                tell("the archive is rewritten")
+                done = without_archived(done, folder)
         made = signed(done, Keyring.from_text(load_worker_settings().model_keys))
         if to is not None:
             keep(made, to)

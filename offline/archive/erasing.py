@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from offline.archive.erased import ErasedPlace, note_erased
 from offline.archive.files import TEMPORARY, contained, files, locked, partitions, publish_file
+from offline.archive.parquet import row_groups, schema_of, writer
 from schemas.decode import DECODERS
 from schemas.identities import Erasure, Merge, Release
 from schemas.misfits import MALFORMED
@@ -50,31 +50,34 @@ def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
         How many records were taken out.
 
     Raises:
-        ArchiveError: an `ebb archive` is writing there, or it cannot be written to.
+        ArchiveError: an `ebb archive` is writing there, a file is damaged, or it cannot be written to.
     """
     with locked(folder):
-        logs = [(topic, number) for topic in TOPICS for number in partitions(folder, topic)]
-        for topic, number in logs:
-            for left in contained(folder, topic, number):
-                left.path.unlink()
-        rewriting = ((log, file.path) for log in logs for file in files(folder, *log))
-        return sum(_rewrite(folder, log, path, customers, erased_ms) for log, path in rewriting)
+        return take_out(folder, customers, erased_ms)
+
+
+def take_out(folder: Path, customers: Collection[str], erased_ms: int) -> int:
+    """The same where the archive is `locked` already."""
+    logs = [(topic, number) for topic in TOPICS for number in partitions(folder, topic)]
+    for topic, number in logs:
+        for left in contained(folder, topic, number):
+            left.path.unlink()
+    rewriting = ((log, file.path) for log in logs for file in files(folder, *log))
+    return sum(_rewrite(folder, log, path, customers, erased_ms) for log, path in rewriting)
 
 
 def _rewrite(folder: Path, log: tuple[str, int], path: Path, customers: Collection[str], erased_ms: int) -> int:
-    with pq.ParquetFile(path) as opened:
-        groups = range(opened.num_row_groups)
-        kept = [_kept(opened.read_row_group(group), customers, erased_ms) for group in groups]
-        removed = sum(int((~mask).sum()) for mask in kept)
-        if not removed:
-            return 0
-        if log[0] != LABELS:
-            going = (opened.read_row_group(group).filter(pa.array(~kept[group])).to_pylist() for group in groups)
-            note_erased(folder, *log, [_place(log[0], row) for rows in going for row in rows])
-        temporary = path.with_name(path.name + TEMPORARY)
-        with pq.ParquetWriter(temporary, opened.schema_arrow, compression="zstd") as writer:
-            for group, mask in zip(groups, kept, strict=True):
-                writer.write_table(opened.read_row_group(group).filter(pa.array(mask)))
+    kept = [_kept(table, customers, erased_ms) for table in row_groups(path)]
+    removed = sum(int((~mask).sum()) for mask in kept)
+    if not removed:
+        return 0
+    if log[0] != LABELS:
+        going = (table.filter(pa.array(~mask)) for table, mask in zip(row_groups(path), kept, strict=True))
+        note_erased(folder, *log, [_place(log[0], row) for table in going for row in table.to_pylist()])
+    temporary = path.with_name(path.name + TEMPORARY)
+    with writer(temporary, schema_of(path)) as out:
+        for table, mask in zip(row_groups(path), kept, strict=True):
+            out.write_table(table.filter(pa.array(mask)))
     publish_file(temporary, path)
     return removed
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from offline.archive.files import ArchiveError, ArchiveFile, files
+from offline.archive.files import ArchiveFile, files
+from offline.archive.parquet import DAMAGED, damaged, opened, schema_of
 from offline.archive.records import ArchivedRecord, records_of
 
 BATCH_ROWS = 16_384
@@ -38,13 +39,13 @@ def read_batches(
         if end is not None and following.first >= end:
             return
         try:
-            opened = pq.ParquetFile(following.path)
+            file = opened(following.path)
         except FileNotFoundError:
             continue  # it was joined with others meanwhile: one that contains it is there
-        except (OSError, pa.ArrowInvalid) as error:
-            raise _damaged(following, error) from error
-        with opened:
-            yield from _between(opened, following, position, end)
+        except DAMAGED as error:
+            raise damaged(following.path, error) from error
+        with file:
+            yield from _between(file, following.path, position, end)
         position = following.end
 
 
@@ -53,16 +54,16 @@ def _following(folder: Path, topic: str, partition: int, position: int) -> Archi
     return next((file for file in files(folder, topic, partition) if file.end > position), None)
 
 
-def _between(opened: pq.ParquetFile, file: ArchiveFile, begin: int, end: int | None) -> Iterator[pa.RecordBatch]:
+def _between(file: pq.ParquetFile, path: Path, begin: int, end: int | None) -> Iterator[pa.RecordBatch]:
     try:
-        for batch in opened.iter_batches(batch_size=BATCH_ROWS):
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
             offsets = batch.column("offset").to_numpy()
             first = int(np.searchsorted(offsets, begin))
             last = len(offsets) if end is None else int(np.searchsorted(offsets, end))
             if first < last:
                 yield batch.slice(first, last - first)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(file, error) from error
+    except DAMAGED as error:
+        raise damaged(path, error) from error
 
 
 def last_record(folder: Path, topic: str, partition: int) -> ArchivedRecord | None:
@@ -73,11 +74,11 @@ def last_record(folder: Path, topic: str, partition: int) -> ArchivedRecord | No
     """
     for file in reversed(files(folder, topic, partition)):
         try:
-            with pq.ParquetFile(file.path) as opened:
-                groups = opened.num_row_groups
-                table = opened.read_row_group(groups - 1) if groups else None
-        except (OSError, pa.ArrowInvalid) as error:
-            raise _damaged(file, error) from error
+            with opened(file.path) as whole:
+                groups = whole.num_row_groups
+                table = whole.read_row_group(groups - 1) if groups else None
+        except DAMAGED as error:
+            raise damaged(file.path, error) from error
         if table is not None and table.num_rows:
             return next(records_of(table.slice(table.num_rows - 1).to_batches()))
     return None
@@ -85,15 +86,4 @@ def last_record(folder: Path, topic: str, partition: int) -> ArchivedRecord | No
 
 def topic_id_of(file: ArchiveFile) -> str:
     """The id that Kafka had given the topic of a file; empty where Kafka had not told."""
-    try:
-        metadata = pq.read_schema(file.path).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(file, error) from error
-    return str(metadata.get(b"ebb.topic_id", b"").decode())
-
-
-def _damaged(file: ArchiveFile, error: Exception) -> ArchiveError:
-    return ArchiveError(
-        f"{file.path} cannot be read: {' '.join(str(error).split())}. Bring it back from a copy, or delete it and "
-        "archive again while Kafka still has its records."
-    )
+    return str((schema_of(file.path).metadata or {}).get(b"ebb.topic_id", b"").decode())

@@ -122,7 +122,10 @@ def load_standing(folder: Path) -> Standing | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise ArchiveError(f"{path} cannot be read: {error}. Run `ebb archive` while Redis is there.") from error
+        raise ArchiveError(
+            f"{path} cannot be read: {error}. Bring it back from a copy of the archive, or delete it and run `ebb "
+            "archive` while Redis is there."
+        ) from error
 
 
 def save_standing(folder: Path, standing: Standing) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from offline.archive.files import TEMPORARY, ArchiveFile, contained, file_name, files, log_folder, publish_file
+from offline.archive.parquet import row_groups, writer
 from offline.archive.records import SCHEMA, table_of
 
 ROWS_AT_ONCE, BYTES_AT_ONCE = 100_000, 16_000_000  # what is kept in memory of each log
@@ -53,7 +53,7 @@ class LogArchive:
         found = files(self._folder, self._topic, self.partition)
         joined = to_join(found, self._first, self.position)
         first = joined[0].first if joined else self._first
-        rows = (group for each in joined for group in _row_groups(each))
+        rows = (group for each in joined for group in row_groups(each.path))
         self._write(first, _then(rows, self._waiting))
         for each in joined:
             each.path.unlink()
@@ -65,7 +65,7 @@ class LogArchive:
             if each.end <= offset:
                 break
             if each.first < offset:
-                self._write(each.first, (_before(group, offset) for group in _row_groups(each)), end=offset)
+                self._write(each.first, (_before(group, offset) for group in row_groups(each.path)), end=offset)
             each.path.unlink()
         found = files(self._folder, self._topic, self.partition)
         self.position = self._first = found[-1].end if found else 0
@@ -76,9 +76,9 @@ class LogArchive:
         path = where / file_name(first, self.position if end is None else end)
         temporary = path.with_name(path.name + TEMPORARY)
         schema = SCHEMA.with_metadata({"ebb.format": "1", "ebb.topic": self._topic, "ebb.topic_id": self._topic_id})
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        with writer(temporary, schema) as out:
             for table in _regrouped(tables):
-                writer.write_table(table.replace_schema_metadata(schema.metadata))
+                out.write_table(table.replace_schema_metadata(schema.metadata))
         publish_file(temporary, path)
 
 
@@ -103,12 +103,6 @@ def to_join(found: Sequence[ArchiveFile], first: int, end: int) -> list[ArchiveF
 def _then(tables: Iterable[pa.Table], records: Sequence[Any]) -> Iterator[pa.Table]:
     yield from tables
     yield table_of(records)
-
-
-def _row_groups(file: ArchiveFile) -> Iterator[pa.Table]:
-    with pq.ParquetFile(file.path) as opened:
-        for number in range(opened.num_row_groups):
-            yield opened.read_row_group(number)
 
 
 def _before(table: pa.Table, offset: int) -> pa.Table:

@@ -8,9 +8,10 @@ from click.testing import CliRunner
 
 from ebb.cli.identities import erase, merge_customers
 from ebb.cli.receipt_files import keep
-from ebb.identities import without_archived
+from ebb.identities import IdentityError, naming, without_archived
 from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed
 from ebb.services.ports import free_port
+from offline.archive.files import ArchiveError, files, locked
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
 from offline.archive.writing import LogArchive
@@ -87,6 +88,27 @@ def test_all_ids_of_a_person_leave_the_archive_and_the_receipt_counts_what_went(
     done = without_archived(msgspec.structs.replace(RECEIPT, also=["visitor-7", "visitor-8"]), tmp_path)
     assert [record.key for record in records_of(read_batches(tmp_path, ENGAGEMENT, 0))] == [b"bob"]
     assert done.removed == {"states": 1, "archived_records": 3}
+
+
+def test_an_archive_that_stays_busy_is_said_before_anybody_is_erased(tmp_path, nobody):
+    with locked(tmp_path):
+        busy = run(erase, "17850", "--archive", str(tmp_path), "--timeout", "0")
+    assert (busy.exit_code, "is writing to" in busy.output, "Nothing was erased." in busy.output) == (1, True, True)
+    assert "Redis" in run(erase, "17850", "--archive", str(tmp_path)).output, "then it is Redis that is asked for"
+
+
+def test_all_ids_are_named_where_an_erasure_ends_half_way(tmp_path):
+    log = LogArchive(tmp_path, ENGAGEMENT, 0)
+    log.add([_viewed(0, "bob")])
+    log.flush()
+    (file,) = files(tmp_path, ENGAGEMENT, 0)
+    file.path.write_bytes(b"damaged")
+    receipt = msgspec.structs.replace(RECEIPT, also=["visitor-7"])
+    said = r"erased from Redis, and not .*cannot be read.*'17850', 'visitor-7'\."
+    with pytest.raises(IdentityError, match=said), naming(["17850", "visitor-7"]):
+        without_archived(receipt, tmp_path)
+    with pytest.raises(ArchiveError, match="run the same command again"), naming(["17850"]):
+        without_archived(RECEIPT, tmp_path)
 
 
 def _viewed(offset, who):

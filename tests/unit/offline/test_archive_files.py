@@ -118,3 +118,18 @@ def test_a_damaged_file_is_named(tmp_path):
     file.path.write_bytes(b"PAR1" + b"\0" * 50)
     with pytest.raises(ArchiveError, match=file.path.name):
         archived(tmp_path)
+
+
+def test_a_byte_that_rots_is_not_read_for_what_was_written(tmp_path):
+    noise = random.Random(1).randbytes(100_000)  # nothing of it can be compressed: it lies there as it is
+    log = LogArchive(tmp_path, TOPIC, 0)
+    log.add([ArchivedRecord(0, 0, b"k", noise)])
+    log.flush()
+    (file,) = files(tmp_path, TOPIC, 0)
+    content = bytearray(file.path.read_bytes())
+    content[50_000] ^= 1
+    file.path.write_bytes(content)
+    with pytest.raises(ArchiveError, match=f"{file.path.name}.* checksum"):
+        archived(tmp_path)
+    with pytest.raises(ArchiveError, match=file.path.name):
+        last_record(tmp_path, TOPIC, 0)
