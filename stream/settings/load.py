@@ -5,13 +5,16 @@ EBB_ and is no setting of any process is an error: a misspelt one would otherwis
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from stream.errors import SettingError
 from stream.settings.common import CommonSettings, ProcessSettings
@@ -30,6 +33,8 @@ READERS: Mapping[str, type[msgspec.Struct]] = {
     "tests": SuiteSettings,
 }
 """Who reads which settings. A new process is one entry here."""
+
+NAME = re.compile(rf"\b{PREFIX}[A-Z0-9_]*")
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 Process = TypeVar("Process", bound=ProcessSettings)
@@ -99,11 +104,25 @@ def _dotenv() -> dict[str, str | None]:
     """The variables of `.env` in the working folder, as they stand: a password may contain a dollar sign."""
     path = Path.cwd() / ".env"
     try:
+        if path.is_file():
+            _check_lines(path)
         return dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(
             f"{path} cannot be read: {error}. Save it as UTF-8, a line NAME=value each ({PAGE})."
         ) from error
+
+
+def _check_lines(path: Path) -> None:
+    """Refuse a line of ours that says nothing: the library passes over it, and a default would hold."""
+    for found in parse_stream(StringIO(path.read_text(encoding="utf-8"))):
+        text, line = found.original.string, found.original.line
+        if found.error and (name := NAME.search(text)):  # of the value nothing is said: it may be a password
+            line += text[: name.start()].count("\n")
+            raise SettingError(
+                f"{path}, line {line}: {name[0]} is not followed by a value that can be read. Write {name[0]}=value, "
+                f"with a quote at both ends of the value or at none ({PAGE})."
+            )
 
 
 def _ours(environ: Mapping[str, str | None]) -> dict[str, str]:

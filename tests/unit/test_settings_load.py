@@ -141,6 +141,18 @@ def test_a_file_that_is_no_utf_8_is_named(empty_folder):
         load_common_settings()
 
 
+@pytest.mark.parametrize(
+    "line", ["EBB_CURRENCY: EUR", "EBB_CURRENCY EUR", 'EBB_CURRENCY="EUR', "export EBB_CURRENCY 'EUR"]
+)
+def test_a_line_of_the_file_that_says_nothing_is_no_default(empty_folder, line):
+    (empty_folder / ".env").write_text(f"# of others\nOTHER: 1\n\n{line}\nEBB_PARTITIONS=8\n")
+    with pytest.raises(SettingError, match=r"\.env, line 4: EBB_CURRENCY is not followed by a value") as caught:
+        load_common_settings()
+    assert "EUR" not in str(caught.value), "it may be a password"
+    (empty_folder / ".env").write_text("OTHER: 1\nEBB_PARTITIONS=8 # EBB_CURRENCY\n")
+    assert load_common_settings().partitions == 8
+
+
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(AttributeError):
         load_common_settings({}).partitions = 5
