@@ -101,6 +101,11 @@ class _Log:
         self.position = found[-1].offset + 1 if is_cut else max(self.position, min(end, self.end))
         return found
 
+    @property
+    def has_gone(self) -> bool:
+        """Whether an erasure has taken records out of it."""
+        return bool(self._erased)
+
     def applied(self, first: int, end: int) -> list[ArchivedRecord]:
         """The next records before an offset; of those from `first` on also what stands where one was taken out."""
         found = self.until(end)
@@ -142,6 +147,11 @@ class PartitionPast:
     def __post_init__(self) -> None:
         """Open the logs."""
         self._logs = {topic: _Log(self.folder, topic, self.partition) for topic in INPUT_TOPICS}
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether an erasure has taken records out of it: what is rebuilt says less than it had said."""
+        return any(log.has_gone for log in self._logs.values())
 
     def journaled(self, last_version: int | None = None) -> Iterator[Stretch]:
         """What the journal speaks of, until its end or an entry; it stops where the archive has not the records.

@@ -179,6 +179,8 @@ class Recovery:
         sequence = era.last_sequences.get(part.partition, 0)
         if era is self._standing.eras[-1]:  # what is erased says nothing again, and no number means two messages
             sequence = max(sequence, self._given_out(part.partition))
+            if past.has_gone:  # numbers of now are lower than those of what is on its way, which was sent all the same
+                part.stored.timelines.update(dict.fromkeys(part.stored.timelines, sequence))
         part.place(past.positions, sequence, max(past.stream_time_ms, reached_ms))
 
 

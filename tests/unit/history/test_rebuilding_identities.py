@@ -3,19 +3,24 @@
 import asyncio
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from ebb.compose.worker import worker_plan
 from ebb.history.another_layout import of_this_layout
 from ebb.history.past import Stretch
 from ebb.history.rebuilding import Again, Rebuilding
+from ebb.history.recovering import Recovery
+from offline.archive.erased import ErasedPlace, note_erased
 from offline.archive.erasing import erase_from
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
-from offline.archive.standing import Waiting
+from offline.archive.standing import Era, Standing, Waiting
 from offline.archive.writing import LogArchive
 from schemas.identities import Arrival
+from schemas.topics import PURCHASES
 from stream.drafts import unpack_outgoing
+from stream.features.layout import LAYOUT
 from stream.identities.known import unpack_identity
 from stream.memory_store import StoredPartition
 from stream.settings.worker import WorkerSettings
@@ -79,6 +84,17 @@ def test_who_was_erased_from_the_archive_too_stays_erased_when_redis_is_rebuilt_
     assert again.identities.keys() == before.identities.keys()
     for name, packed in again.identities.items():
         assert unpack_identity(packed).erased_ms == unpack_identity(before.identities[name]).erased_ms == at_ms(3)
+
+
+@pytest.mark.parametrize(("erased", "known"), [([], {"claim 1": 2}), ([ErasedPlace(0, 0)], {"claim 1": 9})])
+def test_what_was_on_its_way_counts_where_records_were_erased_since(tmp_path, erased, known):
+    """It has a higher number than the rebuilt ones, and would be taken for what a lost commit had sent."""
+    note_erased(tmp_path, PURCHASES, 0, erased)
+    part, standing = Rebuilding(0, 1, PLAN, Waiting()), Standing("live", LAYOUT, [Era(1)], {0: Waiting(9)})
+    part.stored.timelines["claim 1"] = 2
+    recovery = Recovery(SETTINGS, tmp_path, standing)
+    recovery._placed(part, recovery._past(0), standing.eras[-1], 0)
+    assert (part.stored.timelines, part.stored.head.sequence) == (known, 9)
 
 
 def in_archive(record: LogRecord) -> ArchivedRecord:
