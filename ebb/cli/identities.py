@@ -60,8 +60,10 @@ def erase(
     if receipt is not None:
         _verify(receipt.read(), as_json=as_json)
         return
+    if no_wait and (folder or to):
+        raise click.UsageError("With --no-wait nothing is known to be erased yet: leave out --archive and --receipt.")
     settings = load_common_settings() if no_wait else load_worker_settings()
-    with reserved(None if no_wait else to), _waiting() as tell, held(None if no_wait else folder, timeout):
+    with reserved(to), _waiting() as tell, held(folder, timeout):
         commands = Commands(settings, timeout, tell)
         everybody = commands.one_person(str(customer))
         written = commands.write_erasure(str(customer))

@@ -90,6 +90,12 @@ def test_all_ids_of_a_person_leave_the_archive_and_the_receipt_counts_what_went(
     assert done.removed == {"states": 1, "archived_records": 3}
 
 
+def test_without_waiting_there_is_no_archive_to_erase_from_and_no_receipt(tmp_path):
+    for more in (["--archive", str(tmp_path)], ["--receipt", str(tmp_path / "new.json")]):
+        refused = run(erase, "17850", "--no-wait", *more)
+        assert (refused.exit_code, "leave out --archive and --receipt" in refused.output) == (2, True)
+
+
 def test_an_archive_that_stays_busy_is_said_before_anybody_is_erased(tmp_path, nobody):
     with locked(tmp_path):
         busy = run(erase, "17850", "--archive", str(tmp_path), "--timeout", "0")
