@@ -36,6 +36,7 @@ class Lanes(Mapping[int, OfPartition]):
 
     def __init__(self) -> None:
         self._lanes: dict[int, OfPartition] = {}
+        self._started: set[int] = set()
         self.have_ended = False
 
     def __getitem__(self, partition: int) -> OfPartition:
@@ -61,13 +62,16 @@ class Lanes(Mapping[int, OfPartition]):
             await lane.close()
             return False
         lane.start()
+        self._started.add(partition)
         return True
 
     async def stop(self, partitions: Collection[int]) -> None:
         """Stop those of these partitions that there are."""
         stopping = {partition: self._lanes.pop(partition) for partition in partitions if partition in self._lanes}
+        started = self._started.intersection(stopping)
+        self._started -= started
         await asyncio.gather(*(lane.stop() for lane in stopping.values()))
-        for partition in stopping:
+        for partition in started:
             log.info("lane stopped", partition=partition)
 
     async def end(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from stream.worker.lanes import Lanes
 
@@ -41,15 +42,19 @@ async def test_one_that_is_read_is_started_and_is_there_until_it_is_stopped():
     lane.may_answer.set()
     assert await lanes.start(0, lane)
     assert (dict(lanes), lane.said) == ({0: lane}, ["load", "start"])
-    await lanes.stop({0, 1})
+    with capture_logs() as logged:
+        await lanes.stop({0, 1})
     assert (dict(lanes), lane.said) == ({}, ["load", "start", "stop"])
+    assert [each["event"] for each in logged] == ["lane stopped"]
 
 
 @pytest.mark.parametrize("by", ["another assignment", "the end"])
 async def test_one_that_is_given_up_while_it_is_read_is_not_started(by):
     lanes, lane, next_one = Lanes[ReadSlowly](), ReadSlowly(), ReadSlowly()
     starting = await being_read(lanes, lane)
-    await (lanes.end() if by == "the end" else lanes.stop({0}))
+    with capture_logs() as logged:
+        await (lanes.end() if by == "the end" else lanes.stop({0}))
+    assert not logged, "it had not started"
     following = await being_read(lanes, next_one)
     for each in (lane, next_one):
         each.may_answer.set()
