@@ -11,6 +11,7 @@ import numpy as np
 from ebb.simulate.delivery import Slice
 from ebb.simulate.encoding import TOPICS
 from ebb.simulate.routing import partitions_of
+from ebb.simulate.unbroken import unbroken
 from offline.broker import broker_errors
 from offline.replay import EventRecord, Moments, Replayed, event_producer, paced, publish_moments
 from schemas.units import DAY_MS
@@ -95,7 +96,7 @@ def publish_live(
     """Send a shop's events as if they happened now: one after another at a steady rate, each at the time it is sent.
 
     A late event keeps its distance to the time it was sent. The shop's days pass as fast as the rate makes them.
-    Ctrl-C ends it like the end of the days.
+    Ctrl-C ends it like the end of the days, once the event that is being sent is; a second one does not wait for that.
 
     Args:
         slices: of `Shop.slices`; it ends with them, if not before.
@@ -115,14 +116,15 @@ def publish_live(
     with broker_errors(servers), event_producer(servers) as producer:
         pace = paced(events_per_s)
         answers: deque[Any] = deque()  # of events that are on their way
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), unbroken() as sending:
             for late_ms, event in _with_lateness(slices, partitions):
                 next(pace)
                 if seconds is not None and monotonic() - began_s >= seconds:
                     break
                 value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
-                answers.append(producer.send(event.topic, key=event.key, value=value, partition=event.partition))
-                count += 1
+                with sending:
+                    answers.append(producer.send(event.topic, key=event.key, value=value, partition=event.partition))
+                    count += 1
                 while answers and answers[0].is_done:
                     answers.popleft().get()
                 if on_sent:
