@@ -76,29 +76,14 @@ def simulate(
     To Kafka it is a replay with clock records (run worker and learner with EBB_CLOCK=replay), or, with --live, events
     of now. docs/simulated-shop.md says how customers behave.
     """
-    if parquet and (live or truth or rate or seconds_per_day):
-        raise click.UsageError(
-            "--parquet writes files, truth included, and goes with none of --live, --truth, --rate, --seconds-per-day."
-        )
-    if live and (rate or seconds_per_day):
-        raise click.UsageError("--live has --events-per-s and --seconds in place of --rate and --seconds-per-day.")
-    if (events_per_s or seconds) and not live:
-        raise click.UsageError(
-            "--events-per-s and --seconds go with --live; a replay has --rate and --seconds-per-day."
-        )
-    if rate and seconds_per_day:
-        raise click.UsageError("--rate and --seconds-per-day are two paces; choose one.")
-    if concept_change_day is not None and concept_change_day >= days:
-        raise click.BadParameter(
-            f"{concept_change_day} is after the last day: with --days {days} they go from 0 to {days - 1}.",
-            param_hint="--concept-change-day",
-        )
+    run = Run(rate, truth, events_per_s, seconds, seconds_per_day)
+    _refuse_together(run, parquet, live=live)
+    _refuse_after_the_end(concept_change_day, days)
     mishaps = {"guest_share": guests, "late": late, "duplicate": duplicates, "misrouted": misrouted}
     chosen: dict[str, Any] = {name: value for name, value in mishaps.items() if value is not None}
     if start is not None:
         chosen["start"] = _first_day(start, days)
     chosen |= {"customers": customers, "seed": seed, "concept_change_day": concept_change_day}
-    run = Run(rate, truth, events_per_s or EVENTS_PER_S, seconds, seconds_per_day)
     settings = ShopSettings(days=days, **chosen)
     if parquet:
         summary = to_parquet(settings, parquet)
@@ -114,9 +99,33 @@ class Run(msgspec.Struct, frozen=True):
 
     rate: float | None
     truth: Path | None
-    events_per_s: float
+    events_per_s: float | None
     seconds: float | None
     seconds_per_day: float | None
+
+
+def _refuse_together(run: Run, parquet: Path | None, *, live: bool) -> None:
+    """Options that exclude each other."""
+    if parquet and (live or run.truth or run.rate or run.seconds_per_day):
+        raise click.UsageError(
+            "--parquet writes files, truth included, and goes with none of --live, --truth, --rate, --seconds-per-day."
+        )
+    if live and (run.rate or run.seconds_per_day):
+        raise click.UsageError("--live has --events-per-s and --seconds in place of --rate and --seconds-per-day.")
+    if (run.events_per_s or run.seconds) and not live:
+        raise click.UsageError(
+            "--events-per-s and --seconds go with --live; a replay has --rate and --seconds-per-day."
+        )
+    if run.rate and run.seconds_per_day:
+        raise click.UsageError("--rate and --seconds-per-day are two paces; choose one.")
+
+
+def _refuse_after_the_end(concept_change_day: int | None, days: int) -> None:
+    if concept_change_day is not None and concept_change_day >= days:
+        raise click.BadParameter(
+            f"{concept_change_day} is after the last day: with --days {days} they go from 0 to {days - 1}.",
+            param_hint="--concept-change-day",
+        )
 
 
 def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
@@ -166,8 +175,9 @@ def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
     create_topics(servers, common.partitions)
     prefix = f"live-{time_ns() // 1_000_000}-"  # a second run's events are others, not repeats
     shop, began_s = Shop(replace(settings, event_prefix=prefix, currency=common.currency)), monotonic()
+    rate = run.events_per_s or EVENTS_PER_S
     with live_bar(run.seconds) as show:
-        count = publish_live(shop.slices(), servers, common.partitions, run.events_per_s, run.seconds, show)
+        count = publish_live(shop.slices(), servers, common.partitions, rate, run.seconds, show)
     _tell_truth(shop, run)
     return {"events": count, "seconds": round(monotonic() - began_s, 1), "shop_days": shop.days_gone}
 
