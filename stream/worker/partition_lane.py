@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import structlog
 from faust.types import TP
 
 from schemas.decode_many import decode_many
@@ -30,6 +31,8 @@ from stream.worker.transport import ChunkConsumer
 from stream.worker.turns import Turns
 
 CANCEL_AGAIN_S = 0.2
+
+log = structlog.get_logger()
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
@@ -76,6 +79,8 @@ class PartitionLane:
 
     def start(self) -> None:
         """Publish and apply."""
+        partition, head = self.claimed.partition, self.claimed.head
+        log.info("lane started", partition=partition, stream_time_ms=head.stream_time_ms, version=head.version)
         self.tasks = [self.spawn(self.publisher.run()), self.spawn(self.run(self))]
 
     async def stop(self) -> None:

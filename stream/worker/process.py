@@ -100,12 +100,6 @@ class WorkerProcess:
         positions: dict[TP, int] = {}
         for lane in compress(lanes, started):
             positions |= lane.positions
-            log.info(
-                "lane started",
-                partition=lane.claimed.partition,
-                stream_time_ms=lane.claimed.head.stream_time_ms,
-                version=lane.claimed.head.version,
-            )
         return positions
 
     async def _stop_lanes(self, partitions: Collection[int]) -> None:
