@@ -1,15 +1,12 @@
 """Clients of Redis, the address as it may be shown, and Redis's refusals in Ebb's words."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from typing import Any
 from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
-import redis.asyncio.cluster
-import redis.cluster
 from redis import exceptions
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -18,6 +15,7 @@ from redis.retry import Retry
 
 from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableError
 from stream.redis_options import unknown_option
+from stream.redis_store.cluster_clients import AsyncCluster, Cluster
 
 ANSWER_WITHIN_S = (
     5.0  # a commit takes 10 ms; a fork for an AOF rewrite of many gigabytes has been seen to take a second
@@ -60,7 +58,7 @@ def sync_client(url: str) -> Any:
     Returns:
         `redis.Redis`, or `redis.RedisCluster` for a cluster, which connects at once. They share what is used of them.
     """
-    kind = _Cluster if is_cluster(url) else redis.Redis
+    kind = Cluster if is_cluster(url) else redis.Redis
     with _well_written(url), explaining(url):
         retry = Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,))
         return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=retry)
@@ -80,67 +78,10 @@ def async_reader(url: str) -> Any:
 
 
 def _async_client(url: str, retries: int) -> Any:
-    kind = _AsyncCluster if is_cluster(url) else redis.asyncio.Redis
+    kind = AsyncCluster if is_cluster(url) else redis.asyncio.Redis
     with _well_written(url), explaining(url):
         retry = AsyncRetry(NoBackoff(), retries, supported_errors=(exceptions.ConnectionError,))
         return kind.from_url(_node_url(url), **ALIKE, socket_timeout=ANSWER_WITHIN_S, retry=retry)
-
-
-NODE_IS_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterDownError)
-
-
-class _Cluster(redis.RedisCluster):
-    """Knows a node that has no slot yet when a slot on its way there redirects to it, and waits for a node once."""
-
-    def pipeline(self, *arguments: Any, **options: Any) -> Any:
-        """As of redis-py, which asks one by one for what it has no answer to, but not beyond a node that is away.
-
-        That is ten seconds each where a node hangs: some minutes for the sizes of all segments.
-        """
-        made = super().pipeline(*arguments, **options)  # type: ignore[no-untyped-call]
-        made.parent_execute_command = _until_a_node_is_away(made.parent_execute_command)
-        return made
-
-    def get_node(
-        self, host: str | None = None, port: int | None = None, node_name: str | None = None
-    ) -> redis.cluster.ClusterNode | None:
-        """The node of that address or name, which may be new."""
-        known: redis.cluster.ClusterNode | None = super().get_node(host, port, node_name)  # type: ignore[no-untyped-call]
-        if known is not None or node_name is None:
-            return known
-        host, _, digits = node_name.rpartition(":")
-        return redis.cluster.ClusterNode(host, int(digits), "primary")  # type: ignore[no-untyped-call]
-
-
-def _until_a_node_is_away(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """`execute`, which after it has met a node that is away only says so again."""
-    met: list[exceptions.RedisError] = []
-
-    def asked(*command: Any, **options: Any) -> Any:
-        if met:
-            raise copy(met[0])  # redis-py writes into each which command it was
-        try:
-            return execute(*command, **options)
-        except NODE_IS_AWAY as error:
-            met.append(error)
-            raise
-
-    return asked
-
-
-class _AsyncCluster(redis.asyncio.RedisCluster):
-    """`_Cluster` for the tasks of one event loop."""
-
-    def get_node(
-        self, host: str | None = None, port: int | None = None, node_name: str | None = None
-    ) -> redis.asyncio.cluster.ClusterNode | None:
-        """The node of that address or name, which may be new."""
-        known = super().get_node(host, port, node_name)
-        if known is not None or node_name is None:
-            return known
-        host, _, digits = node_name.rpartition(":")
-        made = redis.asyncio.cluster.ClusterNode(host, digits, "primary", **self.nodes_manager.connection_kwargs)
-        return self.nodes_manager.nodes_cache.setdefault(node_name, made)
 
 
 def is_cluster(url: str) -> bool:
