@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ebb.models.reading import Known
-from ebb.models.wording import day, digits, reign, signed, time
+from ebb.models.wording import day, digits, newest, reign, signed, time
 from ebb.text import aligned, percent, printable
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains
 from stream.learning.judge import Judge, Reliability
@@ -73,7 +73,7 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
         + (", pinned" if contest.championship.is_pinned else ""),
         f"  learned   {document.labels:,} labels until {time(document.trained_until_ms)}, {share} of them true",
         f"  columns   layout {document.layout}, schema {document.schema or 'unknown'}",
-        f"  versions  {printable(' '.join(versions[:6]))}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
+        f"  versions  {newest(versions)}",
     ]
     lines += [f"  began     {name}: {recipe}" for name, recipe in contest.begun.items()]
     lines += [f"  published {name}: {printable(each.recipe)}" for name, each in contest.challengers.items()]

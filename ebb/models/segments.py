@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from ebb.models.reading import KnownSegments
-from ebb.models.wording import day, digits, reign
-from ebb.text import aligned, percent, printable
+from ebb.models.wording import day, digits, newest, reign
+from ebb.text import aligned, percent
 from stream.customers.segments import SEGMENTS
 from stream.learning.segment_contest import Fit
 
@@ -40,7 +40,7 @@ def segments_screen(known: KnownSegments, versions: Sequence[str]) -> list[str]:
         f"  champion  {reign(contest.championship.reigns[-1])}"
         + (", pinned" if contest.championship.is_pinned else ""),
         f"  centres   {', '.join(f'{count} {name}' for name, count in Counter(document.names).items())}",
-        f"  versions  {printable(' '.join(versions[:6]))}{f' … {len(versions)} in all' if len(versions) > 6 else ''}",
+        f"  versions  {newest(versions)}",
         "",
         *_distances(known),
         "",

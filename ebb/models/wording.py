@@ -1,9 +1,13 @@
 """How figures, days and reigns of models are said."""
 
+from collections.abc import Sequence
+
 from ebb.lookup import utc
 from ebb.text import printable
 from schemas.units import DAY_MS
 from stream.scoring.documents import Reign
+
+VERSIONS_SHOWN = 6
 
 
 def reign(of: Reign) -> str:
@@ -48,3 +52,13 @@ def day(number: int) -> str:
 def time(time_ms: int) -> str:
     """The day of a time."""
     return f"{utc(time_ms):%Y-%m-%d}"
+
+
+def newest(versions: Sequence[str]) -> str:
+    """The first few of a model's versions, the newest first, and how many there are.
+
+    >>> newest(["900", "899"]), newest([str(number) for number in range(9)])
+    ('900 899', '0 1 2 3 4 5 … 9 in all')
+    """
+    shown = printable(" ".join(versions[:VERSIONS_SHOWN]))
+    return f"{shown} … {len(versions)} in all" if len(versions) > VERSIONS_SHOWN else shown
