@@ -30,6 +30,13 @@ class ByteRows(NamedTuple):
     data: bytes
     ends: IntArray
 
+    @property
+    def spans(self) -> tuple[NDArray[np.uint8], IntArray, IntArray]:
+        """The bytes, and where in them each string begins and ends, for compiled code."""
+        starts = np.zeros(len(self.ends), np.int64)
+        starts[1:] = self.ends[:-1]
+        return np.frombuffer(self.data, np.uint8), starts, self.ends
+
     def listed(self) -> list[bytes]:
         """Each as an object of its own."""
         ends = self.ends.tolist()

@@ -12,9 +12,11 @@ import numpy as np
 from schemas.events import OrderLine, Purchase
 from schemas.units import DAY_MS
 from stream.alignment import merged, places_of
+from stream.byte_rows import encoded
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.clock import LiveClock, LoggedTimes
+from stream.columns.routing import murmur2_of
 from stream.customers.segments import SEGMENTS
 from stream.engine import step
 from stream.features.columns import MODEL_COLUMNS, model_matrix
@@ -26,6 +28,7 @@ from stream.last_records import LastRecords
 from stream.outcomes.declaration import GRACE_MS
 from stream.outcomes.matching import declared_places
 from stream.outcomes.maturity import ACCUMULATOR, unpack_open
+from stream.outcomes.sampling import MANY, customer_hashes
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.scoring.explain import by_concept
 from stream.scoring.hazard import HazardModel
@@ -41,6 +44,8 @@ def warm_up(rules: Rules) -> Changes:
     none = np.zeros(1, np.int64)
     LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
     places_of(merged([none, none], [False, True]), [2, 0])
+    murmur2_of(*encoded(["anybody"]).spans)  # as it is seen whether many new customers are at home
+    customer_hashes(["anybody"] * MANY)
     last, ids = LastRecords(0), np.ones(1, np.uint64)
     last.remember(ids, int(last.numbers_of(ids)[0]) + 1, 0)
     last.make_room(0, 0)

@@ -5,7 +5,6 @@ Sentences say whole numbers, so few of them differ: each is put into words once 
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,9 +112,8 @@ def in_words(codes: NDArray[np.intp], features: Features, currency: str, exponen
     for row, figure in zip(figures, _FIGURES, strict=True):
         row[:] = features[figure.feature]
     _choose_figures(said, codes, figures, _units(exponent))
-    (one_code, *one_figures), (other_code, *other_figures) = said.tolist()
-    money = repeat(currency)
-    ones, others = map(_sentence, one_code, *one_figures, money), map(_sentence, other_code, *other_figures, money)
+    sentence = _sentences(currency).__getitem__
+    ones, others = [map(sentence, zip(*what, strict=True)) for what in said.tolist()]
     return [[one] if one == other else [one, other] for one, other in zip(ones, others, strict=True)]
 
 
@@ -142,9 +140,24 @@ def _choose_figures(
                 said[place, at + 1, customer] = UNKNOWN if np.isnan(figure) else np.int64(np.rint(figure))
 
 
-@lru_cache(maxsize=SENTENCES_KEPT)
-def _sentence(code: int, first: int, second: int, currency: str) -> str:
-    return _SAY[code](first, second, currency)
+class _Sentences(dict[tuple[int, int, int], str]):
+    """A concept's code and two figures -> the sentence; all are forgotten when there are `SENTENCES_KEPT`."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+
+    def __missing__(self, said: tuple[int, int, int]) -> str:
+        """Put it into words for the first time."""
+        if len(self) >= SENTENCES_KEPT:
+            self.clear()
+        code, first, second = said
+        self[said] = _SAY[code](first, second, self._currency)
+        return self[said]
+
+
+@lru_cache
+def _sentences(currency: str) -> _Sentences:
+    return _Sentences(currency)
 
 
 def reasons_of(

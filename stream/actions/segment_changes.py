@@ -1,16 +1,21 @@
 """A customer's segment, its members' index, and the message when it changes."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.messages import SegmentChanged
 from schemas.topics import SEGMENT_CHANGES
 from stream.actions.acting import Acting
+from stream.chunk import BoolArray, RowArray
 from stream.customers.segments import SEGMENTS, UNSEGMENTED
 from stream.decisions import Asked, Decisions
 from stream.drafts import message_id
 
 RULE_VERSION = "1"  # part of every change's id
 ORDINALS = 256  # the ordinal is stored in one byte
+
+Codes = NDArray[np.integer]
+"""Places in `SEGMENTS`."""
 
 
 def move(asked: Asked, decisions: Decisions, acting: Acting) -> None:
@@ -22,10 +27,7 @@ def move(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     block, first_seen = asked.block, asked.block["last_decision_ms"] == 0
     before = block["segment"].copy()
     moved = decisions.segment != before
-    for at in (moved | first_seen).nonzero()[0].tolist():
-        left = None if first_seen[at] else SEGMENTS[before[at]]
-        customer, entered = acting.customers[asked.rows[at]], SEGMENTS[decisions.segment[at]]
-        acting.changes.segment_moves.append((customer, left, entered))
+    _follow(asked.rows, before, decisions.segment, moved | first_seen, first_seen, acting)
     if not moved.any():
         return
     changed = moved & (before != UNSEGMENTED)
@@ -36,6 +38,17 @@ def move(asked: Asked, decisions: Decisions, acting: Acting) -> None:
     block["segment"] = decisions.segment
     for at in changed.nonzero()[0].tolist():
         _announce(at, SEGMENTS[before[at]], asked, acting)
+
+
+def _follow(
+    rows: RowArray, before: Codes, after: Codes, moves: BoolArray, first_seen: BoolArray, acting: Acting
+) -> None:
+    """Let the index of each segment's members follow those who move."""
+    moving = moves.nonzero()[0]
+    columns = [values[moving].tolist() for values in (rows, before, after, first_seen)]
+    for row, left, entered, is_first in zip(*columns, strict=True):
+        source = None if is_first else SEGMENTS[left]
+        acting.changes.segment_moves.append((acting.customers[row], source, SEGMENTS[entered]))
 
 
 def _announce(at: int, left: str, asked: Asked, acting: Acting) -> None:

@@ -25,7 +25,10 @@ _LAST_BLOCK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def hashes_of(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The hash of each span of bytes, none longer than `BYTES_MAX`.
+    """The hash of each span of bytes.
+
+    Raises:
+        ValueError: one is longer than `BYTES_MAX`.
 
     >>> from stream.features.hashes import event_hash
     >>> found = hashes_of(np.frombuffer(b"order-1", np.uint8), np.array([0]), np.array([7]))
@@ -45,6 +48,8 @@ def _hash(data: Any, starts: Any, ends: Any, words: Any, lengths: Any, found: An
         words[:, :count] = 0
         for i in range(count):
             start, end = starts[first + i], ends[first + i]
+            if end - start > BYTES_MAX:
+                raise ValueError("an id has more than 128 bytes")
             lengths[i] = end - start
             for at in range(start, end, BYTES):
                 words[(at - start) // BYTES, i] = word_at(data, at, end)

@@ -27,7 +27,7 @@ from stream.features.stored import pack, unpack
 from stream.identities.known import Identity, latest, name_of, pack_identity
 from stream.identities.sending import send_arrival, send_on, send_release
 from stream.outcomes.maturity import OpenArray
-from stream.outcomes.sampling import customer_hash, next_sample_ms
+from stream.outcomes.sampling import customer_hashes, next_sample_ms
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def _join(present: Present, arrived: StateArray, stream_time_ms: int) -> None:
     decision[:] = present.state["decision"]
     decision["decide_at_ms"] = decision["due_ms"] = max(stream_time_ms, 1)
     if decision["snapshot_at_ms"][0] == 0 and joined["features"]["last_purchase_ms"][0] > 0:
-        hashes = np.array([customer_hash(present.customer)], np.uint64)
+        hashes = customer_hashes([present.customer])
         decision["snapshot_at_ms"] = next_sample_ms(hashes, np.array([stream_time_ms]))
     present.state[:] = joined
 

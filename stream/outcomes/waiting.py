@@ -27,7 +27,7 @@ from stream.outcomes.maturity import (
     open_snapshots,
     pack_open,
 )
-from stream.outcomes.sampling import HashArray, customer_hash, next_sample_ms
+from stream.outcomes.sampling import HashArray, customer_hashes, next_sample_ms
 from stream.outcomes.snapshot import Said, Snapshot, Taken, decode_snapshot
 from stream.scoring.linear import FloatArray
 from stream.scoring.serving import score_outcomes
@@ -144,7 +144,7 @@ class WaitingOutcomes:
             )
 
     def _hashes(self, rows: RowArray) -> HashArray:
-        return np.array([customer_hash(self._ids[row]) for row in rows.tolist()], np.uint64)
+        return customer_hashes([self._ids[row] for row in rows.tolist()])
 
     def _take(self, rows: RowArray, now_ms: IntArray, models: Models) -> None:
         features = natural(self._given.states.take(rows), now_ms)

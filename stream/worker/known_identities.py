@@ -11,7 +11,7 @@ from schemas.topics import REROUTED
 from stream.drafts import CopyDraft, Draft
 from stream.identities.known import UNKNOWN, Identity, latest, name_of, pack_identity, unpack_identity
 from stream.identities.sending import release_of
-from stream.worker.homes import murmur2_of
+from stream.worker.homes import hashes_of
 from stream.worker.log_records import LogRecords
 from stream.worker.sorting import Redirected, Sorted
 
@@ -78,7 +78,7 @@ class KnownIdentities:
         return {name: pack_identity(identity) for name, identity in changed.items()}
 
     def _gone_among(self, customers: list[str]) -> dict[str, Identity]:
-        hashes = murmur2_of([customer.encode() for customer in customers])
+        hashes = hashes_of(customers)
         nearest = np.minimum(np.searchsorted(self._suspected, hashes), len(self._suspected) - 1)
         suspects = [customers[at] for at in (self._suspected[nearest] == hashes).nonzero()[0].tolist()]
         found = {customer: self.of(customer) for customer in suspects}

@@ -7,7 +7,7 @@ import numpy as np
 from schemas.units import DAY_MS
 from stream.chunk import IntArray
 from stream.features.layout import StateArray
-from stream.outcomes.sampling import customer_hash, next_sample_ms
+from stream.outcomes.sampling import customer_hashes, next_sample_ms
 from stream.rounds import or_never
 
 POSTPONED_MS = DAY_MS  # seldom enough to cost nothing, soon enough once Ebb is mended
@@ -33,4 +33,4 @@ def postpone(states: StateArray, customers: list[str], until_ms: Mapping[str, in
 
 
 def _next_samples_ms(customers: list[str], after_ms: IntArray) -> IntArray:
-    return next_sample_ms(np.array([customer_hash(customer) for customer in customers], np.uint64), after_ms)
+    return next_sample_ms(customer_hashes(customers), after_ms)

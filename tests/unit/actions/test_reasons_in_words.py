@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stream.actions import reasons
 from stream.actions.reasons import WORDS, in_words
 from stream.scoring.explain import CONCEPT_NAMES, NO_CONCEPT
 from tests.world import World
@@ -74,3 +75,11 @@ def test_views_of_one_chunk_have_their_own_reasons():
     assert world.view("ada").reasons == ["no purchase for 7 days"]  # asked again a week after its purchase
     assert world.view("bob").reasons == ["no purchase for 7 days"]
     assert World().page_view("cy", day=0).view("cy").reasons == ["no purchase yet"]
+
+
+def test_sentences_stay_right_when_all_that_were_known_are_forgotten(monkeypatch):
+    monkeypatch.setattr(reasons, "SENTENCES_KEPT", 2)
+    for days in (3.0, 5.0, 41.3, 3.0):
+        told = said(["silence"], ADA | {"since_last_purchase_days": days}, currency="SEK")
+        assert told == [f"no purchase for {days:.0f} days, usual gap 12"]
+    assert len(reasons._sentences("SEK")) <= 2
