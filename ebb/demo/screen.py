@@ -1,7 +1,6 @@
 """The demo on a terminal: a bar while it runs, and what it found at its end."""
 
 import sys
-import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -14,7 +13,6 @@ from ebb.demo.watching import Look
 from offline.history import History
 from stream.scoring.documents import HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
 
-INDENT = "    "
 CANDIDATES_IN_WORDS = {
     HAZARD_MIX: "mean with the hazard",
     HAZARD: "7 days, rolled forward",
@@ -47,19 +45,6 @@ def _figures(look: Look) -> str:
         return "the worker warms up, a minute or more after an update"
     behind = "publishing" if look.lag is None else f"lag {look.lag:,}"
     return f"{look.events_per_s:,.0f} events/s  {behind}  {look.customers:,} customers  {look.alerts:,} alerts"
-
-
-def fitted(text: str, columns: int | None) -> str:
-    """The text with lines broken between words where a terminal of so many columns is too narrow.
-
-    >>> print(fitted("your own data: docs/your-own-data.md", 30))
-    your own data:
-        docs/your-own-data.md
-    """
-    if columns is None:
-        return text
-    breaking = textwrap.TextWrapper(columns, subsequent_indent=INDENT, break_on_hyphens=False, break_long_words=False)
-    return "\n".join(breaking.fill(line) if len(line) > columns else line for line in text.split("\n"))
 
 
 def summary(results: Results, currency: str, columns: int | None = None) -> str:
