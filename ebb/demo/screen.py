@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from ebb.cli.lookup import at_risk_screen, segments_screen
 from ebb.demo.results import Results
 from ebb.demo.watching import Look
+from ebb.text import percent
 from offline.history import History
 from stream.scoring.documents import HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
 
@@ -75,7 +76,7 @@ def _alerts(results: Results) -> list[str]:
     lines = [f"Churn alerts · {alerts.sent:,} sent, {alerts.per_week:.1f} a week"]
     if alerts.did_not_buy is not None:
         lines.append(
-            f"  {alerts.did_not_buy:.0%} of {alerts.judged:,} alerted customers did not buy in the next 30 days"
+            f"  {percent(alerts.did_not_buy)} of {alerts.judged:,} alerted customers did not buy in the next 30 days"
         )
     return lines
 
