@@ -3,10 +3,12 @@
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
 
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+INDENT = "    "  # before what a broken line goes on with
 WHOLE_FROM = 100  # amounts from here on are shown without minor units
 
 
@@ -67,6 +69,19 @@ def lookup_of(customer_id: str, *options: str) -> str:
 def terminal_columns() -> int | None:
     """How wide the terminal is that is written to; None if it is something else."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitted(text: str, columns: int | None) -> str:
+    """The text with lines broken between words where a terminal of so many columns is too narrow.
+
+    >>> print(fitted("your own data: docs/your-own-data.md", 30))
+    your own data:
+        docs/your-own-data.md
+    """
+    if columns is None:
+        return text
+    breaking = textwrap.TextWrapper(columns, subsequent_indent=INDENT, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(breaking.fill(line) if len(line) > columns else line for line in text.split("\n"))
 
 
 def aligned(rows: Sequence[Sequence[str]], sides: str, indent: str = "", gap: int = 3) -> list[str]:

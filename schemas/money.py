@@ -31,6 +31,15 @@ def exponent_of(currency: str) -> int:
     return EXPONENTS.get(currency, 2)
 
 
+def amount_format(currency: str) -> str:
+    """How screens and pages show an amount of major units: with hundredths at most, and none of a currency without any.
+
+    >>> [format(1234.5, amount_format(currency)) for currency in ("GBP", "JPY", "KWD")]
+    ['1,234.50', '1,234', '1,234.50']
+    """
+    return f",.{min(exponent_of(currency), 2)}f"
+
+
 @lru_cache(AMOUNTS_REMEMBERED)
 def billionths(amount: str | Decimal) -> int:
     """Whole billionths of a major unit in a decimal string, or in a Decimal that prints as one.

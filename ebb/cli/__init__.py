@@ -38,7 +38,20 @@ COMMANDS = {
 """Command -> the module that holds it, under its name with underscores. Modules load when their command is called."""
 
 
-class Commands(click.Group):
+SENTENCE = 1_000  # characters; longer than any
+
+
+class Spelled(click.Group):
+    """Lists its commands with all of their first sentence, which click cuts where a line ends."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with its sentence."""
+        commands = [(name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=SENTENCE)) for name, command in commands])
+
+
+class Commands(Spelled):
     """Loads the module of a command when it is called: `ebb lookup` should not wait for River.
 
     Args:

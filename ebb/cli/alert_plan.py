@@ -12,7 +12,7 @@ from ebb.cli.errors import told
 from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.models.stored import outcome_in_force
-from ebb.text import aligned, money, percent, printable
+from ebb.text import aligned, fitted, money, percent, printable, terminal_columns
 from ebb.views import utc
 from offline.alert_plan.snapshots import Snapshots, snapshots_of
 from offline.alert_plan.thresholds import THRESHOLDS, Threshold, suggested
@@ -61,7 +61,9 @@ def plan(per_week: float | None, folder: Path | None, model: str | None, as_json
     _refuse_few(snapshots, settings.alerted, chosen, folder)
     thresholds = judged(snapshots, sorted({*THRESHOLDS, settings.alert_probability}))
     found = Planned(settings, chosen, snapshots, thresholds, per_week)
-    click.echo(msgspec.json.encode(found.as_object()) if as_json else "\n".join(found.screen()))
+    click.echo(
+        msgspec.json.encode(found.as_object()) if as_json else fitted("\n".join(found.screen()), terminal_columns())
+    )
 
 
 def _serving(settings: WorkerSettings) -> str:
@@ -181,13 +183,14 @@ class Planned:
             )
             for each in self.thresholds
         ]
-        what = f"{self.settings.alerted.in_words(self.settings.currency)}, by {printable(self.model)}"
         true = f"{percent(float(self.snapshots.left.mean()))} left"
         return [
-            f"{what} · {len(self.snapshots):,} customer-days from {first} to {last} · {true}",
+            f"{self.settings.alerted.in_words(self.settings.currency)}, by {printable(self.model)}",
+            f"  {len(self.snapshots):,} customer-days from {first} to {last} · {true}",
             *aligned(rows, ">>>>>><"),
-            "on the list, value at risk: on a day, of those who bought within 180 days · "
-            "right: of the list did leave · missed: of those leaving on a day, not on the list",
+            "  on the list, value at risk: on a day, of those who bought within 180 days",
+            "  right: share of the list who did leave",
+            "  missed: share of those leaving on a day who are not on the list",
             self._next(),
         ]
 

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from ebb.cli import Spelled
 from ebb.cli.dead_letter_pages import as_json_text, as_object, describe, grouped, line_of, page_of, screen
 from ebb.cli.errors import told
 from ebb.cli.replay import quiet_kafka
@@ -55,12 +56,19 @@ class Chosen:
 
 def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that chooses among dead letters."""
-    moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+    moment, form = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]), "YYYY-MM-DD[THH:MM]"
     decorators = (
-        click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="With this reason."),
-        click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Of this topic."),
-        click.option("--since", type=moment, help="Set aside at this time, UTC, or later."),
-        click.option("--until", type=moment, help="Set aside before this time, UTC."),
+        click.option(
+            "--reason",
+            "reasons",
+            multiple=True,
+            type=click.Choice(REASONS),
+            metavar="REASON",
+            help=f"With this reason; may be repeated. One of {', '.join(REASONS)}.",
+        ),
+        click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Of this topic; may be repeated."),
+        click.option("--since", type=moment, metavar=form, help="Set aside at this time, UTC, or later."),
+        click.option("--until", type=moment, metavar=form, help="Set aside before this time, UTC."),
     )
     for decorator in reversed(decorators):
         command = decorator(command)
@@ -82,7 +90,7 @@ def _chosen(
     return Chosen(frozenset(ids), frozenset(reasons), frozenset(topics), **times)
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", cls=Spelled)
 def dead_letters() -> None:
     """Records that could not be applied: look at them, send them again."""
 

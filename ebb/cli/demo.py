@@ -11,11 +11,11 @@ from ebb.demo.deployment import Ports
 from ebb.demo.results import Results
 from ebb.demo.results import as_json as encoded
 from ebb.demo.run import DemoPlan, run_demo
-from ebb.demo.screen import fitted, summary
+from ebb.demo.screen import summary
 from ebb.demo.simulated_screen import Screen
 from ebb.demo.simulated_screen import summary as shown
 from ebb.services.local import FOLDER
-from ebb.text import terminal_columns
+from ebb.text import fitted, terminal_columns
 from offline.sources import SOURCES
 from stream.errors import SourceError
 

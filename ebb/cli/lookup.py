@@ -11,7 +11,8 @@ import click
 from ebb.cli.errors import told
 from ebb.cli.why_screen import why_screen
 from ebb.lookup import Lookup, Page, SegmentSize, View, utc
-from ebb.text import aligned, lookup_of, money, percent, printable, terminal_columns
+from ebb.text import aligned, fitted, lookup_of, money, percent, printable, terminal_columns
+from schemas.money import exponent_of
 from stream.outcomes.declaration import Outcome
 from stream.settings.load import load_common_settings
 
@@ -31,7 +32,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
     metavar="[OUTCOME]",
     help="What makes the probability of an outcome what it is; by default that of alerts. Needs model keys.",
 )
-@click.option("--at", type=MOMENT, help="With --why: when, UTC, if nothing arrives until then; by default as shown.")
+@click.option(
+    "--at",
+    type=MOMENT,
+    metavar="YYYY-MM-DD[THH:MM]",
+    help="With --why: when, UTC, if nothing arrives until then; by default as shown.",
+)
 @json_option
 @told
 def lookup(customer_id: str, why_of: str | None, at: datetime | None, as_json: bool) -> None:
@@ -53,7 +59,8 @@ def _show_why(customer_id: str, outcome: str, at: datetime | None, as_json: bool
     with Lookup() as views:
         why = views.why(customer_id, settings.alert_outcome if outcome == ALERTED else outcome, at)
     words = {each.name: each.in_words(settings.currency) for each in settings.predicted.outcomes}
-    click.echo(why.to_json() if as_json else "\n".join(why_screen(why, words.get(why.outcome, why.outcome))))
+    columns, in_words = terminal_columns(), words.get(why.outcome, why.outcome)
+    click.echo(why.to_json() if as_json else fitted("\n".join(why_screen(why, in_words, columns)), columns))
 
 
 @click.command()
@@ -137,7 +144,7 @@ def segments_screen(sizes: Page[SegmentSize], currency: str) -> list[str]:
 def _mean(size: SegmentSize, currency: str) -> str:
     if not size.customers:
         return "–"
-    mean = money(str(round(Decimal(size.mean_value_at_risk), 2)), currency)
+    mean = money(str(round(Decimal(size.mean_value_at_risk), exponent_of(currency))), currency)
     return mean if size.sampled == size.customers else f"≈ {mean}"
 
 

@@ -1,6 +1,7 @@
 """`ebb models list`, `show`, `compare` and `export`: how the candidates do, and what serves."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,10 +12,15 @@ from ebb.models.objects import compare_object, list_object, show_object
 from ebb.models.reading import ModelError, document_of, known_model, known_models, known_segments, versions_of
 from ebb.models.screen import compare_screen, list_screen, show_screen
 from ebb.models.segments import segments_object, segments_screen
+from ebb.text import fitted, terminal_columns
 from stream.scoring.documents import SEGMENTS_NAME, encode
 from stream.settings.load import load_worker_settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def _fitted(lines: Sequence[str]) -> str:
+    return fitted("\n".join(lines), terminal_columns())
 
 
 @click.command("list")
@@ -36,17 +42,19 @@ def show(name: str, candidate: str | None, as_json: bool) -> None:
     settings = load_worker_settings()
     if name == SEGMENTS_NAME:
         segments, stored = known_segments(settings), versions_of(settings, name)
-        click.echo(
-            json.dumps(segments_object(segments, stored)) if as_json else "\n".join(segments_screen(segments, stored))
-        )
+        if as_json:
+            click.echo(json.dumps(segments_object(segments, stored)))
+        else:
+            click.echo(_fitted(segments_screen(segments, stored)))
         return
     known = known_model(settings, name)
     shown = candidate or known.contest.championship.champion
     check_candidate(known, shown)
-    versions = versions_of(settings, name)
-    click.echo(
-        json.dumps(show_object(known, versions, shown)) if as_json else "\n".join(show_screen(known, versions, shown))
-    )
+    versions, columns = versions_of(settings, name), terminal_columns()
+    if as_json:
+        click.echo(json.dumps(show_object(known, versions, shown)))
+    else:
+        click.echo(_fitted(show_screen(known, versions, shown, columns)))
 
 
 @click.command()
@@ -62,9 +70,7 @@ def compare(name: str, one: str, other: str, as_json: bool) -> None:
     known = known_model(load_worker_settings(), name)
     for each in (one, other):
         check_candidate(known, each)
-    click.echo(
-        json.dumps(compare_object(known, one, other)) if as_json else "\n".join(compare_screen(known, one, other))
-    )
+    click.echo(json.dumps(compare_object(known, one, other)) if as_json else _fitted(compare_screen(known, one, other)))
 
 
 @click.command()

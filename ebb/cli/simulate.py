@@ -137,7 +137,7 @@ def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
     shop, count = Shop(replace(settings, currency=common.currency)), Count()
     for sent in counted(saved(shop.slices(), shop, folder), settings, count):
         del sent
-    return count.summary() | {"folder": str(folder)}
+    return count.summary() | {"currency": common.currency, "folder": str(folder)}
 
 
 def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     else:
         replayed = publish_history(days, servers, common.partitions)
     _tell_truth(shop, run)
-    return count.summary() | {"clock_records": replayed.clock_records}
+    return count.summary() | {"currency": common.currency, "clock_records": replayed.clock_records}
 
 
 def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from ebb.simulate import ShopSettings, Slice
 from ebb.simulate.figures import PurchaseLog
 from ebb.text import percent
+from schemas.money import amount_format
 
 
 class Count:
@@ -95,7 +96,9 @@ def _bought(summary: dict[str, Any]) -> Iterator[str]:
     if not summary["buyers"]:
         yield "  nobody has bought"
         return
-    yield f"  {summary['buyers']:,} customers bought; a basket costs {summary['mean_basket']:,.2f} on average"
+    currency = summary["currency"]
+    basket = f"{summary['mean_basket']:{amount_format(currency)}} {currency}"
+    yield f"  {summary['buyers']:,} customers bought; a basket costs {basket} on average"
     gap = summary["median_gap_days"]
     gaps = "" if gap is None else f", half of all gaps are at most {gap:.0f} days"
     repeated, once = percent(summary["repeat_rate"]), percent(summary["one_time_share"])

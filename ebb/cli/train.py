@@ -30,7 +30,7 @@ from offline.training.table import ROWS_AT_MOST, Asking, Table, table_of
 from offline.training.target import Target, target_of
 from offline.training.train import Plan, Training
 from offline.training.train import train as fit_and_judge
-from schemas.money import exponent_of
+from schemas.money import amount_format
 from schemas.units import DAY_MS
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
@@ -172,7 +172,7 @@ def _configuration(options: Mapping[str, Any], target: Target, table: Table, tra
 def _screen(metrics: Metrics, rejected: Rejections, out: Path) -> Iterator[str]:
     """What was found, for a reader."""
     judged, learned = metrics.judged, metrics.learned
-    amount = f"mean {judged.mean:{_amount_format(metrics.currency)}} {metrics.currency}"
+    amount = f"mean {judged.mean:{amount_format(metrics.currency)}} {metrics.currency}"
     mean = amount if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
     yield (
         f"{metrics.outcome} · judged on {judged.rows:,} rows of {judged.customers:,} customers from {metrics.split} "
@@ -205,7 +205,7 @@ def _cells(figures: Any) -> str:
 
 
 def _amounts(metrics: Metrics) -> list[str]:
-    amount = _amount_format(metrics.currency)
+    amount = amount_format(metrics.currency)
     rows = [["", "MAE", "RMSE", "Gini", "bias", "decile error"]]
     models = {judged.title: judged.judgement.figures for judged in metrics.models.values()}
     for title, figures in {**models, **{f"rule: {k.replace('_', ' ')}": v for k, v in metrics.floors.items()}}.items():
@@ -213,8 +213,3 @@ def _amounts(metrics: Metrics) -> list[str]:
         amounts = [format(f.mae, amount), format(f.rmse, amount)]
         rows.append([title, *amounts, f"{f.gini:z.3f}", f"{f.bias:+.1%}", f"{f.decile_error:.1%}"])
     return aligned(rows, "<>>>>>")
-
-
-def _amount_format(currency: str) -> str:
-    """Of amounts on a screen: hundredths at most, and none of a currency that has none."""
-    return f",.{min(exponent_of(currency), 2)}f"

@@ -1,7 +1,6 @@
 """The demo on a terminal: a bar while it runs, and what it found at its end."""
 
 import sys
-import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -11,10 +10,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from ebb.cli.lookup import at_risk_screen, segments_screen
 from ebb.demo.results import Results
 from ebb.demo.watching import Look
+from ebb.text import percent
 from offline.history import History
 from stream.scoring.documents import HAZARD, HAZARD_MIX, MIX, NEWTON, RIVER_LOGISTIC
 
-INDENT = "    "
 CANDIDATES_IN_WORDS = {
     HAZARD_MIX: "mean with the hazard",
     HAZARD: "7 days, rolled forward",
@@ -49,19 +48,6 @@ def _figures(look: Look) -> str:
     return f"{look.events_per_s:,.0f} events/s  {behind}  {look.customers:,} customers  {look.alerts:,} alerts"
 
 
-def fitted(text: str, columns: int | None) -> str:
-    """The text with lines broken between words where a terminal of so many columns is too narrow.
-
-    >>> print(fitted("your own data: docs/your-own-data.md", 30))
-    your own data:
-        docs/your-own-data.md
-    """
-    if columns is None:
-        return text
-    breaking = textwrap.TextWrapper(columns, subsequent_indent=INDENT, break_on_hyphens=False, break_long_words=False)
-    return "\n".join(breaking.fill(line) if len(line) > columns else line for line in text.split("\n"))
-
-
 def summary(results: Results, currency: str, columns: int | None = None) -> str:
     """Everything the demo has found, for a reader, whose terminal may have so many columns."""
     totals = results.totals
@@ -90,7 +76,7 @@ def _alerts(results: Results) -> list[str]:
     lines = [f"Churn alerts · {alerts.sent:,} sent, {alerts.per_week:.1f} a week"]
     if alerts.did_not_buy is not None:
         lines.append(
-            f"  {alerts.did_not_buy:.0%} of {alerts.judged:,} alerted customers did not buy in the next 30 days"
+            f"  {percent(alerts.did_not_buy)} of {alerts.judged:,} alerted customers did not buy in the next 30 days"
         )
     return lines
 

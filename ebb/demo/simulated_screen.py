@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ebb.demo.simulated import CUSTOMERS, PAST_DAYS, SECONDS, Alert, Show, Watcher
+from ebb.text import percent
 from schemas.messages import ChurnAlertOpened
 from schemas.units import DAY_MS
 
@@ -82,7 +83,7 @@ def line(alert: Alert) -> str:
     if isinstance(alert, ChurnAlertOpened):
         silent_days = (alert.opened_ms - alert.episode_ms) // DAY_MS
         return (
-            f"{_day(alert.opened_ms)}   {alert.customer_id}   churn alert   {alert.probability:.0%}   "
+            f"{_day(alert.opened_ms)}   {alert.customer_id}   churn alert   {percent(alert.probability)}   "
             f"£ {float(alert.value_at_risk):,.0f} at risk, silent for {silent_days} days"
         )
     return f"{_day(alert.closed_ms)}   {alert.customer_id}   alert closed  {CAUSES[alert.cause]}"

@@ -60,8 +60,11 @@ def _of_the_champion(known: Known, champion: str) -> list[str]:
     return []
 
 
-def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[str]:
-    """Everything about an outcome's models; the reliability tables are those of `candidate`."""
+def show_screen(known: Known, versions: Sequence[str], candidate: str, columns: int | None = None) -> list[str]:
+    """Everything about an outcome's models; the reliability tables are those of `candidate`.
+
+    Tables are in two parts where a terminal of so many `columns` is too narrow.
+    """
     name, contest, document = known.outcome.name, known.contest, known.document
     if document is None:
         return [f"{name} has no model yet: it needs labels, and a learner (`ebb learner`)."]
@@ -81,15 +84,20 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str) -> list[s
     lines += [f"  before    {each}" for each in before[:5]]
     if not metrics:
         return [*lines, "  No label carries scores yet: they come a horizon after the first model."]
-    lines += ["", *_candidates(known, metrics), "", *_advice(known)]
+    lines += ["", *_candidates(known, metrics, columns), "", *_advice(known)]
     judge = contest.judgement.pooled.get(candidate)
     if judge is not None:
         periods = list(reliability_by_period(contest.judgement.periods, candidate))
-        lines += ["", *_reliability(candidate, judge.reliability()), "", *_by_period(known, candidate, periods)]
+        lines += [
+            "",
+            *_reliability(candidate, judge.reliability()),
+            "",
+            *_by_period(known, candidate, periods, columns),
+        ]
     return [*lines, f"next: ebb models compare {name} {contest.championship.champion} {_other(known)}"]
 
 
-def _candidates(known: Known, metrics: Mapping[str, Judged]) -> list[str]:
+def _candidates(known: Known, metrics: Mapping[str, Judged], columns: int | None) -> list[str]:
     evidence, costs = known.contest.evidence(), known.costs_us
     champion = known.contest.championship.champion
     rows: list[Sequence[str]] = [("candidate", "labels", *FIGURES, "us", "new blocks", "better by", "at least")]
@@ -98,7 +106,17 @@ def _candidates(known: Known, metrics: Mapping[str, Judged]) -> list[str]:
         against = ("", "champion", "") if candidate == champion else _against(said)
         cost = digits(costs[candidate], 2) if candidate in costs else "–"
         rows.append((candidate, *_figures(metrics.get(candidate)), cost, *against))
-    return aligned(rows, "<" + ">" * 10, indent="  ")
+    return _in_parts(rows, "<" + ">" * 10, 8, columns)
+
+
+def _in_parts(rows: Sequence[Sequence[str]], sides: str, cut: int, columns: int | None) -> list[str]:
+    """A table; where a terminal is too narrow, one up to column `cut` and one of the rest behind the first column."""
+    lines = aligned(rows, sides, indent="  ", gap=2)
+    if columns is None or max(map(len, lines)) <= columns:
+        return lines
+    first = aligned([row[:cut] for row in rows], sides[:cut], indent="  ", gap=2)
+    rest = aligned([(row[0], *row[cut:]) for row in rows], sides[0] + sides[cut:], indent="  ", gap=2)
+    return [*first, "", *rest]
 
 
 def _against(evidence: Evidence) -> tuple[str, str, str]:
@@ -116,19 +134,19 @@ def _advice(known: Known) -> list[str]:
     """What the blocks say, and what a person may do."""
     contest, name, days = known.contest, known.outcome.name, known.contest.judgement.block_days
     rule = (
-        f"  A block is {days} days of snapshots. After {BLOCKS_TO_DECIDE} new ones the rule looks once: who is better "
-        f"by {digits(BETTER_BY, 3)} with 95 % confidence becomes champion."
+        f"  A block is {days} days of snapshots. After {BLOCKS_TO_DECIDE} new ones the rule looks once:",
+        f"  who is better by {digits(BETTER_BY, 3)} with 95 % confidence becomes champion.",
     )
     barred = [f"  not to be promoted: {why}." for why in contest.over_budget.values()]
     proposed = contest.proposed()
     if proposed is None:
-        return [rule, *barred]
+        return [*rule, *barred]
     said = contest.evidence()[proposed]
     return [
-        rule,
+        *rule,
         *barred,
-        f"  proposed: {proposed}, better by {signed(said.bound)} at least over {said.blocks} blocks. "
-        f"To promote it now: ebb models promote {name} {proposed}",
+        f"  proposed: {proposed}, better by {signed(said.bound)} at least over {said.blocks} blocks",
+        f"  to promote it now: ebb models promote {name} {proposed}",
     ]
 
 
@@ -140,17 +158,17 @@ def _reliability(candidate: str, groups: Sequence[Reliability]) -> list[str]:
     return [f"  what {candidate} said, and what came true", *aligned(rows, ">>><", indent="  ")]
 
 
-def _by_period(known: Known, candidate: str, periods: Sequence[tuple[int, Judge]]) -> list[str]:
+def _by_period(known: Known, candidate: str, periods: Sequence[tuple[int, Judge]], columns: int | None) -> list[str]:
     said = "said > happened, % by tenths of the labels"
-    rows = [(f"{PERIOD_DAYS} days from", "labels", "log loss", "AUC", "ECE", said, "")]
+    rows = [(f"{PERIOD_DAYS} days from", "labels", "log loss", "AUC", "ECE", "", said)]
     for first_day, judge in periods:
         judged = judge.judged()
-        groups = " ".join(f"{round(100 * g.said):>2}>{round(100 * g.happened):<3}" for g in judge.reliability())
+        groups = " ".join(f"{round(100 * g.said):>2}>{round(100 * g.happened):<2}" for g in judge.reliability())
         if judged is not None:
             figures = digits(judged.log_loss), digits(judged.auc, 3), digits(judged.ece, 3)
             state = STILL_OPEN if known.is_period_open(first_day) else ""
-            rows.append((day(first_day), f"{judged.rows:,}", *figures, groups, state))
-    return [f"  {candidate} by when it was said", *aligned(rows, "<>>>><<", indent="  ")]
+            rows.append((day(first_day), f"{judged.rows:,}", *figures, state, groups))
+    return [f"  {candidate} by when it was said", *_in_parts(rows, "<>>>><<", 6, columns)]
 
 
 def compare_screen(known: Known, one: str, other: str) -> list[str]:

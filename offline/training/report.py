@@ -12,6 +12,7 @@ from offline.training import report_probabilities as probabilities
 from offline.training.metrics import Judged, Metrics
 from offline.training.report_parts import chosen_of
 from offline.training.train import Training
+from schemas.money import amount_format
 from stream.features.model_columns import MAJOR
 
 COEFFICIENTS, TRIES = 15, 10  # rows of tables
@@ -21,7 +22,11 @@ def html(training: Training) -> str:
     """The page."""
     metrics = training.metrics
     judged = metrics.judged
-    what = f"mean {judged.mean:,.2f} {metrics.currency}" if metrics.is_amount else f"true for {100 * judged.mean:.1f} %"
+    what = (
+        f"mean {judged.mean:{amount_format(metrics.currency)}} {metrics.currency}"
+        if metrics.is_amount
+        else f"true for {100 * judged.mean:.1f} %"
+    )
     lead = (
         f"{metrics.in_words} · judged on {judged.rows:,} rows of {judged.customers:,} customers, {judged.first} to "
         f"{judged.last}, {what}"

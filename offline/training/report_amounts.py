@@ -12,11 +12,9 @@ from offline.training.ranking import reached
 from offline.training.report_parts import RULES, Points, chosen_of, judgements
 from offline.training.spend import SpendFigures, Spending
 from offline.training.train import Training
+from schemas.money import amount_format
 
-_SHOWN = {
-    "mae": "{:,.2f}", "rmse": "{:,.2f}", "deviance": "{:,.2f}", "gini": "{:z.3f}", "bias": "{:+.1%}",
-    "decile_error": "{:.1%}",
-}  # fmt: skip
+_SHOWN = {"deviance": ",.2f", "gini": "z.3f", "bias": "+.1%", "decile_error": ".1%"}  # what is no amount
 
 
 def figures(metrics: Metrics) -> str:
@@ -24,10 +22,10 @@ def figures(metrics: Metrics) -> str:
     head = ["", "MAE", "RMSE", "deviance", "Gini", "bias", "decile error"]
     rows = []
     for title, judgement in judgements(metrics, Spending):
-        rows.append([title, *_spend_cells(judgement.figures, judgement.intervals)])
+        rows.append([title, *_spend_cells(judgement.figures, judgement.intervals, metrics.currency)])
     for name, floor in metrics.floors.items():
         if isinstance(floor, SpendFigures):
-            rows.append([RULES[name], *(cell.split("\n")[0] for cell in _spend_cells(floor, {}))])
+            rows.append([RULES[name], *(cell.split("\n")[0] for cell in _spend_cells(floor, {}, metrics.currency))])
     said = text(
         f"MAE and RMSE are in {metrics.currency}; Gini is 1 where the order of predictions is that of amounts; "
         "bias is by how much the sum of predictions is too high; the decile error is the distance of tenths of the "
@@ -36,12 +34,12 @@ def figures(metrics: Metrics) -> str:
     return table(head, rows, chosen_of(metrics).title) + said
 
 
-def _spend_cells(figures: SpendFigures, intervals: Mapping[str, Bounds]) -> Iterator[str]:
+def _spend_cells(figures: SpendFigures, intervals: Mapping[str, Bounds], currency: str) -> Iterator[str]:
     for name in SpendFigures.__struct_fields__:
-        show = _SHOWN[name]
+        form = _SHOWN.get(name, amount_format(currency))
         bounds = intervals.get(name)
-        below = f"{show.format(bounds.low)} to {show.format(bounds.high)}" if bounds else " "
-        yield f"{show.format(getattr(figures, name))}\n{below}"
+        below = f"{bounds.low:{form}} to {bounds.high:{form}}" if bounds else " "
+        yield f"{getattr(figures, name):{form}}\n{below}"
 
 
 def plotted(training: Training) -> Iterator[str]:
@@ -63,12 +61,12 @@ def plotted(training: Training) -> Iterator[str]:
             even=([0, 1], [0, 1]),
         ),
     )  # fmt: skip
-    judgement = chosen_of(metrics).judgement
+    judgement, form = chosen_of(metrics).judgement, amount_format(metrics.currency)
     if isinstance(judgement, Spending):
         yield heading(f"Tenths by {chosen_of(metrics).title}", 3)
         yield table(
             ["rows", prediction, amount],
-            [[f"{d.rows:,}", f"{d.predicted:,.2f}", f"{d.spent:,.2f}"] for d in judgement.deciles],
+            [[f"{d.rows:,}", f"{d.predicted:{form}}", f"{d.spent:{form}}"] for d in judgement.deciles],
         )
 
 

@@ -15,7 +15,8 @@ GAP_COLUMN = "log_mean_gap_days"
 
 AGEING_OF_VISITS = 0.25
 """Days by which the last visit is longer ago after a day without a purchase. With 1, as if nobody came to look, six
-simulated shops lost too many customers: 1, .6, .4, .25 and .15 are in docs/architecture.md, "Learning"."""
+simulated shops lost too many customers: 1, .6, .4, .25 and .15 are in docs/learning-measured.md, "How the numbers were
+chosen"."""
 
 Course = Literal["grows", "grows by gap", "fades", "decays", "bends"]
 

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 AGE_COLUMN = "log_since_first_purchase_days"
 LATER_DAYS = 28.0 * AGEING_OF_VISITS
 """By how much longer ago the last visit is in the weeks ahead of which nobody knows anything, all of them: as in four
-weeks. Week by week costs more and says the same (docs/architecture.md, "Learning")."""
+weeks. Week by week costs more and says the same (docs/learning-measured.md, "How the numbers were chosen")."""
 
 SETTLING_DAYS = 14.0  # added to the age: who bought yesterday and has seen twenty pages does not see twenty a day
 
@@ -51,7 +51,8 @@ class Missed(NamedTuple):
 
 BROWSING_KNOTS = (0, 20, 60)
 ANSWER_KNOTS = (0, 3)
-"""Of some twenty choices those with the lowest log loss on eight simulated shops (docs/architecture.md, "Learning")."""
+"""Of some twenty choices those with the lowest log loss on eight simulated shops (docs/learning-measured.md, "How the
+numbers were chosen")."""
 
 MISSED: tuple[Missed, ...] = (
     *(Missed("browsing", "fresh_browsing", "log_browsing_count", knot) for knot in BROWSING_KNOTS),

@@ -33,7 +33,7 @@ from stream.scoring.documents import MIX
 from stream.scoring.linear import LinearModel
 
 PAST_COUNTS = 0.1
-"""What a label before the drift counts for; what else was tried: docs/models.md, "Drift"."""
+"""What a label before the drift counts for; what else was tried: docs/architecture.md, "Learning"."""
 
 
 class AfterDriftState(msgspec.Struct, frozen=True, kw_only=True):

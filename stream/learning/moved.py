@@ -13,7 +13,8 @@ from stream.scoring.kinds import MovedLogit
 from stream.scoring.linear import LinearModel
 
 HAZARD_SHARE = 0.2
-"""Of .2, .25, .33 and .5 the most that pushed none of 29 cases over a margin (docs/architecture.md, "Learning")."""
+"""Of .2, .25, .33 and .5 the most that pushed none of 29 cases over a margin (docs/learning-measured.md, "How the
+numbers were chosen")."""
 
 
 def moved(mix: LinearModel, every: LinearModel, weekly: LinearModel, outcome: Outcome, of_every: Outcome) -> MovedLogit:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.money import MINOR_UNITS, billionths
 from schemas.units import DAY_MS
 from stream.customers.silence import own_window_days
 from stream.features.vocabulary import CHANNELS, NOTHING_DECLARED, Vocabulary, codes_of
@@ -57,7 +58,8 @@ class DeclaredOutcomes:
         exponent: decimal places of the reporting currency.
 
     Raises:
-        ValueError: there is none, a name is there twice, or a channel or category is not declared.
+        ValueError: there is none, a name is there twice, a channel or category is not declared, or an amount has more
+            decimals than the currency.
     """
 
     def __init__(
@@ -69,10 +71,14 @@ class DeclaredOutcomes:
             raise ValueError("no outcome is declared")
         if len(set(self.names)) < len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
-            raise ValueError(f"outcome {twice} is declared twice; those that come with Ebb have their names already")
+            raise ValueError(
+                f"outcome {twice} is declared twice. One that comes with Ebb can be declared otherwise where "
+                "EBB_OUTCOMES leaves it out"
+            )
         for outcome in outcomes:
             _refuse_unknown(outcome.name, "channel", outcome.channel, CHANNELS)
             _refuse_unknown(outcome.name, "category", outcome.category, vocabulary.categories)
+            _refuse_inexact(outcome, exponent)
         slots = vocabulary.category_slots
         self.conditions = Conditions(
             np.array([outcome.event_kind for outcome in outcomes], np.uint8),
@@ -127,3 +133,13 @@ def _refuse_unknown(name: str, field: str, value: str | None, known: Sequence[st
     if value is not None and value not in known:
         listed = ", ".join(known) or "none is declared (EBB_CATEGORIES)"
         raise ValueError(f"outcome {name} has {field} {value!r}; there are: {listed}")
+
+
+def _refuse_inexact(outcome: Outcome, exponent: int) -> None:
+    """Refuse an amount that no sum of whole minor units comes to."""
+    if billionths(outcome.minimum_amount) % MINOR_UNITS[exponent]:
+        at_most = f"at most {exponent} decimals" if exponent else "no decimals"
+        raise ValueError(
+            f"outcome {outcome.name} has minimum_amount {outcome.minimum_amount!r}; amounts of EBB_CURRENCY have "
+            f"{at_most}"
+        )

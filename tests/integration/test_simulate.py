@@ -196,6 +196,7 @@ def test_files_are_in_the_currency_of_the_shop(tmp_path):
     folder = tmp_path / "shop"
     done = run({"EBB_CURRENCY": "JPY"}, "--customers", "50", "--days", "9", "--parquet", str(folder))
     assert done.exit_code == 0, done.output
+    assert re.search(r"a basket costs [\d,]+ JPY on average", done.stdout), done.stdout
     assert set(pq.read_table(folder / "products.parquet")["currency"].to_pylist()) == {"JPY"}
     events = map(json.loads, pq.read_table(folder / "events.parquet")["value"].to_pylist())
     assert {event["currency"] for event in events if event["type"] == "purchase"} == {"JPY"}

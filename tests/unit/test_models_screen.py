@@ -47,9 +47,19 @@ def test_days_of_which_answers_are_missing_still_are_said_to_be_open() -> None:
     tables = show_screen(known, ["1"], "mean_logit")
     begin = next(at for at, line in enumerate(tables) if "by when it was said" in line)
     lines = tables[begin + 2 : -1]
-    assert [line.endswith("still open") for line in lines] == [False] * (len(lines) - 1) + [True]
+    assert ["still open" in line for line in lines] == [False] * (len(lines) - 1) + [True]
     told = show_object(known, ["1"], "mean_logit")["reliability_by_28_days"]
     assert [each["is_open"] for each in told] == [False] * (len(lines) - 1) + [True]
+
+
+def test_what_is_shown_of_an_outcome_fits_a_terminal_of_120_columns_and_in_two_parts_one_of_80() -> None:
+    learner = taught(log(8, better_by=0.5))
+    known = Known(PURCHASE_7D, learner.document("1", DAY), learner.contest)
+    tables = [line for line in show_screen(known, ["1"], "mean_logit") if "began" not in line]
+    assert max(map(len, tables)) <= 120
+    parts = [line for line in show_screen(known, ["1"], "mean_logit", columns=80) if "began" not in line]
+    assert max(map(len, parts)) <= 80
+    assert sum(line.split() == ["candidate", "new", "blocks", "better", "by", "at", "least"] for line in parts) == 1
 
 
 def test_withdraw_says_that_it_also_ends_what_began_at_a_drift() -> None:

@@ -32,11 +32,15 @@ def test_outcomes_of_a_file_are_asked_besides_those_that_come_with_ebb(declared)
     assert predicted.outcomes[-1] == Outcome(name="mine", horizon_days=20, true_when="any")
 
 
-def test_the_file_that_the_documentation_shows_can_be_loaded(declared):
-    (shown,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    predicted = declared(shown, EBB_CATEGORIES="coffee,tea").predicted
+def test_the_files_that_the_documentation_shows_can_be_loaded(declared):
+    own, high_value = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    predicted = declared(own, EBB_CATEGORIES="coffee,tea").predicted
     assert predicted.names[-2:] == ("coffee_again_20d", "lost_for_good")
     assert predicted.minimum_minor[-2:] == (4_000, 0)
+    (asked,) = re.findall(r"^EBB_OUTCOMES=(.*)$", PAGE.read_text(), re.MULTILINE)
+    predicted = declared(high_value, EBB_CURRENCY="JPY", EBB_OUTCOMES=asked).predicted
+    assert sorted(predicted.names) == sorted(BUILT_IN_NAMES)
+    assert predicted.minimum_minor[-1] == 75_000
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,10 @@ def test_the_file_that_the_documentation_shows_can_be_loaded(declared):
         (f'{MINE}event = "review"\nchannel = "app"', "channel app is given, but review has no channel"),
         (f'{MINE}event = "add_to_cart"\ncategory = "tea"', "category tea is given, but add_to_cart has no category"),
         (f'{MINE}minimum_amount = "-4"', "minimum_amount '-4' is not a decimal string"),
+        (
+            f'{MINE}minimum_amount = "12.345"',
+            "outcome mine has minimum_amount '12.345'; amounts of EBB_CURRENCY have at",
+        ),
         (f"{MINE}active_within_days = 365", "active_within_days 365 is not from 1 to 180"),
         (f'{MINE}within_own_gap = true\nevent = "review"', "within_own_gap is about purchases"),
         (MINE.replace("mine", "Mine"), "name 'Mine' is not lower-case letters"),
@@ -64,6 +72,22 @@ def test_the_file_that_the_documentation_shows_can_be_loaded(declared):
 def test_an_outcome_that_cannot_be_meant_is_refused_with_what_is_wrong(declared, text, said):
     with pytest.raises(SettingError, match=re.escape(said)):
         declared(text)
+
+
+def test_an_amount_has_the_decimals_of_the_currency(declared):
+    mine = f'{MINE}minimum_amount = "12.5"'
+    assert declared(mine, EBB_CURRENCY="EUR").predicted.minimum_minor[-1] == 1_250
+    assert declared(mine, EBB_CURRENCY="KWD").predicted.minimum_minor[-1] == 12_500
+    with pytest.raises(
+        SettingError, match=re.escape("minimum_amount '12.5'; amounts of EBB_CURRENCY have no decimals")
+    ):
+        declared(mine, EBB_CURRENCY="JPY")
+
+
+def test_an_outcome_that_comes_with_ebb_is_declared_otherwise_where_the_list_leaves_it_out(declared):
+    with pytest.raises(SettingError, match="can be declared otherwise where EBB_OUTCOMES leaves it out"):
+        declared(MINE.replace("mine", "churn_30d"))
+    assert declared(MINE.replace("mine", "churn_30d"), EBB_OUTCOMES="lapsed").predicted.outcomes[-1].horizon_days == 20
 
 
 def test_alerts_by_an_outcome_that_is_not_asked_are_refused_with_those_that_are(declared):

@@ -6,8 +6,8 @@ import msgspec
 
 from ebb.cli.demo import OWN_DATA
 from ebb.cli.lookup import at_risk_screen
-from ebb.demo.screen import fitted
 from ebb.lookup import Page, View
+from ebb.text import fitted
 from stream.outcomes.declaration import LAPSED
 from tests.integration.stored_views import view_of
 

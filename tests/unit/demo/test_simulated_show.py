@@ -19,7 +19,7 @@ def opened(customer: str, at_ms: int) -> ChurnAlertOpened:
 def test_an_alert_says_day_customer_probability_value_and_silence():
     july_20_ms = 1_721_433_600_000
     assert line(opened("S001264", july_20_ms)) == (
-        "2024-07-20   S001264   churn alert   82%   £ 184 at risk, silent for 76 days"
+        "2024-07-20   S001264   churn alert   82 %   £ 184 at risk, silent for 76 days"
     )
     closed = ChurnAlertClosed(
         message_id="m", partition=0, sequence=2, customer_id="S001264", closed_ms=july_20_ms, episode_ms=0,

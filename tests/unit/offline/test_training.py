@@ -157,6 +157,10 @@ def test_amounts_of_millions_keep_their_distance_and_have_no_decimals_where_thei
     assert re.search(r"mean [\d,]{11,} VND", finished.stdout)
     assert all(re.fullmatch(r"\S.*?  +[\d,]{13,}  +[\d,]{13,}  +\S+  +\S+  +\S+", row) for row in rows), finished.stdout
     assert {len(row) for row in rows} == {len(head)}
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    amounts = re.findall(r"<td>([\d,]{11,}(?:\.\d+)?)", page.replace("</td>", ""))
+    assert len(amounts) > 20
+    assert not [amount for amount in amounts if "." in amount]
 
 
 def test_one_column_with_one_value_has_it() -> None:

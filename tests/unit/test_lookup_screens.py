@@ -1,0 +1,49 @@
+"""What `ebb segments` and `ebb lookup --why` show where a currency has no decimals and where a terminal is narrow."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ebb.cli.lookup import segments_screen
+from ebb.cli.why_screen import why_screen
+from ebb.lookup import Page, SegmentSize
+from ebb.why import Reference, Share, Why
+
+SILENT, USUALLY = "no purchase for 211 days, usual gap 15", "no purchase for 21 days, usual gap 28"
+WHY = Why(
+    customer_id="12482",
+    outcome="lapsed",
+    model="mean_logit",
+    version="9709",
+    as_of_ms=0,
+    logit=1.14,
+    probability=0.758,
+    shown_probability=0.758,
+    currency="GBP",
+    reference=Reference(who="the mean of 9,709 sampled customers", logit=-0.02, probability=0.495),
+    shares=(Share(concept="silence", logit=1.16, probability=0.255, customer=SILENT, reference=USUALLY, figures=()),),
+)
+
+
+@pytest.mark.parametrize(("currency", "mean"), [("JPY", "85 JPY"), ("EUR", "€ 84.56"), ("KWD", "84.562 KWD")])
+def test_a_mean_has_the_decimals_of_its_currency(currency: str, mean: str) -> None:
+    page = Page([SegmentSize("Champions", 2, 1.0, 84.5618, 2)], datetime(2010, 12, 9, tzinfo=UTC))
+    assert segments_screen(page, currency)[1].endswith(f"  {mean}")
+
+
+def test_what_customers_do_is_below_the_numbers_where_a_terminal_is_too_narrow() -> None:
+    lines = why_screen(WHY, "no purchase within twice the usual gap", columns=80)
+    assert lines[1:7] == [
+        "                       logit   probability",
+        "  reference customer   −0.02        49.5 %",
+        "  silence              +1.16       +25.5",
+        f"      {SILENT}",
+        f"      reference: {USUALLY}",
+        "  this customer         1.14        75.8 %",
+    ]
+
+
+def test_both_customers_are_beside_each_other_where_there_is_room() -> None:
+    wide = why_screen(WHY, "no purchase within twice the usual gap")
+    assert wide == why_screen(WHY, "no purchase within twice the usual gap", columns=200)
+    assert f"{SILENT}   {USUALLY}" in wide[3]
