@@ -13,7 +13,8 @@ import pytest
 from ebb.compose.worker import worker_plan
 from ebb.history.archiving import journal_ends
 from ebb.history.rebuilding import OWNER, Rebuilding
-from ebb.history.recovering import VERSIONS_APART, Recovery
+from ebb.history.recovering import VERSIONS_APART
+from ebb.history.through_eras import Recovery
 from offline.archive.erasing import erase_from
 from offline.archive.files import JOURNAL, write_durably
 from offline.archive.records import ArchivedRecord
