@@ -26,7 +26,7 @@ from offline.sources.cdnow import CURRENCY
 from stream.features.columns import model_matrix
 from stream.outcomes.declaration import PURCHASE_7D, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
-from stream.scoring.serving import score_outcome
+from stream.scoring.serving import score_outcomes
 from stream.settings.load import load_offline_settings
 
 FROM_MS = int(datetime(1998, 1, 1, tzinfo=UTC).timestamp()) * 1000
@@ -45,7 +45,7 @@ def main() -> None:
     customers = last.customers
     bought = np.array([customer in buyers for customer in customers])
     matrix = model_matrix(last.states, FROM_MS)
-    scores = score_outcome(last.models.outcomes.get(SIX_MONTHS.name), matrix)
+    (scores,) = score_outcomes([last.models.outcomes.get(SIX_MONTHS.name)], matrix)
     print(f"{len(customers):,} customers, of whom {bought.sum():,} bought again; {scores.model} serves")
     print(f"{'':<28}{'AUROC':>7}{'log loss':>10}")
     for name, probabilities in {**scores.candidates, "serves": scores.served}.items():

@@ -11,7 +11,7 @@ import msgspec
 from faust.types import TP
 
 from ebb.compose.worker import worker_plan
-from ebb.history.recovering import Recovery
+from ebb.history.through_eras import Recovery
 from offline.addresses import key_of, partition_for, topic_of
 from offline.archive.files import JOURNAL, write_durably
 from offline.archive.records import ArchivedRecord

@@ -9,8 +9,11 @@ import msgspec
 
 from ebb.history.archiving import archive, journal_ends
 from ebb.history.kafka_topics import admin_of, known_topics, partition_counts, require_capable
-from ebb.history.rebuilding import NO_LIMIT, OWNER
-from ebb.history.recovering import Rebuilt, Recovered, Recovery, refuse_running, write
+from ebb.history.rebuilding import OWNER
+from ebb.history.recoverable import refuse_running
+from ebb.history.recovering import Recovered, write
+from ebb.history.stretches import NO_LIMIT
+from ebb.history.through_eras import Rebuilt, Recovery
 from ebb.history.topics_anew import OUTPUT_TOPICS, NothingChangedError, Told, TopicsAnew
 from offline.archive.files import locked
 from offline.archive.from_kafka import LogState, log_states

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ebb.history.past import AT_ONCE, IntArray, PartitionPast, Stretch
+from ebb.history.past import PartitionPast
+from ebb.history.stretches import AT_ONCE, IntArray, Stretch
 from schemas.topics import CLOCK
 from stream.worker.assembly import NOBODY_POSTPONED
 from stream.worker.homes import partitions_of

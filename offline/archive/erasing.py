@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from offline.archive.erased import ErasedPlace, note_erased
-from offline.archive.files import TEMPORARY, contained, files, locked, partitions, publish_file
+from offline.archive.files import TEMPORARY, contained, files, partitions, publish_file
 from offline.archive.parquet import row_groups, schema_of, writer
 from schemas.decode import DECODERS
 from schemas.identities import Erasure, Merge, Release
@@ -34,7 +34,7 @@ class _Named(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Named)
 
 
-def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
+def take_out(folder: Path, customers: Collection[str], erased_ms: int) -> int:
     """Take out what an archive has of these customers up to a time; the erasures stay, and which ids were merged.
 
     So do the places of what goes (`offline.archive.erased`), without which what was around it could not be rebuilt.
@@ -42,7 +42,7 @@ def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
     Each file is replaced whole, under its own name: whoever reads it finds the old rows or those that are left.
 
     Args:
-        folder: the archive.
+        folder: the archive, which the caller holds (`offline.archive.files.locked`).
         customers: ids.
         erased_ms: later events are those of new customers.
 
@@ -50,14 +50,8 @@ def erase_from(folder: Path, customers: Collection[str], erased_ms: int) -> int:
         How many records were taken out.
 
     Raises:
-        ArchiveError: an `ebb archive` is writing there, a file is damaged, or it cannot be written to.
+        ArchiveError: a file is damaged, or it cannot be written to.
     """
-    with locked(folder):
-        return take_out(folder, customers, erased_ms)
-
-
-def take_out(folder: Path, customers: Collection[str], erased_ms: int) -> int:
-    """The same where the archive is `locked` already."""
     logs = [(topic, number) for topic in TOPICS for number in partitions(folder, topic)]
     for topic, number in logs:
         for left in contained(folder, topic, number):

@@ -49,7 +49,6 @@ __all__ = [
     "move_place",
     "natural",
     "plan",
-    "segment_matrix",
     "segments_of",
 ]
 
@@ -141,17 +140,12 @@ def matrix_of_scored(scored: NDArray[np.void]) -> FloatArray:
     return matrix
 
 
-def segment_matrix(states: StateArray, now_ms: Times) -> FloatArray:
+def segments_of(features: Natural) -> FloatArray:
     """Columns for segments, shape (customers, len(SEGMENT_COLUMNS)), each row contiguous.
 
     log1p of days since the last purchase, purchase days within 512, decayed net spend of a year in hundreds of minor
     units, days since the first purchase; 0 where unknown.
     """
-    return segments_of(natural(states, now_ms))
-
-
-def segments_of(features: Natural) -> FloatArray:
-    """`segment_matrix` of features at hand."""
     matrix = np.empty((len(features), len(SEGMENT_COLUMNS)))
     fill_places(matrix, features.scored)
     return matrix

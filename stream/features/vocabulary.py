@@ -63,14 +63,3 @@ def codes_of(names: tuple[str, ...]) -> dict[str | None, int]:
     {None: 0, 'silver': 1, 'gold': 2}
     """
     return {None: UNKNOWN} | {name: code for code, name in enumerate(names, start=1)}
-
-
-def name_of(code: int, names: tuple[str, ...]) -> str | None:
-    """The name a code stands for: None for `UNKNOWN`, "other" for what was not declared.
-
-    >>> [name_of(code, ("silver", "gold")) for code in (0, 2, 255)]
-    [None, 'gold', 'other']
-    """
-    if code == UNKNOWN:
-        return None
-    return "other" if code == OTHER else names[code - 1]

@@ -179,7 +179,7 @@ def _restored(state: SegmentState) -> Clusters:
 
 
 def segment_reader(columns: tuple[str, ...]) -> Reader:
-    """How to read the `SEGMENT_COLUMNS` from rows of model columns, as `segment_matrix` computes them from states.
+    """How to read the `SEGMENT_COLUMNS` from rows of model columns, as `segments_of` computes them from features.
 
     Net spend is the one that is not a model column itself: it is the difference of two that are.
 

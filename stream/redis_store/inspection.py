@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from stream.customers.segments import SEGMENTS
 from stream.drafts import unpack_outgoing
 from stream.ports import Head
 from stream.redis_store import keys
@@ -58,17 +57,6 @@ def shop_totals(url: str) -> dict[str, int]:
     for fields in _every_partition(url, lambda pipeline, p: pipeline.hgetall(keys.shop(p))):
         totals.update({name.decode(): int(value) for name, value in fields.items()})
     return dict(totals)
-
-
-def segment_sizes(url: str) -> dict[str, int]:
-    """Customers in every segment, zeros included."""
-
-    def ask(pipeline: Any, partition: int) -> None:
-        for name in SEGMENTS:
-            pipeline.scard(keys.segment(partition, name))
-
-    sizes = _every_partition(url, ask)
-    return {name: sum(sizes[at :: len(SEGMENTS)]) for at, name in enumerate(SEGMENTS)}
 
 
 def outbox_depths(url: str) -> dict[int, int]:

@@ -49,7 +49,7 @@ def assign(document: SegmentDocument, matrix: FloatArray, current: Codes) -> Cod
 
     Args:
         document: the named centres.
-        matrix: shape (customers, len(document.columns)), as `segment_matrix` gives it.
+        matrix: shape (customers, len(document.columns)), as `segments_of` gives it.
         current: shape (customers,), indices into `SEGMENTS`; 0 (Unsegmented) is nobody's name.
 
     Returns:

@@ -103,8 +103,8 @@ WEIGHING = np.dtype(
 """A `Weighing` in one piece of memory: for several models side by side, since tuples of tuples are copied."""
 
 
-def probability(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
-    """Probability of the outcome for each row.
+def logits(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
+    """What the columns of each row add up to, with the bias.
 
     Args:
         model: what to score with.
@@ -112,20 +112,10 @@ def probability(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...]
         columns: the names of the matrix's columns.
 
     Returns:
-        Shape (rows,), strictly between 0 and 1.
+        Shape (rows,); `sigmoid` of them are the probabilities, as `stream.scoring.kinds.probability` gives them.
 
     Raises:
         ValueError: the model reads a column that the matrix does not have.
-
-    >>> model = LinearModel(("silence",), means=(2.0,), scales=(1.0,), weights=(0.5,), bias=0.0)
-    >>> probability(model, np.array([[2.0], [4.0]]), ("silence",)).round(3)
-    array([0.5  , 0.731])
-    """
-    return _probabilities(np.ascontiguousarray(matrix, np.float64), weighing(model, columns))
-
-
-def logits(model: LinearModel, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS) -> FloatArray:
-    """What the columns of each row add up to, with the bias; arguments as of `probability`.
 
     >>> model = LinearModel(("silence",), means=(2.0,), scales=(1.0,), weights=(0.5,), bias=0.25)
     >>> logits(model, np.array([[2.0], [4.0]]), ("silence",))
@@ -270,19 +260,11 @@ def _logits(matrix: FloatArray, model: Weighing) -> FloatArray:
     return found
 
 
-@making_arrays
-def _probabilities(matrix: FloatArray, model: Weighing) -> FloatArray:
-    found = _logits(matrix, model)
-    for i in range(len(matrix)):
-        found[i] = sigmoid(found[i])
-    return found
-
-
 def constant(rate: float) -> LinearModel:
     """A model that gives every row the same probability.
 
-    >>> probability(constant(0.25), np.zeros((1, 0)), ()).round(6)
-    array([0.25])
+    >>> constant(0.5).bias, round(sigmoid(constant(0.25).bias), 6)
+    (0.0, 0.25)
     """
     logit = math.log(rate) - math.log1p(-rate)
     bias = min(max(logit, -LARGEST_LOGIT), LARGEST_LOGIT)

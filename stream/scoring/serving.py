@@ -1,4 +1,4 @@
-"""Scores of one outcome: what is served, and what every candidate says (to be judged when the label is known)."""
+"""Scores of outcomes: what is served, and what every candidate says (to be judged when the label is known)."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -27,26 +27,19 @@ class OutcomeScores(NamedTuple):
     candidates: dict[str, FloatArray]
 
 
-def score_outcome(
-    document: OutcomeDocument | None, matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS
-) -> OutcomeScores:
-    """Score rows with every candidate of a document.
-
-    Args:
-        document: the outcome's model in force; None before the first.
-        matrix: shape (rows, len(columns)).
-        columns: the names of the matrix's columns.
-
-    >>> score_outcome(None, np.zeros((2, 0)), ())
-    OutcomeScores(served=array([nan, nan]), model='none', candidates={})
-    """
-    return score_outcomes([document], matrix, columns)[0]
-
-
 def score_outcomes(
     documents: Sequence[OutcomeDocument | None], matrix: FloatArray, columns: tuple[str, ...] = MODEL_COLUMNS
 ) -> list[OutcomeScores]:
-    """`score_outcome` of several documents at once: what they roll forward together is rolled forward once."""
+    """Score rows with every candidate of each document: what they roll forward together is rolled forward once.
+
+    Args:
+        documents: the outcomes' models in force; None before the first of an outcome.
+        matrix: shape (rows, len(columns)).
+        columns: the names of the matrix's columns.
+
+    >>> score_outcomes([None], np.zeros((2, 0)), ())
+    [OutcomeScores(served=array([nan, nan]), model='none', candidates={})]
+    """
     models = tuple(model for document in documents if document for model in document.candidates.values())
     said = iter(probabilities(models, matrix, columns))
     return [_scores_of(document, said, len(matrix)) for document in documents]

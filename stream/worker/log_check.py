@@ -77,7 +77,7 @@ async def compare_logs(
     offsets = {tp: max(at.next_offset - 1, log_starts.get(tp, 0)) for tp, at in read.items() if at.next_offset}
     seen = await _look(servers, offsets) if offsets else {}
     for tp, found in seen.items():
-        _compare(tp, read[tp], found, reader)
+        refuse_another(tp, read[tp], found, reader)
     return {tp for tp, found in seen.items() if found.is_clear}
 
 
@@ -89,7 +89,7 @@ def _report_gap(tp: TopicPartition, position: LogPosition, log_start: int) -> No
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What is known of a log from `offset` on: its first record there, and where it ends; None before any answer."""
 
     offset: int
@@ -99,10 +99,11 @@ class _Seen:
 
     @property
     def is_clear(self) -> bool:
+        """Whether Kafka has answered: with a record, an end before the offset, or that nothing is there."""
         return self.out_of_range or self.record is not None or (self.end is not None and self.end <= self.offset)
 
 
-async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition, _Seen]:
+async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition, Seen]:
     """Fetch at each offset until all is clear; what is not clear in time has nothing that can be read there."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(servers),
@@ -111,7 +112,7 @@ async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
     )
-    seen = {tp: _Seen(offset) for tp, offset in offsets.items()}
+    seen = {tp: Seen(offset) for tp, offset in offsets.items()}
     try:
         await consumer.start()
         consumer.assign([TopicPartition(*tp) for tp in offsets])
@@ -126,7 +127,7 @@ async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition
 
 
 async def _fetch(
-    consumer: AIOKafkaConsumer, unclear: Iterable[TopicPartition], seen: Mapping[TopicPartition, _Seen]
+    consumer: AIOKafkaConsumer, unclear: Iterable[TopicPartition], seen: Mapping[TopicPartition, Seen]
 ) -> None:
     """One fetch. Partitions that are clear are paused: a fetch may have room for one of the others only."""
     try:
@@ -145,7 +146,18 @@ async def _fetch(
             consumer.pause(aiokafka_tp)
 
 
-def _compare(tp: TopicPartition, position: LogPosition, seen: _Seen, reader: Reader) -> None:
+def refuse_another(tp: TopicPartition, position: LogPosition, seen: Seen, reader: Reader = REDIS) -> None:
+    """See that what Kafka has where the last record was read is that record, as far as it can be told.
+
+    Args:
+        tp: of which log.
+        position: how far it was read, and its last record.
+        seen: what is found at that record's offset, or at the first later one that is still there.
+        reader: who has read it.
+
+    Raises:
+        LogRecreatedError: the log ends before the position, or has another record there.
+    """
     where, record = f"topic {tp.topic} partition {tp.partition}", seen.record
     if record is None and seen.end is not None and seen.end < position.next_offset:
         raise LogRecreatedError(

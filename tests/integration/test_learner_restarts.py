@@ -19,7 +19,7 @@ from stream.chunk import Models
 from stream.features.layout import LAYOUT
 from stream.redis_store import keys
 from stream.scoring.documents import decode
-from stream.scoring.serving import score_outcome
+from stream.scoring.serving import score_outcomes
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, open_sealed
 from stream.worker.model_watch import model_names
@@ -68,8 +68,8 @@ def in_process(history: History) -> dict[str, Any]:
         for label in moment.labels:
             labels[label.message_id] = msgspec.to_builtins(label)
             document = in_force[label.snapshot_ms].outcomes.get(label.outcome)
-            said = score_outcome(document, np.array([label.columns])).candidates
-            assert label.scores == pytest.approx({name: each[0] for name, each in said.items()}, abs=1e-6)
+            (scores,) = score_outcomes([document], np.array([label.columns]))
+            assert label.scores == pytest.approx({name: each[0] for name, each in scores.candidates.items()}, abs=1e-6)
 
     shop = shop_of(WorkerSettings(), received_ms=time.time_ns() // 1_000_000)
     models = live_through(history, shop, look).models

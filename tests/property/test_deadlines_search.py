@@ -13,7 +13,7 @@ from stream.actions.alerts import ChurnRule
 from stream.chunk import Models
 from stream.customers.segments import SEGMENTS
 from stream.decisions import decide, deciding, once
-from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segment_matrix
+from stream.features.columns import MODEL_COLUMNS, model_matrix, natural, segments_of
 from stream.features.layout import StateArray
 from stream.scoring.clusters import assign
 from stream.scoring.deadlines import POINTS, SHORTEST_SEARCH_MS
@@ -145,7 +145,7 @@ def said(
     if document and document.serving and bought:
         churn = probability(document.candidates[document.serving], model_matrix(states, times_ms))
     if models.segments and bought:
-        current = assign(models.segments, segment_matrix(states, times_ms), current)
+        current = assign(models.segments, segments_of(natural(states, times_ms)), current)
     columns = natural(states, times_ms)
     silence, gap = columns["since_last_purchase_days"], columns["mean_gap_days"]
     long = np.clip(rule.gap_multiple * gap, rule.silence_at_least_days, rule.silence_at_most_days)

@@ -13,9 +13,14 @@ from stream.features.columns import (
     matrix_of,
     model_matrix,
     natural,
-    segment_matrix,
+    segments_of,
 )
 from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
+
+
+def segment_matrix(states, now_ms):
+    return segments_of(natural(states, now_ms))
+
 
 quick = settings(max_examples=100, deadline=None)
 nows = st.integers(START_MS - DAY_MS, START_MS + 2 * YEARS_3_MS)

@@ -20,7 +20,7 @@ from stream.learning.linear import (
     state_of,
 )
 from stream.learning.newton import move_means, prior
-from stream.scoring.linear import probability
+from stream.scoring.kinds import probability
 
 COLUMNS = tuple(f"column {number}" for number in range(6))
 READS = np.array([[True] * 6, [False, True, *[False] * 4]])

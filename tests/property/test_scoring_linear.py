@@ -9,7 +9,8 @@ from stream.features.missed import MISSED_COLUMNS, with_missed
 from stream.scoring.clusters import assign
 from stream.scoring.documents import SegmentDocument
 from stream.scoring.explain import by_concept
-from stream.scoring.linear import LinearModel, probability
+from stream.scoring.kinds import probability
+from stream.scoring.linear import LinearModel
 
 ROWS = 5_000
 READ = (*MODEL_COLUMNS, *MISSED_COLUMNS)

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.events import Event
 from schemas.units import DAY_MS
-from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS, model_matrix, natural, segment_matrix
+from stream.features.columns import MODEL_COLUMNS, SEGMENT_COLUMNS, model_matrix, natural, segments_of
 from stream.features.facts_of_events import facts_of
 from stream.features.fold import fold
 from stream.features.hashes import product_hash
@@ -96,7 +96,7 @@ def test_the_columns_of_customer_14926():
     assert columns["log_mean_gap_days"] == pytest.approx(5.384495062789089)  # ln 218
     assert columns["log_mean_basket_minor"] == pytest.approx(5.196838083732498)  # ln 180.70
     assert columns["fresh_browsing"] == 0
-    segment = dict(zip(SEGMENT_COLUMNS, segment_matrix(CUSTOMER_14926, NOW_14926_MS)[0], strict=True))
+    segment = dict(zip(SEGMENT_COLUMNS, segments_of(natural(CUSTOMER_14926, NOW_14926_MS))[0], strict=True))
     assert segment == {
         "silence": pytest.approx(2.70805020110221),
         "frequency": pytest.approx(1.0986122886681098),  # ln 3: two purchase days

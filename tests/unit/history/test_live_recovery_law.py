@@ -13,8 +13,9 @@ import pytest
 from ebb.compose.worker import worker_plan
 from ebb.history.archiving import journal_ends
 from ebb.history.rebuilding import OWNER, Rebuilding
-from ebb.history.recovering import VERSIONS_APART, Recovery
-from offline.archive.erasing import erase_from
+from ebb.history.recovering import VERSIONS_APART
+from ebb.history.through_eras import Recovery
+from offline.archive.erasing import take_out
 from offline.archive.files import JOURNAL, write_durably
 from offline.archive.records import ArchivedRecord
 from offline.archive.standing import Era, Standing, Waiting, model_path
@@ -248,7 +249,7 @@ def test_without_whom_an_erasure_took_out_everybody_else_is_as_they_were(tmp_pat
     assert any(len(places) > 1 for places in runs), "a chunk has many stream times"
     archive(tmp_path, life)
     gone = ["customer-9", "customer-11"]
-    assert erase_from(tmp_path, gone, BEGIN_MS + DAYS * DAY_MS) > len(gone)
+    assert take_out(tmp_path, gone, BEGIN_MS + DAYS * DAY_MS) > len(gone)
     (found,) = rebuilt(
         tmp_path, msgspec.structs.replace(OF_ONE_PARTITION, outboxes={0: Waiting(life.stored.head.sequence)})
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ebb.history.past import PartitionPast, Stretch, coalesced
+from ebb.history.past import PartitionPast
+from ebb.history.stretches import Stretch, coalesced
 from offline.archive.files import JOURNAL
 from offline.archive.records import ArchivedRecord
 from offline.archive.writing import LogArchive

@@ -7,12 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from ebb.compose.worker import worker_plan
+from ebb.history.again import Again
 from ebb.history.another_layout import of_this_layout
-from ebb.history.past import Stretch
-from ebb.history.rebuilding import Again, Rebuilding
-from ebb.history.recovering import Recovery
+from ebb.history.rebuilding import Rebuilding
+from ebb.history.stretches import Stretch
+from ebb.history.through_eras import Recovery
 from offline.archive.erased import ErasedPlace, note_erased
-from offline.archive.erasing import erase_from
+from offline.archive.erasing import take_out
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
 from offline.archive.standing import Era, Standing, Waiting
@@ -75,7 +76,7 @@ def test_who_was_erased_from_the_archive_too_stays_erased_when_redis_is_rebuilt_
         archive = LogArchive(tmp_path, topic, 0)
         archive.add([in_archive(record) for record, _ in log if record.topic == topic])
         archive.flush()
-    gone = erase_from(tmp_path, ["ada", "bob"], at_ms(3))
+    gone = take_out(tmp_path, ["ada", "bob"], at_ms(3))
     assert gone == 5, "two first purchases, one sent on, an arrival, and the second purchase"
     topics = {record.topic for record, _ in log}
     left = {(t, each.offset) for t in topics for each in records_of(read_batches(tmp_path, t, 0))}

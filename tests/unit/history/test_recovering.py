@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ebb.history.recovering import standing_of
+from ebb.history.recoverable import standing_of
 from offline.archive.files import JOURNAL, ArchiveError
 from offline.archive.records import ArchivedRecord
 from offline.archive.standing import MODELS

@@ -14,7 +14,7 @@ from stream.learning.linear import exported, exported_newton, fresh, learn_rows,
 from stream.learning.newton import prior
 from stream.learning.outcome import OutcomeLearner
 from stream.scoring.documents import CANDIDATES, MIX
-from stream.scoring.linear import probability
+from stream.scoring.kinds import probability
 from tests.unit.learning.drifting_labels import CHANGE_WEEK, FIRST_WEEK, labels_of
 
 LEARNED_WEEKS = 20  # after FIRST_WEEK: enough for the watch, and quick

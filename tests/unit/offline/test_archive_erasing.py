@@ -5,8 +5,8 @@ import json
 import pytest
 
 from offline.archive.erased import ERASED, ErasedPlace, erased_places, note_erased
-from offline.archive.erasing import erase_from
-from offline.archive.files import ArchiveError, files, locked
+from offline.archive.erasing import take_out
+from offline.archive.files import files
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
 from offline.archive.writing import LogArchive
@@ -52,11 +52,11 @@ def test_only_what_is_hers_until_then_goes(tmp_path):
     write(tmp_path, ENGAGEMENT, sorted([*HERS, *OTHERS], key=lambda record: record.offset))
     write(tmp_path, LABELS, [row(0, label), row(1, label | {"customer_id": "bob"}, key="bob")])
     names = [file.path.name for file in files(tmp_path, ENGAGEMENT, 0)]
-    assert erase_from(tmp_path, [ADA], ERASED_MS) == len(HERS) + 1
+    assert take_out(tmp_path, [ADA], ERASED_MS) == len(HERS) + 1
     assert archived(tmp_path, ENGAGEMENT) == sorted(OTHERS, key=lambda record: record.offset)
     assert [record.offset for record in archived(tmp_path, LABELS)] == [1]
     assert [file.path.name for file in files(tmp_path, ENGAGEMENT, 0)] == names
-    assert erase_from(tmp_path, [ADA], ERASED_MS) == 0
+    assert take_out(tmp_path, [ADA], ERASED_MS) == 0
 
 
 def test_the_places_of_what_goes_stay_and_are_those_of_no_other(tmp_path):
@@ -64,7 +64,7 @@ def test_the_places_of_what_goes_stay_and_are_those_of_no_other(tmp_path):
     write(tmp_path, ENGAGEMENT, sorted([*HERS, misspelled, *OTHERS], key=lambda record: record.offset))
     write(tmp_path, LABELS, [row(0, {"type": "label", "customer_id": ADA, "snapshot_ms": 7})])
     note_erased(tmp_path, ENGAGEMENT, 0, [ErasedPlace(3, 3)])  # a process that ended before it erased
-    erase_from(tmp_path, [ADA], ERASED_MS)
+    take_out(tmp_path, [ADA], ERASED_MS)
     assert erased_places(tmp_path, ENGAGEMENT, 0) == [(3, 3), (4, 4), (5, 0), (6, 0)]
     assert (tmp_path / ENGAGEMENT / "partition=0" / ERASED).read_bytes() == b"[[3,3],[4,4],[5,0],[6,0]]"
     assert erased_places(tmp_path, LABELS, 0) == []
@@ -76,12 +76,5 @@ def test_so_does_what_a_producer_has_spelled_in_a_way_of_its_own(tmp_path, spell
     assert json.loads(value)["customer_id"] == ADA
     his = row(1, json.dumps(event(6, customer="bob", note="\n")).encode(), key="bob")
     write(tmp_path, ENGAGEMENT, [row(0, value.encode(), key="another key"), his])
-    assert erase_from(tmp_path, [ADA], ERASED_MS) == 1
+    assert take_out(tmp_path, [ADA], ERASED_MS) == 1
     assert archived(tmp_path, ENGAGEMENT) == [his]
-
-
-def test_an_archive_that_is_being_written_is_left_alone(tmp_path):
-    write(tmp_path, ENGAGEMENT, HERS)
-    with locked(tmp_path), pytest.raises(ArchiveError, match="is writing"):
-        erase_from(tmp_path, [ADA], ERASED_MS)
-    assert archived(tmp_path, ENGAGEMENT) == HERS

@@ -30,7 +30,7 @@ from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import BUILT_IN, PURCHASE_7D
 from stream.scoring.explain import CONCEPT_NAMES
-from stream.scoring.linear import probability
+from stream.scoring.kinds import probability
 from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
 from stream.scoring.trees import answers
 from tests.integration.retail import file_until

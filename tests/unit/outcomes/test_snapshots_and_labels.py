@@ -16,7 +16,7 @@ from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D, Outcome
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.maturity import unpack_open
 from stream.outcomes.snapshot import decode_snapshot
-from stream.scoring.linear import probability
+from stream.scoring.kinds import probability
 from tests.world import BEGIN_MS, PINNED, World, purchase, refund, sampled_days, sampled_on, silence_document
 
 DAY = 50

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from stream.scoring.linear import LinearModel, probability, sigmoid
+from stream.scoring.kinds import probability
+from stream.scoring.linear import LinearModel, sigmoid
 
 
 def test_a_score_adds_weighted_clipped_standard_deviations_to_the_bias():

@@ -1,0 +1,61 @@
+"""The models under which a past happened, as an archive has them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from offline.archive.standing import model_path
+from stream.chunk import Models
+from stream.errors import ModelRefusedError
+from stream.features.layout import LAYOUT
+from stream.memory_store import MemoryModelStore
+from stream.signing import Keyring
+from stream.worker.model_watch import ModelWatch
+
+
+class ArchivedModels(MemoryModelStore):
+    """The models of an archive; `in_force` says which of them are."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder, self.in_force, self.missing = folder, dict[str, str](), set[tuple[str, str]]()
+
+    async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """The versions in force."""
+        return {name: (self.in_force[name], 0) for name in names if name in self.in_force}
+
+    async def fetch(self, name: str, version: str) -> bytes:
+        """A sealed document."""
+        try:
+            return model_path(self._folder, LAYOUT, name, version).read_bytes()
+        except FileNotFoundError:
+            self.missing.add((name, version))
+            raise ModelRefusedError(f"Version {version!r} of model {name!r} was not archived.") from None
+
+
+class PastModels:
+    """The models that were in force, by their versions. One that was not archived leaves the one before it.
+
+    What is missing is noted in `missing`.
+    """
+
+    def __init__(self, folder: Path, keyring: Keyring, outcomes: Sequence[str]) -> None:
+        self._store = ArchivedModels(folder)
+        self._watch = ModelWatch(self._store, keyring, outcomes)
+        self.missing = self._store.missing
+
+    async def of(self, versions: Mapping[str, str] | None) -> Models:
+        """The models; those of the call before where nobody knows."""
+        if versions is not None and versions != self._store.in_force:
+            self._store.in_force = dict(versions)
+            await self._watch.refresh()
+        return self._watch.models
+
+
+class NoModels:
+    """Stands where `PastModels` does for a past whose models have another layout."""
+
+    missing: frozenset[tuple[str, str]] = frozenset()
+
+    async def of(self, _versions: Mapping[str, str] | None) -> Models:
+        """None."""
+        return Models()
