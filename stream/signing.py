@@ -1,7 +1,8 @@
-"""Models travel signed: whoever can write to Redis but has no key cannot change what customers are told.
+"""Models and learners travel signed: whoever can write to Redis but has no key cannot change what customers are told.
 
 A sealed document is one envelope: magic, key id, lengths, HMAC-SHA256 over everything else, payload. Keys have ids, so
-that a new key can sign while documents of the old one are still accepted.
+that a new key can sign while documents of the old one are still accepted. The magic says of what kind it is: what was
+signed as one kind is none of another.
 """
 
 import hmac
@@ -9,15 +10,25 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import NamedTuple
 
 from stream.errors import ModelRefusedError, SettingError
 
-MAGIC = b"EBBMODL1"
 KEY_BYTES_AT_LEAST = 16  # 128 bits: shorter keys can be guessed
 KEY_ID_BYTES_AT_MOST = 64
 
 _HEADER = struct.Struct("<8sHI")  # magic, bytes of key id, bytes of payload
 _SIGNATURE_BYTES = sha256().digest_size
+
+
+class Kind(NamedTuple):
+    """What an envelope holds: eight bytes to know it by, and its name in sentences."""
+
+    magic: bytes
+    name: str
+
+
+MODEL, LEARNER = Kind(b"EBBMODL1", "model"), Kind(b"EBBLERN1", "learner")
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ class Keyring:
         return cls(keys, signing=next(iter(keys)))
 
 
-def seal(payload: bytes, keyring: Keyring) -> bytes:
+def seal(payload: bytes, keyring: Keyring, kind: Kind = MODEL) -> bytes:
     """The payload in an envelope signed with the keyring's signing key.
 
     >>> ring = Keyring.from_text("2026:" + "ab" * 32)
@@ -67,31 +78,58 @@ def seal(payload: bytes, keyring: Keyring) -> bytes:
     b'a model'
     """
     key_id = keyring.signing.encode()
-    header = _HEADER.pack(MAGIC, len(key_id), len(payload)) + key_id
-    return header + _sign(keyring.keys[keyring.signing], header, payload) + payload
+    header = _HEADER.pack(kind.magic, len(key_id), len(payload)) + key_id
+    return b"".join((header, _sign(keyring.keys[keyring.signing], header, payload), payload))
 
 
-def open_sealed(sealed: bytes, keyring: Keyring) -> bytes:
+def open_sealed(sealed: bytes, keyring: Keyring, kind: Kind = MODEL) -> bytes:
     """The payload of an envelope.
 
     Raises:
-        ModelRefusedError: not an envelope, cut short or padded, of an unknown key, or signed wrongly.
+        ModelRefusedError: not an envelope of this kind, cut short or padded, of an unknown key, or signed wrongly.
     """
-    if len(sealed) < _HEADER.size or not sealed.startswith(MAGIC):
-        raise ModelRefusedError(f"A model of {len(sealed)} bytes is not signed. Only a learner with a key may publish.")
+    what = kind.name
+    if len(sealed) < _HEADER.size or not sealed.startswith(kind.magic):
+        raise ModelRefusedError(
+            f"A {what} of {len(sealed)} bytes is not signed. Only a learner with a key may publish."
+        )
     _, id_bytes, payload_bytes = _HEADER.unpack_from(sealed)
     header_bytes = _HEADER.size + id_bytes
     expected = header_bytes + _SIGNATURE_BYTES + payload_bytes
     if len(sealed) != expected:
-        raise ModelRefusedError(f"A signed model has {len(sealed)} bytes where its header says {expected}.")
-    key_id = sealed[_HEADER.size : header_bytes].decode("utf-8", "backslashreplace")
+        raise ModelRefusedError(f"A signed {what} has {len(sealed)} bytes where its header says {expected}.")
+    key_id = signed_by(sealed, kind)
     if key_id not in keyring.keys:
-        raise ModelRefusedError(f"A model is signed with key {key_id!r}; known are {', '.join(sorted(keyring.keys))}.")
-    header, rest = sealed[:header_bytes], sealed[header_bytes:]
-    signature, payload = rest[:_SIGNATURE_BYTES], rest[_SIGNATURE_BYTES:]
+        raise ModelRefusedError(f"A {what} is signed with key {key_id!a}; known are {', '.join(sorted(keyring.keys))}.")
+    header, body = sealed[:header_bytes], memoryview(sealed)[header_bytes:]
+    signature, payload = body[:_SIGNATURE_BYTES], body[_SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _sign(keyring.keys[key_id], header, payload)):
-        raise ModelRefusedError(f"A model's signature does not match key {key_id!r}. It was changed, or keys differ.")
-    return payload
+        raise ModelRefusedError(f"A {what}'s signature does not match key {key_id!a}. It was changed, or keys differ.")
+    return bytes(payload)
+
+
+def signed_by(sealed: bytes, kind: Kind) -> str:
+    """The key that an envelope says it is signed with; "" for what is none of this kind. Nothing is verified.
+
+    >>> signed_by(seal(b"a model", Keyring.from_text("2026:" + "ab" * 32)), MODEL)
+    '2026'
+    """
+    if len(sealed) < _HEADER.size or not sealed.startswith(kind.magic):
+        return ""
+    _, id_bytes, _ = _HEADER.unpack_from(sealed)
+    return sealed[_HEADER.size : _HEADER.size + id_bytes].decode("utf-8", "backslashreplace")
+
+
+def payload_of(sealed: bytes, kind: Kind) -> bytes:
+    """What an envelope holds, whoever signed it; what is no such envelope as it is. Nothing is verified.
+
+    >>> payload_of(seal(b"a model", Keyring.from_text("2026:" + "ab" * 32)), MODEL)
+    b'a model'
+    """
+    if not signed_by(sealed, kind):
+        return sealed
+    _, id_bytes, _ = _HEADER.unpack_from(sealed)
+    return sealed[_HEADER.size + id_bytes + _SIGNATURE_BYTES :]
 
 
 def sign(purpose: str, payload: bytes, keyring: Keyring) -> str:
@@ -127,8 +165,11 @@ def _purpose(name: str) -> bytes:
     return f"ebb {name}\n".encode()
 
 
-def _sign(key: bytes, header: bytes, payload: bytes) -> bytes:
-    return hmac.new(key, header + payload, sha256).digest()
+def _sign(key: bytes, header: bytes, payload: "bytes | memoryview") -> bytes:
+    """Over both, one after another: a learner has megabytes, which are not copied for it."""
+    signing = hmac.new(key, header, sha256)
+    signing.update(payload)
+    return signing.digest()
 
 
 def _key_from_hex(key_id: str, text: str) -> bytes:

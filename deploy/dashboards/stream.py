@@ -235,9 +235,10 @@ LEARNING = Row(
         graph(
             "Refused and unreadable",
             "Models and challengers with a wrong signature or layout, and records on labels that are no label; since "
-            "the start.",
+            "the start. Saved learners that are refused now: nothing is learned meanwhile.",
             (f"sum(ebb_models_refused_total{{{OURS}}})", "models refused by workers"),
             ("sum(ebb_challengers_refused_total)", "challengers refused by the learner"),
+            ("sum(ebb_learner_refused)", "saved learners refused"),
             ("sum(ebb_learner_unreadable_total)", "unreadable labels"),
         ),
     ),

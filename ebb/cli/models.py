@@ -16,6 +16,7 @@ COMMANDS = {
     "rollback": DECISIONS,
     "withdraw": DECISIONS,
     "export": LOOKS,
+    "sign": "ebb.cli.model_signing",
 }
 
 

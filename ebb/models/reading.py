@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from ebb.models.stored import asking, fetched
-from schemas.misfits import MALFORMED
 from schemas.units import DAY_MS
 from stream.errors import EbbError, ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MODEL_COLUMNS
-from stream.learner.saved import Saved
+from stream.learner.saved import Saved, open_saved
 from stream.learning.contest import Contest
 from stream.learning.judgement import PERIOD_DAYS
 from stream.learning.outcome import learner_of
@@ -184,13 +181,13 @@ async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outc
 async def _learned(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> tuple[Contest, Saved | None]:
     """How an outcome's candidates do, and what its learner has left."""
     learner = learner_of(outcome, settings.predicted.outcomes, settings.score_budget_us)
-    saved = await _saved(store, outcome.name)
+    saved = await _saved(store, settings, outcome.name)
     return (learner if saved is None else learner.restored(saved.learner)).contest, saved
 
 
 async def _segments(store: RedisModelStore, settings: WorkerSettings) -> KnownSegments:
     document = await fetched(store, Keyring.from_text(settings.model_keys), SEGMENTS_NAME, None)
-    saved = await _saved(store, SEGMENTS_NAME)
+    saved = await _saved(store, settings, SEGMENTS_NAME)
     state = None
     if saved is not None:
         learned = decode_state(saved.learner, SegmentState)
@@ -205,12 +202,10 @@ def _is_in_force(saved: Saved | None, document: Document | None) -> bool:
     return saved is None or not saved.sealed or (document is not None and document.version == saved.version)
 
 
-async def _saved(store: RedisModelStore, name: str) -> Saved | None:
-    """What a learner has left."""
+async def _saved(store: RedisModelStore, settings: WorkerSettings, name: str) -> Saved | None:
+    """What a learner has left, verified."""
     saved = await store.load_learner(name)
     if saved is None:
         return None
-    try:
-        return msgspec.msgpack.decode(saved[1], type=Saved)
-    except MALFORMED as error:
-        raise ModelError(f"What Redis has for learner {name} is no learner: {error}. Delete learner:{name}.") from error
+    next_offset, packed = saved
+    return open_saved(packed, name, next_offset, Keyring.from_text(settings.model_keys))

@@ -14,6 +14,7 @@ from faust.types import TP
 from schemas.messages import Label, LabelRecord, ModelDecision
 from schemas.misfits import MALFORMED
 from schemas.topics import LABELS
+from stream.errors import ModelRefusedError
 from stream.learner.drift import say
 from stream.learner.reading import read_label_record
 from stream.learner.teaching import Teacher
@@ -83,7 +84,7 @@ class LearnerProcess:
         if LABELS_PARTITION not in assigned:
             return {}
         log_starts = await self.app.chunk_consumer.log_starts({LABELS_PARTITION})
-        applied = await retrying(self._teacher.restore, metrics.STORE_RETRIES)
+        applied = await retrying(self._restored, metrics.STORE_RETRIES)
         await check_logs(self._plan.membership.servers, {LABELS_PARTITION: LogPosition(applied)}, log_starts)
         self._begin(max(applied, log_starts[LABELS_PARTITION]))
         self._log.forget()
@@ -92,6 +93,18 @@ class LearnerProcess:
             task.add_done_callback(self._ended)
         log.info("learner started", offset=self._next_offset, epoch_day=self._teacher.epoch_day)
         return {LABELS_PARTITION: self._next_offset}
+
+    async def _restored(self) -> int:
+        """Take up what was saved, once it can be verified: until a person has mended it, nothing is learned."""
+        told = ""
+        while True:
+            try:
+                return await self._teacher.restore()
+            except ModelRefusedError as error:
+                if str(error) != told:
+                    log.error("nothing is learned until this is mended; models in force stay", error=str(error))  # noqa: TRY400
+                told = str(error)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _read_of(self) -> Read:
         return self.app.chunk_consumer.read.told()

@@ -9,12 +9,11 @@ import msgspec
 import structlog
 
 from schemas.messages import DriftNoticed, Label, ModelDecision
-from schemas.misfits import MALFORMED
 from schemas.units import DAY_MS
-from stream.errors import LayoutError, ModelRefusedError
+from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.learner.drift import news, show_drift
-from stream.learner.saved import Saved
+from stream.learner.saved import Saved, open_saved, seal_saved
 from stream.learner.showing import show_contest
 from stream.learning.label_rows import LabelRows
 from stream.learning.outcome import OutcomeLearner, learner_of
@@ -97,8 +96,9 @@ class Teacher:
         Raises:
             StoreUnavailableError: Redis does not answer.
             LayoutError: saved by another layout.
+            ModelRefusedError: it is not signed by a key of ours, or was changed.
         """
-        offsets, signed_anew = [], dict[str, tuple[int, Saved]]()
+        offsets, signed_anew = [], dict[str, tuple[int, bytes]]()
         have_all_been_saved = await self._store.load_learner(self._pupils[-1].name) is not None  # the last one is
         for pupil in self._pupils:
             saved = await self._store.load_learner(pupil.name)
@@ -106,9 +106,9 @@ class Teacher:
                 offsets.append(0)
             if saved:
                 offsets.append(saved[0])
-                before = self._take_up(pupil, saved[1])
-                if pupil.sealed != before.sealed:
-                    signed_anew[pupil.name] = saved[0], msgspec.structs.replace(before, sealed=pupil.sealed)
+                kept = seal_saved(self._taken_up(pupil, *saved), self._keyring)
+                if kept != saved[1]:
+                    signed_anew[pupil.name] = saved[0], kept
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         for pupil in self._pupils:
             document = self._document(pupil) if isinstance(pupil.learner, OutcomeLearner) and pupil.sealed else None
@@ -116,23 +116,22 @@ class Teacher:
                 _judged(pupil, document)
             self._heed_drift(pupil)
             if pupil.name in signed_anew:  # else a start without the key before would publish what nobody can verify
-                next_offset, kept = signed_anew[pupil.name]
-                await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(kept), pupil.metrics)
+                await self._store.save_learner(pupil.name, *signed_anew[pupil.name], pupil.metrics)
         self._show_versions()
         return min(offsets)
 
-    def _take_up(self, pupil: Pupil, packed: bytes) -> Saved:
-        """Go on where a learner was saved; what was saved."""
+    def _taken_up(self, pupil: Pupil, next_offset: int, packed: bytes) -> Saved:
+        """Go on where a learner was saved; what was saved, with the document signed by the key that signs now."""
         try:
-            saved = msgspec.msgpack.decode(packed, type=Saved)
-        except MALFORMED as error:
-            raise LayoutError(
-                f"What Redis has for learner {pupil.name} is no learner: {error}. Delete learner:{pupil.name}."
-            ) from error
+            saved = open_saved(packed, pupil.name, next_offset, self._keyring)
+        except ModelRefusedError:
+            metrics.REFUSED.labels(pupil.name).set(1)
+            raise
+        metrics.REFUSED.labels(pupil.name).set(0)
         pupil.learner = pupil.learner.restored(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, self._signed_anew(saved.sealed)
         pupil.epoch_day = saved.epoch_day
-        return saved
+        return msgspec.structs.replace(saved, sealed=pupil.sealed)
 
     def _signed_anew(self, sealed: bytes) -> bytes:
         """What was published last, signed with the key that signs now: the one before may be taken away next."""
@@ -266,8 +265,8 @@ class Teacher:
         for pupil in self._pupils:
             self._seal(pupil)
             packed = pupil.learner.to_bytes()
-            saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed)
-            await self._store.save_learner(pupil.name, next_offset, msgspec.msgpack.encode(saved), pupil.metrics)
+            saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed, pupil.name, next_offset)
+            await self._store.save_learner(pupil.name, next_offset, seal_saved(saved, self._keyring), pupil.metrics)
             await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         metrics.EPOCH_DAY.set(self.epoch_day)
         metrics.PUBLISHED.set_to_current_time()

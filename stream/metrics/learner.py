@@ -86,6 +86,12 @@ CHALLENGERS_REFUSED = Counter(
     "Published challengers that were missing, or refused for signature, layout or form.",
     registry=REGISTRY,
 )
+REFUSED = Gauge(
+    "ebb_learner_refused",
+    "1 while what was saved of a learner is refused, and nothing is learned: unsigned, changed, or saved as another.",
+    ["name"],
+    registry=REGISTRY,
+)
 JUDGED = Gauge(
     "ebb_model_judged_labels", "Labels a candidate is judged on.", ["outcome", "candidate"], registry=REGISTRY
 )

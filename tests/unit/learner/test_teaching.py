@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from schemas.messages import EpochPassed, LabelRecord
 from schemas.units import DAY_MS
-from stream.errors import LayoutError, ModelRefusedError, StoreUnavailableError
+from stream.errors import ModelRefusedError, StoreUnavailableError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
+from stream.learner.saved import open_saved
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.learning.moved import moved
@@ -20,7 +21,7 @@ from stream.scoring.documents import CANDIDATES, schema_of
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit
 from stream.scoring.linear import LinearModel
-from stream.signing import Keyring
+from stream.signing import LEARNER, Keyring, open_sealed, seal
 from stream.worker.model_watch import model_names
 from tests.unit.learner.teachers import DAYS, FIRST_DAY, KEYS, Store, decision, in_force, labels, taught
 from tests.unit.learning.drifting_labels import CHANGE_WEEK, history
@@ -67,17 +68,15 @@ async def test_a_new_outcome_does_not_take_the_others_back() -> None:
 async def test_a_repetition_teaches_nothing() -> None:
     store = Store()
     teacher = await taught(store, DAYS[:1])
-    before = msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"]
+    before = labels_of(store)
     teacher.learn(labels(DAYS[0]), DAYS[1])
     await teacher.publish(DAYS[1])
-    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == before == 40
+    assert labels_of(store) == before == 40
 
 
-async def test_what_is_no_learner_is_refused() -> None:
-    store = Store()
-    await store.save_learner("churn_30d", 5, b"\x00", b"{}")
-    with pytest.raises(LayoutError, match="Delete learner:churn_30d"):
-        await Teacher(store, KEYS).restore()
+def labels_of(store: Store) -> int:
+    next_offset, packed, _ = store.learners["churn_30d"]
+    return open_saved(packed, "churn_30d", next_offset, KEYS).labels
 
 
 def log_of(days: range) -> list[LabelRecord]:
@@ -244,10 +243,14 @@ async def test_a_key_is_changed_by_letting_the_new_one_sign_before_the_old_one_g
     assert store.learners["churn_30d"] == judged
 
 
-async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_label() -> None:
+async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_label_once_a_person_has_signed_it() -> None:
     store, other = Store(), Keyring.from_text("other:" + "0f" * 32)
     await taught(store, range(FIRST_DAY, FIRST_DAY + 20))
     teacher = Teacher(store, other)
+    with pytest.raises(ModelRefusedError, match="`ebb models sign`"):
+        await teacher.restore()
+    for name, (next_offset, packed, judged) in list(store.learners.items()):
+        store.learners[name] = next_offset, seal(open_sealed(packed, KEYS, LEARNER), other, LEARNER), judged
     await teacher.restore()
     teacher.learn(labels(FIRST_DAY + 20), FIRST_DAY + 20)
     await teacher.publish(99)
