@@ -197,7 +197,9 @@ class Planned:
         at_most = f"{self.per_week:g} {'alert' if self.per_week == 1 else 'alerts'} a week"
         if self.suggested is None:
             return f"each of these thresholds has more than {at_most}: act on those with the most value at risk"
-        return f"at most {at_most}: EBB_ALERT_PROBABILITY={self.suggested.probability:g}"
+        opens, closes = self.suggested.probability, self.settings.alert_close_probability
+        besides = f", and EBB_ALERT_CLOSE_PROBABILITY, {closes:g} now, not above it" if closes > opens else ""
+        return f"at most {at_most}: EBB_ALERT_PROBABILITY={opens:g}{besides}"
 
     def _days(self) -> tuple[int, int]:
         return int(self.snapshots.day.min()), int(self.snapshots.day.max())
