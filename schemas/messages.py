@@ -61,7 +61,8 @@ class Label(Message, frozen=True, kw_only=True, tag="label"):
     """What became of a snapshot: `value` is 1 when `outcome` came true after `snapshot_ms` until `horizon_ms`, else 0.
 
     `columns` are the model columns at the snapshot in the order of `layout`, `scores` the probability each candidate
-    gave then. `message_id` is the label's id: the learner drops repeats by it.
+    gave then. `message_id` is the label's id: the learner drops repeats by it. `question` is the checksum of the
+    outcome's declaration, 0 in labels of older workers: under one name something else may have been asked before.
     """
 
     customer_id: str
@@ -73,6 +74,7 @@ class Label(Message, frozen=True, kw_only=True, tag="label"):
     columns: list[float]
     scores: dict[str, float]
     layout: str
+    question: int = 0
 
 
 class EpochPassed(Message, frozen=True, kw_only=True, tag="epoch-passed"):

@@ -275,6 +275,13 @@ class MemoryModelStore:
         """Save offset, state and metrics."""
         self.learners[name] = next_offset, state, metrics
 
+    async def forget(self, name: str) -> None:
+        """Drop what there is of a model."""
+        for version in self.versions.get(name, ()):
+            del self.documents[name, version]
+        for kept in (self.versions, self.champion, self.learners, self.challengers):
+            kept.pop(name, None)
+
 
 class MemoryStore:
     """A whole store: `partitions` and `models` hold everything; `partition` gives a lane its `PartitionStore`."""

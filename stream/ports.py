@@ -295,6 +295,10 @@ class ModelStore(Protocol):
         """Save learner state, metrics and offset in one write."""
         ...
 
+    async def forget(self, name: str) -> None:
+        """Drop all versions of a model, which of them is in force, its challengers and its learner."""
+        ...
+
 
 @dataclass(frozen=True)
 class Deployment:

@@ -24,6 +24,7 @@ from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
 from stream.learner.teaching import Teacher
 from stream.memory_store import MemoryModelStore
+from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.matured import Matured
 from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.signing import Keyring
@@ -59,7 +60,7 @@ class Moment:
         customers: all that have come, in the order in which they did.
         states: theirs, shape (customers,); they are changed after this moment.
         matured: what has become known since the moment before; None for nothing.
-        outcomes: names of the declared ones.
+        outcomes: the declared ones.
     """
 
     time_ms: int
@@ -68,7 +69,7 @@ class Moment:
     customers: Sequence[str]
     states: StateArray
     matured: Matured | None
-    outcomes: Sequence[str]
+    outcomes: DeclaredOutcomes
 
     @property
     def labels(self) -> list[Label]:
@@ -102,13 +103,13 @@ def live_through(history: History, shop: Shop, look: Look) -> Lived:
     partition = Partition(past.customers, shop.rules)
     teacher = Teacher(MemoryModelStore(), KEYRING, shop.rules.outcomes.outcomes)
     models, before_ms, come = Models(), 0, 0
-    names, rank = shop.rules.outcomes.names, _ranks(past.customers)
+    outcomes, rank = shop.rules.outcomes, _ranks(past.customers)
     for time_ms, events, facts in past.days():
         matured = partition.apply(facts, before_ms, time_ms, models)
         come = max(come, int(facts.row.max(initial=-1)) + 1)
-        look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], matured, names))
+        look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], matured, outcomes))
         if time_ms // DAY_MS > before_ms // DAY_MS:  # an epoch has passed
-            teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
+            teacher.learn_rows(label_rows(matured, rank, outcomes.names) if matured else {}, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
     return Lived(models, [history.events[at] for at in np.flatnonzero(taken.kept).tolist()], teacher.take_noticed())

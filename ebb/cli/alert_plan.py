@@ -26,7 +26,7 @@ from schemas.topics import LABELS
 from schemas.units import DAY_MS
 from stream.errors import OfflineError
 from stream.learner.reading import read_label_record
-from stream.outcomes.declaration import Outcome
+from stream.outcomes.declaration import Outcome, is_same_question
 from stream.settings.load import load_worker_settings
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
@@ -56,7 +56,7 @@ def plan(per_week: float | None, folder: Path | None, model: str | None, as_json
     chosen = model or _serving(settings)
     labels = _archived(folder) if folder else _in_kafka(settings.kafka_servers)
     models: set[str] = set()
-    snapshots = snapshots_of(_heard(labels, settings.alert_outcome, models), settings.alerted, chosen)
+    snapshots = snapshots_of(_heard(labels, settings.alerted, models), settings.alerted, chosen)
     _refuse_unknown(models, settings.alerted, chosen, folder)
     _refuse_few(snapshots, settings.alerted, chosen, folder)
     thresholds = judged(snapshots, sorted({*THRESHOLDS, settings.alert_probability}))
@@ -94,10 +94,10 @@ def _labels(values: Iterable[bytes | None]) -> Iterator[Label]:
             yield record
 
 
-def _heard(labels: Iterable[Label], outcome: str, models: set[str]) -> Iterator[Label]:
+def _heard(labels: Iterable[Label], outcome: Outcome, models: set[str]) -> Iterator[Label]:
     """The same labels; `models` gets the names of those whose probabilities they carry."""
     for label in labels:
-        if label.outcome == outcome:
+        if label.outcome == outcome.name and is_same_question(label.question, outcome.code):
             models.update(label.scores)
         yield label
 
@@ -200,7 +200,9 @@ class Planned:
         at_most = f"{self.per_week:g} {'alert' if self.per_week == 1 else 'alerts'} a week"
         if self.suggested is None:
             return f"each of these thresholds has more than {at_most}: act on those with the most value at risk"
-        return f"at most {at_most}: EBB_ALERT_PROBABILITY={self.suggested.probability:g}"
+        opens, closes = self.suggested.probability, self.settings.alert_close_probability
+        besides = f", and EBB_ALERT_CLOSE_PROBABILITY, {closes:g} now, not above it" if closes > opens else ""
+        return f"at most {at_most}: EBB_ALERT_PROBABILITY={opens:g}{besides}"
 
     def _days(self) -> tuple[int, int]:
         return int(self.snapshots.day.min()), int(self.snapshots.day.max())

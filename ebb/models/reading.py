@@ -14,10 +14,16 @@ from stream.learning.outcome import learner_of
 from stream.learning.segment_contest import SegmentContest
 from stream.learning.segment_state import SegmentState
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.outcomes.declaration import GRACE_MS, Outcome
+from stream.outcomes.declaration import GRACE_MS, Outcome, is_same_question
 from stream.redis_store.registry import RedisModelStore
 from stream.scoring.costs import score_us
-from stream.scoring.documents import SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument
+from stream.scoring.documents import (
+    SEGMENTS_NAME,
+    Document,
+    OutcomeDocument,
+    SegmentDocument,
+    refuse_another_question,
+)
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 
@@ -173,6 +179,8 @@ async def _known_or_refused(store: RedisModelStore, settings: WorkerSettings, ou
 
 async def _known(store: RedisModelStore, settings: WorkerSettings, outcome: Outcome) -> Known:
     document = await fetched(store, Keyring.from_text(settings.model_keys), outcome.name, None)
+    if document is not None:
+        refuse_another_question(document, outcome.code)
     in_force = document if isinstance(document, OutcomeDocument) else None
     contest, saved = await _learned(store, settings, outcome)
     return Known(outcome, in_force, contest, _is_in_force(saved, in_force))
@@ -182,6 +190,8 @@ async def _learned(store: RedisModelStore, settings: WorkerSettings, outcome: Ou
     """How an outcome's candidates do, and what its learner has left."""
     learner = learner_of(outcome, settings.predicted.outcomes, settings.score_budget_us)
     saved = await _saved(store, settings, outcome.name)
+    if saved is not None and not is_same_question(saved.question, outcome.code):
+        saved = None  # as the learner takes it when it starts
     return (learner if saved is None else learner.restored(saved.learner)).contest, saved
 
 

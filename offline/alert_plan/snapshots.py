@@ -18,7 +18,7 @@ from stream.customers.silence import (
 )
 from stream.features.layout import LAYOUT
 from stream.features.model_columns import MAJOR, MODEL_COLUMNS
-from stream.outcomes.declaration import GRACE_MS, Outcome
+from stream.outcomes.declaration import GRACE_MS, Outcome, is_same_question
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -66,7 +66,8 @@ def snapshots_of(labels: Iterable[Label], outcome: Outcome, model: str) -> Snaps
     Args:
         labels: of any outcomes, in any order, all from a time on; repeats are dropped by their id.
         outcome: the one that alerts go by.
-        model: whose stored probability counts. Labels without it, or of another layout, are passed over.
+        model: whose stored probability counts. Labels without it, of another layout, or of what the
+            outcome meant before it was declared anew, are passed over.
     """
     heard = {label.message_id: label for label in labels}.values()
     ours = [label for label in heard if _counts(label, outcome, model)]
@@ -93,6 +94,7 @@ def snapshots_of(labels: Iterable[Label], outcome: Outcome, model: str) -> Snaps
 def _counts(label: Label, outcome: Outcome, model: str) -> bool:
     return (
         label.outcome == outcome.name
+        and is_same_question(label.question, outcome.code)
         and label.layout == LAYOUT
         and label.scores.get(model) is not None
         and len(label.columns) == len(MODEL_COLUMNS)

@@ -1,6 +1,7 @@
 """What thresholds come to on a sample of customer-days whose outcome is known."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 import numpy as np
@@ -82,8 +83,17 @@ def arrivals(episode: IntArray, day: IntArray) -> float:
 
 
 def suggested(judged: Sequence[Threshold], per_week: float) -> Threshold | None:
-    """The lowest threshold with at most so many alerts a week: it misses least. None if each has more."""
-    return next((each for each in judged if each.alerts_per_week <= per_week), None)
+    """The lowest threshold with at most so many alerts a week: it misses least. None if the highest has more.
+
+    Alerts a week are an estimate. Who gets onto the list of a threshold has been on that of a lower one, so where a
+    higher one has more than `per_week`, a lower one has too, whatever is said of it.
+
+    Args:
+        judged: the lowest first.
+        per_week: how many can be acted on.
+    """
+    few = list(takewhile(lambda each: each.alerts_per_week <= per_week, reversed(judged)))
+    return few[-1] if few else None
 
 
 def _share(of: BoolArray) -> float | None:

@@ -12,6 +12,7 @@ class Saved(msgspec.Struct, frozen=True):
 
     `name` and `next_offset` are those it is stored under: it is not taken for another learner's, nor for what was
     learned up to another place of the labels log. Learners of before have neither, and are not signed.
+    `question` is the checksum of the declaration of what it has learned, 0 where that is not known.
     """
 
     epoch_day: int
@@ -21,6 +22,7 @@ class Saved(msgspec.Struct, frozen=True):
     learner: bytes
     name: str = ""
     next_offset: int = 0
+    question: int = 0
 
 
 def seal_saved(saved: Saved, keyring: Keyring) -> bytes:

@@ -20,7 +20,7 @@ from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
 from stream.metrics import learner as metrics
 from stream.metrics.info import show_version
-from stream.outcomes.declaration import BUILT_IN, Outcome, sampled_outcome
+from stream.outcomes.declaration import BUILT_IN, Outcome, is_same_question, sampled_outcome
 from stream.ports import ModelStore
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
@@ -48,6 +48,8 @@ class Pupil:
     learner: OutcomeLearner | SegmentLearner
     learns_from: str
     """The outcome whose labels it learns from."""
+    question: int = 0
+    """Checksum of the outcome's declaration; 0 of segments, which ask nothing."""
     labels: int = 0
     version: str = NO_DOCUMENT_YET
     written: OutcomeDocument | SegmentDocument | None = None
@@ -79,7 +81,8 @@ class Teacher:
         self._weekly = rolled | {name: rolled[of] for name, of in self._every.items() if of in rolled}
         sampled = sampled_outcome(outcomes)
         self._pupils = [
-            Pupil(outcome.name, learner_of(outcome, outcomes, budget_us), outcome.name) for outcome in outcomes
+            Pupil(outcome.name, learner_of(outcome, outcomes, budget_us), outcome.name, outcome.code)
+            for outcome in outcomes
         ]
         self._pupils.append(Pupil(SEGMENTS_NAME, SegmentLearner(sampled), sampled))
         self._shown: dict[str, str] = {}
@@ -93,22 +96,22 @@ class Teacher:
     async def restore(self) -> int:
         """Take up what was saved, publish it again, and return the offset of the labels log to go on at.
 
+        It is that of the last one, which is saved when all others are. One that is farther back is of an outcome that
+        is asked again after a time, as a new one is: of neither are there labels that came since.
+
         Raises:
             StoreUnavailableError: Redis does not answer.
             LayoutError: saved by another layout.
             ModelRefusedError: it is not signed by a key of ours, or was changed.
         """
-        offsets, signed_anew = [], dict[str, tuple[int, bytes]]()
-        have_all_been_saved = await self._store.load_learner(self._pupils[-1].name) is not None  # the last one is
+        next_offset, signed_anew = 0, dict[str, tuple[int, bytes]]()
         for pupil in self._pupils:
             saved = await self._store.load_learner(pupil.name)
-            if saved is None and not have_all_been_saved:  # else it is of a new outcome, which has no older labels
-                offsets.append(0)
-            if saved:
-                offsets.append(saved[0])
-                kept = seal_saved(self._taken_up(pupil, *saved), self._keyring)
-                if kept != saved[1]:
-                    signed_anew[pupil.name] = saved[0], kept
+            next_offset = saved[0] if saved else 0
+            if saved and (kept := await self._take_up(pupil, *saved)):
+                packed = seal_saved(kept, self._keyring)
+                if packed != saved[1]:
+                    signed_anew[pupil.name] = next_offset, packed
                 await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         for pupil in self._pupils:
             document = self._document(pupil) if isinstance(pupil.learner, OutcomeLearner) and pupil.sealed else None
@@ -118,16 +121,24 @@ class Teacher:
             if pupil.name in signed_anew:  # else a start without the key before would publish what nobody can verify
                 await self._store.save_learner(pupil.name, *signed_anew[pupil.name], pupil.metrics)
         self._show_versions()
-        return min(offsets)
+        return next_offset
 
-    def _taken_up(self, pupil: Pupil, next_offset: int, packed: bytes) -> Saved:
-        """Go on where a learner was saved; what was saved, with the document signed by the key that signs now."""
+    async def _take_up(self, pupil: Pupil, next_offset: int, packed: bytes) -> Saved | None:
+        """Go on where a learner was saved; what was saved, with the document signed by the key that signs now.
+
+        None where it had learned another question. Of that everything goes: its models answer what nobody asks any
+        more, its challengers were trained for that.
+        """
         try:
             saved = open_saved(packed, pupil.name, next_offset, self._keyring)
         except ModelRefusedError:
             metrics.REFUSED.labels(pupil.name).set(1)
             raise
         metrics.REFUSED.labels(pupil.name).set(0)
+        if not is_same_question(saved.question, pupil.question):
+            await self._store.forget(pupil.name)
+            log.warning("an outcome is declared anew under its name, and its learner begins anew", outcome=pupil.name)
+            return None
         pupil.learner = pupil.learner.restored(saved.learner)
         pupil.labels, pupil.version, pupil.sealed = saved.labels, saved.version, self._signed_anew(saved.sealed)
         pupil.epoch_day = saved.epoch_day
@@ -265,7 +276,10 @@ class Teacher:
         for pupil in self._pupils:
             self._seal(pupil)
             packed = pupil.learner.to_bytes()
-            saved = Saved(pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed, pupil.name, next_offset)
+            saved = Saved(
+                pupil.epoch_day, pupil.labels, pupil.version, pupil.sealed, packed, pupil.name, next_offset,
+                pupil.question,
+            )  # fmt: skip
             await self._store.save_learner(pupil.name, next_offset, seal_saved(saved, self._keyring), pupil.metrics)
             await self._store.publish(pupil.name, pupil.version, pupil.sealed, pupil.epoch_day)
         metrics.EPOCH_DAY.set(self.epoch_day)

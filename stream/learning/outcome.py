@@ -33,7 +33,7 @@ from stream.learning.linear import (
 from stream.learning.moved import moved
 from stream.learning.recent_ids import RecentIds
 from stream.learning.states import decode_state, refuse_other_layout
-from stream.outcomes.declaration import Outcome, sampled_outcome
+from stream.outcomes.declaration import Outcome, is_same_question, sampled_outcome
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.documents import (
@@ -102,6 +102,7 @@ class OutcomeLearner:
         moves: the outcome's declaration and that of the one which asks of every purchase, if there is one.
         watches_columns: whether drift of columns is looked for in these labels: they are a sample of customers.
         budget_us: a challenger is not promoted if a score by it costs more.
+        question: checksum of the outcome's declaration; 0 if it does not matter.
 
     Attributes:
         contest: the candidates against each other.
@@ -118,8 +119,9 @@ class OutcomeLearner:
         moves: tuple[Outcome, Outcome] | None = None,
         watches_columns: bool = False,
         budget_us: float = SCORE_BUDGET_US,
+        question: int = 0,
     ) -> None:
-        self.name, self._columns, self._layout = name, columns, layout
+        self.name, self._columns, self._layout, self._question = name, columns, layout, question
         self._horizon_days, self._rolled, self._moves, self._budget_us = horizon_days, rolled, moves, budget_us
         self._labels = self._positives = self._trained_until_ms = 0
         self._progressive_loss = dict.fromkeys(PROGRESSIVE, 0.0)
@@ -133,16 +135,15 @@ class OutcomeLearner:
     def learn(self, labels: Sequence[Label]) -> int:
         """Judge and learn labels in their order.
 
-        Passed over: labels of other outcomes, repeats, and labels of another layout, whose columns mean something else.
+        Passed over: labels of other outcomes, of what this one meant before it was declared anew, repeats, and labels
+        of another layout, whose columns mean something else.
 
         Returns:
             How many labels were new.
         """
-        new = [
-            label
-            for label in labels
-            if label.outcome == self.name and label.layout == self._layout and self._recent.add(label.message_id)
-        ]
+        ours = [label for label in labels if label.outcome == self.name and label.layout == self._layout]
+        asked = [label for label in ours if is_same_question(label.question, self._question)]
+        new = [label for label in asked if self._recent.add(label.message_id)]
         return self.learn_rows(LabelRows.of(new)) if new else 0
 
     def learn_rows(self, labels: LabelRows) -> int:
@@ -216,6 +217,7 @@ class OutcomeLearner:
             metrics=metrics,
             schema=schema_of(self._columns),
             lineage=self.contest.lineage(),
+            question=self._question,
         )
 
     def to_bytes(self) -> bytes:
@@ -236,7 +238,8 @@ class OutcomeLearner:
         return msgspec.msgpack.encode(state)
 
     def restored(self, packed: bytes) -> "OutcomeLearner":
-        """One of the same kind that goes on where a packed one was.
+        """One of the same kind that goes on where a packed one was; a fresh one where that has learned what the
+        outcome meant before it was declared anew.
 
         Raises:
             LayoutError: it learned other columns, or is not a learner's state.
@@ -244,7 +247,7 @@ class OutcomeLearner:
         state = decode_state(packed, OutcomeState)
         refuse_other_layout(state.name, (state.layout, state.columns), (self._layout, self._columns))
         same = self._columns, self._layout, self._horizon_days, self._rolled, self._moves
-        learner = OutcomeLearner(state.name, *same, budget_us=self._budget_us)
+        learner = OutcomeLearner(state.name, *same, budget_us=self._budget_us, question=self._question)
         learner._labels, learner._positives = state.labels, state.positives
         learner._trained_until_ms = state.trained_until_ms
         learner._progressive_loss = {name: state.progressive_loss.get(name, math.inf) for name in PROGRESSIVE}
@@ -307,6 +310,7 @@ def learner_of(outcome: Outcome, outcomes: Sequence[Outcome], budget_us: float =
         moves=(outcome, every) if every and every.weekly(outcomes) else None,
         watches_columns=is_sample,
         budget_us=budget_us,
+        question=outcome.code,
     )
 
 

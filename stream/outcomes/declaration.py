@@ -173,6 +173,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{'no ' if self.true_when == 'none' else ''}{what} within {span}"
 
 
+def is_same_question(one: int, other: int) -> bool:
+    """Whether two codes of an outcome of one name are of one declaration; 0 is of one that nobody has noted.
+
+    >>> is_same_question(CHURN_30D.code, CHURN_30D.code), is_same_question(CHURN_30D.code, 0), is_same_question(1, 2)
+    (True, True, False)
+    """
+    return one == other or 0 in (one, other)
+
+
 def sampled_outcome(outcomes: Sequence[Outcome]) -> str:
     """The outcome whose labels are a sample of customers: everybody is asked about, and it matures first.
 

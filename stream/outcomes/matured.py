@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from schemas.units import DAY_MS
 from stream.drafts import message_id
 from stream.features.layout import LAYOUT
+from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.snapshot import Snapshot, Taken
 
 IntArray = NDArray[np.int64]
@@ -40,13 +41,14 @@ class Matured(NamedTuple):
     records: IntArray
     deadlines_ms: IntArray
 
-    def fields(self, customers: Sequence[str], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    def fields(self, customers: Sequence[str], declared: DeclaredOutcomes) -> Iterator[Mapping[str, Any]]:
         """The fields of each label message but partition and sequence.
 
         Args:
             customers: id of each row.
-            names: of the declared outcomes.
+            declared: the outcomes.
         """
+        names, questions = declared.names, declared.codes.tolist()
         columns = [snapshot.listed() for snapshot in self.snapshots]
         each = (self.rows, self.days, self.windows_days, self.outcomes, self.values, self.matured_ms, self.taken)
         for row, day, window_days, place, value, matured_ms, at in zip(*(c.tolist() for c in each), strict=True):
@@ -62,6 +64,7 @@ class Matured(NamedTuple):
                 "columns": columns[at],
                 "scores": self.snapshots[at].scores_of(outcome),
                 "layout": LAYOUT,
+                "question": questions[place],
             }
 
     def take(self, which: NDArray[np.intp]) -> "Matured":

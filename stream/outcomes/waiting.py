@@ -102,7 +102,7 @@ class WaitingOutcomes:
                 f"label:{day:012d}:{self._outcomes.names[place]}"
                 for day, place in zip(matured.days.tolist(), matured.outcomes.tolist(), strict=True)
             ]
-            fields = matured.fields(self._ids, self._outcomes.names)
+            fields = matured.fields(self._ids, self._outcomes)
             self._announcer.say_all(LABELS, Label, matured.records, matured.deadlines_ms, kinds, fields)
 
     def _keys(self, snapshots: IntArray) -> Iterator[tuple[str, int]]:

@@ -15,6 +15,7 @@ from schemas.misfits import MALFORMED
 from stream.customers.segments import SEGMENTS, UNSEGMENTED
 from stream.errors import ModelRefusedError
 from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
+from stream.outcomes.declaration import is_same_question
 from stream.scoring.checking import check_model
 from stream.scoring.kinds import Model
 
@@ -95,8 +96,8 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     """Everything to score one outcome: the candidates, and which of them serves.
 
     `candidates` is empty and `serving` None before 200 labels with both classes. `metrics` are over labels that carry
-    the scores of the model itself; before the first of them it is empty. `schema` is that of the columns (`schema_of`);
-    it and `lineage` are missing in documents of older learners.
+    the scores of the model itself; before the first of them it is empty. `schema` is that of the columns (`schema_of`),
+    `question` the checksum of the outcome's declaration; they and `lineage` are missing in documents of older learners.
     """
 
     name: str
@@ -111,6 +112,7 @@ class OutcomeDocument(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     metrics: dict[str, Judged]
     schema: str = ""
     lineage: Lineage | None = None
+    question: int = 0
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not belong together."""
@@ -213,6 +215,23 @@ def decode(payload: bytes, layout: str) -> Document:
     else:
         check_centres(document, f"model {document.name} {document.version}")
     return document
+
+
+def refuse_another_question(document: Document, question: int) -> None:
+    """Refuse a model of what was asked under the same name before.
+
+    Args:
+        document: of the name at hand.
+        question: checksum of the declaration of now; 0 where it is not known, as in documents of older learners.
+
+    Raises:
+        ModelRefusedError: it is one.
+    """
+    if isinstance(document, OutcomeDocument) and not is_same_question(document.question, question):
+        raise ModelRefusedError(
+            f"model {document.name} {document.version} answers what {document.name} meant before it was declared anew. "
+            "Start the learner, which begins anew with what is asked now."
+        )
 
 
 def check_centres(document: SegmentDocument, what: str) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import structlog
 
@@ -13,7 +14,15 @@ from stream.metrics.info import show_version
 from stream.metrics.worker import EPOCH_WAIT_SECONDS, MODEL_EPOCH, MODEL_INFO, MODELS_REFUSED
 from stream.outcomes.declaration import BUILT_IN_NAMES
 from stream.ports import ModelStore
-from stream.scoring.documents import NO_DOCUMENT_YET, SEGMENTS_NAME, Document, OutcomeDocument, SegmentDocument, decode
+from stream.scoring.documents import (
+    NO_DOCUMENT_YET,
+    SEGMENTS_NAME,
+    Document,
+    OutcomeDocument,
+    SegmentDocument,
+    decode,
+    refuse_another_question,
+)
 from stream.scoring.trees import TreeModel
 from stream.signing import Keyring, open_sealed
 from stream.warming import warm_trees
@@ -35,12 +44,25 @@ class ModelWatch:
     """Keeps `models` at what the registry calls champion. A refused document leaves the old one in force.
 
     In lockstep, models change where `reached` is called and nowhere else.
+
+    Args:
+        store: the registry.
+        keyring: of the keys that documents may be signed with.
+        outcomes: names of what is predicted.
+        lockstep: as above.
+        questions: outcome -> checksum of its declaration, where a document must answer just that.
     """
 
     def __init__(
-        self, store: ModelStore, keyring: Keyring, outcomes: Sequence[str] = BUILT_IN_NAMES, *, lockstep: bool = False
+        self,
+        store: ModelStore,
+        keyring: Keyring,
+        outcomes: Sequence[str] = BUILT_IN_NAMES,
+        *,
+        lockstep: bool = False,
+        questions: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._store, self._keyring, self._lockstep = store, keyring, lockstep
+        self._store, self._keyring, self._lockstep, self._questions = store, keyring, lockstep, questions
         self._names = model_names(outcomes)
         self._documents: dict[str, Document] = {}
         self._versions: dict[str, str] = {}
@@ -94,6 +116,7 @@ class ModelWatch:
             sealed = await self._store.fetch(name, version)
             if sealed or version != NO_DOCUMENT_YET:
                 document = _expected(name, version, decode(open_sealed(sealed, self._keyring), LAYOUT))
+                refuse_another_question(document, self._questions.get(name, 0))
                 if has_trees(document):
                     await asyncio.to_thread(warm_trees)  # before a lane meets them: it may take seconds
                 self._documents[name] = document

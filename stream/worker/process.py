@@ -46,7 +46,11 @@ class WorkerProcess:
         self._plan = plan
         self._lanes: Lanes[PartitionLane] = Lanes()
         self._reached: dict[int, int] = {}  # partition -> version that its last lane had applied when it was stopped
-        self._models = ModelWatch(plan.models, plan.keyring, plan.rules.outcomes.names, lockstep=plan.lockstep)
+        declared = plan.rules.outcomes
+        questions = {outcome.name: outcome.code for outcome in declared.outcomes}
+        self._models = ModelWatch(
+            plan.models, plan.keyring, declared.names, lockstep=plan.lockstep, questions=questions
+        )
         self._later = Background(plan.limits.background_ms)
         self._turns = Turns(pace=Pace(plan.gather_ms / 1000))
         self._topics = TopicWatch(INPUT_TOPICS, plan.partitions, self._partition_count)

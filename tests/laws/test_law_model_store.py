@@ -69,6 +69,22 @@ async def test_challengers_are_kept_by_outcome_and_name_and_no_more_than_four(mo
     await models.publish_challenger(NAME, "c4", b"4")
 
 
+async def test_of_what_is_forgotten_nothing_is_left_and_of_others_everything(models):
+    for name in (NAME, "segments"):
+        for version in ("v1", "v2"):
+            await models.publish(name, version, b"one", epoch_day=1)
+        await models.publish_challenger(name, "c0", b"other")
+        await models.save_learner(name, 12, b"state", b"{}")
+    await models.forget(NAME)
+    await models.forget("purchase_7d")
+    assert await models.champions([NAME, "segments"]) == {"segments": ("v2", 1)}
+    assert (await models.load_learner(NAME), await models.load_learner("segments")) == (None, (12, b"state"))
+    for asked in (models.fetch(NAME, "v1"), models.fetch_challenger(NAME, "c0")):
+        with pytest.raises(ModelRefusedError):
+            await asked
+    assert await models.fetch_challenger("segments", "c0") == b"other"
+
+
 async def test_a_learner_s_state_and_offset_are_saved_together(models):
     await models.save_learner(NAME, 12, b"state", b"{}")
     assert await models.load_learner(NAME) == (12, b"state")

@@ -16,7 +16,7 @@ from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.learning.moved import moved
 from stream.metrics.learner import DRIFT, REGISTRY
-from stream.outcomes.declaration import BUILT_IN, CHURN_90D, HIGH_VALUE_90D
+from stream.outcomes.declaration import BUILT_IN, CHURN_30D, CHURN_90D, HIGH_VALUE_90D, Outcome
 from stream.scoring.documents import CANDIDATES, schema_of
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit
@@ -63,6 +63,51 @@ async def test_a_new_outcome_does_not_take_the_others_back() -> None:
     teacher.learn(labels(DAYS[0]), DAYS[0])
     await teacher.publish(DAYS[0])
     assert await Teacher(store, KEYS, BUILT_IN[:3]).restore() == DAYS[0]
+
+
+async def test_an_outcome_that_is_asked_again_does_not_take_the_others_back() -> None:
+    store = Store()
+    for outcomes, day in ((BUILT_IN[:3], DAYS[0]), (BUILT_IN[:2], DAYS[3])):
+        teacher = Teacher(store, KEYS, outcomes)
+        await teacher.restore()
+        teacher.learn(labels(day), day)
+        await teacher.publish(day)
+    again = Teacher(store, KEYS, BUILT_IN[:3])
+    assert await again.restore() == DAYS[3]
+    assert store.learners["lapsed"][0] == DAYS[0]
+
+
+async def learned(store: Store, asked: Outcome, day: int, told: Outcome) -> int:
+    """How many labels the learner of an outcome has learned after a day on which 300 of a declaration were told."""
+    teacher = Teacher(store, KEYS, (asked,))
+    await teacher.restore()
+    said = [replace(each, question=told.code) for each in labels(day, count=300) if each.outcome == asked.name]
+    teacher.learn(said, day)
+    await teacher.publish(day)
+    return int(msgspec.msgpack.decode(store.learners[asked.name][1])["labels"])
+
+
+async def test_what_is_declared_anew_under_its_name_begins_anew_with_labels_of_its_own() -> None:
+    store, anew = Store(), replace(CHURN_30D, minimum_amount="40")
+    assert await learned(store, CHURN_30D, DAYS[0], CHURN_30D) == 300
+    store.challengers["churn_30d"] = {"outsider": b"trained for another question"}
+    assert await learned(store, anew, DAYS[1], CHURN_30D) == 0
+    assert (in_force(store).candidates, store.challengers) == ({}, {})
+    assert await learned(store, anew, DAYS[2], anew) == 300
+    assert in_force(store).question == anew.code
+
+
+async def test_what_was_saved_and_told_before_questions_were_noted_goes_on() -> None:
+    store = Store()
+    await learned(store, CHURN_30D, DAYS[0], CHURN_30D)
+    offset, packed, metrics = store.learners["churn_30d"]
+    saved = {name: value for name, value in msgspec.msgpack.decode(packed).items() if name != "question"}
+    await store.save_learner("churn_30d", offset, msgspec.msgpack.encode(saved), metrics)
+    teacher = Teacher(store, KEYS, (CHURN_30D,))
+    await teacher.restore()
+    teacher.learn(labels(DAYS[1], count=200), DAYS[1])
+    await teacher.publish(DAYS[1])
+    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == 500
 
 
 async def test_a_repetition_teaches_nothing() -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ebb.cli.alerts import alerts
 from offline.alert_plan.snapshots import Snapshots, snapshots_of
-from offline.alert_plan.thresholds import arrivals, plan, suggested
+from offline.alert_plan.thresholds import Threshold, arrivals, plan, suggested
 from offline.archive.records import ArchivedRecord
 from offline.archive.writing import LogArchive
 from schemas.messages import EpochPassed, Label
@@ -153,6 +153,19 @@ def test_the_lowest_threshold_that_can_be_acted_on_is_suggested_and_none_where_e
     assert suggested(judged, judged[2].alerts_per_week / 2) is None
 
 
+def test_a_threshold_with_few_alerts_by_luck_is_not_suggested_where_a_higher_one_has_more():
+    judged = [
+        Threshold(probability=at, list_size=9, alerts_per_week=few, precision=None, missed=None, value_at_risk_minor=0)
+        for at, few in ((0.7, 1.8), (0.75, 0.7), (0.8, 1.0), (0.85, 0.3))
+    ]
+    assert [found and found.probability for found in (suggested(judged, n) for n in (0.2, 0.8, 1.0, 2))] == [
+        None,
+        0.85,
+        0.75,
+        0.7,
+    ]
+
+
 def run(folder: Path, *arguments, model="mix"):
     environ = {"EBB_ALERT_OUTCOME": "churn_30d", "EBB_MODEL_KEYS": "test:" + "5e" * 32}
     return CliRunner(env=environ).invoke(alerts, ["plan", "--archive", str(folder), "--model", model, *arguments])
@@ -173,6 +186,8 @@ def test_the_command_reads_an_archive_and_suggests_a_threshold(tmp_path):
     found = json.loads(told.stdout)
     assert (told.exit_code, found["suggested"], found["now"], found["model"]) == (0, 0.5, 0.8, "mix")
     assert {each["probability"]: round(each["list_size"]) for each in found["thresholds"]}[0.8] == 28
+    many = run(tmp_path, "--per-week", "1000").stdout
+    assert "EBB_ALERT_PROBABILITY=0.5, and EBB_ALERT_CLOSE_PROBABILITY, 0.7 now, not above it" in many
     screen = run(tmp_path, "--per-week", "1").stdout
     assert "each of these thresholds has more than 1 alert a week" in screen
     assert [line.endswith("now") for line in screen.splitlines() if line.strip().startswith("0.8 ")] == [True]

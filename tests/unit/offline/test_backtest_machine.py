@@ -23,7 +23,7 @@ def test_labels_as_columns_are_those_of_the_messages_in_the_order_of_lockstep() 
             return
         names = sorted(moment.customers)
         rank = np.array([names.index(customer) for customer in moment.customers])
-        found = label_rows(moment.matured, rank, moment.outcomes)
+        found = label_rows(moment.matured, rank, moment.outcomes.names)
         labels = sorted(moment.labels, key=lambda label: (label.matured_ms, label.customer_id, label.snapshot_ms))
         assert set(found) == {label.outcome for label in labels}
         for outcome, rows in found.items():

@@ -10,6 +10,7 @@ import pytest
 from stream.errors import ModelRefusedError, StoreUnavailableError
 from stream.memory_store import MemoryModelStore
 from stream.metrics.worker import REGISTRY
+from stream.outcomes.declaration import CHURN_30D
 from stream.scoring.documents import encode
 from stream.signing import Keyring, seal
 from stream.warming import warm_trees
@@ -81,6 +82,19 @@ async def test_what_runs_trees_is_there_before_they_are_in_force_and_nobody_else
     await registry.publish_document(with_trees)
     assert await in_force(watch) == {"churn_30d": "trees"}
     assert warm_trees.cache_info().currsize == 1
+
+
+async def test_a_model_of_what_an_outcome_meant_before_is_not_taken_up(registry: Registry) -> None:
+    before = msgspec.structs.replace(silence_document(version="before"), question=CHURN_30D.code)
+    await registry.publish_document(before)
+    anew = msgspec.structs.replace(CHURN_30D, minimum_amount="40")
+    assert await in_force(ModelWatch(registry, KEYS, questions={"churn_30d": CHURN_30D.code})) == {
+        "churn_30d": "before"
+    }
+    assert await in_force(ModelWatch(registry, KEYS, questions={"churn_30d": anew.code})) == {}
+    await registry.publish_document(silence_document(version="of an older learner"))
+    watch = ModelWatch(registry, KEYS, questions={"churn_30d": anew.code})
+    assert await in_force(watch) == {"churn_30d": "of an older learner"}
 
 
 async def test_a_learner_without_a_document_yet_is_no_refusal(registry: Registry) -> None:
