@@ -181,12 +181,13 @@ class Applying:
     def _at_once(self) -> int:
         return min(self._due_at_once, max(self.beside_at_once, 1)) if self.may_lag else self._due_at_once
 
-    async def renew(self, models: Models, at_once: int, without: Collection[str] = ()) -> bool:
+    async def renew(self, models: Models, at_once: int, now_ms: int, without: Collection[str] = ()) -> bool:
         """Decide some customers anew, if models or rules have changed since they were decided.
 
         Args:
             models: in force.
             at_once: about how many.
+            now_ms: the stream time. All deadlines up to it have fired, and ticks that changed nothing are not stored.
             without: customers to leave as they are.
 
         Returns:
@@ -206,7 +207,7 @@ class Applying:
             self._renewed_under = under if ours else ""
             return False
         page = await self._store.page(head.sweep.cursor, at_once)
-        times = StreamTimes(np.zeros(0, np.int64), head.stream_time_ms)
+        times = StreamTimes(np.zeros(0, np.int64), max(head.stream_time_ms, now_ms))
         progress = after(head.sweep, page, under)
         customers = [customer for customer in page.customers if customer not in without]
         done = await self._commit(head, Batch(), times, [], models, Renewal(customers, progress))

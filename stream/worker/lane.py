@@ -66,6 +66,7 @@ class Lane:
         self._background, self._turns = background or Background(), turns or Turns()
         self._on_bug = on_bug or StopAtBug()
         self.stream_time_ms = 0
+        self._knows_time = False  # before records or a tick, what is stored may be days old
         self._held: set[str] = set()
         self._chunks_since_renewal = 0
         self._arrived = asyncio.Event()
@@ -142,9 +143,10 @@ class Lane:
             self._background.over()
 
     def _may_renew(self) -> bool:
-        """Deadlines that are late come first."""
+        """Deadlines that are late come first, and nobody is decided at the time of before a worker was away."""
         return (
             bool(self._limits.renewed_at_once)
+            and self._knows_time
             and self._applying.lags_at_ms is None
             and not self._applying.is_renewed(self._models.models)
         )
@@ -153,7 +155,9 @@ class Lane:
         at_once = min(self._background.customers, self._limits.renewed_at_once)
 
         async def attempt(without: Collection[str]) -> bool:
-            return await retrying(lambda: self._applying.renew(self._models.models, at_once, without))
+            return await retrying(
+                lambda: self._applying.renew(self._models.models, at_once, self.stream_time_ms, without)
+            )
 
         self._between_chunks.clear()
         try:
@@ -200,6 +204,7 @@ class Lane:
             if not batch.records:
                 self._background.took(*self._applying.effort)
         self.show_time(times.end_ms if self._applying.lags_at_ms is None else self._applying.lags_at_ms)
+        self._knows_time = behind is None
         if behind is not None:
             await self._seek_back(behind)
         elif batch.clock_ms is not None:

@@ -180,7 +180,7 @@ async def test_a_redis_that_has_lost_everything_is_refused_and_what_was_applied_
 async def test_a_sweep_leaves_it_to_whoever_looks_next(partition: Partition) -> None:
     await partition.apply(partition.batch(2))
     lose_everything(partition)
-    assert not await partition.applying.renew(PINNED, 10)
+    assert not await partition.applying.renew(PINNED, 10, 0)
     with pytest.raises(StoreEmptiedError):
         await partition.applying.look()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 import numpy as np
 import pytest
+from faust.types import TP
 
 from schemas.topics import PURCHASES
 from schemas.units import DAY_MS
@@ -21,7 +22,7 @@ from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.lane import RENEW_EVERY_CHUNKS
 from stream.worker.sweeping import in_force, make_due
-from tests.live_lane import LIMITS, LiveLane, logs_of
+from tests.live_lane import LIMITS, LiveLane, logs_of, recomputed
 from tests.world import BEGIN_MS, CENTRES, PINNED, KeptOutbox, World, decode_view, purchase, silence_document
 
 SURE = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
@@ -42,12 +43,14 @@ def shop(customers: int = 10) -> World:
     return world.silence_until(day=22)
 
 
-def renew(world: World, models: Models = SURER, at_once: int = 3, applying: Applying | None = None) -> int:
+def renew(
+    world: World, models: Models = SURER, at_once: int = 3, applying: Applying | None = None, now_ms: int = 0
+) -> int:
     """How many commits the sweep takes."""
 
     async def sweep() -> int:
         commits = 0
-        while await (applying or world.applying).renew(models, at_once):
+        while await (applying or world.applying).renew(models, at_once, now_ms):
             commits += 1
         return commits
 
@@ -111,14 +114,14 @@ def test_other_thresholds_are_a_change_too() -> None:
 def test_a_sweep_goes_on_where_another_worker_left_it() -> None:
     world = shop()
     for _ in range(2):
-        assert asyncio.run(world.applying.renew(SURER, 3))
+        assert asyncio.run(world.applying.renew(SURER, 3, 0))
     assert renew(world, applying=restarted(world)) == 2
     assert versions(world) == {"v2"}
 
 
 def test_models_that_change_faster_than_a_sweep_ends_do_not_begin_it_again() -> None:
     world = shop()
-    asyncio.run(world.applying.renew(PINNED, 3))
+    asyncio.run(world.applying.renew(PINNED, 3, 0))
     commits = renew(world, SURER, at_once=3)
     assert commits == 3 + 4  # the rest of the first round, then one of its own
     assert world.stored.head.sweep.under == in_force(SURER, world.rules)
@@ -209,6 +212,53 @@ async def test_a_lane_with_nothing_to_do_renews_everybody_and_the_journal_tells_
     await task
     renewed = [set(msgspec.json.decode(entry).get("renewed", ())) for entry in lane.stored.journal]
     assert set.union(*renewed) == set(lane.stored.states)
+
+
+async def swept(lane: LiveLane) -> set[int]:
+    """The times at which everybody was decided, once a lane with nothing else to do has swept."""
+    task = asyncio.ensure_future(lane.lane.run())
+    await until(task, lambda: lane_versions(lane) == {"v2"})
+    await lane.lane.stop()
+    await task
+    return {decode_view(view).as_of_ms for view in lane.stored.views.values()}
+
+
+async def test_who_has_been_idle_is_decided_at_the_time_of_the_last_tick_though_that_changed_nothing() -> None:
+    lane = await running_lane(5, at_once=4).claim()
+    await lane.fetch(PURCHASES)
+    await lane.work()
+    lane.wall_ms += 2 * 3_600_000
+    await lane.work()
+    assert lane.stored.head.stream_time_ms < lane.wall_ms
+    lane.models.models = SURER
+    assert await swept(lane) == {lane.wall_ms}
+    again = await recomputed(
+        lane.stored.journal, lane.logs, lambda versions: SURER if "v2" in versions.values() else PINNED
+    )
+    assert again.stored.views == lane.stored.views
+
+
+@dataclass
+class Unanswered(LiveLane):
+    """At first the broker has not said yet where the logs end."""
+
+    has_answered: bool = False
+
+    def is_read_to_end(self, tp: TP, next_offset: int) -> bool:
+        return self.has_answered and super().is_read_to_end(tp, next_offset)
+
+
+async def test_a_worker_that_was_away_sweeps_only_when_it_knows_what_time_it_is() -> None:
+    before = await running_lane(5, at_once=4).claim()
+    await before.fetch(PURCHASES)
+    await before.work()
+    wall_ms = before.wall_ms + 3 * DAY_MS
+    later = Unanswered(before.logs, before.limits, wall_ms=wall_ms, models=Swapped(SURER), stored=before.stored)
+    await later.claim()
+    assert not await later.lane.step()
+    assert not await later.lane._renew()
+    later.has_answered = True
+    assert await swept(later) == {wall_ms}
 
 
 async def test_customers_are_renewed_while_records_keep_coming() -> None:
