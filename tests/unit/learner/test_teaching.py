@@ -11,7 +11,7 @@ from schemas.units import DAY_MS
 from stream.errors import ModelRefusedError, StoreUnavailableError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
-from stream.learner.saved import open_saved
+from stream.learner.saved import Saved, open_saved, seal_saved
 from stream.learner.teaching import Teacher
 from stream.learning.lockstep import Lockstep
 from stream.learning.moved import moved
@@ -84,7 +84,7 @@ async def learned(store: Store, asked: Outcome, day: int, told: Outcome) -> int:
     said = [replace(each, question=told.code) for each in labels(day, count=300) if each.outcome == asked.name]
     teacher.learn(said, day)
     await teacher.publish(day)
-    return int(msgspec.msgpack.decode(store.learners[asked.name][1])["labels"])
+    return saved_in(store, asked.name).labels
 
 
 async def test_what_is_declared_anew_under_its_name_begins_anew_with_labels_of_its_own() -> None:
@@ -100,14 +100,14 @@ async def test_what_is_declared_anew_under_its_name_begins_anew_with_labels_of_i
 async def test_what_was_saved_and_told_before_questions_were_noted_goes_on() -> None:
     store = Store()
     await learned(store, CHURN_30D, DAYS[0], CHURN_30D)
-    offset, packed, metrics = store.learners["churn_30d"]
-    saved = {name: value for name, value in msgspec.msgpack.decode(packed).items() if name != "question"}
-    await store.save_learner("churn_30d", offset, msgspec.msgpack.encode(saved), metrics)
+    offset, _, metrics = store.learners["churn_30d"]
+    saved = replace(saved_in(store, "churn_30d"), question=0)
+    await store.save_learner("churn_30d", offset, seal_saved(saved, KEYS), metrics)
     teacher = Teacher(store, KEYS, (CHURN_30D,))
     await teacher.restore()
     teacher.learn(labels(DAYS[1], count=200), DAYS[1])
     await teacher.publish(DAYS[1])
-    assert msgspec.msgpack.decode(store.learners["churn_30d"][1])["labels"] == 500
+    assert saved_in(store, "churn_30d").labels == 500
 
 
 async def test_a_repetition_teaches_nothing() -> None:
@@ -120,8 +120,12 @@ async def test_a_repetition_teaches_nothing() -> None:
 
 
 def labels_of(store: Store) -> int:
-    next_offset, packed, _ = store.learners["churn_30d"]
-    return open_saved(packed, "churn_30d", next_offset, KEYS).labels
+    return saved_in(store, "churn_30d").labels
+
+
+def saved_in(store: Store, name: str) -> Saved:
+    next_offset, packed, _ = store.learners[name]
+    return open_saved(packed, name, next_offset, KEYS)
 
 
 def log_of(days: range) -> list[LabelRecord]:
