@@ -145,8 +145,8 @@ def _advice(known: Known) -> list[str]:
     return [
         *rule,
         *barred,
-        f"  proposed: {proposed}, better by {signed(said.bound)} at least over {said.blocks} blocks",
-        f"  to promote it now: ebb models promote {name} {proposed}",
+        f"  proposed: {proposed}, better by {signed(said.bound)} at least over {said.blocks} blocks.",
+        f"  To promote it now: ebb models promote {name} {proposed}",
     ]
 
 

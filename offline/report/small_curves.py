@@ -9,6 +9,7 @@ from offline.backtest.rows import FloatArray
 from offline.report.drawing import NUMBER, Curves, colours, drawing, plain_ticks
 
 DECADE = 10.0  # times the least value: from here on a linear axis flattens what is small
+LONG_FROM, LONG_INTERVALS = 10_000, 2  # numbers of six characters and more: three of them fit beside each other
 NEARLY_NOTHING = 1e-9  # stands for a zero, which a logarithmic axis has not
 
 
@@ -45,6 +46,8 @@ def _small(panel: Panel, limits: tuple[float, float], *, y: str, logarithmic: bo
             axes.plot(along, up, color=colour, linewidth=1.4)
         if _is_wide(panel.curves.values()):
             axes.set_xscale("symlog", linthresh=1)
+        elif max(value for along, _ in panel.curves.values() for value in along) >= LONG_FROM:
+            axes.locator_params(axis="x", nbins=LONG_INTERVALS)
         axes.xaxis.set_major_formatter(NUMBER)
         if logarithmic:
             axes.set_yscale("log")

@@ -66,6 +66,14 @@ def test_amounts_that_differ_by_orders_of_magnitude_are_on_a_logarithmic_axis() 
     assert "100" not in texts(svg)
 
 
+@pytest.mark.parametrize("most", [24_000, 990_000.0, 1_100_000.0])
+def test_long_numbers_below_a_small_figure_stand_apart(most: float) -> None:
+    along = np.linspace(0, most, 5).tolist()
+    panel = Panel("decayed_spend_90d", "JPY", {"linear": (along, [1.0, 2.0, 3.0, 4.0, 5.0])})
+    (svg,) = small_curves([panel], chosen="linear", y="mean prediction, JPY", amounts=True)
+    assert 2 <= svg.count('id="xtick_') <= 3
+
+
 def test_curves_that_do_not_move_have_an_axis() -> None:
     still = Panel("refunds", "events", {"linear": (DAYS, [0.4, 0.4, 0.4])})
     (svg,) = small_curves([still], chosen="linear", y="mean probability", amounts=False)
