@@ -18,9 +18,8 @@ NO_ID = 0  # the hash that stands for no id; in the table it marks an empty plac
 NOT_THERE = -1
 PLACES_AT_LEAST = 4_096
 FULL = 0.75  # of the places; looks get longer quickly beyond
-PLACES_AN_ID = (
-    1.9  # of a new table, at least: a window of 2**20 and what comes with it have 2**21, and not twice as many
-)
+PLACES_AN_ID = 1.9
+"""Of a new table, at least: a window of 2**20 and what comes with it have 2**21, and not twice as many."""
 _LATER_THAN_FIT = 2**31 - 1
 
 

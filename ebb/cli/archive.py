@@ -19,7 +19,7 @@ from ebb.cli.replay import quiet_kafka
 from ebb.history.archiving import ArchiveRun, journal_ends
 from ebb.history.archiving import archive as bring_up_to_date
 from offline.archive.files import ArchiveError, BusyArchiveError
-from offline.archive.from_kafka import LogState, log_states
+from offline.archive.log_states import LogState, log_states
 from offline.archive.standing import load_standing
 from offline.broker import BrokerError
 from stream.errors import RebuildingError, StoreUnavailableError

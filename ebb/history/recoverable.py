@@ -6,7 +6,7 @@ from ebb.clock_mode import members
 from ebb.history.archiving import refuse_moving
 from ebb.history.stretches import NO_LIMIT
 from offline.archive.files import JOURNAL, ArchiveError, partitions
-from offline.archive.from_kafka import log_states
+from offline.archive.log_states import log_states
 from offline.archive.standing import MODELS, STANDING, Era, Standing, Waiting, load_standing
 from schemas.topics import INPUT_TOPICS
 from stream.errors import SettingError

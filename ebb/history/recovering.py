@@ -9,7 +9,7 @@ from ebb.history.archiving import journal_ends
 from ebb.history.rebuilding import OWNER, Rebuilding
 from ebb.history.recoverable import refuse_running, standing_of
 from ebb.history.through_eras import Rebuilt, Recovery
-from offline.archive.from_kafka import log_states
+from offline.archive.log_states import log_states
 from offline.archive.standing import Standing, model_path
 from schemas.topics import INPUT_TOPICS
 from stream.errors import ModelRefusedError, SettingError

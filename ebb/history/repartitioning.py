@@ -16,7 +16,7 @@ from ebb.history.stretches import NO_LIMIT
 from ebb.history.through_eras import Rebuilt, Recovery
 from ebb.history.topics_anew import OUTPUT_TOPICS, NothingChangedError, Told, TopicsAnew
 from offline.archive.files import locked
-from offline.archive.from_kafka import LogState, log_states
+from offline.archive.log_states import LogState, log_states
 from offline.archive.standing import Era, KnownTopic, Move, Standing, Waiting, load_standing, save_standing
 from offline.broker import broker_errors, readable_ends
 from schemas.topics import INPUT_TOPICS
@@ -154,9 +154,7 @@ async def repartition(
     Raises:
         EbbError: Redis or Kafka is away, or somebody writes meanwhile.
     """
-    standing = load_standing(folder)
-    if standing is None:
-        raise SettingError(f"{folder} is no archive of this deployment. Run `ebb archive --to {folder}`.")
+    standing = _standing_of(folder)
     if standing.partitions != wanted.after:
         standing = await _with_topics(settings, folder, standing, wanted, step)
     settings = msgspec.structs.replace(settings, partitions=wanted.after)
@@ -223,9 +221,18 @@ def _moved(standing: Standing, move: Move) -> Standing:
 def _kept(folder: Path, change: Callable[[Standing], Standing]) -> Standing:
     """Change what the archive says of how the deployment stands."""
     with locked(folder, PATIENCE_S):
-        known = load_standing(folder)
-        if known is None:
-            raise SettingError(f"{folder} is no archive of this deployment. Run `ebb archive --to {folder}`.")
-        changed = change(known)
+        changed = change(_standing_of(folder))
         save_standing(folder, changed)
     return changed
+
+
+def _standing_of(folder: Path) -> Standing:
+    """How the archived deployment stands.
+
+    Raises:
+        SettingError: nobody has archived one there.
+    """
+    standing = load_standing(folder)
+    if standing is None:
+        raise SettingError(f"{folder} is no archive of this deployment. Run `ebb archive --to {folder}`.")
+    return standing

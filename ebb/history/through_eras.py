@@ -13,7 +13,7 @@ from ebb.history.past_models import NoModels, PastModels
 from ebb.history.rebuilding import Rebuilding
 from ebb.history.sharing_out import SharingOut
 from ebb.history.stretches import NO_LIMIT, Stretch, coalesced
-from offline.archive.from_kafka import log_states
+from offline.archive.log_states import log_states
 from offline.archive.standing import Era, Standing, Waiting
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS, REROUTED

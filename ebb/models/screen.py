@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ebb.models.reading import Known
-from ebb.models.wording import day, digits, newest, reign, signed, time
+from ebb.models.wording import day, digits, newest, present_reign, reign, signed, time
 from ebb.text import aligned, percent, printable
 from stream.learning.evidence import BETTER_BY, BLOCKS_TO_DECIDE, Evidence, gains
 from stream.learning.judge import Judge, Reliability
@@ -72,8 +72,7 @@ def show_screen(known: Known, versions: Sequence[str], candidate: str, columns: 
     share = percent(document.positives / document.labels) if document.labels else "–"
     lines = [
         f"{name} · {document.serving or 'nothing'} serves · version {document.version} of {day(document.epoch_day)}",
-        f"  champion  {reign(contest.championship.reigns[-1])}"
-        + (", pinned" if contest.championship.is_pinned else ""),
+        f"  champion  {present_reign(contest.championship)}",
         f"  learned   {document.labels:,} labels until {time(document.trained_until_ms)}, {share} of them true",
         f"  columns   layout {document.layout}, schema {document.schema or 'unknown'}",
         f"  versions  {newest(versions)}",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ebb.models.reading import KnownSegments
-from ebb.models.wording import day, digits, newest, reign
+from ebb.models.wording import day, digits, newest, present_reign
 from ebb.text import aligned, percent
 from stream.customers.segments import SEGMENTS
 from stream.learning.segment_contest import Fit
@@ -37,8 +37,7 @@ def segments_screen(known: KnownSegments, versions: Sequence[str]) -> list[str]:
         return [f"{known.name} have no centres yet: they need 500 samples, and a learner (`ebb learner`)."]
     lines = [
         f"{known.name} · {document.candidate} in force · version {document.version} of {day(document.epoch_day)}",
-        f"  champion  {reign(contest.championship.reigns[-1])}"
-        + (", pinned" if contest.championship.is_pinned else ""),
+        f"  champion  {present_reign(contest.championship)}",
         f"  centres   {', '.join(f'{count} {name}' for name, count in Counter(document.names).items())}",
         f"  versions  {newest(versions)}",
         "",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ebb.lookup import utc
 from ebb.text import printable
 from schemas.units import DAY_MS
+from stream.learning.championship import Championship
 from stream.scoring.documents import Reign
 
 VERSIONS_SHOWN = 6
@@ -19,6 +20,11 @@ def reign(of: Reign) -> str:
     by = f"by {printable(of.who) or 'a person'} ({of.why})" if of.by == "person" else f"by the rule: {of.why}"
     since = f"since {time(of.since_ms)}" if of.since_ms else "since before the first label"
     return f"{of.candidate} {since} {by}"
+
+
+def present_reign(of: Championship) -> str:
+    """Who is champion, since when and why, and whether a person has pinned it."""
+    return reign(of.reigns[-1]) + (", pinned" if of.is_pinned else "")
 
 
 def digits(number: float | None, count: int = 4) -> str:

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import OffsetOutOfRangeError
 
-from offline.archive.files import files, gaps, partitions
+from offline.archive.files import files
 from offline.archive.reading import last_record, topic_id_of
 from offline.archive.records import ArchivedRecord
 from offline.archive.standing import load_standing
@@ -49,43 +49,6 @@ class Archived:
     lost: Mapping[Place, tuple[int, int]]
 
 
-@dataclass(frozen=True)
-class LogState:
-    """A topic-partition of an archive beside Kafka's.
-
-    Attributes:
-        topic: its name.
-        partition: of the topic.
-        first: the first offset the archive answers for; equal to `end` where there is none.
-        end: the offset after the last.
-        files: how many.
-        bytes: their size.
-        gaps: offsets (from, until before) that were gone before they were archived.
-        log_start: the first offset that Kafka still has; None where it was not asked.
-        log_end: the offset after the last that can be read, or where a log without any begins; None likewise.
-    """
-
-    topic: str
-    partition: int
-    first: int
-    end: int
-    files: int
-    bytes: int
-    gaps: Sequence[tuple[int, int]]
-    log_start: int | None = None
-    log_end: int | None = None
-
-    @property
-    def is_torn(self) -> bool:
-        """Whether Kafka has lost records that the archive does not have yet."""
-        return self.log_start is not None and self.log_start > self.end
-
-    @property
-    def is_another(self) -> bool:
-        """Whether Kafka's log ends before the archived one: it was deleted and made again."""
-        return self.log_end is not None and self.log_end < self.end
-
-
 def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress | None = None) -> Archived:
     """Add to an archive whatever can be read now and is not there yet. The caller holds the lock of the archive.
 
@@ -95,7 +58,7 @@ def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress
         BrokerError: Kafka is away, or a topic does not exist.
     """
     ends = readable_ends(servers, ARCHIVED_TOPICS)
-    with broker_errors(servers), closing(_consumer(servers)) as consumer:
+    with broker_errors(servers), closing(archive_reader(servers)) as consumer:
         starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
         ids, standing = topic_ids(servers, ARCHIVED_TOPICS), load_standing(folder)
         remade = standing.remade if standing else {}
@@ -229,33 +192,8 @@ def told_id(described: Mapping[str, Any]) -> str:
     return "" if topic_id == NO_TOPIC_ID else topic_id
 
 
-def log_states(folder: Path, servers: Sequence[str] | None = None) -> list[LogState]:
-    """How an archive stands, topic-partition by topic-partition, beside Kafka if `servers` are given.
-
-    Raises:
-        BrokerError: Kafka is away, or a topic does not exist.
-    """
-    states = [_state(folder, topic, number) for topic in ARCHIVED_TOPICS for number in partitions(folder, topic)]
-    if servers is None:
-        return states
-    ends = readable_ends(servers, ARCHIVED_TOPICS)
-    with broker_errors(servers), closing(_consumer(servers)) as consumer:
-        starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
-    known = {(state.topic, state.partition): state for state in states}
-    return [
-        replace(known.get(place) or _state(folder, *place), log_start=start, log_end=max(start, end))
-        for place, end in ends.items()
-        for start in [starts[TopicPartition(*place)]]
-    ]
-
-
-def _state(folder: Path, topic: str, partition: int) -> LogState:
-    found = files(folder, topic, partition)
-    first, end = (found[0].first, found[-1].end) if found else (0, 0)
-    return LogState(topic, partition, first, end, len(found), sum(f.path.stat().st_size for f in found), gaps(found))
-
-
-def _consumer(servers: Sequence[str]) -> KafkaConsumer:
+def archive_reader(servers: Sequence[str]) -> KafkaConsumer:
+    """A consumer that says when retention has taken what it was to read."""
     return reader(
         servers,
         auto_offset_reset="none",  # what retention takes meanwhile must be noticed

@@ -181,25 +181,12 @@ def find(customers: Customers, clusters: int | None, currency: str, told: Told |
     """
     means, scales = _standards(customers.matrix)
     places = (customers.matrix - means) / scales
-    different = len(np.unique(places, axis=0))
-    if different <= (clusters or FEWEST):
-        fewest = clusters or FEWEST
-        raise OfflineError(f"{different} different customers make no {fewest} clusters. Give more customers.")
-    numbers = [clusters] if clusters else list(range(FEWEST, min(MOST, different - 1) + 1))
+    numbers = _numbers(places, clusters)
     measured = [measure(places, number, _step(told, at, len(numbers))) for at, number in enumerate(numbers, start=1)]
     voted = votes(measured)
     chosen = voted.chosen
     centres, cluster = k_means(places, chosen)
-    document = SegmentDocument(
-        version=f"kmeans-{day_text(customers.day * DAY_MS)}-{customers.data_hash[:8]}",
-        epoch_day=customers.day,
-        layout=LAYOUT,
-        means=tuple(means.tolist()),
-        scales=tuple(scales.tolist()),
-        centres=tuple(map(tuple, centres.tolist())),
-        names=tuple(name_centres(centres.tolist(), means.tolist(), scales.tolist())),
-        samples=len(places),
-    )
+    document = _document(customers, centres, means, scales)
     tree = hierarchy(places, chosen)
     counts = np.bincount(cluster, minlength=chosen)
     largest_first = np.argsort(-counts, kind="stable")
@@ -217,6 +204,32 @@ def find(customers: Customers, clusters: int | None, currency: str, told: Told |
         stability=next(each.stability for each in measured if each.clusters == chosen),
     )
     return Finding(found, document, places, np.argsort(largest_first)[cluster])
+
+
+def _numbers(places: FloatArray, clusters: int | None) -> list[int]:
+    """The numbers of clusters to be measured: the one asked for, or as many as there may be.
+
+    Raises:
+        OfflineError: there are fewer different customers than clusters.
+    """
+    fewest, different = clusters or FEWEST, len(np.unique(places, axis=0))
+    if different <= fewest:
+        raise OfflineError(f"{different} different customers make no {fewest} clusters. Give more customers.")
+    return [clusters] if clusters else list(range(FEWEST, min(MOST, different - 1) + 1))
+
+
+def _document(customers: Customers, centres: FloatArray, means: FloatArray, scales: FloatArray) -> SegmentDocument:
+    """The centres as the stream takes them."""
+    return SegmentDocument(
+        version=f"kmeans-{day_text(customers.day * DAY_MS)}-{customers.data_hash[:8]}",
+        epoch_day=customers.day,
+        layout=LAYOUT,
+        means=tuple(means.tolist()),
+        scales=tuple(scales.tolist()),
+        centres=tuple(map(tuple, centres.tolist())),
+        names=tuple(name_centres(centres.tolist(), means.tolist(), scales.tolist())),
+        samples=len(customers.matrix),
+    )
 
 
 def _step(told: Told | None, done: int, of: int) -> Callable[[], None]:

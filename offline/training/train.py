@@ -1,6 +1,6 @@
 """A training from rows to models and what is known of them: split, search, fit, judge."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,11 +107,11 @@ def train(table: Table, target: Target, split: Split | None, plan: Plan, told: C
         constant_columns=_still(table, split),
         notes=_notes(table, target, split, parts),
     )
-    until_ms, rows = split.day * DAY_MS, len(learned.value)
+    until_ms, written = split.day * DAY_MS, learned
     if plan.refit:
-        whole = Learned(table.rows.columns, table.value, table.rows.customer)
-        fitted = {name: _fitted(task, name, whole, each.settings, told) for name, each in found.items()}
-        until_ms, rows = table.last_ms, len(table.value)
+        until_ms, written = table.last_ms, Learned(table.rows.columns, table.value, table.rows.customer)
+        fitted = {name: _fitted(task, name, written, each.settings, told) for name, each in found.items()}
+    rows = len(written.value)
     documents = {name: _document(name, target, table, model, until_ms, rows) for name, model in fitted.items()}
     return Training(metrics, documents, said, asked.value)
 
@@ -204,36 +204,43 @@ def _floors(target: Target, learned: Learned, asked: Learned) -> dict[str, Figur
 
 
 def _notes(table: Table, target: Target, split: Split, parts: Sequence[Split]) -> list[str]:
-    notes = []
+    """What whoever reads the figures has to know."""
+    return [*_of_learning(table, split, parts), *_of_rows(table, target, split), *_of_change(table, target, split)]
+
+
+def _of_learning(table: Table, split: Split, parts: Sequence[Split]) -> Iterator[str]:
     still = _still(table, split)
     if still:
         listed = ", ".join(still[:4]) + (f" and {len(still) - 4} more" if len(still) > 4 else "")
         have = "has" if len(still) == 1 else "have"
-        notes.append(
+        yield (
             f"{len(still)} of {len(MODEL_COLUMNS)} columns {have} one value in all learned rows ({listed}): the "
             "history has nothing of the kind, so models know nothing of it."
         )
     if not parts:
-        notes.append(
+        yield (
             "The time before the split is too short for cross-validation: usual settings were taken, and the first "
             "model is the chosen one. Choose a later --from, or give a longer history."
         )
+
+
+def _of_rows(table: Table, target: Target, split: Split) -> Iterator[str]:
     if not settled(table.rows, target.outcome, table.last_ms)[split.judged].all():
-        notes.append(NOT_EVERYBODY)
+        yield NOT_EVERYBODY
     if table.one_in > 1:
-        notes.append(f"One customer in {table.one_in} was kept, as --rows asks; --rows takes more.")
+        yield f"One customer in {table.one_in} was kept, as --rows asks; --rows takes more."
     if table.late_rows:
         rest = "row rests" if table.late_rows == 1 else "rows rest"
-        notes.append(
-            f"{table.late_rows:,} {rest} on events that came later than their day: online would have known less."
-        )
+        yield f"{table.late_rows:,} {rest} on events that came later than their day: online would have known less."
+
+
+def _of_change(table: Table, target: Target, split: Split) -> Iterator[str]:
     changed = table.value[split.judged].mean() / table.value[split.learned].mean()
     if not 1 / CHANGED < changed < CHANGED:
-        notes.append(
+        yield (
             f"{target.outcome.name} is {changed:.2f} times as {'much' if target.is_amount else 'frequent'} after the "
             "split as before it: what was right before is off after it."
         )
-    return notes
 
 
 def _still(table: Table, split: Split) -> list[str]:

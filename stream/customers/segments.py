@@ -34,9 +34,7 @@ COLUMN_WEIGHTS = (SILENCE_WEIGHT, 1.0, 1.0, 1.0)
 
 SILENT_TIMES_TYPICAL = 1.25
 NEW_WITHIN_DAYS = 60.0
-NEW_TIMES_TYPICAL = (
-    0.9  # in a young shop everyone came within 60 days; new are then those who came later than the typical
-)
+NEW_TIMES_TYPICAL = 0.9  # in a young shop everyone came within 60 days: new is then who came later than the typical
 OFTEN_SIGMAS = 0.8
 GOOD_FREQUENCY_SIGMAS = 0.1
 CHAMPION_SHARE_OF_BEST = 0.75

@@ -68,9 +68,8 @@ class Hinge:
         return f"log_{self.feature}_above_{self.knot:g}"
 
 
-MAJOR = (
-    100.0  # minor units; only sets where log1p bends from linear to logarithmic, so one number does for all currencies
-)
+MAJOR = 100.0
+"""Minor units; only sets where log1p bends from linear to logarithmic, so one number does for all currencies."""
 
 FRESH_DAYS = 7.0  # after which what happened is half as fresh
 

@@ -17,9 +17,8 @@ from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableE
 from stream.redis_options import unknown_option
 from stream.redis_store.cluster_clients import AsyncCluster, Cluster
 
-ANSWER_WITHIN_S = (
-    5.0  # a commit takes 10 ms; a fork for an AOF rewrite of many gigabytes has been seen to take a second
-)
+ANSWER_WITHIN_S = 5.0
+"""A commit takes 10 ms; a fork for an AOF rewrite of many gigabytes has been seen to take a second."""
 
 AT_ONCE = 50
 """Connections that readers use at once. Who asks then waits for one: beyond 100 redis-py makes an error at once."""

@@ -23,9 +23,8 @@ from stream.features.missed import KINDS, MISSED, MISSED_COLUMNS, fill_missed, m
 FloatArray = NDArray[np.float64]
 
 CLIP = 6.0  # standard deviations; one wild value must not decide a score (docs/architecture.md, "Learning")
-LARGEST_LOGIT = (
-    30.0  # sigmoid(30) = 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity
-)
+LARGEST_LOGIT = 30.0
+"""`sigmoid(30)` is 1 - 1e-13: farther out a probability would round to 0 or 1 and a log loss to infinity."""
 LEAST_PROBABILITY = 1.0 / (1.0 + math.exp(LARGEST_LOGIT))
 
 

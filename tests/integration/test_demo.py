@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from ebb.services.ports import free_port
 from schemas.partition import partition_of
 from schemas.topics import PURCHASES
 from stream.errors import UnknownCustomerError
+from tests.integration.processes import eventually
 
 DAYS = 45
 FEW_DAYS = 10  # where the history is only what comes before
@@ -97,14 +98,6 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     ours.run(ours.command("down"))
 
 
-def until(condition: Callable[[], object], seconds: float = 60.0) -> object:
-    deadline = time.monotonic() + seconds
-    while not (met := condition()):
-        assert time.monotonic() < deadline, "the condition was not met"
-        time.sleep(0.05)
-    return met
-
-
 def test_the_demo_shows_a_history_of_the_other_spelling_and_leaves_nothing_running(demo: Demo, weeks: Path):
     finished = demo.run(demo.demo("--json", "--no-simulated", "--history", weeks, "--source", "online_retail"))
     assert finished.returncode == 0, finished.stderr
@@ -154,14 +147,14 @@ def test_kept_running_a_live_purchase_is_in_its_view_at_once(demo: Demo, days: P
     ).get(timeout=10)
     sent_s = time.monotonic()
     with Lookup(demo.redis_url) as lookup:
-        until(lambda: _known(lookup, "new"), 30.0)
+        eventually(lambda: _known(lookup, "new"), 30.0)
         print(f"view {1000 * (time.monotonic() - sent_s):.0f} ms after the acknowledgement")
         assert lookup.get("new").features["spend"] == "9.99"
     producer.close()
     shown = demo.run(demo.command("lookup", "new"))
     assert (shown.returncode, shown.stdout.startswith("new · ")) == (0, True)
     assert demo.run(demo.command("down")).returncode == 0
-    until(lambda: demo.processes() == [])
+    eventually(lambda: demo.processes() == [])
 
 
 def _known(lookup: Lookup, customer: str) -> bool:
@@ -174,7 +167,7 @@ def _known(lookup: Lookup, customer: str) -> bool:
 
 def test_ctrl_c_says_so_and_leaves_nothing_running(demo: Demo, weeks: Path):
     running = demo.start(demo.demo("--history", weeks))
-    until(lambda: any("ebb worker" in command for command in demo.processes()))
+    eventually(lambda: any("ebb worker" in command for command in demo.processes()))
     second = demo.run(demo.demo("--history", weeks))
     assert (second.returncode, "Another demo runs" in second.stderr) == (1, True)
     running.send_signal(signal.SIGINT)

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from ebb.cli import main
 from ebb.cli.archive import screen
-from offline.archive.from_kafka import LogState
+from offline.archive.log_states import LogState
 
 WHOLE = LogState("labels", 0, 0, 100, 1, 2_000_000, [], log_start=40, log_end=120)
 

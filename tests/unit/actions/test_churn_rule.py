@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from schemas.units import DAY_MS
 from stream.actions import alerts
 from stream.actions.alerts import ChurnRule
 
@@ -35,3 +36,12 @@ def test_an_alert_opens(probability, silence_days, mean_gap_days, opens):
 )
 def test_an_open_alert_closes(probability, closes):
     assert alerts.closes(ChurnRule(), probability) == closes
+
+
+@pytest.mark.parametrize("mean_gap_days", [1.0, 12.0, 25 / 3, 7.1234567891, 61.00000001])
+def test_a_silence_is_long_from_its_first_moment_on_and_not_a_millisecond_before(mean_gap_days):
+    bought_ms = 1_290_000_000_123
+    first_ms = alerts.long_silent_ms(ChurnRule(), bought_ms, mean_gap_days)
+    silences_days = [(at_ms - bought_ms) / DAY_MS for at_ms in (first_ms - 1, first_ms)]
+    is_long = [alerts.long_silent(ChurnRule(), days, mean_gap_days) for days in silences_days]
+    assert is_long == [False, True]

@@ -1,6 +1,7 @@
 """A past read back from an archive is what the lane applied, whatever the log alone would say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,18 @@ def test_what_was_put_off_for_a_bug_is_put_off_between_the_same_steps(tmp_path):
     put_off = JournalEntry(3, {}, BEGIN_MS + 2, [], {}, tick=False, postponed=until_ms)
     steps = list(coalesced(iter(read_back(tmp_path, *ticks[:2], put_off, *ticks[2:]))))
     assert [(step.end_ms - BEGIN_MS, step.postponed) for step in steps] == [(2, {}), (2, until_ms), (5, {})]
+
+
+def test_what_no_entry_speaks_of_goes_on_where_the_entries_end_also_when_steps_are_joined(tmp_path):
+    taken = [ArchivedRecord(at, BEGIN_MS, b"12748", purchase(at + 5)) for at in (0, 1, 4, 5)]
+    archived(tmp_path, PURCHASES, *taken)
+    entry = JournalEntry(1, {PURCHASES: (0, 2)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False)
+    archived(tmp_path, JOURNAL, ArchivedRecord(1, 0, b"1-0", encode_entry(entry)))
+    past = PartitionPast(tmp_path, 0, decode, "live")
+    assert [stretch.records.offset.tolist() for stretch in past.journaled()] == [[0, 1]]
+    (left,) = past.unnoted()
+    assert (left.records.offset.tolist(), left.first, past.unjournaled) == ([4, 5], {PURCHASES: 2}, 2)
+    earlier = replace(left, records=left.records.part(0, 1), times=left.times[:1])
+    later = replace(left, records=left.records.part(1), times=left.times[1:], first={PURCHASES: 5})
+    (joined,) = coalesced(iter([earlier, later]))
+    assert (joined.records.offset.tolist(), joined.first) == ([4, 5], {PURCHASES: 2})

@@ -144,6 +144,7 @@ def test_who_was_on_the_list_from_the_first_day_on_did_not_arrive():
     stays = np.repeat(np.arange(100), 10)
     days = np.tile(np.arange(10) * 28 + 3, 100)
     assert arrivals(stays, days) < 15 < arrivals(stays, days + 28)
+    assert arrivals(np.zeros(9, int), np.arange(9)) == 0.0
 
 
 def test_the_lowest_threshold_that_can_be_acted_on_is_suggested_and_none_where_each_has_more():

@@ -24,6 +24,8 @@ from tests.live_lane import LiveLane, Logged, logs_of
 from tests.unit.worker.fetching import Consumer, clock, inbox, purchases
 from tests.world import BEGIN_MS, TWO_OUTCOMES, KeptOutbox, engagement, purchase
 
+PATIENCE_S = 60.0  # loops that are compiled within a test take seconds, more so beside others
+
 
 class Outbox(KeptOutbox):
     """There is always room, and a commit may be refused: Redis comes back older."""
@@ -44,11 +46,13 @@ class Store(MemoryPartitionStore):
         self.let.set()
         self.committing = asyncio.Event()
         self.away = self.begun = False
+        self.refused = asyncio.Event()
         self.answers = asyncio.Event()
         self.answers.set()
 
     async def begin(self, due_until_ms: int, due_limit: int) -> tuple[Head, list[tuple[str, int]]]:
         if self.away:
+            self.refused.set()
             raise StoreUnavailableError("Redis is away")
         self.begun = True
         await self.answers.wait()
@@ -88,7 +92,7 @@ class Running:
         return self
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 assert not self.task.done(), self.task.exception()
                 await asyncio.sleep(0.001)
@@ -96,9 +100,14 @@ class Running:
     async def is_kept_waiting(self) -> None:
         """A record is delivered, and its lane has not asked its store however often it might have."""
         await self.lane.deliver(purchases(0.1))
+        await self.turn_often()
+        assert not self.store.begun
+
+    @staticmethod
+    async def turn_often() -> None:
+        """Let the lane do whatever it can do without anybody else."""
         for _ in range(100):
             await asyncio.sleep(0)
-        assert not self.store.begun
 
     def position(self, topic: str = PURCHASES) -> int:
         known = self.stored.head.positions.get(topic)
@@ -174,7 +183,7 @@ async def test_a_lane_that_keeps_up_steps_when_the_commit_before_it_has_been_ans
     first.store.answers.set()
     first.store.let.clear()
     await first.lane.deliver(purchases(0.1))
-    await asyncio.wait_for(first.store.committing.wait(), 5)
+    await asyncio.wait_for(first.store.committing.wait(), PATIENCE_S)
     await second.is_kept_waiting()
     first.store.let.set()
     await second.until(lambda: second.position() == 1)
@@ -201,20 +210,20 @@ async def test_a_lane_whose_store_is_away_keeps_no_other_waiting(two: tuple[Runn
 async def test_a_stop_waits_for_the_chunk_in_flight_and_takes_no_other(running: Running) -> None:
     running.store.let.clear()
     await running.lane.deliver(purchases(*[0.1] * 6))
-    await asyncio.wait_for(running.store.committing.wait(), 5)
+    await asyncio.wait_for(running.store.committing.wait(), PATIENCE_S)
     stopping = asyncio.ensure_future(running.lane.stop())
     await asyncio.sleep(0)
     assert not stopping.done()
     running.store.let.set()
-    await asyncio.wait_for(stopping, 5)
-    await asyncio.wait_for(running.task, 5)
+    await asyncio.wait_for(stopping, PATIENCE_S)
+    await asyncio.wait_for(running.task, PATIENCE_S)
     assert running.position() == 3
 
 
 async def test_a_stop_does_not_wait_for_a_redis_that_is_away(running: Running) -> None:
     running.store.away = True
     await running.lane.deliver(purchases(0.1))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(running.store.refused.wait(), PATIENCE_S)
     await asyncio.wait_for(running.lane.stop(), 3)
     assert running.position() == 0
 
@@ -222,7 +231,7 @@ async def test_a_stop_does_not_wait_for_a_redis_that_is_away(running: Running) -
 async def test_redis_away_is_waited_for(running: Running) -> None:
     running.store.away = True
     await running.lane.deliver(purchases(0.1))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(running.store.refused.wait(), PATIENCE_S)
     assert running.position() == 0
     running.store.away = False
     await running.until(lambda: running.position() == 1)
@@ -241,7 +250,8 @@ async def test_behind_an_older_redis_every_topic_and_the_clock_go_back(running: 
     await running.until(lambda: (PURCHASES, 2) in running.consumer.seeks and (CLOCK, 1) in running.consumer.seeks)
     assert (ENGAGEMENT, 0) in running.consumer.seeks
     await running.lane.deliver(purchases(1.1, 1.2, 2.1, start=2))
-    await asyncio.sleep(0.05)
+    await running.until(lambda: running.position() == 4)
+    await running.turn_often()
     assert running.position() == 4, "the third day has not begun again"
     await running.lane.deliver(clock(2, start=1, purchases=4))
     await running.until(lambda: running.position() == 5)
@@ -253,7 +263,7 @@ async def test_in_lockstep_the_next_day_waits_for_its_models() -> None:
     await running.lane.deliver(clock(1))
     await running.lane.deliver(purchases(1.5))
     await running.until(lambda: running.position(CLOCK) == 1)
-    await asyncio.sleep(0.02)
+    await running.turn_often()
     assert running.position() == 0
     for name in model_names():
         await running.registry.publish(name, "none", b"", BEGIN_MS // DAY_MS + 1)
