@@ -8,6 +8,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 import click
 
+from ebb.text import printable
 from stream.errors import EbbError
 
 FAILED, INTERRUPTED = 1, 130
@@ -25,17 +26,22 @@ def told(command: Callable[Given, Result]) -> Callable[Given, Result]:
         try:
             return command(*args, **kwargs)
         except EbbError as error:
-            click.echo(f"ebb: {error}", err=True)
+            _say(str(error))
             sys.exit(FAILED)
         except OSError as error:
             if error.errno not in NO_ROOM and error.filename is None:
                 raise
-            click.echo(f"ebb: {_sentence(error)}", err=True)
+            _say(_sentence(error))
             sys.exit(FAILED)
         except KeyboardInterrupt:
             interrupted()
 
     return run
+
+
+def _say(message: str) -> None:
+    """One line or several, in which nothing that others have written moves the cursor."""
+    click.echo("\n".join(map(printable, f"ebb: {message}".split("\n"))), err=True)
 
 
 def interrupted() -> NoReturn:

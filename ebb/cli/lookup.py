@@ -96,12 +96,12 @@ def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
     """One customer in about a dozen lines; `outcomes` say in words what is predicted."""
     since = f" since {_day(view.segment_since_ms)}" if view.segment_since_ms else ""
     rows = [*_score_rows(view, outcomes), *_history_rows(view)]
-    return [
-        f"{printable(view.customer_id)} · {view.segment}{since} · {_as_of(view.as_of)}",
+    lines = [
+        f"{view.customer_id} · {view.segment}{since} · {_as_of(view.as_of)}",
         *aligned(rows, "<><", indent="  "),
         f"  why: {' · '.join(view.reasons) or 'no model yet, it needs 200 labels'}",
-        f"  next: {lookup_of(view.customer_id, '--json')}",
     ]
+    return [*map(printable, lines), f"  next: {lookup_of(view.customer_id, '--json')}"]
 
 
 def _score_rows(view: View, outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
@@ -161,8 +161,8 @@ def at_risk_screen(page: Page[View], by: Outcome, columns: int | None = None) ->
             printable(view.customer_id),
             money(view.value_at_risk, view.currency),
             percent(score.probability) if (score := view.scores.get(by.name)) else "–",
-            view.segment,
-            view.reasons[0] if view.reasons else "",
+            printable(view.segment),
+            printable(view.reasons[0]) if view.reasons else "",
         )
         for view in page
     ]

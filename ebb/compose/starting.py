@@ -3,8 +3,9 @@
 import asyncio
 
 import structlog
-from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
+from ebb.compose.metrics_server import serve
 from stream.errors import ServiceError
 from stream.features.layout import LAYOUT
 from stream.ports import Deployment
@@ -62,7 +63,7 @@ def serve_metrics(settings: MemberSettings, port: int, registry: CollectorRegist
         return
     disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter that says when it was made
     try:
-        start_http_server(port, addr=settings.metrics_host, registry=registry)
+        serve(registry, settings.metrics_host, port)
     except OSError as error:
         raise ServiceError(
             f"Metrics cannot be served on {settings.metrics_host}:{port}: {error.strerror}. "

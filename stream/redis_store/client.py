@@ -1,5 +1,6 @@
 """Clients of Redis, the address as it may be shown, and Redis's refusals in Ebb's words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,10 +125,12 @@ def _well_written(url: str) -> Iterator[None]:
         if unknown:
             raise SettingError(f"EBB_REDIS_URL has {unknown}. Take it away.")
         yield
-    except ValueError as error:
+    except ValueError:
+        # Without the cause: its message would repeat what a password with a bare / or # has in the place of the port.
         raise SettingError(
-            f"EBB_REDIS_URL is not the address of a Redis: {error}. Write redis://host:6379/0."
-        ) from error
+            "EBB_REDIS_URL is not the address of a Redis: its port, or what an option says, cannot be read. Write "
+            "redis://host:6379/0, and in a password %2F for / and %23 for #."
+        ) from None
 
 
 def address(url: str) -> str:
@@ -137,7 +140,8 @@ def address(url: str) -> str:
     'rediss://cache.shop.example:6380/2'
     """
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    is_path = parts.scheme == "unix" or re.fullmatch(r"/\d*", parts.path)  # else the rest of a password with a bare /
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path if is_path else ''}"
 
 
 def explained(error: RedisPyError, url: str) -> EbbError | RedisPyError:

@@ -10,6 +10,7 @@ from stream.redis_store.asking import Command
 from stream.redis_store.client import async_client, explaining, is_cluster
 
 VERSIONS_KEPT = 50  # seven weeks of daily epochs to look back or roll back on, at some 10 kB each
+OFFSET_DIGITS = 19  # of 64 bits, as Kafka has them
 RESERVED_VERSIONS = ("champion", "versions")  # their keys would be those of the registry itself
 
 
@@ -124,11 +125,11 @@ class RedisModelStore:
         if saved == [None, None]:
             return None
         next_offset, state = saved
-        if state is None or next_offset is None or not next_offset.isdigit():
+        if state is None or next_offset is None or not next_offset.isdigit() or len(next_offset) > OFFSET_DIGITS:
             raise LayoutError(
-                f"The key {keys.learner(name).decode()} in Redis is no learner's: it says next_offset {next_offset!a} "
-                f"and has {'no' if state is None else 'a'} state. Delete it; the learner then learns anew from the "
-                "labels that come."
+                f"The key {keys.learner(name).decode()} in Redis is no learner's: it says next_offset "
+                f"{_shown(next_offset)} and has {'no' if state is None else 'a'} state. Delete it; the learner then "
+                "learns anew from the labels that come."
             )
         return int(next_offset), state
 
@@ -146,6 +147,11 @@ class RedisModelStore:
 def _text(version: bytes) -> str:
     """A version as it is listed, also one that another has written there."""
     return version.decode(errors="backslashreplace")
+
+
+def _shown(found: bytes | None) -> str:
+    """As much of what was found as a sentence takes."""
+    return ascii(found) if found is None or len(found) <= 2 * OFFSET_DIGITS else f"of {len(found):,} bytes"
 
 
 def _in_force(name: str, reply: Any) -> tuple[str, int] | None:

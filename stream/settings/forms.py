@@ -54,8 +54,8 @@ def http_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise ValueError("has no valid port") from error
+    except ValueError:  # its message would repeat what a password with a bare / has in the place of the port
+        raise ValueError("has no valid port") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise ValueError("is no address of HTTP")
     if parts.username is not None or parts.password is not None:
@@ -83,8 +83,8 @@ def redis_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise ValueError("has no valid port") from error
+    except ValueError:  # its message would repeat what a password with a bare / has in the place of the port
+        raise ValueError("has no valid port") from None
     if parts.scheme not in {"redis", "rediss", "redis+cluster", "rediss+cluster", "unix"}:
         raise ValueError("does not begin with redis://, rediss://, redis+cluster://, rediss+cluster:// or unix://")
     if parts.scheme != "unix" and (not parts.hostname or port == 0):

@@ -14,6 +14,7 @@ from stream.settings.forms import MASK
 from stream.settings.ingest import IngestSettings
 
 CREDENTIALS = re.compile(r"(\w+://)[^\s/\"'<>]*@")
+IN_OPTIONS = re.compile(r"([?&]\w*password=)[^\s&\"'<>]*")
 QUIET = {"kafka": logging.WARNING, "aiokafka": logging.WARNING, "faust": logging.WARNING, "mode": logging.WARNING}
 """The libraries' own loggers: what they say on every fetch and rebalance is not what an operator looks for."""
 
@@ -60,7 +61,17 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in secrets:
         text = text.replace(secret, MASK)
-    return CREDENTIALS.sub(rf"\1{MASK}@", text)
+    return IN_OPTIONS.sub(rf"\1{MASK}", CREDENTIALS.sub(rf"\1{MASK}@", text))
+
+
+def one_entry(text: str) -> str:
+    """A line of text, or several with a traceback: nothing moves the cursor, and none looks like the next entry.
+
+    >>> one_entry("refused\\n2026-01-01 forged")
+    'refused\\n  2026-01-01 forged'
+    """
+    lines = ("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line) for line in text.split("\n"))
+    return "\n  ".join(lines)
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -74,11 +85,12 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
             else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
         )
         super().__init__(processors=[remove_meta, *rendering], foreign_pre_chain=shared)
-        self._secrets = tuple(secrets)
+        self._secrets, self._form = tuple(secrets), form
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, redacted."""
-        return redacted(super().format(record), self._secrets)
+        line = redacted(super().format(record), self._secrets)
+        return line if self._form == "json" else one_entry(line)
 
 
 def _shared(process: str) -> list[Processor]:

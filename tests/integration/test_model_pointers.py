@@ -84,7 +84,15 @@ def test_ebb_models_says_in_a_sentence_which_key_it_is(redis_url: str) -> None:
     assert KEY in as_json.output
 
 
-@pytest.mark.parametrize("learner", [{"next_offset": "abc", "state": "x"}, {"next_offset": "7"}, {"state": "x"}])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        {"next_offset": "abc", "state": "x"},
+        {"next_offset": "9" * 5_000, "state": "x"},
+        {"next_offset": "7"},
+        {"state": "x"},
+    ],
+)
 def test_what_is_no_learner_s_is_said_in_a_sentence_too(redis_url: str, learner: dict[str, str]) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.hset(f"learner:{NAME}", mapping=learner)

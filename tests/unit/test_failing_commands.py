@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from ebb.cli import Commands
 from ebb.cli.errors import told
+from stream.errors import EbbError
 
 
 @told
@@ -43,3 +44,13 @@ def test_a_file_that_may_not_be_used_is_named_in_a_line(capsys: pytest.CaptureFi
         reading()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("ebb: orders.csv cannot be used: Permission denied. See that ")
+
+
+def test_what_others_have_written_moves_no_cursor_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    @told
+    def asking() -> None:
+        raise EbbError("The registry answers 500 \x1b[2J\u202e\x9b.\nAsk again.")
+
+    with pytest.raises(SystemExit):
+        asking()
+    assert capsys.readouterr().err == "ebb: The registry answers 500 \\x1b[2J\\u202e\\x9b.\nAsk again.\n"

@@ -1,5 +1,7 @@
 """What a process says to right and wrong settings."""
 
+import traceback
+
 import msgspec
 import pytest
 
@@ -211,6 +213,11 @@ def test_no_secret_shows_in_the_text_of_settings_or_errors():
     assert "very-secret" not in refusal(load_common_settings, EBB_REDIS_URL="ebb:very-secret@redis:6379/0")
     assert "very-secret" not in refusal(load_common_settings, EBB_REDIS_URL="redis://redis:6379/0?pasword=very-secret")
     assert "very" not in refusal(load_common_settings, EBB_REDIS_URL="redis://redis:6379/0?very-secret@redis:6379/0")
+    secret = "-".join(("very", "secret"))  # which a traceback, that has these lines, does not show
+    for left_bare in "/?#[":
+        with pytest.raises(SettingError) as told:
+            load_common_settings({"EBB_REDIS_URL": f"redis://ebb:{secret}{left_bare}x@redis:6379/0"})
+        assert secret not in "".join(traceback.format_exception(told.value))
     of_cluster = refusal(load_common_settings, EBB_REDIS_URL="redis+cluster://ebb:very-secret@redis:6379/7")
     assert of_cluster.startswith("EBB_REDIS_URL='redis+cluster://***@redis:6379/7' has database '7'")
     assert msgspec.structs.asdict(settings)["redis_url"] == "redis://ebb:very-secret@redis:6379/0"

@@ -74,6 +74,7 @@ def test_no_password_and_no_key_is_logged_wherever_it_hides(log_lines, form):
     url = "redis://ebb:very-secret@redis:6379/0"
     lines = log_lines(EBB_LOG_FORMAT=form, EBB_REDIS_URL=url)
     log = structlog.get_logger()
+    log.info("connecting", url="redis://redis:6379/0?password=very-secret&db=1", tls="x?ssl_password=very-secret")
     log.info(f"connecting to {url}", url=url, nested={"urls": [url]}, key=KEY)
     logging.getLogger("some.library").warning("cannot reach %s", url)
     try:
@@ -84,6 +85,20 @@ def test_no_password_and_no_key_is_logged_wherever_it_hides(log_lines, form):
     assert "very-secret" not in text
     assert KEY not in text
     assert "redis://***@redis:6379/0" in text
+
+
+def test_what_others_have_written_is_no_entry_of_its_own_and_moves_no_cursor(log_lines):
+    lines = log_lines(EBB_LOG_FORMAT="text")
+    log = structlog.get_logger()
+    log.warning("refused\n2026-11-30T00:00:00Z [error] forged", customer="\x1b[2Jada", topic="a\u2028b")
+    try:
+        raise ValueError("bad\n2026-11-30T00:00:00Z [error] forged \x1b[31m")
+    except ValueError:
+        log.exception("stopped")
+    written = lines()
+    assert [line[:4] for line in written if not line.startswith("  ")] == [written[0][:4], written[2][:4]]
+    assert all(line.isprintable() for line in written)
+    assert ("customer=\\x1b[2Jada" in written[1], "topic=a\\u2028b" in written[1]) == (True, True)
 
 
 def test_a_command_without_keys_can_log_too(capsys, log_lines):

@@ -1,6 +1,7 @@
 """What a commit sends to Redis."""
 
 import inspect
+import traceback
 
 import pytest
 import redis.asyncio
@@ -10,7 +11,7 @@ from stream.byte_rows import byte_rows
 from stream.errors import LayoutError, SettingError, StoreUnavailableError
 from stream.ports import Commit, LogPosition
 from stream.redis_options import options_of
-from stream.redis_store.client import address, async_client, connection_arguments, explained, sync_client
+from stream.redis_store.client import address, async_client, at_once, connection_arguments, explained, sync_client
 from stream.redis_store.commit import net_moves, transaction
 from stream.redis_store.connection import PinnedConnection
 from stream.redis_store.wire import Arguments, Command, keys_and_values, packed
@@ -122,6 +123,19 @@ def test_every_option_that_is_said_to_be_taken_is(scheme):
 def test_every_option_of_a_cluster_is_known_to_its_client_for_tasks():
     known = inspect.signature(redis.asyncio.RedisCluster.__init__).parameters
     assert options_of("rediss+cluster") - known.keys() == set()
+
+
+@pytest.mark.parametrize("connect", [sync_client, async_client, connection_arguments, at_once])
+@pytest.mark.parametrize("rest", ["/x@cache:6380/0", "#x@cache:6380/0", "?x@cache:6380/0", "[x@cache:6380/0"])
+def test_a_password_that_is_not_escaped_is_told_without_itself(connect, rest):
+    secret = "-".join(("very", "secret"))  # which a traceback, that has these lines, does not show
+    with pytest.raises(SettingError, match="EBB_REDIS_URL") as told:
+        connect(f"redis://worker:{secret}{rest}")
+    assert secret not in "".join(traceback.format_exception(told.value))
+
+
+def test_the_rest_of_a_password_is_no_database():
+    assert address("redis://worker:123/very-secret@cache:6380/0") == "redis://worker:123"
 
 
 def test_another_scheme_is_a_setting_error():
