@@ -23,7 +23,7 @@ def decode_state(packed: bytes, kind: type[State]) -> State:
     except MALFORMED as error:
         raise LayoutError(
             f"The stored learner of {len(packed)} bytes is no {kind.__name__}: {error}. "
-            "Delete it, and the labels log trains a new one."
+            "Delete it: a new one learns from the labels that come then."
         ) from error
 
 
@@ -40,5 +40,5 @@ def refuse_other_layout(name: str, learned: Layout, current: Layout) -> None:
     if learned != current:
         raise LayoutError(
             f"The learner of {name} has learned layout {learned[0]!r}, labels now have {current[0]!r}. "
-            "Delete it, and the labels log trains a new one."
+            "Delete it: a new one learns from the labels that come then."
         )

@@ -127,7 +127,8 @@ class RedisModelStore:
         if state is None or next_offset is None or not next_offset.isdigit():
             raise LayoutError(
                 f"The key {keys.learner(name).decode()} in Redis is no learner's: it says next_offset {next_offset!a} "
-                f"and has {'no' if state is None else 'a'} state. Delete it, and the labels log trains a new one."
+                f"and has {'no' if state is None else 'a'} state. "
+                "Delete it: a new one learns from the labels that come then."
             )
         return int(next_offset), state
 
