@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from textwrap import shorten
 from time import monotonic
 from typing import Any
 
@@ -15,6 +16,7 @@ POLL_MS = 200
 NEAREST_OFFSETS = 64  # where the last record of nearly every log lies; markers take one offset each
 FARTHER_TIMES = 8  # a long aborted transaction is stepped over in a few fetches, read little more than once
 CONNECT_WITHIN_MS = 10_000
+SAID_AT_MOST = 200  # characters of an error of the client, which may hold all topics that a broker has told
 
 
 class BrokerError(EbbError):
@@ -27,9 +29,8 @@ def broker_errors(servers: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
-        raise BrokerError(
-            f"Kafka at {','.join(servers)}: {error or type(error).__name__}. Check EBB_KAFKA_SERVERS and that it runs."
-        ) from error
+        said = shorten(str(error) or type(error).__name__, SAID_AT_MOST, placeholder=" …")
+        raise BrokerError(f"Kafka at {','.join(servers)}: {said}. Check EBB_KAFKA_SERVERS and that it runs.") from error
 
 
 def reader(servers: Sequence[str], isolation_level: str = "read_committed", **others: Any) -> KafkaConsumer:

@@ -4,9 +4,10 @@ from contextlib import closing
 import msgspec
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
 from ebb.topic_admin import create_topics
-from offline.broker import BrokerError, end_offsets
+from offline.broker import BrokerError, broker_errors, end_offsets
 from offline.history import History
 from offline.replay import publish
 from schemas.clock import ClockRecord
@@ -120,3 +121,11 @@ def test_kafka_that_is_away_is_named(monkeypatch):
     monkeypatch.setattr("offline.replay.CONNECT_WITHIN_MS", 200)
     with pytest.raises(BrokerError, match=r"Kafka at 127.0.0.1:1: .*Check EBB_KAFKA_SERVERS"):
         publish(History([]), ["127.0.0.1:1"], PARTITIONS)
+
+
+def test_an_error_that_tells_all_topics_of_a_broker_is_said_in_a_line():
+    told = "MetadataEmptyBrokerList: brokers=[], " + "topics=[events.purchases], " * 300
+    in_a_line = pytest.raises(BrokerError, match=r"MetadataEmptyBrokerList.* …\. Check EBB_KAFKA_SERVERS")
+    with in_a_line as said, broker_errors(["127.0.0.1:1"]):
+        raise KafkaError(told)
+    assert len(str(said.value)) < 300
