@@ -136,7 +136,8 @@ class Applying:
             if self.lags_at_ms is not None:
                 done = await self._commit(head, part, at_most(part_times, self.lags_at_ms), due, models)
             elif crowded:
-                await self._commit(head, *portion(part, part_times, due), models)
+                # in a replay what these deadlines precede is what advances stream time
+                await self._commit(head, *portion(part, part_times, due), models, holds_time=part.clock_ms is not None)
                 continue
             elif not batch.records and not due:
                 await self._store.abandon()
@@ -293,8 +294,10 @@ class Applying:
         due: list[tuple[str, int]],
         models: Models,
         renewal: Renewal = NO_RENEWAL,
+        *,
+        holds_time: bool = False,
     ) -> bool:
-        """One commit; False when somebody else was faster.
+        """One commit; False when somebody else was faster. With `holds_time` deadlines alone advance no stream time.
 
         Raises:
             DecisionError: there are no records, and a bug keeps customers from being decided.
@@ -324,8 +327,7 @@ class Applying:
             identities = {**applied.commit.identities, **joined}
             applied = Applied(replace(applied.commit, identities=identities), applied.rejections, applied.causes)
         commit = applied.commit
-        if not batch.records and len(due) >= self._due_at_once and not self.may_lag:
-            # what these deadlines precede is what advances stream time
+        if holds_time and not batch.records:
             commit = replace(commit, stream_time_ms=head.stream_time_ms)
         if not await self._store_changes(head, commit, seen):
             metrics.COMMITS_REFUSED.labels(self._partition).inc()

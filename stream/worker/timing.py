@@ -117,7 +117,7 @@ class LiveTiming:
         self.restart(stream_time_ms)
 
     def restart(self, stream_time_ms: int) -> None:
-        """Go back to the time the store has. What the topics vouched for is read again."""
+        """Go back to the time the store has. What the topics vouch for is heard anew, from where they go on."""
         self._clock = LiveClock(stream_time_ms)
         self._taken_ms = stream_time_ms
         self._next_ms: dict[int, int] = {}

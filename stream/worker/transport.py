@@ -174,7 +174,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
             and delivered is not None  # after a rebalance, lanes run while their partitions are sought one by one
             and seen.position >= seen.end
             and next_offset >= delivered
-            and now_ms() - seen.heard_ms <= HEARD_WITHIN_MS
+            and _was_heard_lately(seen)
         )
 
     def partition_count(self, topic: str) -> int | None:
@@ -191,7 +191,7 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
         The embedded broker answers who asks with less than there is; what a fetch has seen is never gone back on.
         """
         seen = {tp: self._read_to[tp] for tp in partitions if tp in self._read_to}
-        resting = [tp for tp in partitions if tp not in seen or now_ms() - seen[tp].heard_ms > HEARD_WITHIN_MS]
+        resting = [tp for tp in partitions if tp not in seen or not _was_heard_lately(seen[tp])]
         asked = await self._thread.highwaters(*(TopicPartition(*tp) for tp in resting)) if resting else {}
         ends = {tp: found.end for tp, found in seen.items()}
         for aiokafka_tp, end in asked.items():
@@ -202,6 +202,11 @@ class ChunkConsumer(FaustConsumer):  # type: ignore[misc]  # Faust has no types 
     async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
         """Tell the group how far we are, for lag monitors; an error says that the group does not know us."""
         await self._thread.commit_positions(offsets)
+
+
+def _was_heard_lately(seen: ReadTo) -> bool:
+    """Also where the wall was set back meanwhile: what seems to be said in an hour was said before that."""
+    return abs(now_ms() - seen.heard_ms) <= HEARD_WITHIN_MS
 
 
 class ChunkTransport(FaustTransport):  # type: ignore[misc]  # Faust has no types for us

@@ -1,7 +1,7 @@
 """Whatever is fetched first: a run with a topic held back equals the aligned one, and the journal says the rest."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.topics import CHURN_ALERTS, ENGAGEMENT, LABELS, PROFILES, PURCHASES
 from schemas.units import DAY_MS
+from stream.memory_store import StoredPartition
+from stream.ports import Commit
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logs, event_topic, ids, logs_of, recomputed, run
 from tests.property.test_chunk_law import kept
@@ -101,6 +103,31 @@ def test_labels_and_alerts_of_a_run_with_one_topic_held_back_equal_those_of_the_
     kinds = [msgspec.json.decode(m.value)["type"] for m in aligned.outgoing() if m.value]
     assert kinds.count("label") > 20
     assert kinds.count("churn-alert.opened") >= 4
+
+
+@dataclass
+class Watched(StoredPartition):
+    """Notes how much earlier than the last deadlines that fired a worker would go on that was killed then."""
+
+    earlier_ms: list[int] = field(default_factory=list)
+
+    def apply(self, changes: Commit) -> None:
+        super().apply(changes)
+        self.earlier_ms.append(msgspec.json.decode(changes.journal)["stream_time_ms"] - self.head.stream_time_ms)
+
+
+def test_a_worker_that_is_killed_while_many_deadlines_fire_has_left_the_time_they_had() -> None:
+    logs = logs_of((topic, value, END_MS) for topic, value, _ in year())
+
+    async def live() -> Watched:
+        stored = Watched()
+        lane = await LiveLane(logs, due_at_once=1, wall_ms=END_MS, stored=stored).claim()
+        await lane.finish(END_MS)
+        return stored
+
+    earlier_ms = run(live()).earlier_ms
+    assert len(earlier_ms) > 200
+    assert not any(earlier_ms)
 
 
 @settings(max_examples=15, deadline=None)

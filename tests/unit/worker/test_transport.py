@@ -166,6 +166,12 @@ class TestReadToTheEnd:
         await self.fetch(consumer, 10, 10, now_ms() - HEARD_WITHIN_MS - 1)
         assert not consumer.is_read_to_end(HERE, 10)
 
+    async def test_a_broker_that_is_silent_since_the_wall_was_set_back_may_have_more(
+        self, consumer: ChunkConsumer
+    ) -> None:
+        await self.fetch(consumer, 10, 10, now_ms() + 3_600_000)
+        assert not consumer.is_read_to_end(HERE, 10)
+
     async def test_after_a_seek_nothing_is_known(self, consumer: ChunkConsumer) -> None:
         await self.fetch(consumer, 10, 10, now_ms())
         await consumer.seek_to(HERE, 5)
