@@ -26,20 +26,18 @@ def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
     >>> [(time_ms // 3_600_000, [event.event_id for event in between]) for time_ms, between in days(hours)]
     [(0, []), (24, ['7', '8']), (48, []), (49, ['49'])]
     """
+    if not events:
+        return
     start = 0
-    for time_ms in moments(events)[:-1]:
+    for time_ms in moments(events[0].event_time_ms, events[-1].event_time_ms)[:-1]:
         end = bisect_left(events, time_ms, lo=start, key=attrgetter("event_time_ms"))
         yield time_ms, events[start:end]
         start = end
-    if events:
-        yield events[-1].event_time_ms, events[start:]
+    yield events[-1].event_time_ms, events[start:]
 
 
-def moments(events: Sequence[Event]) -> list[int]:
-    """The moments of `days`, in ms since 1970."""
-    if not events:
-        return []
-    first_ms, last_ms = events[0].event_time_ms, events[-1].event_time_ms
+def moments(first_ms: int, last_ms: int) -> list[int]:
+    """The moments of `days`, of a first and a last event; all in ms since 1970."""
     return [*range(first_ms - first_ms % DAY_MS, last_ms + 1, DAY_MS), last_ms]
 
 

@@ -4,19 +4,19 @@ It is a lockstep replay of one partition (docs/architecture.md, "Learning"). How
 nowhere: customers do not influence each other, and the learner sorts the labels of a day.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ebb.backtest.partition import Partition
+from ebb.backtest.past import Past
 from ebb.backtest.taught import label_rows
-from offline.columns.comers import Comers
-from offline.columns.of_events import Taken, taken_of
-from offline.days import moments
+from offline.columns.of_events import taken_of
+from offline.features.batches import batch_of
 from offline.history import History
 from schemas.decode import DecodeRules
-from schemas.events import Event
 from schemas.messages import DriftNoticed, Label
 from schemas.units import DAY_MS
 from stream.chunk import IntArray, Models, Rules
@@ -29,6 +29,7 @@ from stream.scoring.documents import OutcomeDocument, SegmentDocument
 from stream.signing import Keyring
 
 KEYRING = Keyring.from_text("process:" + "00" * 32)  # nothing is signed: nothing leaves the process
+NO_LIMIT = 1 << 62  # a history of objects lies in memory anyway
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,13 @@ class Moment:
 
     Attributes:
         time_ms: a midnight UTC, or at the end the time of the last event.
-        events: how many of the history have come.
+        events: how many of the history have come, but for those of guests.
         models: in force.
-        customers: all that have come, in the order in which they did.
+        customers: all that have come, by the day on which they did, and of one day in alphabetical order.
         states: theirs, shape (customers,); they are changed after this moment.
         matured: what has become known since the moment before; None for nothing.
         outcomes: names of the declared ones.
+        facts: of the events since the moment before, as a worker takes them; a row is a place among `customers`.
     """
 
     time_ms: int
@@ -69,6 +71,7 @@ class Moment:
     states: StateArray
     matured: Matured | None
     outcomes: Sequence[str]
+    facts: EventFacts
 
     @property
     def labels(self) -> list[Label]:
@@ -86,77 +89,37 @@ class Lived:
 
     Attributes:
         models: in force.
-        events: of the history, all that took effect.
         noticed: what would be on `ebb.drift`.
     """
 
     models: Models
-    events: Sequence[Event]
     noticed: Sequence[DriftNoticed]
 
 
 def live_through(history: History, shop: Shop, look: Look) -> Lived:
-    """Apply a whole history, and be shown each moment of its clock."""
+    """Apply a whole history of events, and be shown each moment of its clock."""
     taken = taken_of(history.events, shop.decoding, shop.received_ms, shop.rules.vocabulary)
-    past = _Past.of(history, taken)
-    partition = Partition(past.customers, shop.rules)
-    teacher = Teacher(MemoryModelStore(), KEYRING, shop.rules.outcomes.outcomes)
-    models, before_ms, come = Models(), 0, 0
-    names, rank = shop.rules.outcomes.names, _ranks(past.customers)
-    for time_ms, events, facts in past.days():
+    past = Past(Path(), memory_bytes=NO_LIMIT)
+    past.add(batch_of("history", taken.told, taken.kept))
+    return live(past, shop.rules, look)
+
+
+def live(past: Past, rules: Rules, look: Look) -> Lived:
+    """The same of a history that has been read."""
+    customers = past.customers
+    partition = Partition(customers, rules)
+    teacher = Teacher(MemoryModelStore(), KEYRING, rules.outcomes.outcomes)
+    models, before_ms, events, come = Models(), 0, 0, 0
+    names, rank = rules.outcomes.names, _ranks(customers)
+    for time_ms, facts in past.days():
         matured = partition.apply(facts, before_ms, time_ms, models)
-        come = max(come, int(facts.row.max(initial=-1)) + 1)
-        look(Moment(time_ms, events, models, past.customers[:come], partition.states[:come], matured, names))
+        events, come = events + len(facts), max(come, int(facts.row.max(initial=-1)) + 1)
+        look(Moment(time_ms, events, models, customers[:come], partition.states[:come], matured, names, facts))
         if time_ms // DAY_MS > before_ms // DAY_MS:  # an epoch has passed
             teacher.learn_rows(label_rows(matured, rank, names) if matured else {}, time_ms // DAY_MS)
             models = _in_force(models, teacher.take_written())
         before_ms = time_ms
-    return Lived(models, [history.events[at] for at in np.flatnonzero(taken.kept).tolist()], teacher.take_noticed())
-
-
-@dataclass(frozen=True)
-class _Past:
-    """A history as columns.
-
-    Attributes:
-        customers: in the order in which they come.
-        times_ms: the moments of its clock.
-        come: shape (moments,), how many of its events have come by each.
-        ends: shape (moments,), how many of `facts` have.
-        facts: of the customers' events, moment by moment, in the order in which a worker takes a moment's.
-    """
-
-    customers: Sequence[str]
-    times_ms: IntArray
-    come: IntArray
-    ends: IntArray
-    facts: EventFacts
-
-    @classmethod
-    def of(cls, history: History, taken: Taken) -> "_Past":
-        """That of a history, and what takes effect of it."""
-        times_ms = np.array(moments(history.events), np.int64)
-        facts = taken.told.facts
-        named = np.flatnonzero(taken.kept & (facts.row >= 0))  # those of guests count in totals alone
-        moment = _moment_of(facts.time_ms[named], times_ms)
-        order = np.lexsort((taken.topic[named], moment))
-        comers, facts = Comers(taken.told.customers), facts.take(named[order])
-        facts = replace(facts, row=comers.places_of(facts.row))
-        event_ms = np.array([event.event_time_ms for event in history.events], np.int64)
-        return cls(
-            customers=comers.listed(),
-            times_ms=times_ms,
-            come=np.searchsorted(_moment_of(event_ms, times_ms), np.arange(len(times_ms)), "right"),
-            ends=np.searchsorted(moment[order], np.arange(len(times_ms)), "right"),
-            facts=facts,
-        )
-
-    def days(self) -> Iterator[tuple[int, int, EventFacts]]:
-        """Each moment, how many events have come by then, and those of customers since the moment before."""
-        begin = 0
-        for time_ms, come, end in zip(self.times_ms.tolist(), self.come.tolist(), self.ends.tolist(), strict=True):
-            yield time_ms, come, self.facts.take(np.arange(begin, end))
-            begin = end
+    return Lived(models, teacher.take_noticed())
 
 
 def _ranks(customers: Sequence[str]) -> IntArray:
@@ -164,12 +127,6 @@ def _ranks(customers: Sequence[str]) -> IntArray:
     rank = np.empty(len(customers), np.int64)
     rank[np.argsort(np.array(customers, np.object_))] = np.arange(len(customers))
     return rank
-
-
-def _moment_of(event_ms: IntArray, times_ms: IntArray) -> IntArray:
-    """The place of the moment by which each event has come; one at midnight belongs to the day that begins."""
-    found: IntArray = np.minimum(np.searchsorted(times_ms, event_ms, "right"), len(times_ms) - 1)
-    return found
 
 
 def _in_force(models: Models, written: Sequence[OutcomeDocument | SegmentDocument]) -> Models:

@@ -71,9 +71,10 @@ NOT_GOOD_ENOUGH, BUSY = 3, 4
 def retrain(**options: Any) -> None:
     """Train on a history, check the model on its latest rows, and let it take part as a challenger.
 
-    HISTORY is what it is for `ebb offline train`. On one day (UTC) there is one challenger of an outcome: run again the
-    command does what is left to do. Exits with 0 when the challenger takes part, 1 when it could not be done, 3 when
-    the model did not pass its checks and nothing was published, 4 when another one is at work in --runs.
+    HISTORY is files of a --source, a folder of `ebb archive`, or one of `ebb simulate --parquet`. On one day (UTC)
+    there is one challenger of an outcome: run again the command does what is left to do. Exits with 0 when the
+    challenger takes part, 1 when it could not be done, 3 when the model did not pass its checks and nothing was
+    published, 4 when another one is at work in --runs.
     """
     refuse_unclear(options)
     quiet_kafka()

@@ -27,12 +27,10 @@ class Taken:
 
     Attributes:
         told: what they tell.
-        topic: shape (events,), the place of each one's topic among `INPUT_TOPICS`.
         kept: shape (events,), which are accepted and no repeat.
     """
 
     told: Told
-    topic: NDArray[np.int64]
     kept: NDArray[np.bool_]
 
 
@@ -50,4 +48,4 @@ def taken_of(events: Sequence[Event], rules: DecodeRules, received_ms: int, voca
     sent = Sent(Values(values), INPUT_TOPICS, topic, np.full(len(events), received_ms))
     found = told(sent, rules, vocabulary, Names())
     id_hash = np.where(found.is_event, found.facts.id_hash, np.uint64(NO_ID))
-    return Taken(found, topic, found.is_event & ~repeated(id_hash, topic))
+    return Taken(found, found.is_event & ~repeated(id_hash, topic))

@@ -1,6 +1,7 @@
 """The events of an archive of `ebb archive`, once erasures and merges have taken effect."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from offline.columns.repeats import Repeats
 from offline.columns.values import Values
 from offline.features.batches import AT_ONCE, Batch, Reading, batch_of
 from offline.features.gone import identities_of
+from offline.features.told_times import IntArray, Log, ToldTimes, told_times
 from schemas.decode import DecodeRules
 from schemas.identities import Erasure, Merge
 from schemas.origin import HOPS, Origin, origin_of
@@ -45,15 +47,19 @@ def of_archive(folder: Path, reading: Reading) -> Iterator[Batch]:
         ArchiveError: it is damaged.
     """
     gone, sent_on = identities_of(_who_is_who(folder, reading.rules)), set(_sent_on(folder))
+    clock = told_times(folder, reading.rules)
+    reading.clock_ms = clock.last_ms
     for topic in TOPICS:
         for partition in archived_partitions(folder, topic):
             repeats, elsewhere = Repeats(), [offset for *log, offset in sent_on if log == [topic, partition]]
             for rows in _in_parts(read_batches(folder, topic, partition)):
                 here = ~(_redirected(rows) | np.isin(rows.column("offset").to_numpy(), elsewhere))
-                sent = _sent(topic, partition, rows.filter(pa.array(here)))
-                found = told(sent, reading.rules, reading.vocabulary, reading.customers)
+                rows_here = rows.filter(pa.array(here))
+                origins = _origins(topic, partition, rows_here)
+                found = told(_sent(topic, rows_here, origins), reading.rules, reading.vocabulary, reading.customers)
                 kept = _without_repeats(found, repeats, reading)
-                yield batch_of(f"{topic}[{partition}]", found, kept, gone)
+                came_ms = _came_ms(clock, origins, found.facts.time_ms)
+                yield batch_of(f"{topic}[{partition}]", found, kept, came_ms, gone)
 
 
 def _without_repeats(found: Told, repeats: Repeats, reading: Reading) -> NDArray[np.bool_]:
@@ -79,12 +85,39 @@ def _in_parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from pa.Table.from_batches(part).combine_chunks().to_batches()
 
 
-def _sent(topic: str, partition: int, rows: Any) -> Sent:
-    timestamps_ms = rows.column("timestamp_ms").to_numpy()
-    if topic == REROUTED:  # few, and each was written elsewhere before
-        origins = (_origin(topic, partition, record) for record in records_of([rows]))
-        timestamps_ms = np.array([origin.timestamp_ms for origin in origins], np.int64)
-    return Sent(Values(rows.column("value")), [topic], np.zeros(len(timestamps_ms), np.int64), timestamps_ms)
+@dataclass(frozen=True)
+class _Origins:
+    """Where records were first written, shape (records,) each but for `logs`: the log of each is a place there."""
+
+    logs: Sequence[Log]
+    log: IntArray
+    offset: IntArray
+    timestamp_ms: IntArray
+
+
+def _origins(topic: str, partition: int, rows: Any) -> _Origins:
+    if topic != REROUTED:
+        timestamps_ms = rows.column("timestamp_ms").to_numpy()
+        return _Origins(
+            [(topic, partition)], np.zeros(len(rows), np.int64), rows.column("offset").to_numpy(), timestamps_ms
+        )
+    found = [_origin(topic, partition, record) for record in records_of([rows])]  # few
+    logs = list(dict.fromkeys((origin.topic, origin.partition) for origin in found))
+    columns = [(logs.index((each.topic, each.partition)), each.offset, each.timestamp_ms) for each in found]
+    return _Origins(logs, *np.array(columns, np.int64).reshape(-1, 3).T)
+
+
+def _sent(topic: str, rows: Any, origins: _Origins) -> Sent:
+    return Sent(Values(rows.column("value")), [topic], np.zeros(len(rows), np.int64), origins.timestamp_ms)
+
+
+def _came_ms(clock: ToldTimes, origins: _Origins, event_ms: IntArray) -> IntArray:
+    """When each record took effect where it was written: what was sent on from there came at once."""
+    came_ms = event_ms.copy()
+    for number, log in enumerate(origins.logs):
+        at = np.flatnonzero(origins.log == number)
+        came_ms[at] = clock.came_ms(log, origins.offset[at], event_ms[at])
+    return came_ms
 
 
 def _redirected(rows: Any) -> NDArray[np.bool_]:
@@ -114,7 +147,7 @@ def _sent_on(folder: Path) -> Iterator[tuple[str, int, int]]:
     for partition in archived_partitions(folder, REROUTED):
         for record in records_of(read_batches(folder, REROUTED, partition)):
             origin = _origin(REROUTED, partition, record)
-            if not _is_redirected(record):
+            if origin.topic != REROUTED and not _is_redirected(record):
                 yield origin.topic, origin.partition, origin.offset
 
 
@@ -122,7 +155,7 @@ def _who_is_who(folder: Path, rules: DecodeRules) -> Iterator[Erasure | Merge]:
     """Erasures and merges; what is certainly a profile is neither."""
     for partition in archived_partitions(folder, PROFILES):
         for rows in _in_parts(read_batches(folder, PROFILES, partition)):
-            sent = _sent(PROFILES, partition, rows)
+            sent = _sent(PROFILES, rows, _origins(PROFILES, partition, rows))
             for record in sent.decoded(np.flatnonzero(~taken(sent, rules)), rules):
                 if isinstance(record, Erasure | Merge):
                     yield record

@@ -13,6 +13,7 @@ from offline.columns.reading import Sent, told
 from offline.columns.repeats import Repeats
 from offline.columns.values import Values
 from offline.features.batches import AT_ONCE, Batch, Reading, batch_of
+from stream.clock import end_of_day_ms
 from stream.errors import OfflineError
 
 SIMULATED = "events.parquet"
@@ -72,13 +73,15 @@ def _sent(rows: Any) -> Sent:
 
 
 def _batch(sent: Sent, reading: Reading, repeats: Repeats, homes: Homes) -> Batch:
-    """A guest's events are no customer's, so no partition is theirs, and no repeat of them is looked for."""
+    """Which partition a guest's event is on does not matter, only that a repeat of it is on the same."""
     found = told(sent, reading.rules, reading.vocabulary, reading.customers)
-    kept = found.is_event & (found.facts.row >= 0)
-    at = np.flatnonzero(kept)
-    logs = sent.topic[at] * reading.partitions + homes.of(found.customers)[found.facts.row[at]]
-    is_repeat = repeats.among(found.facts.id_hash[at], logs)
+    kept, times_ms = found.is_event.copy(), found.facts.time_ms
+    at, id_hash, row = np.flatnonzero(kept), found.facts.id_hash, found.facts.row
+    home = np.where(row >= 0, np.append(homes.of(found.customers), 0)[row], id_hash % np.uint64(reading.partitions))
+    logs = (sent.topic * reading.partitions + home.astype(np.int64))[at]
+    is_repeat = repeats.among(id_hash[at], logs)
     kept[at[is_repeat]] = False
     reading.rejected.add(found.rejected)
     reading.duplicates += int(is_repeat.sum())
-    return batch_of("simulated", found, kept)
+    reading.clock_ms = max(reading.clock_ms, end_of_day_ms(int(times_ms.max(initial=0, where=found.is_event))))
+    return batch_of("simulated", found, kept, np.maximum(sent.timestamps_ms, times_ms))

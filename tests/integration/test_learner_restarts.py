@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import numpy as np
 import pytest
 import redis
 
-from ebb.backtest.machine import Moment, live_through
+from ebb.backtest.machine import Lived, Look, Moment, live_through
 from ebb.compose.offline import shop_of
-from offline.history import History
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
 from stream.chunk import Models
 from stream.features.layout import LAYOUT
@@ -58,7 +58,7 @@ def outcome(shop: Deployment) -> dict[str, Any]:
     return {"labels": shop.labels(), "models": champions(shop.redis_url), **topics}
 
 
-def in_process(history: History) -> dict[str, Any]:
+def in_process(lived: Callable[[Look], Lived]) -> dict[str, Any]:
     """The labels and models of a run without services; what a moment shows is what its snapshots hold."""
     labels: dict[str, Any] = {}
     in_force: dict[int, Models] = {}
@@ -71,8 +71,7 @@ def in_process(history: History) -> dict[str, Any]:
             said = score_outcome(document, np.array([label.columns])).candidates
             assert label.scores == pytest.approx({name: each[0] for name, each in said.items()}, abs=1e-6)
 
-    shop = shop_of(WorkerSettings(), received_ms=time.time_ns() // 1_000_000)
-    models = live_through(history, shop, look).models
+    models = lived(look).models
     return {"labels": labels, "models": {**models.outcomes, "segments": models.segments}}
 
 
@@ -92,9 +91,9 @@ def assert_close(found: Any, expected: Any, where: str = "") -> None:
         assert found == expected, where
 
 
-def assert_lived_through(history: History, undisturbed: dict[str, Any]) -> None:
+def assert_lived_through(lived: Callable[[Look], Lived], undisturbed: dict[str, Any]) -> None:
     """See that a run in one process has the scores and the models of a lockstep replay with services."""
-    alone = in_process(history)
+    alone = in_process(lived)
     sent = {label["message_id"]: label for label in undisturbed["labels"] if label["type"] == "label"}
     assert any(label["scores"] for label in sent.values())
     numbers = {"partition": 0, "sequence": 0}  # of the outbox: they differ by how customers are spread
@@ -117,7 +116,8 @@ def test_models_and_labels_after_kills_in_lockstep_are_those_of_an_undisturbed_r
         shop.start("learner")
         shop.wait_until_applied()
         undisturbed = outcome(shop)
-    assert_lived_through(history, undisturbed)
+    alone = shop_of(WorkerSettings(), received_ms=time.time_ns() // 1_000_000)
+    assert_lived_through(lambda look: live_through(history, alone, look), undisturbed)
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     with deployed(empty_apache_kafka, redis_url, tmp_path / "disturbed", lockstep=True) as shop:

@@ -51,7 +51,8 @@ def _event(dice: random.Random, number: int, time_ms: int) -> Event:
 
 def batch_of(events: list[Event], customers: Names) -> Batch:
     """Events as a reader hands them over."""
-    return Batch("log", facts_of(events, customers.places_of([str(event.customer_id) for event in events])), customers)
+    facts = facts_of(events, customers.places_of([str(event.customer_id) for event in events]))
+    return Batch("log", facts, customers, facts.time_ms)
 
 
 def at_instants(log: list[Event], instants_ms: list[int], part: int, memory_bytes: int) -> list[Part]:

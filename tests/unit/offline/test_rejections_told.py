@@ -48,7 +48,7 @@ def test_a_backtest_says_so_too(tmp_path: Path) -> None:
     finished = CliRunner().invoke(offline, ["backtest", str(orders), *asked], env=EUROS)
     assert finished.exit_code == 1, finished.output
     assert finished.stderr.startswith(
-        f"ebb: 30 records were rejected as {IN_POUNDS} Without that: The files hold no event"
+        f"ebb: 30 records were rejected as {IN_POUNDS} Without that: The history holds no event"
     )
 
 
