@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from offline.backtest.rows import active
@@ -100,6 +102,11 @@ class Folding:
         """Their ids, in the order of their first events, which is that of their places."""
         return self._comers.listed() if self._comers else []
 
+    @property
+    def in_order(self) -> IntArray:
+        """The places of all by the bytes of their ids: the same order wherever a history is read from."""
+        return pc.sort_indices(pa.array(self.names, pa.string())).to_numpy().astype(np.int64)
+
     def add(self, batch: Batch) -> None:
         """Take in the next events of a log.
 
@@ -112,7 +119,7 @@ class Folding:
         self.events += len(facts)
         self.first_ms = min(self.first_ms, int(facts.time_ms.min()))
         self.last_ms = max(self.last_ms, int(facts.time_ms.max()))
-        self._note_late(batch.log, facts)
+        self._note_late(batch, facts)
         if self.hears:
             self.hears(facts)
         self._intervals.add(facts)
@@ -123,38 +130,46 @@ class Folding:
             raise ValueError("batches of several readings cannot be folded together: their customers have other places")
         return self._comers.places_of(batch.facts.row)
 
-    def _note_late(self, log: str, facts: EventFacts) -> None:
-        """An instant has passed in a log with its first event that is not before it."""
-        reached_ms = np.maximum.accumulate(np.append(self._reached_ms.get(log, 0), facts.time_ms))
-        self._reached_ms[log] = int(reached_ms[-1])
+    def _note_late(self, batch: Batch, facts: EventFacts) -> None:
+        """An instant has passed when the history's clock says so, or in a log with its first event not before it."""
+        reached_ms = np.maximum.accumulate(np.append(self._reached_ms.get(batch.log, 0), facts.time_ms))
+        self._reached_ms[batch.log] = int(reached_ms[-1])
         first = np.searchsorted(self.instants_ms, facts.time_ms, "right")
-        passed = np.searchsorted(self.instants_ms, reached_ms[:-1], "right")
+        passed = np.searchsorted(self.instants_ms, np.maximum(reached_ms[:-1], batch.came_ms), "right")
         late = np.flatnonzero(first < passed)
         self.late_events += len(late)
-        for event in late.tolist():
-            instants = np.arange(first[event], passed[event])
-            self._late.append(np.column_stack([instants, np.full(len(instants), facts.row[event])]))
+        self._late.append(np.column_stack([first, passed, facts.row])[late])
 
     def standings(
         self, rows_at_once: int = ROWS_AT_ONCE, since_ms: int = 0, until_ms: int | None = None
     ) -> Iterator[Standing]:
-        """The active customers of each instant from `since_ms` on, up to `until_ms`, once everything has been added."""
-        states, begun = empty(self.customers), False
-        late = np.concatenate([*self._late, np.zeros((0, 2), np.int64)])
+        """The active customers of each instant from `since_ms` on, up to `until_ms`, once everything has been added.
+
+        Those of an instant come by their ids, as `in_order` says.
+        """
+        states, begun, in_order = empty(self.customers), False, self.in_order
+        late_until, lateness = np.zeros(len(states), np.int64), self._lateness()
         for interval, at_ms in enumerate(self.instants_ms.tolist()):
             if until_ms is not None and at_ms > until_ms:
                 return
             for facts in self._intervals.until(interval):
                 fold(states, facts)
                 begun = True
+            passed, row = lateness[interval]
+            np.maximum.at(late_until, row, passed)
             if not begun or at_ms < since_ms:
                 continue
-            is_late = np.zeros(len(states), np.bool_)
-            is_late[late[late[:, 0] == interval, 1]] = True
-            rows = np.flatnonzero(active(states, at_ms))
+            is_late = late_until > interval
+            rows = in_order[active(states, at_ms)[in_order]]
             for begin in range(0, len(rows), rows_at_once):
                 some = rows[begin : begin + rows_at_once]
                 yield Standing(at_ms, some, states.take(some), is_late[some])
+
+    def _lateness(self) -> list[IntArray]:
+        """Of each instant the late events that miss it first: the first instant that has them, and whose they are."""
+        late = np.concatenate([*self._late, np.zeros((0, 3), np.int64)])
+        late = late[np.argsort(late[:, 0], kind="stable")]
+        return [some[:, 1:].T for some in np.split(late, np.searchsorted(late[:, 0], range(1, len(self.instants_ms))))]
 
     def parts(self, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Part]:
         """The rows of each instant, once everything has been added."""

@@ -95,7 +95,15 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
         making.add(standing)
     rows = making.rows()
     value = _amounts(happened, rows, rules.exponent) if asking.target.is_amount else happened.values(rows)
+    rows = _numbered(rows, folding.in_order)
     return Table(rows, value, folding.first_ms, folding.last_ms, making.one_in, making.late_rows)
+
+
+def _numbered(rows: Rows, in_order: IntArray) -> Rows:
+    """The same rows with their customers numbered in this order."""
+    place = np.empty(len(in_order), np.int64)
+    place[in_order] = np.arange(len(in_order))
+    return replace(rows, customers=[rows.customers[at] for at in in_order.tolist()], customer=place[rows.customer])
 
 
 def _amounts(happened: Happened, rows: Rows, exponent: int) -> FloatArray:
