@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import click
 from ebb.cli.bar import counting_bar
 from ebb.cli.replay import quiet_kafka
 from ebb.compose.decoding import decoding_of
-from offline.archive.from_kafka import archive_topics
+from offline.archive.from_kafka import archive_topics, log_states
+from offline.features.archived import TOPICS as ARCHIVED
 from offline.features.archived import is_archive, of_archive, records_in_archive
 from offline.features.batches import Batch, Reading
 from offline.features.histories import of_orders
@@ -27,6 +28,7 @@ from stream.errors import OfflineError
 from stream.settings.worker import WorkerSettings
 
 DAY = click.DateTime(["%Y-%m-%d"])
+GAPS_NAMED = 3  # of logs that lack records
 
 
 def any_history_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,12 +115,15 @@ def refuse_unclear(options: Mapping[str, Any]) -> None:
         raise click.UsageError("Name a HISTORY: files with --source, or a folder; or take --kafka.")
     if options["from_kafka"] and (options["history"] or options["source"]):
         raise click.UsageError("--kafka reads Kafka's topics: leave out HISTORY and --source.")
+    if options["columns"] and not options["source"]:
+        raise click.UsageError("--columns names columns of files: it goes with their --source.")
 
 
 def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[int, Iterator[Batch]]:
     """About how many events there are, and these."""
     history, source = options["history"], options["source"]
     if source is not None:
+        _refuse_folders(history)
         lines, skipped = usable(read_lines(history, source, currency, parse_mapping(options["columns"])))
         reading.rejected.leave_out(skipped)
         orders = order_columns(lines)
@@ -126,11 +131,37 @@ def _read(options: Mapping[str, Any], currency: str, reading: Reading) -> tuple[
     if len(history) == 1 and is_simulated(history[0]):
         return events_in_simulation(history[0]), of_simulation(history[0], reading)
     if len(history) == 1 and is_archive(history[0]):
+        _tell_gaps(history[0])
         return records_in_archive(history[0]), of_archive(history[0], reading)
+    if len(history) > 1 and all(_is_folder(path) for path in history):
+        raise OfflineError(f"{', '.join(map(str, history))}: of folders a history is one. Name one of them.")
     raise OfflineError(
         f"{', '.join(map(str, history))} is no folder of `ebb archive` or `ebb simulate --parquet`. Of files, say with "
         f"--source what they are: {', '.join(SOURCES)}."
     )
+
+
+def _is_folder(path: Path) -> bool:
+    return is_simulated(path) or is_archive(path)
+
+
+def _refuse_folders(history: Sequence[Path]) -> None:
+    for path in filter(_is_folder, history):
+        raise OfflineError(f"{path} is a folder of `ebb archive` or `ebb simulate --parquet`: leave out --source.")
+
+
+def _tell_gaps(folder: Path) -> None:
+    """Say what an archive lacks: whatever is made of it says nothing of that."""
+    logs = [state for state in log_states(folder) if state.topic in ARCHIVED and state.gaps]
+    lacking = sum(end - first for state in logs for first, end in state.gaps)
+    if lacking:
+        named = ", ".join(f"{state.topic} partition {state.partition}" for state in logs[:GAPS_NAMED])
+        more = f" and {len(logs) - GAPS_NAMED} more" if len(logs) > GAPS_NAMED else ""
+        click.echo(
+            f"note: {folder} lacks {lacking:,} offsets of {named}{more}: what was there counts nowhere "
+            f"(ebb archive --to {folder} --list).",
+            err=True,
+        )
 
 
 def days_in(written: str) -> int | None:

@@ -55,7 +55,8 @@ def schema_of(path: Path) -> pa.Schema:
 
 def damaged(path: Path, error: Exception) -> ArchiveError:
     """What is said of a file that cannot be read."""
+    said = " ".join(str(error).split()).rstrip(".")
     return ArchiveError(
-        f"{path} cannot be read: {' '.join(str(error).split())}. Bring it back from a copy, or delete it and "
-        "archive again while Kafka still has its records."
+        f"{path} cannot be read: {said}. Bring it back from a copy, or delete it and archive again while Kafka still "
+        "has its records."
     )

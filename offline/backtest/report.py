@@ -230,7 +230,7 @@ def _refuse(
     if not len(value):
         raise OfflineError(
             "On no weekly midnight of the history had a customer bought within 180 days: orders without a customer are "
-            "of guests. Check the files, and --columns customer_id=MyColumn."
+            "of guests. Check the files, and --columns customer_id=MyColumn if they are files."
         )
     if not learned.any():
         raise _nothing_learned(outcome, span)

@@ -105,7 +105,8 @@ class Folding:
     @property
     def in_order(self) -> IntArray:
         """The places of all by the bytes of their ids: the same order wherever a history is read from."""
-        return pc.sort_indices(pa.array(self.names, pa.string())).to_numpy().astype(np.int64)
+        found: IntArray = pc.sort_indices(pa.array(self.names, pa.string())).to_numpy().astype(np.int64)
+        return found
 
     def add(self, batch: Batch) -> None:
         """Take in the next events of a log.

@@ -59,7 +59,8 @@ def of_simulation(folder: Path, reading: Reading) -> Iterator[Batch]:
 
 
 def _unreadable(folder: Path, why: object) -> OfflineError:
-    return OfflineError(f"{folder / SIMULATED} cannot be read: {why}. Write it again with ebb simulate.")
+    said = str(why).rstrip(".")
+    return OfflineError(f"{folder / SIMULATED} cannot be read: {said}. Write it again with ebb simulate.")
 
 
 def _sent(rows: Any) -> Sent:

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from ebb.backtest.past import Past, past_of
 from ebb.cli.backtest import backtest
+from offline.archive.records import ArchivedRecord
+from offline.archive.writing import LogArchive
 from offline.features.archived import of_archive
 from offline.features.batches import Reading
 from offline.features.simulated import of_simulation
@@ -127,6 +129,7 @@ def test_a_simulated_shop_is_backtested_like_its_archive_in_whatever_memory(tmp_
     [
         ((), "Name a HISTORY: files with --source, or a folder; or take --kafka."),
         (("orders.csv", "--kafka"), "--kafka reads Kafka's topics: leave out HISTORY and --source."),
+        (("shop", "--columns", "a=b"), "--columns names columns of files: it goes with their --source."),
         (
             ("nothing",),
             "nothing is no folder of `ebb archive` or `ebb simulate --parquet`. Of files, say with --source",
@@ -138,6 +141,29 @@ def test_what_is_no_history_is_refused_in_a_sentence(given: tuple[str, ...], sai
     assert said in finished.output
     assert "Traceback" not in finished.output
     assert finished.exit_code in {1, 2}
+
+
+def test_folders_are_named_one_at_a_time_and_without_a_source(tmp_path: Path) -> None:
+    shop, archive = tmp_path / "shop", Logs(tmp_path / "archive")
+    archive.replay(midnights(simulated(shop, customers=20, days=3))).close()
+    asked = ("--outcome", "purchase_7d", "--from", "2024-01-02")
+    both = run(shop, tmp_path / "archive", *asked)
+    assert (both.exit_code, "of folders a history is one. Name one of them." in both.output) == (1, True)
+    for folder in (shop, tmp_path / "archive"):
+        sourced = run(folder, "--source", "generic", *asked)
+        assert (sourced.exit_code, f"{folder} is a folder of" in sourced.output) == (1, True)
+        assert "leave out --source" in sourced.output
+
+
+def test_what_an_archive_lacks_is_said(tmp_path: Path) -> None:
+    log = LogArchive(tmp_path, PURCHASES, 1)
+    for offset, gone in ((3, True), (4, False), (9, True)):
+        if gone:
+            log.skip_to(offset)
+        log.add([ArchivedRecord(offset, NOW_MS, b"key", json.dumps(purchase("ada", offset, event_id="1")).encode())])
+    log.flush()
+    told = run(tmp_path, "--outcome", "purchase_7d", "--from", "2010-01-06")
+    assert f"note: {tmp_path} lacks 7 offsets of events.purchases partition 1: what was there counts" in told.output
 
 
 def test_a_history_without_customers_is_refused_in_a_sentence(tmp_path: Path) -> None:
