@@ -53,11 +53,11 @@ def of_archive(folder: Path, reading: Reading) -> Iterator[Batch]:
         for partition in archived_partitions(folder, topic):
             repeats, elsewhere = Repeats(), [offset for *log, offset in sent_on if log == [topic, partition]]
             for rows in _in_parts(read_batches(folder, topic, partition)):
-                here = ~(_redirected(rows) | np.isin(rows.column("offset").to_numpy(), elsewhere))
-                rows_here = rows.filter(pa.array(here))
-                origins = _origins(topic, partition, rows_here)
-                found = told(_sent(topic, rows_here, origins), reading.rules, reading.vocabulary, reading.customers)
-                kept = _without_repeats(found, repeats, reading)
+                written = rows.filter(pa.array(~_redirected(rows)))
+                origins = _origins(topic, partition, written)
+                found = told(_sent(topic, written, origins), reading.rules, reading.vocabulary, reading.customers)
+                kept = _without_repeats(found, repeats, reading)  # among them those of what was sent on
+                kept &= ~np.isin(written.column("offset").to_numpy(), elsewhere)
                 came_ms = _came_ms(clock, origins, found.facts.time_ms)
                 yield batch_of(f"{topic}[{partition}]", found, kept, came_ms, gone)
 

@@ -74,6 +74,7 @@ def test_an_archive_has_the_features_of_its_events_each_once_and_of_nobody_who_i
     stray = purchase("customer-3", 31, event_id="stray")
     away = 1 - partition_of("customer-3", 2)
     origin = archive.write(PURCHASES, stray, partition=away)
+    archive.write(PURCHASES, stray, partition=away)  # a repeat, which nobody has sent on
     archive.write(REROUTED, stray, headers=[(name, text.encode()) for name, text in headers_of(origin).items()])
     archive.write(PROFILES, erasure("customer-5", 32, event_id="erasure"))
     archive.write(PROFILES, merge("customer-6", "customer-1", 33, event_id="merge"))
@@ -90,7 +91,7 @@ def test_an_archive_has_the_features_of_its_events_each_once_and_of_nobody_who_i
     asked = ["--at", "2009-12-25", "--every", "7d", "--until", AT]
     summary = run(tmp_path / "archive.parquet", archive.close(), *asked)
     again = run(tmp_path / "files.parquet", tmp_path / "orders.csv", "--source", "generic", *asked)
-    assert (summary["duplicates"], summary["rejected"], summary["late_rows"]) == (1, 0, 0)
+    assert (summary["duplicates"], summary["rejected"], summary["late_rows"]) == (2, 0, 0)
     assert (summary["events"], summary["rows"]) == (again["events"], again["rows"])
     found, expected = rows(tmp_path / "archive.parquet"), rows(tmp_path / "files.parquet")
     assert found.keys() == expected.keys()
