@@ -1,6 +1,8 @@
 """The arguments of commands that take a history of any kind, and how it is read."""
 
 import re
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,7 +87,7 @@ def history_given(settings: WorkerSettings, options: Mapping[str, Any]) -> Itera
     refuse_unclear(options)
     received_ms = time.time_ns() // 1_000_000
     reading = Reading(decoding_of(settings), settings.partitions, received_ms, settings.vocabulary)
-    with TemporaryDirectory(prefix="ebb-offline-") as folder:
+    with _ending_tidily(), TemporaryDirectory(prefix="ebb-offline-") as folder:
         kept = Path(folder) / "kafka"
         if options["from_kafka"]:
             quiet_kafka()
@@ -97,6 +99,16 @@ def history_given(settings: WorkerSettings, options: Mapping[str, Any]) -> Itera
         with counting_bar("events") as show:
             told = (lambda events: show(events, total)) if show else None
             yield Given(batches, reading, Path(folder), options["memory_mb"] * 1_000_000, told)
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    """Let SIGTERM, too, leave nothing of a history in temporary files."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def named(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """A history gives the same rows and figures in whatever form it is."""
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from ebb.cli.features import features
+from ebb.cli.histories import history_given
 from ebb.cli.offline_segments import segments
 from ebb.cli.train import train
+from stream.settings.worker import WorkerSettings
 from tests.replayed_logs import PARTITIONS, Logs, midnights, simulated
 
 
@@ -50,3 +54,19 @@ def test_what_is_learned_is_the_same(forms: list[Path], tmp_path: Path) -> None:
         hashes = {json.loads((made / "run.json").read_text())["data_hash"] for made in runs}
         assert len(hashes) == 1
         assert len({(made / "models" / f"{model}.json").read_bytes() for made in runs}) == 1
+
+
+def test_whoever_is_told_to_end_leaves_nothing_of_a_history(forms: list[Path]) -> None:
+    folders: list[Path] = []
+
+    def read() -> None:
+        options = {"history": forms[:1], "source": None, "columns": "", "from_kafka": False, "memory_mb": 1}
+        with history_given(WorkerSettings(), options) as given:
+            folders.append(given.folder)
+            (given.folder / "0-0.npz").touch()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit, match="143"):
+        read()
+    assert not folders[0].exists()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
