@@ -36,8 +36,28 @@ def is_archive(path: Path) -> bool:
 
 def records_in_archive(folder: Path) -> int:
     """About how many records `of_archive` reads."""
-    logs = ((topic, partition) for topic in TOPICS for partition in archived_partitions(folder, topic))
-    return sum(found[-1].end - found[0].first for log in logs if (found := files(folder, *log)))
+    return sum(found[-1].end - found[0].first for log in _logs_in(folder) if (found := files(folder, *log)))
+
+
+def _logs_in(folder: Path) -> list[Log]:
+    return [(topic, partition) for topic in TOPICS for partition in archived_partitions(folder, topic)]
+
+
+class _Logs:
+    """The logs of an archive as far as they go now: it may grow while they are read, of one more than of another."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        found = {log: files(folder, *log) for log in _logs_in(folder)}
+        self._ends = {log: those[-1].end for log, those in found.items() if those}
+
+    def partitions(self, topic: str) -> list[int]:
+        """Those of a topic that have records."""
+        return [partition for name, partition in self._ends if name == topic]
+
+    def batches(self, topic: str, partition: int) -> Iterator[pa.RecordBatch]:
+        """The records of a log."""
+        return read_batches(self._folder, topic, partition, end=self._ends[topic, partition])
 
 
 def of_archive(folder: Path, reading: Reading) -> Iterator[Batch]:
@@ -46,13 +66,14 @@ def of_archive(folder: Path, reading: Reading) -> Iterator[Batch]:
     Raises:
         ArchiveError: it is damaged.
     """
-    gone, sent_on = identities_of(_who_is_who(folder, reading.rules)), set(_sent_on(folder))
+    logs = _Logs(folder)
+    gone, sent_on = identities_of(_who_is_who(logs, reading.rules)), set(_sent_on(logs))
     clock = told_times(folder, reading.rules)
     reading.clock_ms = clock.last_ms
     for topic in TOPICS:
-        for partition in archived_partitions(folder, topic):
+        for partition in logs.partitions(topic):
             repeats, elsewhere = Repeats(), [offset for *log, offset in sent_on if log == [topic, partition]]
-            for rows in _in_parts(read_batches(folder, topic, partition)):
+            for rows in _in_parts(logs.batches(topic, partition)):
                 written = rows.filter(pa.array(~_redirected(rows)))
                 origins = _origins(topic, partition, written)
                 found = told(_sent(topic, written, origins), reading.rules, reading.vocabulary, reading.customers)
@@ -142,19 +163,19 @@ def _origin(topic: str, partition: int, record: ArchivedRecord) -> Origin:
     return first or Origin(topic, partition, record.offset, record.timestamp)
 
 
-def _sent_on(folder: Path) -> Iterator[tuple[str, int, int]]:
+def _sent_on(logs: _Logs) -> Iterator[tuple[str, int, int]]:
     """Where records lie that came on another partition than their customer's: they count where they were sent on to."""
-    for partition in archived_partitions(folder, REROUTED):
-        for record in records_of(read_batches(folder, REROUTED, partition)):
+    for partition in logs.partitions(REROUTED):
+        for record in records_of(logs.batches(REROUTED, partition)):
             origin = _origin(REROUTED, partition, record)
             if origin.topic != REROUTED and not _is_redirected(record):
                 yield origin.topic, origin.partition, origin.offset
 
 
-def _who_is_who(folder: Path, rules: DecodeRules) -> Iterator[Erasure | Merge]:
+def _who_is_who(logs: _Logs, rules: DecodeRules) -> Iterator[Erasure | Merge]:
     """Erasures and merges; what is certainly a profile is neither."""
-    for partition in archived_partitions(folder, PROFILES):
-        for rows in _in_parts(read_batches(folder, PROFILES, partition)):
+    for partition in logs.partitions(PROFILES):
+        for rows in _in_parts(logs.batches(PROFILES, partition)):
             sent = _sent(PROFILES, rows, _origins(PROFILES, partition, rows))
             for record in sent.decoded(np.flatnonzero(~taken(sent, rules)), rules):
                 if isinstance(record, Erasure | Merge):

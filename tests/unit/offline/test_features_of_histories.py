@@ -14,6 +14,9 @@ from ebb.cli.features import features
 from ebb.cli.simulate import simulate
 from offline.archive.records import ArchivedRecord
 from offline.archive.writing import LogArchive
+from offline.features.archived import of_archive
+from offline.features.batches import Reading
+from schemas.decode import DecodeRules
 from schemas.origin import Origin, headers_of
 from schemas.partition import partition_of
 from schemas.topics import PROFILES, PURCHASES, REROUTED
@@ -60,7 +63,7 @@ class Archive:
     def close(self) -> Path:
         for (topic, partition), records in self._logs.items():
             log = LogArchive(self.folder, topic, partition)
-            log.add(records)
+            log.add(records[log.position :])
             log.flush()
         return self.folder
 
@@ -98,6 +101,20 @@ def test_an_archive_has_the_features_of_its_events_each_once_and_of_nobody_who_i
     assert {customer for _, customer in found} == {f"customer-{n}" for n in (0, 1, 2, 3, 4)}
     for place, columns in expected.items():
         assert found[place] == pytest.approx(columns, rel=1e-6)
+
+
+def test_what_is_archived_while_an_archive_is_read_counts_not_at_all_rather_than_twice(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.write(PURCHASES, purchase("ada", 1, event_id="first"))
+    for partition in (0, 1):
+        archive.write(REROUTED, purchase("zoe", 1, event_id=f"sent on {partition}"), partition=partition)
+    batches = of_archive(archive.close(), Reading(DecodeRules(currency="GBP"), 2, LATER_MS))
+    counted = len(next(batches).facts)
+    stray = purchase("ada", 2, event_id="stray")
+    origin = archive.write(PURCHASES, stray, partition=1 - partition_of("ada", 2))
+    archive.write(REROUTED, stray, headers=[(name, text.encode()) for name, text in headers_of(origin).items()])
+    archive.close()
+    assert counted + sum(len(batch.facts) for batch in batches) == 3
 
 
 def test_a_simulated_shop_has_repeats_left_out_and_late_events_counted(tmp_path: Path) -> None:
