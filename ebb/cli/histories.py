@@ -16,7 +16,8 @@ import click
 from ebb.cli.bar import counting_bar
 from ebb.cli.replay import quiet_kafka
 from ebb.compose.decoding import decoding_of
-from offline.archive.from_kafka import archive_topics, log_states
+from offline.archive.from_kafka import archive_topics
+from offline.archive.log_states import log_states
 from offline.features.archived import TOPICS as ARCHIVED
 from offline.features.archived import is_archive, of_archive, records_in_archive
 from offline.features.batches import Batch, Reading
