@@ -101,6 +101,7 @@ class Teacher:
         offsets, signed_anew = [], dict[str, tuple[int, bytes]]()
         have_all_been_saved = await self._store.load_learner(self._pupils[-1].name) is not None  # the last one is
         for pupil in self._pupils:
+            metrics.REFUSED.labels(pupil.name)  # 0 also of who has saved nothing yet
             saved = await self._store.load_learner(pupil.name)
             if saved is None and not have_all_been_saved:  # else it is of a new outcome, which has no older labels
                 offsets.append(0)
