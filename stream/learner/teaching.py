@@ -106,6 +106,7 @@ class Teacher:
         """
         next_offset, signed_anew = 0, dict[str, tuple[int, bytes]]()
         for pupil in self._pupils:
+            metrics.REFUSED.labels(pupil.name)  # 0 also of who has saved nothing yet
             saved = await self._store.load_learner(pupil.name)
             next_offset = saved[0] if saved else 0
             if saved and (kept := await self._take_up(pupil, *saved)):

@@ -8,7 +8,7 @@ import pytest
 from stream.errors import LayoutError, ModelRefusedError
 from stream.learner.saved import Saved, open_saved, seal_saved
 from stream.learner.teaching import Teacher
-from stream.metrics.learner import REGISTRY
+from stream.metrics.learner import REFUSED, REGISTRY
 from stream.signing import LEARNER, Keyring, open_sealed, seal
 from tests.unit.learner.teachers import DAYS, KEYS, Store, in_force, labels, taught
 
@@ -80,6 +80,12 @@ async def test_what_is_not_the_learner_that_was_signed_is_refused_and_the_model_
 
 def refused() -> float | None:
     return REGISTRY.get_sample_value("ebb_learner_refused", {"name": "churn_30d"})
+
+
+async def test_a_learner_that_begins_is_shown_as_not_refused() -> None:
+    REFUSED.clear()
+    await Teacher(Store(), KEYS).restore()
+    assert refused() == 0
 
 
 async def test_a_signed_learner_that_is_none_is_refused() -> None:
