@@ -16,7 +16,7 @@ from stream.byte_rows import encoded
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
 from stream.clock import LiveClock, LoggedTimes
-from stream.columns.routing import murmur2_of
+from stream.columns.murmur2 import murmur2_of
 from stream.customers.segments import SEGMENTS
 from stream.engine import step
 from stream.features.columns import MODEL_COLUMNS, model_matrix

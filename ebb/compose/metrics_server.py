@@ -6,12 +6,12 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
-from wsgiref.simple_server import make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.exposition import ThreadingWSGIServer, _SilentHandler
+from prometheus_client.exposition import ThreadingWSGIServer
 
 AT_ONCE = 16
 """Connections at a time, each with a thread; beyond them the oldest goes: who sends nothing keeps nobody out."""
@@ -20,8 +20,11 @@ SILENT_FOR_S = 10.0  # Prometheus sends its request at once
 log = structlog.get_logger()
 
 
-class _Handler(_SilentHandler):
+class _Handler(WSGIRequestHandler):
     timeout = SILENT_FOR_S
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """That Prometheus has asked is no news."""
 
 
 class MetricsServer(ThreadingWSGIServer):
@@ -61,9 +64,10 @@ def serve(registry: CollectorRegistry, host: str, port: int) -> MetricsServer:
     Raises:
         OSError: the port is taken, or the address is not of this machine.
     """
-    server = make_server(host, port, make_wsgi_app(registry), MetricsServer, _Handler)
+    metrics = make_wsgi_app(registry)
+    server = make_server(host, port, metrics, MetricsServer, _Handler)
     if ip_address(str(server.server_address[0])).is_loopback:
-        server.set_app(_for_this_machine(make_wsgi_app(registry)))
+        server.set_app(_for_this_machine(metrics))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.columns.names import Names
-from stream.columns.routing import murmur2_of
+from stream.columns.murmur2 import murmur2_of
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Which customer-days become snapshots: a fixed 1 in 28 by a hash, so that no process has to agree with another."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,6 +11,7 @@ from schemas.units import DAY_MS
 from stream.byte_rows import encoded
 from stream.columns.hashing import hashes_of
 from stream.compiled import compiled
+from stream.features.hashes import event_hash
 from stream.outcomes.declaration import SAMPLE_ONE_IN_DAYS
 
 IntArray = NDArray[np.int64]
@@ -26,12 +26,12 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 @lru_cache(maxsize=HASHES_KEPT)
 def customer_hash(customer_id: str) -> int:
-    """A fixed 64-bit number of a customer id.
+    """A fixed 64-bit number of a customer id, made as that of an event id.
 
     >>> customer_hash("17850") == customer_hash("17850")
     True
     """
-    return int.from_bytes(hashlib.blake2b(customer_id.encode(), digest_size=8).digest(), "little")
+    return event_hash(customer_id)
 
 
 def customer_hashes(customer_ids: Sequence[str]) -> HashArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.partition import partition_of
 from stream.byte_rows import encoded
-from stream.columns.routing import murmur2_of
+from stream.columns.murmur2 import murmur2_of
 
 MANY = 16  # fewer are quicker one by one
 

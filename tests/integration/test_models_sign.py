@@ -17,7 +17,7 @@ from stream.learner.saved import open_saved
 from stream.learner.teaching import Teacher
 from stream.redis_store.registry import RedisModelStore
 from stream.signing import LEARNER, Keyring, open_sealed, seal
-from tests.integration.processes import MODEL_KEYS, deployed, eventually
+from tests.integration.processes import MODEL_KEYS, TestedProcess, deployed, eventually
 from tests.unit.learner.teachers import DAYS, labels
 
 KEYS, OTHER = Keyring.from_text(MODEL_KEYS), Keyring.from_text("lost:" + "0f" * 32)
@@ -49,6 +49,16 @@ async def unsigned(store: RedisModelStore, name: str) -> None:
     fields = msgspec.msgpack.decode(open_sealed(packed, KEYS, LEARNER))
     before = {each: fields[each] for each in ("epoch_day", "labels", "version", "sealed", "learner")}
     await store.save_learner(name, next_offset, msgspec.msgpack.encode(before), b'{"judged": 3}')
+
+
+@pytest.fixture
+async def waiting(store: RedisModelStore, redis_url: str, embedded_kafka: str, tmp_path: Path) -> Any:
+    """A learner that has said that it waits for a person's word."""
+    await unsigned(store, NAME)
+    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded") as shop:
+        learner = shop.start("learner")
+        await asyncio.to_thread(eventually, lambda: learner.said(WAITS))
+        yield learner
 
 
 async def test_a_learner_of_before_is_signed_once_and_goes_on(store: RedisModelStore, redis_url: str) -> None:
@@ -100,25 +110,15 @@ async def test_where_there_is_no_learner_there_is_nothing_to_sign(redis_url: str
 
 
 async def test_a_learner_that_waits_for_a_person_s_word_goes_on_without_a_restart(
-    store: RedisModelStore, redis_url: str, embedded_kafka: str, tmp_path: Path
+    waiting: TestedProcess, redis_url: str
 ) -> None:
-    await unsigned(store, NAME)
-    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded") as shop:
-        learner = shop.start("learner")
-
-        (told,) = await asyncio.to_thread(eventually, lambda: learner.said(WAITS))
-        assert (told["level"], "`ebb models sign`" in told["error"]) == ("error", True)
-        assert (await run(redis_url, "sign")).exit_code == 0
-        await asyncio.to_thread(eventually, lambda: learner.said("learner started"))
-        assert len(learner.said(WAITS)) == 1
+    (told,) = waiting.said(WAITS)
+    assert (told["level"], "`ebb models sign`" in told["error"]) == ("error", True)
+    assert (await run(redis_url, "sign")).exit_code == 0
+    await asyncio.to_thread(eventually, lambda: waiting.said("learner started"))
+    assert len(waiting.said(WAITS)) == 1
 
 
-async def test_a_learner_that_waits_can_be_stopped(
-    store: RedisModelStore, redis_url: str, embedded_kafka: str, tmp_path: Path
-) -> None:
-    await unsigned(store, NAME)
-    with deployed(embedded_kafka, redis_url, tmp_path, broker="embedded") as shop:
-        learner = shop.start("learner")
-        await asyncio.to_thread(eventually, lambda: learner.said(WAITS))
-        learner.send(signal.SIGTERM)
-        assert await asyncio.to_thread(learner.exit_code) == 0
+async def test_a_learner_that_waits_can_be_stopped(waiting: TestedProcess) -> None:
+    waiting.send(signal.SIGTERM)
+    assert await asyncio.to_thread(waiting.exit_code) == 0

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from schemas.partition import murmur2, partition_of
 from stream.byte_rows import byte_rows
-from stream.columns.routing import murmur2_of
+from stream.columns.murmur2 import murmur2_of
 from stream.worker.homes import MANY, partitions_of
 
 
