@@ -10,11 +10,10 @@ from offline.columns.names import Names
 from offline.days import moments
 from offline.features.batches import Batch, Reading
 from offline.features.waiting import Waiting, joined
-from schemas.units import DAY_MS
+from schemas.units import DAY_MS, NEVER_MS
 from stream.chunk import IntArray
 from stream.features.facts import FIRST_ENGAGEMENT, PROFILE, Envelopes, EventFacts, blank_facts
 
-NEVER = np.iinfo(np.int64).max
 _NOTHING = blank_facts([], Envelopes(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.uint64)))
 
 
@@ -34,7 +33,7 @@ class Past:
 
     def __init__(self, folder: Path, memory_bytes: int) -> None:
         self.events = self.guests = 0
-        self.first_ms, self.last_ms, self.clock_ms = NEVER, 0, 0
+        self.first_ms, self.last_ms, self.clock_ms = NEVER_MS, 0, 0
         self._waiting = Waiting(folder, memory_bytes)
         self._names = Names()
         self._come_day = np.zeros(0, np.int64)
@@ -43,12 +42,12 @@ class Past:
         """Take in the next events of a log."""
         self._names = batch.customers
         for times_ms in (batch.facts.time_ms, batch.guests_ms):
-            self.first_ms = min(self.first_ms, int(times_ms.min(initial=NEVER)))
+            self.first_ms = min(self.first_ms, int(times_ms.min(initial=NEVER_MS)))
             self.last_ms = max(self.last_ms, int(times_ms.max(initial=0)))
         self.events += len(batch.facts)
         self.guests += len(batch.guests_ms)
         day = batch.came_ms // DAY_MS
-        new = np.full(len(batch.customers) - len(self._come_day), NEVER)
+        new = np.full(len(batch.customers) - len(self._come_day), NEVER_MS)
         self._come_day = np.concatenate([self._come_day, new])
         np.minimum.at(self._come_day, batch.facts.row, day)
         self._waiting.add(batch.facts, day)
@@ -60,7 +59,7 @@ class Past:
 
     def _come(self) -> IntArray:
         """The places of the same among the names."""
-        come = np.flatnonzero(self._come_day < NEVER)
+        come = np.flatnonzero(self._come_day < NEVER_MS)
         ids, day = self._names.listed(come), self._come_day[come].tolist()
         return come[sorted(range(len(come)), key=lambda at: (day[at], ids[at]))]
 
@@ -81,7 +80,7 @@ class Past:
 
     def _moments(self) -> list[int]:
         """Those of `offline.days`; a clock that goes on to a midnight ends with it, and all that comes is before it."""
-        begin_ms = min(self.first_ms, int(self._come_day.min(initial=NEVER // DAY_MS)) * DAY_MS)
+        begin_ms = min(self.first_ms, int(self._come_day.min(initial=NEVER_MS // DAY_MS)) * DAY_MS)
         found = moments(begin_ms, max(self.last_ms, self.clock_ms))
         return found[:-1] if self.clock_ms > self.last_ms and self.clock_ms % DAY_MS == 0 else found
 
