@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -29,8 +30,11 @@ from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow, loaded_window
 from stream.worker.sorting import NOTHING_SORTED, Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
+from stream.worker.turns import Alone, Computing
 
 log = structlog.get_logger()
+
+NOBODY_ELSE = Alone()
 
 
 class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error of anyone
@@ -87,7 +91,7 @@ class Applying:
         self._asked_of, self._under = cast(Models | None, None), ""  # what was last asked about, and its name
         self.applied: dict[str, int] = {}
         self.reached = 0
-        self._computed: Callable[[], None] = lambda: None
+        self._turn: Computing = NOBODY_ELSE
 
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
@@ -104,9 +108,9 @@ class Applying:
         self._reach(head.version, head.positions)
 
     async def apply(
-        self, batch: Batch, times: StreamTimes, models: Models, computed: Callable[[], None] = lambda: None
+        self, batch: Batch, times: StreamTimes, models: Models, turn: Computing = NOBODY_ELSE
     ) -> Head | None:
-        """Apply `batch` once, in as many commits as its deadlines need; `computed` is called before each of them.
+        """Apply `batch` once, in as many commits as its deadlines need; each is computed in `turn`.
 
         Returns:
             None when it is applied. Else the head of a partition that has applied less than we did.
@@ -117,7 +121,7 @@ class Applying:
             StoreEmptiedError: Redis has lost the partition.
             DecisionError: a bug keeps customers from being decided whose deadlines are due, not a record.
         """
-        self._computed = computed
+        self._turn = turn
         while True:
             at_once = self._at_once()
             with metrics.STAGES["read"].time():
@@ -310,18 +314,15 @@ class Applying:
         known = self._known_of(found)
         with metrics.STAGES["read"].time():
             loaded = await self._load(found, due, times, renewal)
-        with metrics.STAGES["step"].time():
-            began_s = 0.0 if batch.records else time.thread_time()  # the kernel's answer: 5 us, and maybe one's core
-            try:
-                fired = len(due) if self.lags_at_ms is not None else 0
-                applied = self._assembly.apply(head, batch, found, loaded, times, models, renewal, known, fired)
-            except Exception as error:
-                customers = {} if batch.records else await self._failing(head, found, due, times, models, renewal)
-                if not customers:
-                    raise
-                raise DecisionError(customers) from error
-            if not batch.records:
-                self.effort = len(loaded.customers), (time.thread_time() - began_s) * 1000
+        fired = len(due) if self.lags_at_ms is not None else 0
+        step = partial(self._assembly.apply, head, batch, found, loaded, times, models, renewal, known, fired)
+        try:
+            applied = await self._turn.together(partial(self._timed, step, batch, len(loaded.customers)))
+        except Exception as error:
+            customers = {} if batch.records else await self._failing(head, found, due, times, models, renewal)
+            if not customers:
+                raise
+            raise DecisionError(customers) from error
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         if joined := self._identities.joined_by(found):
             identities = {**applied.commit.identities, **joined}
@@ -335,6 +336,15 @@ class Applying:
         self._committed(head, loaded, applied, found, seen)
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
+
+    def _timed(self, step: Callable[[], Applied], batch: Batch, customers: int) -> Applied:
+        with metrics.STAGES["step"].time():
+            if batch.records:
+                return step()
+            began_s = time.thread_time()  # the kernel's answer: 5 us, and maybe one's core
+            applied = step()
+            self.effort = customers, (time.thread_time() - began_s) * 1000
+            return applied
 
     async def _failing(
         self,
@@ -359,7 +369,7 @@ class Applying:
         """Commit, and let the store forget what the broker has."""
         forget = self._publisher.take_acknowledged()
         done = False
-        self._computed()  # who is next has its turn once the commands are made and sent
+        self._turn.sent()  # others have their turn once the commands are made and sent
         try:
             with metrics.STAGES["commit"].time():
                 done = await self._store.commit(head, replace(commit, seen=seen, forget_outbox=forget))

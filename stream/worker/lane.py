@@ -21,7 +21,7 @@ from stream.worker.publisher import OutboxPublisher
 from stream.worker.quarantine import Attempt, OnBug, StopAtBug
 from stream.worker.retrying import retrying
 from stream.worker.timing import LaneLimits, Timing
-from stream.worker.turns import Turns
+from stream.worker.turns import Computing, Turns
 
 RENEW_EVERY_CHUNKS = 8  # while records keep coming; a lane with nothing to do renews without a pause
 BESIDE_RECORDS = 4  # records take a part of the deadlines along that a commit of these alone would fire
@@ -111,11 +111,11 @@ class Lane:
                 await self._turns.answered()
             if batch.records:
                 with self._background.live():
-                    await self._apply(batch, times, turn.sent)
+                    await self._apply(batch, times, turn)
         if batch.records:
             await self._renew_beside_records()
         else:  # if records come first, they have this time and the deadlines go with them
-            await self._in_turn(lambda: self._apply(batch, times, turn.over))
+            await self._in_turn(lambda: self._apply(batch, times, turn))
         return True
 
     async def _in_turn(self, work: Callable[[], Awaitable[Any]]) -> bool:
@@ -176,17 +176,14 @@ class Lane:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._between_chunks.wait(), LAST_CHUNK_WITHIN_S)
 
-    async def _apply(self, batch: Batch, times: StreamTimes, computed: Callable[[], None]) -> None:
-        """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind.
-
-        `computed` is called when what is left of an attempt is to wait for Redis.
-        """
+    async def _apply(self, batch: Batch, times: StreamTimes, turn: Computing) -> None:
+        """Apply a batch, whatever Redis does: retry while it is away, seek when it is behind."""
 
         async def once(part: Batch, part_times: StreamTimes) -> Head | None:
             try:
-                return await self._applying.apply(part, part_times, self._models.models, computed)
+                return await self._applying.apply(part, part_times, self._models.models, turn)
             finally:
-                computed()
+                turn.sent()
 
         attempt = Attempt(
             apply=lambda part, part_times: retrying(lambda: once(part, part_times)),

@@ -175,6 +175,19 @@ async def test_a_lane_has_its_turn_when_another_commits_and_not_while_that_one_r
     assert first.position() == 0
 
 
+async def test_lanes_that_have_records_at_once_read_beside_each_other_and_none_steps_before_all_have_read(
+    two: tuple[Running, Running],
+) -> None:
+    first, second = two
+    for each in two:
+        await each.lane.deliver(purchases(0.1))
+    await second.until(lambda: first.store.begun and second.store.begun)
+    await second.turn_often()
+    assert not second.store.committing.is_set()
+    first.store.answers.set()
+    await second.until(lambda: first.position() == second.position() == 1)
+
+
 @pytest.mark.parametrize("two", [{"answered_within_s": 60}], indirect=True)
 async def test_a_lane_that_keeps_up_steps_when_the_commit_before_it_has_been_answered(
     two: tuple[Running, Running],
