@@ -34,7 +34,8 @@ class Rebuilding:
         self.stored, self.noted = StoredPartition(), list[JournalEntry]()
         self._store = MemoryPartitionStore(self.stored)
         self._sent = SentInThePast(waiting, again)
-        self._timeline, self._assembly = "", Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep)
+        self._timeline = ""
+        self._assembly = Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep, live=plan.live)
         self._applying = Applying(
             partition,
             OWNER,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from ebb.compose.worker import worker_plan
@@ -21,9 +22,10 @@ from offline.archive.records import ArchivedRecord
 from offline.archive.standing import Era, Standing, Waiting, model_path
 from offline.archive.writing import LogArchive
 from schemas.partition import partition_of
-from schemas.topics import LABELS
+from schemas.topics import LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import Models
+from stream.clock import SupportedMaximum
 from stream.drafts import unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
@@ -33,7 +35,7 @@ from stream.scoring.documents import encode
 from stream.scoring.linear import LinearModel
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, seal
-from stream.worker.journal_entry import decode_entry
+from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, run
 from tests.world import BEGIN_MS, CENTRES, PINNED, decode_view, engagement, purchase, silence_document
@@ -191,7 +193,14 @@ def without_empty(found: Any) -> Any:
 
 
 def reached(stored: StoredPartition) -> Any:
-    return stored.head.positions, stored.head.stream_time_ms, stored.head.sequence, stored.head.sweep.under
+    head = stored.head
+    return head.positions, head.stream_time_ms, head.sequence, head.sweep.under, still_heard(head)
+
+
+def still_heard(head: Head) -> dict[str, bytes]:
+    """What the clock had heard and may still need: how much of the rest is kept depends on when it was written."""
+    heard = {topic: SupportedMaximum(packed).packed(head.stream_time_ms) for topic, packed in head.heard.items()}
+    return {topic: packed for topic, packed in heard.items() if packed}
 
 
 def test_a_partition_rebuilt_from_its_archive_is_the_one_that_was_lost(
@@ -332,6 +341,43 @@ def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_wher
     (found,) = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(1)]))
     assert found.head.positions == life.stored.head.positions
     assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
+
+
+def test_what_no_entry_speaks_of_has_the_times_it_had(tmp_path: Path) -> None:
+    """Few customers in an old log: before three of them have come again, time would stand."""
+    events = [purchase(f"customer-{number * 7 % 5}", 3.0 * number, event_id=f"e{number}") for number in range(60)]
+    life = Life()
+    life.logs[PURCHASES] += [
+        Logged("", number, msgspec.json.encode(event), BEGIN_MS + 400 * DAY_MS) for number, event in enumerate(events)
+    ]
+
+    async def read() -> None:
+        limits = replace(LIMITS, chunk_records=1)
+        lane = LiveLane(life.logs, limits=limits, rules=PLAN.rules, stored=life.stored)
+        await (await lane.claim()).fetch(PURCHASES)
+        await lane.work()
+
+    run(read())
+    archive(tmp_path, life, journal_until=-30)
+    (found,) = rebuilt(tmp_path)
+    noted = [decode_entry(packed) for packed in found.journal]
+    expected = [decode_entry(packed) for packed in life.stored.journal]
+    times = {place: time_ms for entry in expected if entry.offsets for place, time_ms in times_of(entry).items()}
+    again = {place: time_ms for entry in noted for place, time_ms in times_of(entry).items()}
+    assert len(again) > 20
+    assert again == {place: times[place] for place in again}
+    assert reached(found)[1:] == reached(life.stored)[1:]
+
+
+def times_of(entry: JournalEntry) -> dict[int, int]:
+    """Offset -> stream time of each record, where all are of one topic."""
+    if not entry.offsets:
+        return {}
+    ((first, end),) = entry.offsets.values()
+    times = np.zeros(end - first, np.int64)
+    for place, time_ms in entry.stream_time_runs:
+        times[place:] = time_ms
+    return dict(zip(range(first, end), times.tolist(), strict=True))
 
 
 def test_what_no_entry_speaks_of_is_shared_out_among_other_partitions_too(
