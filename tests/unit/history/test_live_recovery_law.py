@@ -343,8 +343,8 @@ def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_wher
     assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
 
 
-def test_what_no_entry_speaks_of_has_the_times_it_had(tmp_path: Path) -> None:
-    """Few customers in an old log: before three of them have come again, time would stand."""
+def few_customers() -> Life:
+    """Of whom an old log has been read one by one; nothing has ticked."""
     events = [purchase(f"customer-{number * 7 % 5}", 3.0 * number, event_id=f"e{number}") for number in range(60)]
     life = Life()
     life.logs[PURCHASES] += [
@@ -358,6 +358,12 @@ def test_what_no_entry_speaks_of_has_the_times_it_had(tmp_path: Path) -> None:
         await lane.work()
 
     run(read())
+    return life
+
+
+def test_what_no_entry_speaks_of_has_the_times_it_had(tmp_path: Path) -> None:
+    """Before three customers have come again, time would stand."""
+    life = few_customers()
     archive(tmp_path, life, journal_until=-30)
     (found,) = rebuilt(tmp_path)
     noted = [decode_entry(packed) for packed in found.journal]
@@ -367,6 +373,21 @@ def test_what_no_entry_speaks_of_has_the_times_it_had(tmp_path: Path) -> None:
     assert len(again) > 20
     assert again == {place: times[place] for place in again}
     assert reached(found)[1:] == reached(life.stored)[1:]
+
+
+def test_what_was_heard_of_customers_goes_with_them_to_other_partitions(tmp_path: Path) -> None:
+    life = few_customers()
+    archive(tmp_path, life)
+    ended = Era(1, {0: life.stored.head.version}, {0: life.stored.head.sequence})
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
+    assert len(voices(life.stored)) == 2
+    assert sorted(voice for part in parts for voice in voices(part)) == voices(life.stored)
+
+
+def voices(stored: StoredPartition) -> list[list[int]]:
+    """Checksum and time of whoever is ahead of stream time."""
+    packed = b"".join(packed[24:] for packed in still_heard(stored.head).values())
+    return sorted(np.frombuffer(packed, "<i8").reshape(-1, 3)[:, 1:].tolist())
 
 
 def times_of(entry: JournalEntry) -> dict[int, int]:
