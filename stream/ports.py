@@ -78,8 +78,17 @@ class Head:
             stream_time_ms=changes.stream_time_ms,
             sequence=changes.sequence,
             sweep=changes.sweep or self.sweep,
-            heard={**self.heard, **changes.heard} if changes.heard else self.heard,
+            heard=with_heard(self.heard, changes.heard),
         )
+
+
+def with_heard(heard: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """What was heard of topics once some of it has changed; nothing of one is not kept.
+
+    >>> with_heard({"events.purchases": b"..", "events.profiles": b"."}, {"events.profiles": b""})
+    {'events.purchases': b'..'}
+    """
+    return {topic: packed for topic, packed in {**heard, **changed}.items() if packed} if changed else heard
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ class Commit(msgspec.Struct, frozen=True):
     timelines: Mapping[str, int] = {}
     """Timeline -> the number of the last message that it has sent from customer to customer."""
     heard: Mapping[str, bytes] = {}
-    """Topic -> what the live clock has heard of it, where that has changed; empty where there is nothing to keep."""
+    """Topic -> what the live clock has heard of it, where that has changed; empty removes it."""
 
 
 class PartitionStore(Protocol):

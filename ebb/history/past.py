@@ -21,7 +21,7 @@ from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS, REROUTED
 from stream.alignment import merged
 from stream.bugs import Decode
-from stream.ports import LogPosition
+from stream.ports import LogPosition, with_heard
 from stream.worker.hearing import heard_after
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import LOST, NO_RECORDS, LogRecords, joined, of_topic, written_ms
@@ -49,7 +49,7 @@ class PartitionPast:
     clock: str
     positions: dict[str, LogPosition] = field(default_factory=dict)
     stream_time_ms: int = 0
-    heard: dict[str, bytes] = field(default_factory=dict)
+    heard: Mapping[str, bytes] = field(default_factory=dict)
     unjournaled: int = 0
     _version: int = 0
     _logs: dict[str, ArchivedLog] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class PartitionPast:
             self.positions[topic] = kept.position_after(place)
         self.stream_time_ms = max(self.stream_time_ms, end_ms)
         if self.clock == "live":
-            self.heard |= heard_after(self.heard, records, self.stream_time_ms)
+            self.heard = with_heard(self.heard, heard_after(self.heard, records, self.stream_time_ms))
 
     def unnoted(self, until: Mapping[str, int] | None = None) -> Iterator[Stretch]:
         """Records that no journal entry speaks of, up to some offsets or to the end, as a lane would take them."""

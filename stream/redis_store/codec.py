@@ -54,13 +54,13 @@ def head_of(fields: dict[bytes, bytes]) -> Head:
     )
 
 
-def heard_field(topic: str, packed: bytes) -> tuple[bytes, bytes]:
-    """Field and value of what the clock has heard of a topic in `partition:{p}`.
+def heard_field(topic: str) -> bytes:
+    """Field of what the clock has heard of a topic in `partition:{p}`.
 
-    >>> heard_field("events.purchases", b"...")
-    (b'heard:events.purchases', b'...')
+    >>> heard_field("events.purchases")
+    b'heard:events.purchases'
     """
-    return HEARD + topic.encode(), packed
+    return HEARD + topic.encode()
 
 
 def sweep_field(sweep: SweepProgress) -> tuple[bytes, bytes]:

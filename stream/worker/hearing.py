@@ -35,20 +35,21 @@ def logged_times(records: LogRecords) -> LoggedTimes:
 
 
 def heard_after(heard: Heard, records: LogRecords, stream_time_ms: int) -> dict[str, bytes]:
-    """What changes of it with some more records: topic -> what was heard of it then.
+    """What changes of it with some more records: topic -> what was heard of it then; empty where nothing is left of it.
 
     Args:
         heard: before them.
         records: in the order they take effect.
-        stream_time_ms: at their end.
+        stream_time_ms: at their end; what it has passed is forgotten of every topic.
     """
-    changed, logged = {}, logged_times(records)
-    for topic in records.topics:
-        if topic != CLOCK:
-            before = heard.get(topic, b"")
-            supported = SupportedMaximum(before)
+    changed, topics = {}, [topic for topic in records.topics if topic != CLOCK]
+    logged = logged_times(records) if topics else None
+    for topic in dict.fromkeys([*heard, *topics]):
+        before = heard.get(topic, b"")
+        supported = SupportedMaximum(before)
+        if logged and topic in topics:
             supported.hear(TOPIC_NUMBERS[topic], logged)
-            after = supported.packed(stream_time_ms)
-            if after != before:
-                changed[topic] = after
+        after = supported.packed(stream_time_ms)
+        if after != before:
+            changed[topic] = after
     return changed

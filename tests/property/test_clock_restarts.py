@@ -82,6 +82,7 @@ def assert_same(found: LiveLane, expected: LiveLane) -> None:
     assert stream_times(found.stored) == stream_times(expected.stored)
     for name in STORED:
         assert kept(found.stored, name) == kept(expected.stored, name), name
+    assert found.stored.head.heard == expected.stored.head.heard
     found_ids, expected_ids = (ids(map(unpack_outgoing, lane.stored.outbox.values())) for lane in (found, expected))
     assert found_ids == expected_ids
 

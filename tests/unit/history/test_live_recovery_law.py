@@ -25,7 +25,6 @@ from schemas.partition import partition_of
 from schemas.topics import LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import Models
-from stream.clock import SupportedMaximum
 from stream.drafts import unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
@@ -194,13 +193,7 @@ def without_empty(found: Any) -> Any:
 
 def reached(stored: StoredPartition) -> Any:
     head = stored.head
-    return head.positions, head.stream_time_ms, head.sequence, head.sweep.under, still_heard(head)
-
-
-def still_heard(head: Head) -> dict[str, bytes]:
-    """What the clock had heard and may still need: how much of the rest is kept depends on when it was written."""
-    heard = {topic: SupportedMaximum(packed).packed(head.stream_time_ms) for topic, packed in head.heard.items()}
-    return {topic: packed for topic, packed in heard.items() if packed}
+    return head.positions, head.stream_time_ms, head.sequence, head.sweep.under, head.heard
 
 
 def test_a_partition_rebuilt_from_its_archive_is_the_one_that_was_lost(
@@ -386,7 +379,7 @@ def test_what_was_heard_of_customers_goes_with_them_to_other_partitions(tmp_path
 
 def voices(stored: StoredPartition) -> list[list[int]]:
     """Checksum and time of whoever is ahead of stream time."""
-    packed = b"".join(packed[24:] for packed in still_heard(stored.head).values())
+    packed = b"".join(packed[24:] for packed in stored.head.heard.values())
     return sorted(np.frombuffer(packed, "<i8").reshape(-1, 3)[:, 1:].tolist())
 
 
