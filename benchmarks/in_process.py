@@ -132,7 +132,7 @@ class InProcess:
         limits = LaneLimits(self.chunk_records, chunk_bytes=4_000_000, queue_bytes=16_000_000, tick_ms=250)
         self.stored, self.outbox = HeapPartition(), Acknowledged()
         self.store = self.store_of(self.stored)
-        assembly = Assembly(0, 1, self.rules, lockstep=False)
+        assembly = Assembly(0, 1, self.rules, lockstep=False, live=True)
         outbox: Any = self.outbox
         self._applying = Applying(0, "benchmark", self.store, outbox, assembly, self.due_at_once, {}, may_lag=True)
         self.inbox = Inbox(
@@ -140,7 +140,7 @@ class InProcess:
             lambda topic, values, timestamps_ms: decode_many(topic, values, timestamps_ms, DECODING),
             columns=columns_by(DECODING, self.rules.vocabulary),
         )
-        self.timing = LiveTiming(0, limits, 0, LogEnds(self.ends), lambda: self.wall_ms)
+        self.timing = LiveTiming(0, {}, limits, 0, LogEnds(self.ends), lambda: self.wall_ms)
         self._offsets: dict[str, int] = defaultdict(int)
 
     async def claim(self) -> None:

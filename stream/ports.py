@@ -53,7 +53,7 @@ class Head:
     """The partition as the store knows it: everything a commit is compared with.
 
     `version` grows by one with each commit and each claim; `sequence` is the number of the last message put in the
-    outbox.
+    outbox; `heard` is what the live clock has heard of each topic, packed by `stream.clock.SupportedMaximum`.
     """
 
     version: int = 0
@@ -62,6 +62,7 @@ class Head:
     stream_time_ms: int = 0
     sequence: int = 0
     sweep: SweepProgress = NOT_SWEPT
+    heard: Mapping[str, bytes] = field(default_factory=dict)
 
     def after(self, changes: "Commit") -> "Head":
         """The head once a commit is done.
@@ -77,7 +78,17 @@ class Head:
             stream_time_ms=changes.stream_time_ms,
             sequence=changes.sequence,
             sweep=changes.sweep or self.sweep,
+            heard=with_heard(self.heard, changes.heard),
         )
+
+
+def with_heard(heard: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """What was heard of topics once some of it has changed; nothing of one is not kept.
+
+    >>> with_heard({"events.purchases": b"..", "events.profiles": b"."}, {"events.profiles": b""})
+    {'events.purchases': b'..'}
+    """
+    return {topic: packed for topic, packed in {**heard, **changed}.items() if packed} if changed else heard
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,8 @@ class Commit(msgspec.Struct, frozen=True):
     """`stream.identities.known.name_of` an id -> what became of it."""
     timelines: Mapping[str, int] = {}
     """Timeline -> the number of the last message that it has sent from customer to customer."""
+    heard: Mapping[str, bytes] = {}
+    """Topic -> what the live clock has heard of it, where that has changed; empty removes it."""
 
 
 class PartitionStore(Protocol):

@@ -15,7 +15,7 @@ from stream.alignment import merged, places_of
 from stream.byte_rows import encoded
 from stream.changes import Changes
 from stream.chunk import Models, PartitionCustomers, Records, Rules, StreamTimes
-from stream.clock import LiveClock, LoggedTimes
+from stream.clock import LiveClock, LoggedTimes, SupportedMaximum
 from stream.columns.murmur2 import murmur2_of
 from stream.customers.segments import SEGMENTS
 from stream.engine import step
@@ -42,7 +42,10 @@ _AT_MS = 14_600 * DAY_MS
 def warm_up(rules: Rules) -> Changes:
     """Let time pass and somebody buy something under models that say nothing, and forget it."""
     none = np.zeros(1, np.int64)
-    LiveClock(0).advance(LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), {})
+    logged, supported = LoggedTimes(none, none, none, none, np.ones(1, np.bool_)), SupportedMaximum()
+    LiveClock(0).advance(logged, {})
+    supported.hear(0, logged)
+    supported.packed(0)
     places_of(merged([none, none], [False, True]), [2, 0])
     murmur2_of(*encoded(["anybody"]).spans)  # as it is seen whether many new customers are at home
     customer_hashes(["anybody"] * MANY)

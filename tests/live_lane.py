@@ -110,9 +110,9 @@ class LiveLane:
         self.outbox, store, head = Outbox(), MemoryPartitionStore(self.stored), self.stored.head
         positions = {topic: head.positions.get(topic, LogPosition(0)).next_offset for topic in EVENT_TOPICS}
         self.inbox = Inbox(positions, self.decode)
-        assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False)
+        assembly = Assembly(self.partition, self.partitions, self.rules, lockstep=False, live=True)
         self.applying = Applying(self.partition, "us", store, self.outbox, assembly, self.due_at_once, {})
-        timing = LiveTiming(head.stream_time_ms, self.limits, 0, self, lambda: self.wall_ms)
+        timing = LiveTiming(head.stream_time_ms, head.heard, self.limits, 0, self, lambda: self.wall_ms)
         self.lane = Lane(
             0,
             self.inbox,

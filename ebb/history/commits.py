@@ -31,7 +31,7 @@ def commits_of(stored: StoredPartition, noted: Sequence[JournalEntry], version: 
     yield from _customers(stored, nothing)
     yield from _beside_customers(stored, nothing)
     sweep = head.sweep if head.sweep.under else None
-    yield replace(nothing, positions=head.positions, totals=stored.totals, sweep=sweep)
+    yield replace(nothing, positions=head.positions, totals=stored.totals, sweep=sweep, heard=head.heard)
 
 
 def _customers(stored: StoredPartition, nothing: Commit) -> Iterator[Commit]:

@@ -6,6 +6,7 @@ from ebb.history.archived_log import ArchivedLog
 from ebb.history.stretches import AT_ONCE, NO_LIMIT
 from stream.bugs import Decode
 from stream.worker.fetched import Fetched
+from stream.worker.hearing import Heard
 from stream.worker.inbox import Batch, Inbox
 from stream.worker.timing import LaneLimits, LiveTiming, ReplayTiming, Timing
 
@@ -22,12 +23,12 @@ class Feed:
         self.inbox = Inbox({topic: logs[topic].position for topic in ends}, decode)
         self._last_ms = 0
 
-    def timing(self, clock: str, stream_time_ms: int) -> Timing:
-        """The clock of the deployment. The wall stands where the records were written: nothing ticks."""
+    def timing(self, clock: str, stream_time_ms: int, heard: Heard) -> Timing:
+        """The clock of the deployment, from there. The wall stands where the records were written: nothing ticks."""
         limits = LaneLimits(AT_ONCE, NO_LIMIT, NO_LIMIT, tick_ms=NO_LIMIT)
         if clock == "replay":
             return ReplayTiming(stream_time_ms, limits)
-        return LiveTiming(stream_time_ms, limits, self._partition, self, lambda: self._last_ms)
+        return LiveTiming(stream_time_ms, heard, limits, self._partition, self, lambda: self._last_ms)
 
     def is_read_to_end(self, tp: tuple[str, int], next_offset: int) -> bool:
         """Whether everything of a topic is queued."""

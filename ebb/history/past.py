@@ -21,7 +21,8 @@ from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS, REROUTED
 from stream.alignment import merged
 from stream.bugs import Decode
-from stream.ports import LogPosition
+from stream.ports import LogPosition, with_heard
+from stream.worker.hearing import heard_after
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import LOST, NO_RECORDS, LogRecords, joined, of_topic, written_ms
 from stream.worker.lost_commits import without
@@ -38,6 +39,7 @@ class PartitionPast:
         clock: the mode that times what no journal entry does.
         positions: topic -> how far it has been gone through.
         stream_time_ms: up to when.
+        heard: what the live clock has heard of each topic by then.
         unjournaled: records that no journal entry has spoken of.
     """
 
@@ -47,6 +49,7 @@ class PartitionPast:
     clock: str
     positions: dict[str, LogPosition] = field(default_factory=dict)
     stream_time_ms: int = 0
+    heard: Mapping[str, bytes] = field(default_factory=dict)
     unjournaled: int = 0
     _version: int = 0
     _logs: dict[str, ArchivedLog] = field(default_factory=dict)
@@ -84,7 +87,7 @@ class PartitionPast:
         times = np.full(len(records), entry.stream_time_ms, np.int64)
         for first, time_ms in entry.stream_time_runs:
             times[first:] = time_ms
-        self._passed(_kept(records), entry.stream_time_ms)
+        self._passed(records, entry.stream_time_ms)
         return Stretch(
             records=records,
             times=times,
@@ -111,9 +114,12 @@ class PartitionPast:
         return without(records, lost.nonzero()[0].tolist())
 
     def _passed(self, records: LogRecords, end_ms: int) -> None:
-        for topic, place in records.last_places.items():
-            self.positions[topic] = records.position_after(place)
+        kept = _kept(records)
+        for topic, place in kept.last_places.items():
+            self.positions[topic] = kept.position_after(place)
         self.stream_time_ms = max(self.stream_time_ms, end_ms)
+        if self.clock == "live":
+            self.heard = with_heard(self.heard, heard_after(self.heard, records, self.stream_time_ms))
 
     def unnoted(self, until: Mapping[str, int] | None = None) -> Iterator[Stretch]:
         """Records that no journal entry speaks of, up to some offsets or to the end, as a lane would take them."""
@@ -121,7 +127,7 @@ class PartitionPast:
         if not any(self._logs[topic].has_before(end) for topic, end in ends.items()):
             return
         feed = Feed(self.partition, self._logs, ends, self.decode)
-        timing = feed.timing(self.clock, self.stream_time_ms)
+        timing = feed.timing(self.clock, self.stream_time_ms, self.heard)
         while True:
             batch = timing.take(feed.inbox)
             if batch is not None and batch.records:

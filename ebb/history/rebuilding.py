@@ -10,11 +10,13 @@ from offline.archive.standing import Waiting
 from schemas.topics import INPUT_TOPICS
 from stream.chunk import Models, StreamTimes
 from stream.memory_store import MemoryPartitionStore, StoredPartition
-from stream.ports import Commit, LogPosition, SweepProgress
+from stream.ports import Commit, LogPosition, SweepProgress, with_heard
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
+from stream.worker.hearing import heard_after
 from stream.worker.inbox import Batch
 from stream.worker.journal_entry import JournalEntry, decode_entry
+from stream.worker.log_records import NO_RECORDS
 from stream.worker.plan import WorkerPlan
 from stream.worker.sweeping import Renewal
 
@@ -34,7 +36,8 @@ class Rebuilding:
         self.stored, self.noted = StoredPartition(), list[JournalEntry]()
         self._store = MemoryPartitionStore(self.stored)
         self._sent = SentInThePast(waiting, again)
-        self._timeline, self._assembly = "", Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep)
+        self._timeline = ""
+        self._assembly = Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep, live=plan.live)
         self._applying = Applying(
             partition,
             OWNER,
@@ -84,12 +87,14 @@ class Rebuilding:
 
     def place(self, positions: Mapping[str, LogPosition], sequence: int, stream_time_ms: int) -> None:
         """Say where the logs go on, after which sequence, and the time: the last tick may have changed nothing."""
+        head, reached_ms = self.stored.head, max(stream_time_ms, self.stored.head.stream_time_ms)
         self.stored.head = replace(
-            self.stored.head,
+            head,
             # a partition without positions has no customers, as a lane believes; a new one has some
             positions=dict(positions) or dict.fromkeys(INPUT_TOPICS, LogPosition(0)),
-            sequence=max(sequence, self.stored.head.sequence),
-            stream_time_ms=max(stream_time_ms, self.stored.head.stream_time_ms),
+            sequence=max(sequence, head.sequence),
+            stream_time_ms=reached_ms,
+            heard=with_heard(head.heard, heard_after(head.heard, NO_RECORDS, reached_ms)),
         )
 
     def commits(self, version: int) -> Iterator[Commit]:

@@ -11,6 +11,8 @@ POSITION = b"position:"
 
 SWEEP = b"sweep"
 
+HEARD = b"heard:"
+
 _position_encoder = msgspec.json.Encoder()
 _sweep_decoder = msgspec.json.Decoder(SweepProgress)
 _position_decoder = msgspec.json.Decoder(LogPosition)
@@ -48,7 +50,17 @@ def head_of(fields: dict[bytes, bytes]) -> Head:
         stream_time_ms=int(fields.get(b"stream_time_ms", 0)),
         sequence=int(fields.get(b"sequence", 0)),
         sweep=_sweep_decoder.decode(fields[SWEEP]) if SWEEP in fields else NOT_SWEPT,
+        heard={name.removeprefix(HEARD).decode(): said for name, said in fields.items() if name.startswith(HEARD)},
     )
+
+
+def heard_field(topic: str) -> bytes:
+    """Field of what the clock has heard of a topic in `partition:{p}`.
+
+    >>> heard_field("events.purchases")
+    b'heard:events.purchases'
+    """
+    return HEARD + topic.encode()
 
 
 def sweep_field(sweep: SweepProgress) -> tuple[bytes, bytes]:

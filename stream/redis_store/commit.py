@@ -11,7 +11,7 @@ from stream.byte_rows import CustomerBytes, byte_rows, encoded
 from stream.customers.segments import SEGMENTS
 from stream.ports import Commit
 from stream.redis_store import keys
-from stream.redis_store.codec import numbers, position_field, sweep_field
+from stream.redis_store.codec import heard_field, numbers, position_field, sweep_field
 from stream.redis_store.wire import Arguments, Command, keys_and_values
 
 JOURNAL_ENTRIES = 100_000  # an entry of about 200 bytes a commit: 20 MB a partition, a day at one commit a second
@@ -39,6 +39,7 @@ def transaction(partition: int, version: int, changes: Commit) -> list[Command]:
         *_journal(partition, changes.journal),
         *_totals(partition, changes.totals),
         _head(partition, version, changes),
+        *_heard_no_more(partition, changes.heard),
         (b"EXEC",),
     ]
 
@@ -185,6 +186,12 @@ def _totals(partition: int, totals: Mapping[str, int]) -> Iterator[Command]:
         yield (b"HINCRBY", keys.shop(partition), name.encode(), b"%d" % increment)
 
 
+def _heard_no_more(partition: int, heard: Mapping[str, bytes]) -> Iterator[Command]:
+    removed = [heard_field(topic) for topic, packed in heard.items() if not packed]
+    if removed:
+        yield [b"HDEL", keys.partition_head(partition), *removed]
+
+
 def _head(partition: int, version: int, changes: Commit) -> Command:
     fields = [
         (b"version", b"%d" % version),
@@ -192,5 +199,6 @@ def _head(partition: int, version: int, changes: Commit) -> Command:
         (b"sequence", b"%d" % changes.sequence),
         *(position_field(topic, position) for topic, position in changes.positions.items()),
         *([sweep_field(changes.sweep)] if changes.sweep else []),
+        *((heard_field(topic), packed) for topic, packed in changes.heard.items() if packed),
     ]
     return [b"HSET", keys.partition_head(partition), *(part for field in fields for part in field)]

@@ -29,7 +29,10 @@ def state(partition: int, customer: str) -> bytes:
 
 
 def partition_head(partition: int) -> bytes:
-    """Hash of version, owner, positions, stream time, sequence, sweep. Writer: the lane, by commit or claim."""
+    """Hash of version, owner, positions, stream time, sequence, sweep, and what the live clock has heard of each topic.
+
+    Writer: the partition's lane, by commit or claim.
+    """
     return b"partition:{%d}" % partition
 
 

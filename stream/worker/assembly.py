@@ -18,6 +18,7 @@ from stream.features.stored import pack
 from stream.identities.known import UNKNOWN, Identity
 from stream.identities.taking_effect import Present, take_effect
 from stream.ports import Commit, Head, LogPosition
+from stream.worker.hearing import heard_after
 from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch
 from stream.worker.journal_entry import JournalEntry, encode_entry
@@ -63,12 +64,13 @@ class Cause:
 class Assembly:
     """Turns batches into commits for one partition.
 
-    `timeline` names what is committed from now on, as `schemas.origin.Sender` has it.
+    `timeline` names what is committed from now on, as `schemas.origin.Sender` has it. `live` says that the clock hears
+    the records, and what it has heard of them goes into the commit.
     """
 
-    def __init__(self, partition: int, partitions: int, rules: Rules, *, lockstep: bool) -> None:
+    def __init__(self, partition: int, partitions: int, rules: Rules, *, lockstep: bool, live: bool = False) -> None:
         self._partition, self._partitions = partition, partitions
-        self.rules, self._lockstep = rules, lockstep
+        self.rules, self._lockstep, self._live = rules, lockstep, live
         self.timeline = ""
 
     def apply(
@@ -210,9 +212,10 @@ class Assembly:
         outbox = number(changes.drafts, self._partition, head.sequence, self.timeline)
         holding = [sequence for (sequence, _), draft in zip(outbox, changes.drafts, strict=True) if _holds(draft)]
         timelines = {self.timeline: holding[-1]} if holding else {}
+        stream_time_ms = max(head.stream_time_ms, times.end_ms)
         return Commit(
             positions=positions,
-            stream_time_ms=max(head.stream_time_ms, times.end_ms),
+            stream_time_ms=stream_time_ms,
             sequence=head.sequence + len(outbox),
             states=changes.states,
             views=changes.views,
@@ -239,6 +242,7 @@ class Assembly:
             removed=changes.removed,
             identities=changes.identities,
             timelines=timelines,
+            heard=heard_after(head.heard, batch.records, stream_time_ms) if self._live else {},
         )
 
     @staticmethod

@@ -217,7 +217,7 @@ class Lane:
         """Redis came back older than what we applied: every topic goes on where Redis is, and so does stream time."""
         metrics.SEEK_BACKS.labels(self._partition).inc()
         log.warning("redis is behind what was applied, seeking back", partition=self._partition, version=head.version)
-        self._timing.restart(head.stream_time_ms)
+        self._timing.restart(head.stream_time_ms, head.heard)
         self.show_time(head.stream_time_ms)
         offsets = {topic: self._applying.resume_offset(head, topic) for topic in self._inbox.topics}
         for topic, offset in offsets.items():

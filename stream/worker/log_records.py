@@ -103,7 +103,7 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
         timestamp_ms: i8, Kafka's, when the producer wrote it.
         event_time_ms: i8, 0 of what is no event.
         order_ms: i8, by which the live clock puts records in order among the topics.
-        customer_hash: i8, tells customers apart, in this process alone.
+        customer_hash: i8, CRC-32 of the id, tells customers apart to the live clock; 0 of what has none.
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
         hops: i8, how often erasures and merges have sent it from one customer to another.
@@ -259,7 +259,7 @@ def _of_fetched(
     numbers[_OFFSET], numbers[_TIMESTAMP] = list(map(_offset, fetched)), timestamps_ms
     numbers[_EVENT_TIME] = event_time_ms
     numbers[_ORDER] = orders_ms(event_time_ms, numbers[_TIMESTAMP])
-    numbers[_CUSTOMER_HASH] = list(map(hash, customers))
+    numbers[_CUSTOMER_HASH] = [zlib.crc32(customer.encode()) if customer else 0 for customer in customers]
     numbers[_HOPS] = hops_of(fetched) if topic == REROUTED else 0
     return LogRecords(objects, numbers, codes, no_packed(count) if facts is None else facts)
 

@@ -112,7 +112,7 @@ def partition_lane(shared: Shared, claimed: Claimed, log_starts: Mapping[TP, int
     starts = in_order(log_starts)
     metrics.begin_partition(claimed.partition, sweeping=bool(head.sweep.cursor))
     publisher = OutboxPublisher(claimed.partition, shared.producer)
-    assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep)
+    assembly = Assembly(claimed.partition, plan.partitions, plan.rules, lockstep=plan.lockstep, live=plan.live)
     applying = Applying(
         claimed.partition,
         plan.owner,
@@ -177,10 +177,11 @@ def in_order(log_starts: Mapping[TP, int]) -> dict[str, int]:
 
 
 def _timing(shared: Shared, claimed: Claimed) -> Timing:
-    time_ms, limits = claimed.head.stream_time_ms, shared.plan.limits
+    head, limits = claimed.head, shared.plan.limits
     if not shared.plan.live:
-        return ReplayTiming(time_ms, limits)
-    return LiveTiming(time_ms, limits, claimed.partition, shared.consumer, shared.plan.wall_ms)
+        return ReplayTiming(head.stream_time_ms, limits)
+    wall_ms = shared.plan.wall_ms
+    return LiveTiming(head.stream_time_ms, head.heard, limits, claimed.partition, shared.consumer, wall_ms)
 
 
 async def cancelled(tasks: list["asyncio.Task[None]"]) -> None:

@@ -9,10 +9,11 @@ from faust.types import TP
 
 from schemas.topics import CLOCK, INPUT_TOPICS
 from stream.chunk import StreamTimes
-from stream.clock import NO_SAY, LiveClock, LoggedTimes, ReplayClock
+from stream.clock import NO_SAY, ReplayClock
 from stream.metrics import worker as metrics
+from stream.worker.hearing import Heard, live_clock, logged_times
 from stream.worker.inbox import Batch, Inbox
-from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
+from stream.worker.log_records import TOPIC_NUMBERS
 
 EVENT_TOPICS = tuple(topic for topic in INPUT_TOPICS if topic != CLOCK)
 ABREAST_MS = 60_000  # this close to the wall a partition keeps up, and no event waits for deadlines of a long silence
@@ -55,8 +56,8 @@ class Timing(Protocol):
     def lag(self, stream_time_ms: int) -> None:
         """More deadlines were due than one commit fires: it is only `stream_time_ms` yet."""
 
-    def restart(self, stream_time_ms: int) -> None:
-        """Go back to the time the store has."""
+    def restart(self, stream_time_ms: int, heard: Heard) -> None:
+        """Go back to the time the store has, and to what had been heard of each topic by then."""
 
 
 class ReplayTiming:
@@ -86,7 +87,7 @@ class ReplayTiming:
     def lag(self, stream_time_ms: int) -> None:
         """A replay does not lag: a clock record takes effect when all deadlines before it have fired."""
 
-    def restart(self, stream_time_ms: int) -> None:
+    def restart(self, stream_time_ms: int, heard: Heard) -> None:
         """Go back to the time the store has."""
         self._clock = ReplayClock(stream_time_ms)
 
@@ -102,23 +103,31 @@ class LiveTiming:
     """Events vouch for the time; while all topics of the partition are read to their ends, the wall does.
 
     Args:
+        stream_time_ms: that the store has.
+        heard: what the store has of each topic: what the clock had heard by then.
         partition: of the topics.
         reader: knows where they end.
         wall_ms: the time of the wall, in ms since 1970.
     """
 
     def __init__(
-        self, stream_time_ms: int, limits: LaneLimits, partition: int, reader: LogReader, wall_ms: Callable[[], int]
+        self,
+        stream_time_ms: int,
+        heard: Heard,
+        limits: LaneLimits,
+        partition: int,
+        reader: LogReader,
+        wall_ms: Callable[[], int],
     ) -> None:
         self._limits, self._reader, self._wall_ms = limits, reader, wall_ms
         self._tps = {topic: TP(topic, partition) for topic in EVENT_TOPICS}
         self._ticked_ms = 0
         self.may_lag = self._lags = False
-        self.restart(stream_time_ms)
+        self.restart(stream_time_ms, heard)
 
-    def restart(self, stream_time_ms: int) -> None:
-        """Go back to the time the store has. What the topics vouch for is heard anew, from where they go on."""
-        self._clock = LiveClock(stream_time_ms)
+    def restart(self, stream_time_ms: int, heard: Heard) -> None:
+        """Go back to the time the store has, and to what had been heard of each topic by then."""
+        self._clock = live_clock(stream_time_ms, heard)
         self._taken_ms = stream_time_ms
         self._next_ms: dict[int, int] = {}
 
@@ -160,7 +169,7 @@ class LiveTiming:
         if not batch.records:
             self.may_lag, self._lags = True, False
             return StreamTimes(np.zeros(0, np.int64), self._clock.tick(wall_ms))
-        logged = _logged(batch.records)
+        logged = logged_times(batch.records)
         if ignored := np.count_nonzero(logged.topic == NO_SAY):
             metrics.CLOCK_IGNORED.inc(int(ignored))
         self._taken_ms = max(self._taken_ms, int(logged.order_ms.max()))
@@ -172,14 +181,3 @@ class LiveTiming:
         """It is only `stream_time_ms` yet; the next tick comes at once."""
         self._clock.lag(stream_time_ms)
         self._ticked_ms, self._lags = 0, True
-
-
-def _logged(records: LogRecords) -> LoggedTimes:
-    """Records as the live clock sees them."""
-    return LoggedTimes(
-        topic=np.where(records.topic == TOPIC_NUMBERS[CLOCK], NO_SAY, records.topic.astype(np.int64)),
-        order_ms=records.order_ms,
-        customer=records.customer_hash,
-        time_ms=records.event_time_ms,
-        vouches=records.has_customer,
-    )

@@ -20,7 +20,8 @@ async def test_it_is_given_what_begin_would_give(stores):
     await commit(ours, deadlines={f"customer-{number}": 5 + number // 2 for number in range(10)})
     asked = [(0, 100), (4, 100), (5, 100), (7, 3), (EVER, 10), (EVER, 100)]
     for next_offset, (until_ms, limit) in enumerate(asked, start=2):
-        await commit(ours, next_offset, deadlines={f"new-{next_offset}": next_offset}, removed=["customer-9"])
+        deadlines, heard = {f"new-{next_offset}": next_offset}, {TOPIC: b"%d" % next_offset}
+        await commit(ours, next_offset, deadlines=deadlines, removed=["customer-9"], heard=heard)
         assert ours.follow(until_ms, limit) == await onlooker.begin(until_ms, limit)
 
 

@@ -290,3 +290,14 @@ async def test_the_progress_of_a_sweep_stays_until_it_is_written_again(store):
     await store.abandon()
     await apply(store, next_offset=3, sweep=SweepProgress("v1", "", 900))
     assert (await store.begin(0, 0))[0].sweep == SweepProgress("v1", "", 900)
+
+
+async def test_what_was_heard_of_a_topic_stays_until_it_is_written_again_and_a_claim_gives_it(store):
+    await apply(store, heard={TOPIC: b"1", "events.profiles": b"p"})
+    await apply(store, next_offset=2, heard={TOPIC: b"\x00\xff"})
+    await apply(store, next_offset=3)
+    assert (await store.begin(0, 0))[0].heard == {TOPIC: b"\x00\xff", "events.profiles": b"p"}
+    await store.abandon()
+    assert (await store.claim("worker-1")).heard == {TOPIC: b"\x00\xff", "events.profiles": b"p"}
+    await apply(store, next_offset=4, heard={TOPIC: b"", "events.engagement": b""})
+    assert (await store.begin(0, 0))[0].heard == {"events.profiles": b"p"}

@@ -42,6 +42,7 @@ commits = st.builds(
     removed=st.lists(CUSTOMERS, max_size=2),
     identities=st.dictionaries(CUSTOMERS, VALUES),
     timelines=st.dictionaries(CUSTOMERS, OFFSETS, max_size=2),
+    heard=st.dictionaries(TOPICS, st.one_of(VALUES, st.just(b""))),
     totals=st.dictionaries(st.sampled_from(["events", "guests"]), st.integers(-(2**40), 2**40)),
 )
 

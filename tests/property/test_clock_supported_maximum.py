@@ -51,6 +51,30 @@ def test_what_lies_further_back_than_the_window_supports_nothing(records: list[S
     assert observed == [supported_ms(records[:count], window) for count in range(1, len(records) + 1)]
 
 
+@settings(max_examples=300, deadline=None)
+@given(RECORDS, st.lists(st.integers(1, 12), max_size=12), st.integers(1, 8), st.integers(0, 9))
+def test_who_goes_on_from_what_is_kept_says_the_same_of_all_that_is_later(
+    records: list[Said], cuts: list[int], window: int, since_ms: int
+) -> None:
+    found: list[int] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("stream.clock.WINDOW_RECORDS", window)
+        said, packed = np.array(records, np.int64).reshape(-1, 2), b""
+        for part in np.split(said, sorted({sum(cuts[:count]) for count in range(len(cuts))})):
+            topic = SupportedMaximum(packed)
+            found += topic.observe(part[:, 0], part[:, 1]).tolist()
+            packed = topic.packed(since_ms)
+            assert len(packed) <= 24 * (1 + window)
+    expected = [supported_ms(records[:count], window) for count in range(1, len(records) + 1)]
+    assert np.maximum(found, since_ms).tolist() == np.maximum(expected, since_ms).tolist()
+
+
+def test_nothing_is_kept_of_what_time_has_passed() -> None:
+    topic = SupportedMaximum()
+    topic.observe(np.arange(5), np.array([5, 6, 7, 8, 9]))
+    assert [len(topic.packed(since_ms)) for since_ms in (6, 7, 8, 9)] == [72, 72, 48, 0]
+
+
 def test_the_1000th_record_back_still_counts_and_the_1001st_does_not() -> None:
     def last_ms(busy: int) -> int:
         return observed_ms([(0, 50), *[(3, 7)] * busy, (1, 50), (2, 50)])[-1]

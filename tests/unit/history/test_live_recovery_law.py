@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from ebb.compose.worker import worker_plan
@@ -21,7 +22,7 @@ from offline.archive.records import ArchivedRecord
 from offline.archive.standing import Era, Standing, Waiting, model_path
 from offline.archive.writing import LogArchive
 from schemas.partition import partition_of
-from schemas.topics import LABELS
+from schemas.topics import LABELS, PURCHASES
 from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.drafts import unpack_outgoing
@@ -33,7 +34,7 @@ from stream.scoring.documents import encode
 from stream.scoring.linear import LinearModel
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, seal
-from stream.worker.journal_entry import decode_entry
+from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, run
 from tests.world import BEGIN_MS, CENTRES, PINNED, decode_view, engagement, purchase, silence_document
@@ -191,7 +192,8 @@ def without_empty(found: Any) -> Any:
 
 
 def reached(stored: StoredPartition) -> Any:
-    return stored.head.positions, stored.head.stream_time_ms, stored.head.sequence, stored.head.sweep.under
+    head = stored.head
+    return head.positions, head.stream_time_ms, head.sequence, head.sweep.under, head.heard
 
 
 def test_a_partition_rebuilt_from_its_archive_is_the_one_that_was_lost(
@@ -332,6 +334,64 @@ def test_what_no_entry_speaks_of_is_decided_under_the_models_of_before_also_wher
     (found,) = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(1)]))
     assert found.head.positions == life.stored.head.positions
     assert {decode_view(view).scores["churn_30d"].version for view in found.views.values()} == {"v2"}
+
+
+def few_customers() -> Life:
+    """Of whom an old log has been read one by one; nothing has ticked."""
+    events = [purchase(f"customer-{number * 7 % 5}", 3.0 * number, event_id=f"e{number}") for number in range(60)]
+    life = Life()
+    life.logs[PURCHASES] += [
+        Logged("", number, msgspec.json.encode(event), BEGIN_MS + 400 * DAY_MS) for number, event in enumerate(events)
+    ]
+
+    async def read() -> None:
+        limits = replace(LIMITS, chunk_records=1)
+        lane = LiveLane(life.logs, limits=limits, rules=PLAN.rules, stored=life.stored)
+        await (await lane.claim()).fetch(PURCHASES)
+        await lane.work()
+
+    run(read())
+    return life
+
+
+def test_what_no_entry_speaks_of_has_the_times_it_had(tmp_path: Path) -> None:
+    """Before three customers have come again, time would stand."""
+    life = few_customers()
+    archive(tmp_path, life, journal_until=-30)
+    (found,) = rebuilt(tmp_path)
+    noted = [decode_entry(packed) for packed in found.journal]
+    expected = [decode_entry(packed) for packed in life.stored.journal]
+    times = {place: time_ms for entry in expected if entry.offsets for place, time_ms in times_of(entry).items()}
+    again = {place: time_ms for entry in noted for place, time_ms in times_of(entry).items()}
+    assert len(again) > 20
+    assert again == {place: times[place] for place in again}
+    assert reached(found)[1:] == reached(life.stored)[1:]
+
+
+def test_what_was_heard_of_customers_goes_with_them_to_other_partitions(tmp_path: Path) -> None:
+    life = few_customers()
+    archive(tmp_path, life)
+    ended = Era(1, {0: life.stored.head.version}, {0: life.stored.head.sequence})
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
+    assert len(voices(life.stored)) == 2
+    assert sorted(voice for part in parts for voice in voices(part)) == voices(life.stored)
+
+
+def voices(stored: StoredPartition) -> list[list[int]]:
+    """Checksum and time of whoever is ahead of stream time."""
+    packed = b"".join(packed[24:] for packed in stored.head.heard.values())
+    return sorted(np.frombuffer(packed, "<i8").reshape(-1, 3)[:, 1:].tolist())
+
+
+def times_of(entry: JournalEntry) -> dict[int, int]:
+    """Offset -> stream time of each record, where all are of one topic."""
+    if not entry.offsets:
+        return {}
+    ((first, end),) = entry.offsets.values()
+    times = np.zeros(end - first, np.int64)
+    for place, time_ms in entry.stream_time_runs:
+        times[place:] = time_ms
+    return dict(zip(range(first, end), times.tolist(), strict=True))
 
 
 def test_what_no_entry_speaks_of_is_shared_out_among_other_partitions_too(

@@ -23,7 +23,7 @@ class World:
         self.wall_ms = BEGIN_MS + 100 * DAY_MS
         self.unread: set[str] = set()
         self.inbox: Inbox = inbox()
-        self.timing = LiveTiming(stream_time_ms, LIMITS, 0, self, lambda: self.wall_ms)
+        self.timing = LiveTiming(stream_time_ms, {}, LIMITS, 0, self, lambda: self.wall_ms)
 
     def is_read_to_end(self, tp: TP, next_offset: int) -> bool:
         assert next_offset == self.inbox.tail(tp.topic)
@@ -148,7 +148,7 @@ class TestLive:
     def test_after_a_restart_it_is_as_late_as_the_store_says(self) -> None:
         world = World()
         world.times()
-        world.timing.restart(BEGIN_MS + 5)
+        world.timing.restart(BEGIN_MS + 5, {})
         world.inbox.put(purchases(0))
         assert world.times() == [5, 5]
         assert list(EVENT_TOPICS) == [PURCHASES, ENGAGEMENT, PROFILES, REROUTED]
