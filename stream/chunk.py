@@ -11,6 +11,7 @@ from stream.actions.alerts import ChurnRule
 from stream.features.facts import EventFacts
 from stream.features.layout import StateArray
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
+from stream.outcomes.declaration import Outcome, is_same_question
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.maturity import OpenArray
 from stream.outcomes.snapshot import Taken
@@ -70,6 +71,15 @@ class Models:
         """Name -> version, for the journal."""
         named = {name: document.version for name, document in self.outcomes.items()}
         return named | ({"segments": self.segments.version} if self.segments else {})
+
+    def answering(self, outcome: Outcome) -> OutcomeDocument | None:
+        """The document that answers what is asked now; in a past there may be one of what its name asked before.
+
+        >>> Models().answering(Outcome(name="soon", horizon_days=7, true_when="any")) is None
+        True
+        """
+        document = self.outcomes.get(outcome.name)
+        return document if document and is_same_question(document.question, outcome.code) else None
 
 
 @dataclass(frozen=True)

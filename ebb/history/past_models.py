@@ -1,6 +1,6 @@
 """The models under which a past happened, as an archive has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from offline.archive.standing import model_path
@@ -8,6 +8,7 @@ from stream.chunk import Models
 from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.memory_store import MemoryModelStore
+from stream.scoring.documents import SEGMENTS_NAME
 from stream.signing import Keyring
 from stream.worker.model_watch import ModelWatch
 
@@ -48,7 +49,17 @@ class PastModels:
         if versions is not None and versions != self._store.in_force:
             self._store.in_force = dict(versions)
             await self._watch.refresh()
-        return self._watch.models
+        return named(self._watch.models, self._store.in_force)
+
+
+def named(models: Models, names: Container[str]) -> Models:
+    """Those of these names. One that is in force no more answers what was asked before its outcome was declared anew.
+
+    >>> named(Models({}, None), ["lapsed"])
+    Models(outcomes={}, segments=None)
+    """
+    outcomes = {name: document for name, document in models.outcomes.items() if name in names}
+    return Models(outcomes, models.segments if SEGMENTS_NAME in names else None)
 
 
 class NoModels:

@@ -120,6 +120,8 @@ def report(rows: Rows, outcome: Outcome, value: FloatArray, span: Span, events_p
     learned = known(rows, outcome, span.split_ms)
     judged = judged_by(rows, outcome, span.split_day, span.last_ms)
     scored = judged & ~np.isnan(rows.online[outcome.name])
+    if len(rows.day) and not rows.windows_days[outcome.name].any():
+        raise nobody_asked(outcome)
     _refuse(outcome, span, value, learned, judged, scored)
     said = predictions(rows, outcome, value, learned, scored, span.split_day)
     happened, customer = value[scored], rows.customer[scored]
@@ -245,6 +247,21 @@ def _refuse(
             "Give a longer history, or more customers."
         )
     _refuse_one_class(outcome, f"{after} that an online model scored", value[scored])
+
+
+def nobody_asked(outcome: Outcome) -> OfflineError:
+    """What to say where no customer is one whom an outcome asks about, however long the history is.
+
+    >>> from stream.outcomes.declaration import LAPSED
+    >>> print(str(nobody_asked(LAPSED))[:98])
+    Nobody is asked about lapsed: on no day of a row had a customer bought on 2 days or more, the last
+    """
+    days = outcome.purchase_days_at_least
+    bought = f"on {days} days or more, the last time " if days > 1 else ""
+    return OfflineError(
+        f"Nobody is asked about {outcome.name}: on no day of a row had a customer bought {bought}within "
+        f"{outcome.active_within_days} days. Choose another --outcome, or give a history in which one had."
+    )
 
 
 def _refuse_one_class(outcome: Outcome, when: str, value: FloatArray) -> None:

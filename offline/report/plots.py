@@ -1,6 +1,7 @@
 """Plots as SVG: one function a figure, numbers in, text out. Equal numbers give equal text."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from offline.backtest.rows import FloatArray
 from offline.report.drawing import COLOURS, NUMBER, PALE, Curves, colours, drawing, plain_ticks
 
 _POINTS = 200  # of a curve: more than a screen shows
+_NAMES_BESIDE, _NAME_INCHES = 2, 0.16  # below points of groups: so many in a line, each so high
 
 
 def lines(
@@ -85,7 +87,8 @@ def scatter(
     groups: Mapping[str, tuple[FloatArray, FloatArray]], *, title: str, x: str, y: str, wide: bool = True
 ) -> str:
     """Points of groups; the y axis is logarithmic from 1 on, and so is the x axis if it is `wide`."""
-    with drawing(4.6, 4.4) as made:
+    names = ceil(len(groups) / _NAMES_BESIDE) * _NAME_INCHES
+    with drawing(4.6, max(4.4, 3.6 + names)) as made:
         axes = made.axes(title)
         for (name, (along, up)), colour in zip(groups.items(), colours(), strict=False):
             axes.scatter(along, up, s=5, color=colour, alpha=0.6, linewidths=0, label=name)
@@ -96,7 +99,7 @@ def scatter(
         axes.yaxis.set_major_formatter(NUMBER)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        made.figure.legend(loc="outside lower center", ncols=2, fontsize=7.5, markerscale=2)
+        made.figure.legend(loc="outside lower center", ncols=_NAMES_BESIDE, fontsize=7.5, markerscale=2)
     return made.svg
 
 

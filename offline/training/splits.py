@@ -6,7 +6,7 @@ import numpy as np
 
 from offline.backtest.batch import Columns
 from offline.backtest.labels import judged_by, known
-from offline.backtest.report import day_text, waits
+from offline.backtest.report import day_text, nobody_asked, waits
 from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
 from offline.training.table import Table
 from offline.training.target import Target
@@ -120,6 +120,8 @@ def refuse(table: Table, target: Target, split: Split) -> None:
 
 def nothing_known(table: Table, target: Target) -> OfflineError:
     """What to say where no outcome is known by the end of a history."""
+    if not table.asked:
+        return nobody_asked(target.outcome)
     return OfflineError(
         f"No row has a known {_short_of(table, target)}. Give a longer history, or an --outcome of fewer days."
     )

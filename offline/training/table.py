@@ -33,6 +33,7 @@ class Table:
         first_ms, last_ms: of the events.
         one_in: of so many customers one was kept, as `rows_at_most` asked for.
         late_rows: how many rows rest on events that came later than their instant.
+        asked: how many customers of all instants are asked, whether the outcome is known or not.
     """
 
     rows: Rows
@@ -41,6 +42,7 @@ class Table:
     last_ms: int
     one_in: int
     late_rows: int
+    asked: int
 
     @property
     def data_hash(self) -> str:
@@ -96,7 +98,7 @@ def table_of(batches: Iterable[Batch], asking: Asking, folder: Path, told: Calla
     rows = making.rows()
     value = _amounts(happened, rows, rules.exponent) if asking.target.is_amount else happened.values(rows)
     rows = _numbered(rows, folding.in_order)
-    return Table(rows, value, folding.first_ms, folding.last_ms, making.one_in, making.late_rows)
+    return Table(rows, value, folding.first_ms, folding.last_ms, making.one_in, making.late_rows, making.asked)
 
 
 def _numbered(rows: Rows, in_order: IntArray) -> Rows:
@@ -120,6 +122,7 @@ class _Making:
     last_ms: int
     rows_at_most: int
     one_in: int = 1
+    asked: int = 0
     _parts: list[tuple[Rows, BoolArray]] = field(default_factory=list)
     _count: int = 0
 
@@ -138,6 +141,7 @@ class _Making:
             columns=matrix_of(features).astype(np.float32),
             windows_days={outcome.name: self.outcomes.windows_days(asked_of(standing.states, features))[0]},
         )
+        self.asked += int((rows.windows_days[outcome.name] > 0).sum())
         is_known = known(rows, outcome, self.last_ms)
         self._keep(rows.take(is_known), standing.late[is_known])
         while self._count > self.rows_at_most:

@@ -164,7 +164,7 @@ class WaitingOutcomes:
             self._write(rows[wanted], now_ms[wanted], matrix_of(features)[wanted], models)
 
     def _write(self, rows: RowArray, now_ms: IntArray, matrix: FloatArray, models: Models) -> None:
-        scored = score_outcomes([models.outcomes.get(name) for name in self._outcomes.names], matrix)
+        scored = score_outcomes([models.answering(outcome) for outcome in self._outcomes.outcomes], matrix)
         said = Said.of({name: tuple(of.candidates) for name, of in zip(self._outcomes.names, scored, strict=True)})
         given = [said for of in scored for said in of.candidates.values()]
         scores = np.stack(given, axis=1) if given else np.zeros((len(rows), 0))

@@ -1,9 +1,8 @@
 """On the live clock: a partition rebuilt from its archive is the one that was lost, after ticks, silence and sweeps."""
 
-import random
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,128 +10,33 @@ import msgspec
 import numpy as np
 import pytest
 
-from ebb.compose.worker import worker_plan
 from ebb.history.archiving import journal_ends
-from ebb.history.rebuilding import OWNER, Rebuilding
-from ebb.history.recovering import VERSIONS_APART
-from ebb.history.through_eras import Recovery
 from offline.archive.erasing import take_out
-from offline.archive.files import JOURNAL, write_durably
-from offline.archive.records import ArchivedRecord
-from offline.archive.standing import Era, Standing, Waiting, model_path
-from offline.archive.writing import LogArchive
+from offline.archive.standing import Era, Standing, Waiting
 from schemas.partition import partition_of
 from schemas.topics import LABELS, PURCHASES
 from schemas.units import DAY_MS
-from stream.chunk import Models
 from stream.drafts import unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
 from stream.memory_store import StoredPartition
-from stream.ports import Head
-from stream.scoring.documents import encode
-from stream.scoring.linear import LinearModel
-from stream.settings.worker import WorkerSettings
-from stream.signing import Keyring, seal
 from stream.worker.journal_entry import JournalEntry, decode_entry
-from stream.worker.timing import EVENT_TOPICS
-from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, run
-from tests.world import BEGIN_MS, CENTRES, PINNED, decode_view, engagement, purchase, silence_document
-
-KEYS = "test:" + "5e" * 32
-SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1)
-PLAN = worker_plan(SETTINGS)
-LANE_LIMITS = replace(LIMITS, chunk_records=4, renewed_at_once=7)
-DUE_AT_ONCE = 5
-STORED = ("states", "views", "deadlines", "due", "segments", "risks", "labels", "snapshots", "totals", "outbox")
-SURER = Models(
-    {
-        "churn_30d": msgspec.structs.replace(
-            silence_document(version="v2"),
-            candidates={
-                "since_last_purchase": LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
-            },
-        )
-    },
-    CENTRES,
+from tests.live_lane import LIMITS, LiveLane, Logged, event_topic, ids, run
+from tests.lived_through import (
+    DAYS,
+    NIGHT,
+    NOON,
+    OF_ONE_PARTITION,
+    RULES,
+    Life,
+    Moment,
+    archive,
+    moments,
+    rebuilt,
 )
-DAYS, OTHER_MODELS_DAY = 70, 50
-OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])
-NOON, NIGHT = 92, 110  # places among the moments
-FAIL, FAIL_AT, PUT_OFF_MS = [f"customer-{number}" for number in range(0, 60, 7)], (61, 100, 126), 9 * DAY_MS
+from tests.world import BEGIN_MS, decode_view, purchase
 
-
-@dataclass(frozen=True)
-class Moment:
-    """What arrives at a time of the wall, the models from then on, and whose decisions fail and are put off."""
-
-    wall_ms: int
-    events: Sequence[dict[str, Any]]
-    models: Models
-    fail: Sequence[str] = ()
-
-
-def moments() -> list[Moment]:
-    """Sixty customers, every third of whom falls silent; days without any event; in the end other models."""
-    dice, number, found = random.Random(3), 0, []
-    for half_day in range(2 * DAYS):
-        day, events = half_day / 2, []
-        for customer in range(60):
-            comes = dice.random() < (0.25 if customer % 3 else 0.25 * (half_day < 60))
-            if comes and half_day and half_day % 14:
-                name, at, number = f"customer-{customer}", day - dice.random() / 3, number + 1
-                if dice.random() < 0.5:
-                    events.append(purchase(name, at, event_id=f"e{number}"))
-                else:
-                    events.append(engagement("page_view", name, at, event_id=f"e{number}"))
-        events.sort(key=lambda event: event["event_time_ms"])
-        models, fail = PINNED if day < OTHER_MODELS_DAY else SURER, FAIL if half_day in FAIL_AT else ()
-        found.append(Moment(BEGIN_MS + round(day * DAY_MS), events, models, fail))
-    return found
-
-
-async def live(lane: LiveLane, some: Sequence[Moment]) -> None:
-    """Records arrive while the deadlines before them are still firing."""
-    for moment in some:
-        lane.wall_ms, lane.models.models = moment.wall_ms, moment.models
-        await lane.lane.step()
-        if moment.fail:
-            until_ms = lane.stored.head.stream_time_ms + PUT_OFF_MS
-            await lane.applying.postpone(dict.fromkeys(moment.fail, until_ms), moment.models)
-        for event in moment.events:
-            log = lane.logs[event_topic(event["type"])]
-            log.append(Logged("", len(log), msgspec.json.encode(event), moment.wall_ms))
-        for topic in EVENT_TOPICS:
-            await lane.fetch(topic)
-        while await lane.lane.step() or await lane.lane._renew():
-            pass
-
-
-class Life:
-    """A partition and its logs, as they were after some of the moments and as they are."""
-
-    def __init__(self, partition: int = 0, partitions: int = 1) -> None:
-        self.logs: Logs = {topic: [] for topic in EVENT_TOPICS}
-        self.stored = StoredPartition()
-        self.partition, self.partitions = partition, partitions
-
-    async def go_on(self, *parts: Sequence[Moment]) -> list["Life"]:
-        """What one worker makes of it; as it was after each part."""
-        lane = LiveLane(
-            self.logs,
-            limits=LANE_LIMITS,
-            due_at_once=DUE_AT_ONCE,
-            partition=self.partition,
-            partitions=self.partitions,
-            rules=PLAN.rules,
-            stored=self.stored,
-        )
-        await lane.claim()
-        then = []
-        for some in parts:
-            await live(lane, some)
-            then.append(deepcopy(self))
-        return then
+STORED = ("states", "views", "deadlines", "due", "segments", "risks", "labels", "snapshots", "totals", "outbox")
 
 
 @pytest.fixture(scope="module")
@@ -141,41 +45,6 @@ def undisturbed() -> tuple[Life, Life]:
     lives = moments()
     at_noon, at_end = run(Life().go_on(lives[:NOON], lives[NOON:]))
     return at_noon, at_end
-
-
-def archive(folder: Path, life: Life, journal_until: int | None = None) -> None:
-    """Add what is new."""
-    for topic, log in life.logs.items():
-        add(folder, topic, life.partition, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
-    noted = [(decode_entry(packed).version, packed) for packed in life.stored.journal[:journal_until]]
-    add(folder, JOURNAL, life.partition, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
-    for document in (PINNED.outcomes["churn_30d"], SURER.outcomes["churn_30d"], CENTRES):
-        sealed = seal(encode(document), Keyring.from_text(KEYS))
-        write_durably(model_path(folder, LAYOUT, document.name, document.version), sealed)
-
-
-def add(folder: Path, topic: str, partition: int, records: Sequence[ArchivedRecord]) -> None:
-    log = LogArchive(folder, topic, partition)
-    log.add([record for record in records if record.offset >= log.position])
-    log.flush()
-
-
-def rebuilt(folder: Path, standing: Standing = OF_ONE_PARTITION) -> list[StoredPartition]:
-    """Partitions as they are in Redis then, with the messages of which nobody knows that they were sent: here all."""
-    settings = msgspec.structs.replace(SETTINGS, partitions=standing.partitions)
-    recovery, ends = Recovery(settings, folder, standing), journal_ends(folder, standing.partitions)
-
-    async def rebuild() -> list[StoredPartition]:
-        return [written(part, ends[part.partition] + VERSIONS_APART) async for part in recovery.rebuilt()]
-
-    return run(rebuild())
-
-
-def written(part: Rebuilding, version: int) -> StoredPartition:
-    stored = StoredPartition(Head(version, OWNER))
-    for commit in part.commits(version):
-        stored.apply(commit)
-    return stored
 
 
 def assert_same(found: StoredPartition, expected: StoredPartition, names: Sequence[str] = STORED) -> None:
@@ -236,7 +105,7 @@ def backlog(wall_ms: int) -> Life:
     for event in (event for moment in moments() for event in moment.events):
         log = life.logs[event_topic(event["type"])]
         log.append(Logged("", len(log), msgspec.json.encode(event), wall_ms))
-    lane = LiveLane(life.logs, limits=LIMITS, wall_ms=wall_ms, rules=PLAN.rules, stored=life.stored)
+    lane = LiveLane(life.logs, limits=LIMITS, wall_ms=wall_ms, rules=RULES, stored=life.stored)
 
     async def whole() -> None:
         await (await lane.claim()).finish(wall_ms)
@@ -346,7 +215,7 @@ def few_customers() -> Life:
 
     async def read() -> None:
         limits = replace(LIMITS, chunk_records=1)
-        lane = LiveLane(life.logs, limits=limits, rules=PLAN.rules, stored=life.stored)
+        lane = LiveLane(life.logs, limits=limits, rules=RULES, stored=life.stored)
         await (await lane.claim()).fetch(PURCHASES)
         await lane.work()
 

@@ -41,6 +41,16 @@ def test_a_legend_does_not_lie_over_the_bars_of_a_histogram() -> None:
     assert height(svg, "came true") > height(svg, "probability")
 
 
+@pytest.mark.filterwarnings("error:constrained_layout not applied")
+@pytest.mark.parametrize("groups", [3, 50])
+def test_the_names_of_many_groups_leave_their_points_room(groups: int) -> None:
+    spread = np.linspace(0, 1, 30)
+    named = {f"{number}: Potential Loyalists": (spread, spread) for number in range(groups)}
+    svg = plots.scatter(named, title="Silence and spend", x="silent, days", y="spend, GBP")
+    assert height(svg, "silent, days") - height(svg, "Silence and spend") > 150
+    assert height(svg, f"{groups - 1}: Potential Loyalists") > height(svg, "silent, days")
+
+
 def test_a_curve_that_runs_away_is_said_to_and_leaves_the_axis_to_the_chosen_one() -> None:
     first = Panel(
         "mean_basket", "GBP", {"boosting": (DAYS, [210.0, 260.0, 310.0]), "linear": (DAYS, [90.0, 9e2, 13e3])}

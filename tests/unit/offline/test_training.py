@@ -205,7 +205,7 @@ def table_of_days(days: int, customers: int = 30, seed: int = 1) -> Table:
         windows_days={"purchase_7d": np.full(count, 7)},
     )
     value = (columns[:, 0] > drawn.random(count)).astype(np.float64)
-    return Table(rows, value, DAY * DAY_MS, (DAY + days + 8) * DAY_MS, one_in=1, late_rows=0)
+    return Table(rows, value, DAY * DAY_MS, (DAY + days + 8) * DAY_MS, one_in=1, late_rows=0, asked=len(value))
 
 
 def test_no_block_is_judged_by_a_model_that_knows_what_became_known_later() -> None:
