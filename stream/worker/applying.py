@@ -1,7 +1,6 @@
 """A batch applied to a partition: read, step, commit, and what to do when the store is not where we thought."""
 
 import secrets
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import cast
@@ -17,7 +16,7 @@ from stream.metrics import worker as metrics
 from stream.ports import Commit, Head, LogPosition, PartitionStore, SeenBlock
 from stream.worker.assembly import Applied, Assembly
 from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError, failing
-from stream.worker.counting import count_commit
+from stream.worker.counting import count_commit, timed
 from stream.worker.cutting import at_most, before_identity, left, portion
 from stream.worker.emptied import refuse_emptied
 from stream.worker.inbox import Batch
@@ -30,11 +29,9 @@ from stream.worker.retrying import retrying
 from stream.worker.seen import SeenWindow, loaded_window
 from stream.worker.sorting import NOTHING_SORTED, Sorted, sort_out
 from stream.worker.sweeping import NO_RENEWAL, Renewal, after, in_force, is_wanted, share_done
-from stream.worker.turns import Alone, Computing
+from stream.worker.turns import ALONE, Computing
 
 log = structlog.get_logger()
-
-NOBODY_ELSE = Alone()
 
 
 class Fenced(Exception):  # noqa: N818 - it is a state of affairs, not an error of anyone
@@ -91,7 +88,7 @@ class Applying:
         self._asked_of, self._under = cast(Models | None, None), ""  # what was last asked about, and its name
         self.applied: dict[str, int] = {}
         self.reached = 0
-        self._turn: Computing = NOBODY_ELSE
+        self._turn: Computing = ALONE
 
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
@@ -107,9 +104,7 @@ class Applying:
         self._renewed_under = ""  # a Redis that came back older may not have been swept yet
         self._reach(head.version, head.positions)
 
-    async def apply(
-        self, batch: Batch, times: StreamTimes, models: Models, turn: Computing = NOBODY_ELSE
-    ) -> Head | None:
+    async def apply(self, batch: Batch, times: StreamTimes, models: Models, turn: Computing = ALONE) -> Head | None:
         """Apply `batch` once, in as many commits as its deadlines need; each is computed in `turn`.
 
         Returns:
@@ -317,12 +312,14 @@ class Applying:
         fired = len(due) if self.lags_at_ms is not None else 0
         step = partial(self._assembly.apply, head, batch, found, loaded, times, models, renewal, known, fired)
         try:
-            applied = await self._turn.together(partial(self._timed, step, batch, len(loaded.customers)))
+            applied, cpu_ms = await self._turn.together(partial(timed, step, cpu=not batch.records))
         except Exception as error:
             customers = {} if batch.records else await self._failing(head, found, due, times, models, renewal)
             if not customers:
                 raise
             raise DecisionError(customers) from error
+        if not batch.records:
+            self.effort = len(loaded.customers), cpu_ms
         seen = {topic: self._windows[topic].block_of(hashes) for topic, hashes in found.hashes.items()}
         if joined := self._identities.joined_by(found):
             identities = {**applied.commit.identities, **joined}
@@ -336,15 +333,6 @@ class Applying:
         self._committed(head, loaded, applied, found, seen)
         count_commit(self._partition, batch, found, applied, due, live=self.may_lag)
         return True
-
-    def _timed(self, step: Callable[[], Applied], batch: Batch, customers: int) -> Applied:
-        with metrics.STAGES["step"].time():
-            if batch.records:
-                return step()
-            began_s = time.thread_time()  # the kernel's answer: 5 us, and maybe one's core
-            applied = step()
-            self.effort = customers, (time.thread_time() - began_s) * 1000
-            return applied
 
     async def _failing(
         self,

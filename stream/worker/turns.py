@@ -42,6 +42,9 @@ class Alone:
         """Nobody waits."""
 
 
+ALONE = Alone()
+
+
 class Turns:
     """Whose turn it is. One for all lanes of a process; `pace` goes by what turns take."""
 
