@@ -28,7 +28,7 @@ from stream.drafts import unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
 from stream.memory_store import StoredPartition
-from stream.ports import Head
+from stream.ports import NOT_SWEPT, Head
 from stream.scoring.documents import encode
 from stream.scoring.linear import LinearModel
 from stream.settings.worker import WorkerSettings
@@ -39,7 +39,7 @@ from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, ru
 from tests.world import BEGIN_MS, CENTRES, PINNED, decode_view, engagement, purchase, silence_document
 
 KEYS = "test:" + "5e" * 32
-SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1)
+SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1, alert_outcome="churn_30d")
 PLAN = worker_plan(SETTINGS)
 LANE_LIMITS = replace(LIMITS, chunk_records=4, renewed_at_once=7)
 DUE_AT_ONCE = 5
@@ -55,6 +55,18 @@ SURER = Models(
     },
     CENTRES,
 )
+CALMER = Models(
+    {
+        "churn_30d": msgspec.structs.replace(
+            silence_document(version="v3"),
+            candidates={
+                "since_last_purchase": LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (0.0,), 1.1)
+            },
+        )
+    },
+    CENTRES,
+)
+"""Three in four of everybody: no alert opens, and none closes."""
 DAYS, OTHER_MODELS_DAY = 70, 50
 OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])
 NOON, NIGHT = 92, 110  # places among the moments
@@ -148,7 +160,7 @@ def archive(folder: Path, life: Life, journal_until: int | None = None) -> None:
         add(folder, topic, life.partition, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
     noted = [(decode_entry(packed).version, packed) for packed in life.stored.journal[:journal_until]]
     add(folder, JOURNAL, life.partition, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
-    for document in (PINNED.outcomes["churn_30d"], SURER.outcomes["churn_30d"], CENTRES):
+    for document in (*(models.outcomes["churn_30d"] for models in (PINNED, SURER, CALMER)), CENTRES):
         sealed = seal(encode(document), Keyring.from_text(KEYS))
         write_durably(model_path(folder, LAYOUT, document.name, document.version), sealed)
 
@@ -272,6 +284,32 @@ def test_a_partition_that_is_shared_out_leaves_everybody_as_they_were(
     parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
     assert_everybody(parts, [life.stored])
     assert [part.head.stream_time_ms for part in parts] == [head.stream_time_ms] * 3
+
+
+def test_after_a_repartition_no_time_is_behind_what_has_fired_and_a_sweep_begins_with_everybody(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life)
+    head, fired_ms = life.stored.head, max(decode_entry(packed).stream_time_ms for packed in life.stored.journal)
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(1, {0: head.version}, {0: head.sequence}), Era(3)]))
+    for part in parts:
+        assert part.head.stream_time_ms >= fired_ms
+        assert min(part.deadlines.values()) > part.head.stream_time_ms, "nothing is due that had fired"
+        assert part.head.sweep == NOT_SWEPT, "of nobody it is believed that they are decided under models of now"
+
+
+def test_what_fired_in_a_silence_is_shared_out_under_the_models_of_then(tmp_path: Path) -> None:
+    life, busy = Life(), moments()[:80]
+    silence = [replace(moment, events=[]) for moment in moments()[80 : OTHER_MODELS_DAY * 2]]
+    run(life.go_on([*busy, *silence, replace(silence[-1], wall_ms=silence[-1].wall_ms + 1_000, models=CALMER)]))
+    views = [decode_view(view) for view in life.stored.views.values()]
+    assert {view.scores["churn_30d"].version for view in views} == {"v3"}
+    assert sum(view.alert.open for view in views) > 20, "the models of then have opened alerts, those of now would not"
+    archive(tmp_path, life)
+    head = life.stored.head
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(1, {0: head.version}, {0: head.sequence}), Era(3)]))
+    assert_everybody(parts, [life.stored])
 
 
 @pytest.mark.parametrize("fewer", [2, 1])
