@@ -20,6 +20,7 @@ def write_one(servers: Sequence[str], topic: str, partition: int, key: str, valu
         producer = KafkaProducer(
             bootstrap_servers=list(servers),
             bootstrap_timeout_ms=CONNECT_WITHIN_MS,
+            max_block_ms=CONNECT_WITHIN_MS,  # for what the broker knows of the topic; the client's own is a minute
             acks="all",
             enable_idempotence=False,  # a record that is written twice is known by the id in it
             allow_auto_create_topics=False,

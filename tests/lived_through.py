@@ -33,7 +33,7 @@ from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, run
 from tests.world import BEGIN_MS, CENTRES, PINNED, engagement, purchase, silence_document
 
 KEYS = "test:" + "5e" * 32
-SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1)
+SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1, alert_outcome="churn_30d")
 RULES = worker_plan(SETTINGS).rules
 LANE_LIMITS = replace(LIMITS, chunk_records=4, renewed_at_once=7)
 DUE_AT_ONCE = 5
@@ -48,6 +48,18 @@ SURER = Models(
     },
     CENTRES,
 )
+CALMER = Models(
+    {
+        "churn_30d": msgspec.structs.replace(
+            silence_document(version="v3"),
+            candidates={
+                "since_last_purchase": LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (0.0,), 1.1)
+            },
+        )
+    },
+    CENTRES,
+)
+"""Three in four of everybody: no alert opens, and none closes."""
 DAYS, OTHER_MODELS_DAY = 70, 50
 OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])
 NOON, NIGHT = 92, 110  # places among the moments

@@ -20,7 +20,7 @@ from ebb.cli.errors import told
 from ebb.cli.numbers import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.following import GIVE_UP_AFTER_S, MarketingMessage, decode_message, follow
-from ebb.text import money, percent, printable
+from ebb.text import fitted, money, percent, printable, terminal_columns
 from ebb.views import utc
 from schemas.messages import ChurnAlertClosed, ChurnAlertOpened
 from schemas.topics import CHURN_ALERTS, SEGMENT_CHANGES
@@ -57,7 +57,7 @@ def alerts() -> None:
 def watch(
     segments: bool, from_start: bool, limit: int | None, for_s: float | None, as_json: bool, give_up_after_s: float
 ) -> None:
-    """Show churn alerts as they come, a line each, until Ctrl-C.
+    """Show churn alerts as they come, a line each, until Ctrl-C; a narrow terminal has the rest of it below.
 
     While Kafka is away, standard error says so and when it is back; then it goes on behind the last message shown.
     Exits with 1 when Kafka is away at the beginning or for --give-up-after seconds, otherwise with 0.
@@ -72,7 +72,7 @@ def watch(
         next(batches)
         click.echo(f"watching {', '.join(topics)} · Ctrl-C ends", err=True)
         while printed != limit and not stop.is_set() and monotonic() < ends_s:
-            found = [line for record in next(batches) if (line := _shown(record, as_json)) is not None]
+            found = [line for record in next(batches) if (line := shown(record, as_json)) is not None]
             lines = found if limit is None else found[: limit - printed]
             printed += len(lines)
             if not _write(lines):
@@ -100,12 +100,12 @@ def _until_asked_to_stop() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _shown(record: ConsumerRecord, as_json: bool) -> str | None:
-    """The line of a record; None, with a line on standard error, for one that this version cannot read."""
+def shown(record: ConsumerRecord, as_json: bool) -> str | None:
+    """What is printed of a record; None, with a line on standard error, for one that this version cannot read."""
     try:
         if as_json:  # what a newer version has added stays in
             return msgspec.json.encode(msgspec.json.decode(record.value or b"")).decode()
-        return line_of(decode_message(record.value or b""))
+        return fitted(line_of(decode_message(record.value or b"")), terminal_columns())
     except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
         where = f"{record.topic} partition {record.partition} offset {record.offset}"
         _say(printable(f"the message at {where} cannot be read: {error}"))

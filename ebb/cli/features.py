@@ -22,6 +22,9 @@ from offline.rejections import lacking
 from schemas.units import DAY_MS
 from stream.settings.load import load_offline_settings
 
+INSTANTS_AT_MOST = 10_000
+"""27 years of days: more is a misspelt date, and would look at all customers for each."""
+
 
 @click.command()
 @any_history_options
@@ -86,7 +89,7 @@ def instants(first_ms: int, every: str | None, last_ms: int | None) -> NDArray[n
     """Midnights in ms: one, or one every so many days.
 
     Raises:
-        click.UsageError: --every is no number of days, or --until is missing or too early.
+        click.UsageError: --every is no number of days, --until is missing or too early, or there are too many.
 
     >>> (instants(0, "7d", 15 * DAY_MS) // DAY_MS).tolist()
     [0, 7, 14]
@@ -100,7 +103,15 @@ def instants(first_ms: int, every: str | None, last_ms: int | None) -> NDArray[n
         raise click.UsageError(f"--every {every}: write a number of days such as 7d.")
     if last_ms < first_ms:
         raise click.UsageError("--until is before --at.")
-    return np.array(range(first_ms, last_ms + 1, days * DAY_MS), np.int64)
+    midnights = range(first_ms, last_ms + 1, days * DAY_MS)
+    if len(midnights) > INSTANTS_AT_MOST:
+        fits = -(-(last_ms - first_ms + DAY_MS) // DAY_MS // INSTANTS_AT_MOST)
+        raise click.UsageError(
+            f"--every {every} from {utc(first_ms):%Y-%m-%d} until {utc(last_ms):%Y-%m-%d} is {len(midnights):,} "
+            f"instants, and at most {INSTANTS_AT_MOST:,} are written at once. Choose other days, or --every {fits}d or "
+            "more."
+        )
+    return np.array(midnights, np.int64)
 
 
 def shown(

@@ -49,9 +49,8 @@ def lookup(customer_id: str, why_of: str | None, at: datetime | None, as_json: b
         raise click.UsageError("--at goes with --why: without it a customer is shown as last decided.")
     with Lookup() as views:
         view = views.get(customer_id)
-    click.echo(
-        view.to_json() if as_json else "\n".join(customer_screen(view, load_common_settings().predicted.outcomes))
-    )
+    outcomes, columns = load_common_settings().predicted.outcomes, terminal_columns()
+    click.echo(view.to_json() if as_json else "\n".join(customer_screen(view, outcomes, columns)))
 
 
 def _show_why(customer_id: str, outcome: str, at: datetime | None, as_json: bool) -> None:
@@ -92,16 +91,32 @@ def at_risk(n: int, as_json: bool) -> None:
     click.echo("\n".join(at_risk_screen(page, load_common_settings().alerted, terminal_columns())))
 
 
-def customer_screen(view: View, outcomes: Sequence[Outcome]) -> list[str]:
-    """One customer in about a dozen lines; `outcomes` say in words what is predicted."""
+def customer_screen(view: View, outcomes: Sequence[Outcome], columns: int | None = None) -> list[str]:
+    """One customer in about a dozen lines; `outcomes` say in words what is predicted.
+
+    Where a terminal of so many `columns` is too narrow, sentences go on in the next line; commands stay whole.
+    """
     since = f" since {_day(view.segment_since_ms)}" if view.segment_since_ms else ""
-    rows = [*_score_rows(view, outcomes), *_history_rows(view)]
+    scores, besides = _score_rows(view, outcomes), _besides(view)
     lines = [
         f"{view.customer_id} · {view.segment}{since} · {_as_of(view.as_of)}",
-        *aligned(rows, "<><", indent="  "),
+        *_rows_within(scores, besides, columns),
         f"  why: {' · '.join(view.reasons) or 'no model yet, it needs 200 labels'}",
     ]
-    return [*map(printable, lines), f"  next: {lookup_of(view.customer_id, '--json')}"]
+    said = [fitted(printable(line), columns) for line in lines]
+    return [*said, f"  next: {lookup_of(view.customer_id, '--json')}"]
+
+
+def _rows_within(
+    scores: Sequence[tuple[str, str, str]], besides: Sequence[tuple[str, str, str]], columns: int | None
+) -> list[str]:
+    """Both as one table; where it is too wide, as two, and the models of scores below them."""
+    lines = aligned([*scores, *besides], "<><", indent="  ")
+    if columns is None or max(map(len, lines)) <= columns:
+        return lines
+    above = aligned([row[:2] for row in scores], "<>", indent="  ")
+    below = [f"      {model}" for *_, model in scores]
+    return [*(line for pair in zip(above, below, strict=True) for line in pair), *aligned(besides, "<><", indent="  ")]
 
 
 def _score_rows(view: View, outcomes: Sequence[Outcome]) -> list[tuple[str, str, str]]:
@@ -111,21 +126,22 @@ def _score_rows(view: View, outcomes: Sequence[Outcome]) -> list[tuple[str, str,
             rows.append((words.get(name, name), "–", "no model yet"))
         else:
             rows.append((words.get(name, name), percent(score.probability), f"{score.model}, version {score.version}"))
+    return rows
+
+
+def _besides(view: View) -> list[tuple[str, str, str]]:
+    """Value at risk, and what it rests on."""
     opened = (
         f"open, silent since {_day(view.alert.episode_ms)}"
         if view.alert.open and view.alert.episode_ms
         else "none open"
     )
-    rows.append(("value at risk", money(view.value_at_risk, view.currency), f"churn alert: {opened}"))
-    return rows
-
-
-def _history_rows(view: View) -> list[tuple[str, str, str]]:
     seen = view.features.get
     bought = f"first {_day(seen('first_purchase_ms'))}, last {_day(seen('last_purchase_ms'))}"
     refunded = f"{_count(seen('refunds'))} refunds, {money(seen('refunded'), view.currency)}"
     usual = f"usual gap {_days(seen('mean_gap_days'))}" if seen("mean_gap_days") is not None else "no usual gap yet"
     return [
+        ("value at risk", money(view.value_at_risk, view.currency), f"churn alert: {opened}"),
         ("purchases", _count(seen("purchases")), bought),
         ("silent for", _days(seen("since_last_purchase_days")), usual),
         ("net spend of a year", money(seen("net_spend_365d"), view.currency), refunded),

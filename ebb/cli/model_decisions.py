@@ -13,11 +13,10 @@ from rich.console import Console
 from ebb.cli.errors import told
 from ebb.cli.numbers import timeout_option
 from ebb.cli.replay import quiet_kafka
-from ebb.models.deciding import Action, Written, check_candidate, taken, write_decision
+from ebb.models.deciding import Action, Written, check_candidate, take_away, taken, write_decision
 from ebb.models.publishing import publish, version_as_challenger
 from ebb.models.reading import AnyKnown
 from ebb.models.reading import known as known_now
-from ebb.models.stored import asking
 from stream.settings.load import load_worker_settings
 from stream.settings.worker import WorkerSettings
 
@@ -90,9 +89,7 @@ def rollback(name: str, version: str | None, **how: Any) -> None:
 @told
 def withdraw(name: str, challenger: str, **how: Any) -> None:
     """Let a challenger from outside, or one that began at a drift, take part no more."""
-    settings = load_worker_settings()
-    known_now(settings, name)
-    asking(settings.redis_url, lambda store: store.withdraw_challenger(name, challenger))
+    take_away(load_worker_settings(), name, challenger)
     _decide(name, "withdraw", challenger, is_checked=True, **how)
 
 

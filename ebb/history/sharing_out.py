@@ -1,7 +1,9 @@
 """The pasts of all partitions shared out anew among another number of them.
 
 Each record keeps the stream time it had; where partitions meet, they are put in order by it. Nothing of a customer
-depends on who else lives in its partition, so what becomes of it is what would have become of it there.
+depends on who else lives in its partition, so what becomes of it is what would have become of it there. Time itself is
+shared out too: what it reached in an old partition, by a tick or by others' records, is reached wherever its customers
+go, so that their deadlines fire under the models of then.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +26,7 @@ Versions = Mapping[str, str] | None
 
 
 class _Piece(NamedTuple):
-    """Records with the time of each; or customers that a sweep decided anew, or whose decisions were put off, at once.
+    """Records with the time of each; or one time alone, and who was decided anew or put off then, if anybody.
 
     All are under the same models.
     """
@@ -38,7 +40,7 @@ class _Piece(NamedTuple):
     @property
     def is_alone(self) -> bool:
         """Whether it holds no records, and is a step of its own."""
-        return bool(self.renewed or self.postponed)
+        return not len(self.records)
 
     def at(self, places: IntArray) -> "_Piece":
         """Some of it."""
@@ -100,10 +102,15 @@ class SharingOut:
         if not self._versions or self._versions[-1] != stretch.versions:
             self._versions.append(stretch.versions)
         homes, under = self._homes(old, stretch.records), len(self._versions) - 1
-        for new in np.unique(homes[homes >= 0]).tolist():
-            places = np.flatnonzero(homes == new)
-            self._pieces[new].add(old, _Piece(stretch.records.take(places), stretch.times[places], under))
         at_ms = np.array([stretch.end_ms])
+        is_told = not stretch.is_of_sweep and not stretch.postponed  # before these all that was due has fired
+        for new in range(self._partitions):
+            places = np.flatnonzero(homes == new)
+            times = stretch.times[places]
+            if len(places):
+                self._pieces[new].add(old, _Piece(stretch.records.take(places), times, under))
+            if is_told and stretch.end_ms > times.max(initial=-1):
+                self._pieces[new].add(old, _Piece(NO_RECORDS, at_ms, under))
         for new, renewed in self._by_home(stretch.renewed).items():
             self._pieces[new].add(old, _Piece(NO_RECORDS, at_ms, under, renewed))
         for new, customers in self._by_home(list(stretch.postponed)).items():

@@ -8,11 +8,14 @@ from uuid import uuid4
 
 import msgspec
 
-from ebb.models.reading import AnyKnown, ModelError
+from ebb.models.reading import AnyKnown, Known, ModelError
 from ebb.models.reading import known as known_now
+from ebb.models.stored import asking
 from offline.one_record import write_one
 from schemas.messages import ModelDecision
 from schemas.topics import LABELS
+from stream.errors import ModelRefusedError
+from stream.redis_store.registry import RedisModelStore
 from stream.settings.worker import WorkerSettings
 
 LOOK_EVERY_S = 0.2
@@ -86,3 +89,33 @@ def check_candidate(known: AnyKnown, candidate: str) -> None:
     if candidate not in known.contest.candidates:
         there = ", ".join(known.contest.candidates)
         raise ModelError(f"{candidate!a} is no candidate of {known.name}; there are {there}.")
+
+
+def take_away(settings: WorkerSettings, outcome: str, challenger: str) -> None:
+    """Drop the document of a challenger; refuse who can take no leave, before anything is written.
+
+    Raises:
+        ModelError: nobody of this name takes part from outside or for a time, or waits to.
+    """
+    known = known_now(settings, outcome)
+    begun = known.contest.begun if isinstance(known, Known) else {}
+    there = sorted({*known.contest.challengers, *begun})
+
+    async def dropped(store: RedisModelStore) -> None:
+        if challenger not in there and not await _is_published(store, outcome, challenger):
+            raise ModelError(
+                f"{challenger!a} is no challenger from outside of {outcome}, nor began at a drift; there are: "
+                f"{', '.join(there) or 'none'}."
+            )
+        await store.withdraw_challenger(outcome, challenger)
+
+    asking(settings.redis_url, dropped)
+
+
+async def _is_published(store: RedisModelStore, outcome: str, challenger: str) -> bool:
+    """Whether there is a document of this name, which a learner may be about to admit."""
+    try:
+        await store.fetch_challenger(outcome, challenger)
+    except ModelRefusedError:
+        return False
+    return True

@@ -27,6 +27,7 @@ from stream.worker.log_check import check_logs, compare_logs
 from stream.worker.log_watch import LogWatch, Read
 from stream.worker.partition_lane import cancelled
 from stream.worker.retrying import retrying
+from stream.worker.running import fail_with
 from stream.worker.watching import LOOK_EVERY_S, lags
 
 QUEUED_AT_MOST = 200_000  # labels waiting to be learned; more hold the topic
@@ -90,7 +91,7 @@ class LearnerProcess:
         self._log.forget()
         self._tasks = [asyncio.ensure_future(work) for work in (self._learn(), self._watch(), self._log.run())]
         for task in self._tasks:
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(fail_with, self))
         log.info("learner started", offset=self._next_offset, epoch_day=self._teacher.epoch_day)
         return {LABELS_PARTITION: self._next_offset}
 
@@ -181,12 +182,6 @@ class LearnerProcess:
             else:
                 metrics.LAG.set(behind.get(LABELS_PARTITION, 0))
             await asyncio.sleep(LOOK_EVERY_S)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        if task.cancelled() or task.exception() is None or self.failure is not None:
-            return
-        self.failure = task.exception()
-        self._crash = asyncio.ensure_future(self.app.crash(self.failure))
 
     async def _revoked(self, revoked: set[TP]) -> None:
         if LABELS_PARTITION in revoked:

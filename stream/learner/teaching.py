@@ -90,8 +90,13 @@ class Teacher:
 
     @property
     def epoch_day(self) -> int:
-        """The last day that every learner has been taught, 0 before the first."""
-        return min(pupil.epoch_day for pupil in self._pupils)
+        """The last day that every learner has been taught, 0 before the first.
+
+        One that has been taught nothing yet, as of an outcome that is new, has missed no day: unless the one that is
+        saved last has not either, since then the first of all days was interrupted.
+        """
+        taught = [pupil.epoch_day for pupil in self._pupils if pupil.epoch_day]
+        return min(taught) if self._pupils[-1].epoch_day else 0
 
     async def restore(self) -> int:
         """Take up what was saved, publish it again, and return the offset of the labels log to go on at.
@@ -121,6 +126,7 @@ class Teacher:
             self._heed_drift(pupil)
             if pupil.name in signed_anew:  # else a start without the key before would publish what nobody can verify
                 await self._store.save_learner(pupil.name, *signed_anew[pupil.name], pupil.metrics)
+        metrics.EPOCH_DAY.set(self.epoch_day)
         self._show_versions()
         return next_offset
 

@@ -12,7 +12,11 @@ LAG = Gauge(
     "Records of the labels log that are there and not learned; looked at every 5 s.",
     registry=REGISTRY,
 )
-EPOCH_DAY = Gauge("ebb_learner_epoch_day", "Last epoch day published.", registry=REGISTRY)
+EPOCH_DAY = Gauge(
+    "ebb_learner_epoch_day",
+    "Last epoch day that all learners have published; a new one does not count.",
+    registry=REGISTRY,
+)
 TRAIN_SECONDS = Histogram(
     "ebb_learner_train_seconds",
     "Time to learn one batch of labels.",

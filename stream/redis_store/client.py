@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableError
-from stream.redis_options import unknown_option
+from stream.redis_options import refused_option, unusable_file
 from stream.redis_store.cluster_clients import AsyncCluster, Cluster
 
 ANSWER_WITHIN_S = 5.0
@@ -121,9 +121,9 @@ def connection_arguments(url: str) -> dict[str, Any]:
 @contextmanager
 def _well_written(url: str) -> Iterator[None]:
     try:
-        unknown = unknown_option(url)
-        if unknown:
-            raise SettingError(f"EBB_REDIS_URL has {unknown}. Take it away.")
+        refused = refused_option(url)
+        if refused:
+            raise SettingError(f"EBB_REDIS_URL has {refused}. Take it away.")
         yield
     except ValueError:
         # Without the cause: its message would repeat what a password with a bare / or # has in the place of the port.
@@ -158,16 +158,27 @@ def explained(error: RedisPyError, url: str) -> EbbError | RedisPyError:
             '(docs/operations.md, "Redis\'s users").'
         )
     if isinstance(error, CANNOT_WORK_NOW) or str(error).startswith(REFUSALS):
-        return StoreUnavailableError(
-            f"Redis at {address(url)} does not work: {_one_line(error)}. Start or mend it, or set EBB_REDIS_URL "
-            "to one that works."
-        )
+        return _unavailable(error, url)
     if str(error).startswith("WRONGTYPE"):
         return LayoutError(
             f"Redis at {address(url)} holds a key of Ebb with a value of another type ({_one_line(error)}): "
             "something else writes to this database. Give Ebb a database of its own and replay."
         )
     return error
+
+
+def _unavailable(error: RedisPyError, url: str) -> StoreUnavailableError:
+    if isinstance(error, exceptions.ConnectionError | exceptions.RedisClusterException):
+        unusable = unusable_file(url)
+        if unusable:
+            return StoreUnavailableError(
+                f"Redis at {address(url)} cannot be asked: EBB_REDIS_URL says {unusable}. Put the file there, or name "
+                "another."
+            )
+    return StoreUnavailableError(
+        f"Redis at {address(url)} does not work: {_one_line(error)}. Start or mend it, or set EBB_REDIS_URL "
+        "to one that works."
+    )
 
 
 def _redirected(error: RedisPyError, url: str) -> EbbError:

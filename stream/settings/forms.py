@@ -9,7 +9,7 @@ import msgspec
 
 from stream.features.vocabulary import CATEGORIES_MAX, NAMES_MAX
 from stream.outcomes.declaration import BUILT_IN, Outcome
-from stream.redis_options import unknown_option
+from stream.redis_options import refused_option
 from stream.settings.declaring import Form
 
 MASK = "***"
@@ -93,8 +93,8 @@ def redis_url(text: str) -> str:
         raise ValueError(f"has database {parts.path[1:]!r}")
     if parts.scheme.endswith("+cluster") and parts.path not in {"", "/", "/0"}:
         raise ValueError(f"has database {parts.path[1:]!r}, and a cluster has database 0 alone")
-    if unknown := unknown_option(text):
-        raise ValueError(f"has {unknown}")
+    if refused := refused_option(text):
+        raise ValueError(f"has {refused}")
     return text
 
 

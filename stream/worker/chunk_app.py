@@ -59,6 +59,10 @@ class ChunkApp(faust.App):  # type: ignore[misc]  # Faust has no types for us
         await self.stopping()
         await super().on_stop()
 
+    def crash_soon(self, failure: BaseException | None) -> None:
+        """`crash`, from where nobody can wait for it."""
+        self._crashing = asyncio.ensure_future(self.crash(failure))
+
     def _create_directories(self) -> None:
         """Faust would make a data folder for tables; there are none."""
 

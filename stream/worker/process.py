@@ -30,6 +30,7 @@ from stream.worker.partition_lane import PartitionLane, Shared, cancelled, claim
 from stream.worker.plan import WorkerPlan
 from stream.worker.producer import start_outbox_producer, stop_producer
 from stream.worker.retrying import retrying
+from stream.worker.running import fail_with
 from stream.worker.topic_watch import TopicWatch
 from stream.worker.turns import Turns
 from stream.worker.watching import Watch
@@ -155,15 +156,8 @@ class WorkerProcess:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.ensure_future(work)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(fail_with, self))
         return task
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        """A lane that fails ends the process, loudly and without committing."""
-        if task.cancelled() or task.exception() is None or self.failure is not None:
-            return
-        self.failure = task.exception()
-        self._crash = asyncio.ensure_future(self.app.crash(self.failure))
 
     async def _revoked(self, revoked: set[TP]) -> None:
         await self._stop_lanes({tp.partition for tp in revoked})

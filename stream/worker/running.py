@@ -33,6 +33,17 @@ class Process(Protocol):
     failure: BaseException | None
 
 
+def fail_with(process: Process, task: "asyncio.Task[None]") -> None:
+    """A process whose task has failed ends, loudly and without committing; `add_done_callback` calls it.
+
+    The first failure counts: what fails while the process ends has the same cause, or none that matters any more.
+    """
+    if task.cancelled() or task.exception() is None or process.failure is not None:
+        return
+    process.failure = task.exception()
+    process.app.crash_soon(process.failure)
+
+
 def run_until_stopped(build: Callable[[asyncio.AbstractEventLoop], Process]) -> None:
     """Build the process on a new event loop and run it; SIGTERM and SIGINT end it after the chunk in flight.
 

@@ -4,15 +4,19 @@ Where all places of challengers are taken, a retraining ends before it has read 
 """
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from ebb.cli import main
 from ebb.cli.retrain import retrain
-from ebb.models.deciding import Written, taken
+from ebb.models.deciding import Written, take_away, taken
 from ebb.models.reading import ModelError
+from ebb.models.stored import asking
+from ebb.services.ports import LOOPBACK, free_port
 from stream.errors import StoreUnavailableError
 from stream.learner.teaching import Ruling, Teacher
 from stream.redis_store.registry import RedisModelStore
@@ -67,6 +71,35 @@ async def test_a_decision_that_is_saved_counts_only_when_its_model_is_in_force(r
     await restarted(redis_url)
     known = await asyncio.to_thread(taken, settings, written, 10.0)
     assert (known.contest.championship.champion, known.serving) == ("newton_logistic", "newton_logistic")
+
+
+def test_who_is_unknown_is_refused_with_the_names_there_are_before_kafka_is_asked_for(redis_url: str) -> None:
+    asyncio.run(four_admitted(redis_url))
+    with socket.create_server((LOOPBACK, free_port())) as kafka:
+        kafka.setblocking(False)
+        host, port = kafka.getsockname()
+        environ = {"EBB_REDIS_URL": redis_url, "EBB_MODEL_KEYS": KEYS, "EBB_KAFKA_SERVERS": f"{host}:{port}"}
+        said = {
+            action: CliRunner(env=environ).invoke(main, ["models", action, "churn_30d", "nobody"]).stderr
+            for action in ("promote", "pin", "withdraw")
+        }
+        with pytest.raises(BlockingIOError):
+            kafka.accept()
+    for action in ("promote", "pin"):
+        assert said[action].startswith("ebb: 'nobody' is no candidate of churn_30d; there are mean_logit_hazard, ")
+        assert said[action].endswith(", calibrated, spring, summer, autumn, winter.\n")
+    assert said["withdraw"] == (
+        "ebb: 'nobody' is no challenger from outside of churn_30d, nor began at a drift; "
+        "there are: autumn, spring, summer, winter.\n"
+    )
+
+
+def test_a_challenger_can_be_withdrawn_that_no_learner_has_admitted_yet(redis_url: str) -> None:
+    settings = load_worker_settings({"EBB_REDIS_URL": redis_url, "EBB_MODEL_KEYS": KEYS})
+    asking(redis_url, lambda store: store.publish_challenger("churn_30d", "autumn", b"sealed"))
+    take_away(settings, "churn_30d", "autumn")
+    with pytest.raises(ModelError, match=r"'autumn' is no challenger from outside .*; there are: none\."):
+        take_away(settings, "churn_30d", "autumn")
 
 
 async def four_admitted(redis_url: str) -> None:

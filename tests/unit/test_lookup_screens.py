@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
-from ebb.cli.lookup import segments_screen
+from ebb.cli.lookup import customer_screen, segments_screen
 from ebb.cli.why_screen import why_screen
-from ebb.lookup import Page, SegmentSize
+from ebb.lookup import Page, SegmentSize, View
 from ebb.why import Reference, Share, Why
+from stream.outcomes.declaration import BUILT_IN
+from tests.integration.stored_views import view_of
 
 SILENT, USUALLY = "no purchase for 211 days, usual gap 15", "no purchase for 21 days, usual gap 28"
 WHY = Why(
@@ -47,3 +50,14 @@ def test_both_customers_are_beside_each_other_where_there_is_room() -> None:
     wide = why_screen(WHY, "no purchase within twice the usual gap")
     assert wide == why_screen(WHY, "no purchase within twice the usual gap", columns=200)
     assert f"{SILENT}   {USUALLY}" in wide[3]
+
+
+def test_a_customer_fits_a_terminal_and_is_one_table_where_there_is_room() -> None:
+    view = msgspec.convert(msgspec.to_builtins(view_of("17850", "At Risk", silent=211)), View)
+    wide = customer_screen(view, BUILT_IN)
+    assert wide == customer_screen(view, BUILT_IN, 120)
+    narrow = "\n".join(customer_screen(view, BUILT_IN, 60)).split("\n")
+    assert max(map(len, narrow)) <= 60 < max(map(len, wide))
+    (at,) = (at for at, line in enumerate(narrow) if line.startswith("  no purchase within twice the usual gap"))
+    assert narrow[at + 1].startswith("      ")
+    assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(wide).split()), "nothing is left out"

@@ -82,6 +82,7 @@ def test_worker_and_learner_serve_metrics_on_different_ports_by_default():
         ),
         ("EBB_REDIS_URL", "rediss://a:6379/0?ssl_ca_cert=x", "takes client_name, db, health_check_interval, "),
         ("EBB_REDIS_URL", "redis://a:6379/0?ssl_ca_certs=x", "option 'ssl_ca_certs', which redis:// does not take"),
+        ("EBB_REDIS_URL", "rediss://a:6379/0?ssl_keyfile=x", "has the option 'ssl_keyfile' without 'ssl_certfile'"),
         ("EBB_REDIS_URL", "redis+cluster://a:6379?db=0", "option 'db', which redis+cluster:// does not take"),
         ("EBB_CLOCK", "wall", "='wall' is not live or replay"),
         ("EBB_PARTITIONS", "0", "='0' is not a whole number of partitions from 1 to 1,024"),

@@ -20,13 +20,16 @@ from stream.drafts import unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
 from stream.memory_store import StoredPartition
+from stream.ports import NOT_SWEPT
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from tests.live_lane import LIMITS, LiveLane, Logged, event_topic, ids, run
 from tests.lived_through import (
+    CALMER,
     DAYS,
     NIGHT,
     NOON,
     OF_ONE_PARTITION,
+    OTHER_MODELS_DAY,
     RULES,
     Life,
     Moment,
@@ -143,6 +146,32 @@ def test_a_partition_that_is_shared_out_leaves_everybody_as_they_were(
     parts = rebuilt(tmp_path, Standing("live", LAYOUT, [ended, Era(3)]))
     assert_everybody(parts, [life.stored])
     assert [part.head.stream_time_ms for part in parts] == [head.stream_time_ms] * 3
+
+
+def test_after_a_repartition_no_time_is_behind_what_has_fired_and_a_sweep_begins_with_everybody(
+    undisturbed: tuple[Life, Life], tmp_path: Path
+) -> None:
+    _, life = undisturbed
+    archive(tmp_path, life)
+    head, fired_ms = life.stored.head, max(decode_entry(packed).stream_time_ms for packed in life.stored.journal)
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(1, {0: head.version}, {0: head.sequence}), Era(3)]))
+    for part in parts:
+        assert part.head.stream_time_ms >= fired_ms
+        assert min(part.deadlines.values()) > part.head.stream_time_ms, "nothing is due that had fired"
+        assert part.head.sweep == NOT_SWEPT, "of nobody it is believed that they are decided under models of now"
+
+
+def test_what_fired_in_a_silence_is_shared_out_under_the_models_of_then(tmp_path: Path) -> None:
+    life, busy = Life(), moments()[:80]
+    silence = [replace(moment, events=[]) for moment in moments()[80 : OTHER_MODELS_DAY * 2]]
+    run(life.go_on([*busy, *silence, replace(silence[-1], wall_ms=silence[-1].wall_ms + 1_000, models=CALMER)]))
+    views = [decode_view(view) for view in life.stored.views.values()]
+    assert {view.scores["churn_30d"].version for view in views} == {"v3"}
+    assert sum(view.alert.open for view in views) > 20, "the models of then have opened alerts, those of now would not"
+    archive(tmp_path, life, others=[CALMER.outcomes["churn_30d"]])
+    head = life.stored.head
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(1, {0: head.version}, {0: head.sequence}), Era(3)]))
+    assert_everybody(parts, [life.stored])
 
 
 @pytest.mark.parametrize("fewer", [2, 1])

@@ -12,10 +12,10 @@ from stream.errors import ModelRefusedError, StoreUnavailableError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learner.saved import Saved, open_saved, seal_saved
-from stream.learner.teaching import Teacher
+from stream.learner.teaching import Ruling, Teacher
 from stream.learning.lockstep import Lockstep
 from stream.learning.moved import moved
-from stream.metrics.learner import DRIFT, REGISTRY
+from stream.metrics.learner import DRIFT, EPOCH_DAY, REGISTRY
 from stream.outcomes.declaration import BUILT_IN, CHURN_30D, CHURN_90D, HIGH_VALUE_90D, Outcome
 from stream.scoring.documents import CANDIDATES, schema_of
 from stream.scoring.hazard import HazardModel
@@ -63,6 +63,32 @@ async def test_a_new_outcome_does_not_take_the_others_back() -> None:
     teacher.learn(labels(DAYS[0]), DAYS[0])
     await teacher.publish(DAYS[0])
     assert await Teacher(store, KEYS, BUILT_IN[:3]).restore() == DAYS[0]
+
+
+async def test_the_day_that_is_shown_is_what_is_known_after_a_start_also_with_a_new_outcome() -> None:
+    store, shown = Store(), lambda: REGISTRY.get_sample_value("ebb_learner_epoch_day")
+    teacher = Teacher(store, KEYS, BUILT_IN[:2])
+    teacher.learn(labels(DAYS[0]), DAYS[0])
+    await teacher.publish(DAYS[0])
+    EPOCH_DAY.set(0)  # another process
+    teacher = Teacher(store, KEYS, BUILT_IN[:3])
+    await teacher.restore()
+    assert (teacher.epoch_day, shown()) == (DAYS[0], DAYS[0])
+    teacher.learn([], None, [Ruling(decision("pin", CANDIDATES[0]), None)])
+    await teacher.publish(DAYS[0] + 1)
+    assert shown() == DAYS[0]
+    teacher.learn(labels(DAYS[1]), DAYS[1])
+    await teacher.publish(DAYS[1])
+    assert (teacher.epoch_day, shown()) == (DAYS[1], DAYS[1])
+
+
+async def test_a_first_day_that_was_interrupted_is_not_known_yet() -> None:
+    store = Store()
+    store.saves_left = 2
+    with pytest.raises(StoreUnavailableError):
+        await taught(store, DAYS[:1])
+    teacher = Teacher(store, KEYS)
+    assert (await teacher.restore(), teacher.epoch_day) == (0, 0)
 
 
 async def test_an_outcome_that_is_asked_again_does_not_take_the_others_back() -> None:

@@ -1,7 +1,7 @@
 """`ebb offline features` from files, from an archive and from a simulated shop."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from ebb.cli.features import features
+from ebb.cli.features import INSTANTS_AT_MOST, features, instants
 from ebb.cli.simulate import simulate
 from offline.archive.records import ArchivedRecord
 from offline.archive.writing import LogArchive
+from offline.days import midnight_ms
 from offline.features.archived import of_archive
 from offline.features.batches import Reading
 from schemas.decode import DecodeRules
@@ -186,3 +187,13 @@ def test_a_history_without_customers_or_active_ones_leaves_no_file_and_says_when
     found = CliRunner().invoke(features, given)
     assert (found.exit_code, "1 rows, 1 instant, 1 customers" in found.output) == (0, True)
     assert len(rows(out)) == 1
+
+
+def test_more_instants_than_anybody_means_are_counted_and_refused_before_anything_is_read(tmp_path: Path) -> None:
+    given = [str(tmp_path / "nowhere.csv"), "--source", "generic", "--out", str(tmp_path / "f.parquet")]
+    far = CliRunner().invoke(features, [*given, "--at", "2010-01-01", "--every", "1d", "--until", "9999-12-31"])
+    assert far.exit_code == 2
+    said = " ".join(far.output.split())
+    assert "--every 1d from 2010-01-01 until 9999-12-31 is 2,918,287 instants, and at most 10,000 are written" in said
+    assert "--every 292d or more" in said
+    assert len(instants(midnight_ms(date(2010, 1, 1)), "292d", midnight_ms(date(9999, 12, 31)))) <= INSTANTS_AT_MOST

@@ -1,17 +1,28 @@
 """What a commit sends to Redis."""
 
 import inspect
+import socket
 import traceback
 
 import pytest
 import redis.asyncio
 from redis import exceptions
 
+from ebb.services.ports import LOOPBACK, free_port
 from stream.byte_rows import byte_rows
 from stream.errors import LayoutError, SettingError, StoreUnavailableError
 from stream.ports import Commit, LogPosition
 from stream.redis_options import options_of
-from stream.redis_store.client import address, async_client, at_once, connection_arguments, explained, sync_client
+from stream.redis_store.client import (
+    address,
+    async_client,
+    async_reader,
+    at_once,
+    connection_arguments,
+    explained,
+    explaining,
+    sync_client,
+)
 from stream.redis_store.commit import net_moves, transaction
 from stream.redis_store.connection import PinnedConnection
 from stream.redis_store.wire import Arguments, Command, keys_and_values, packed
@@ -102,6 +113,44 @@ def test_messages_show_the_address_and_no_secret():
         'Set EBB_REDIS_URL to a user that may (docs/operations.md, "Redis\'s users").'
     )
     assert address("unix://:secret@/run/redis.sock?db=1") == "unix:///run/redis.sock"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            "ssl_ca_certs=/nowhere/ca.pem",
+            "ssl_ca_certs=/nowhere/ca.pem, which cannot be read: No such file or directory",
+        ),
+        ("ssl_certfile=/nowhere/a.pem", "ssl_certfile=/nowhere/a.pem, which cannot be read: No such file or directory"),
+        ("ssl_certfile=HERE&ssl_keyfile=/nowhere/a.key", "ssl_keyfile=/nowhere/a.key, which cannot be read: No such "),
+        ("ssl_ca_path=/nowhere", "ssl_ca_path=/nowhere, which is no folder"),
+        ("ssl_ca_certs=HERE", "ssl_ca_certs=HERE, which holds no certificate in PEM"),
+        ("ssl_certfile=HERE&ssl_keyfile=HERE", "ssl_certfile=HERE and ssl_keyfile=HERE: no certificate in PEM with "),
+    ],
+)
+def test_a_file_that_tls_cannot_use_is_named_with_its_option(options, said, tmp_path):
+    here = tmp_path / "text.pem"
+    here.write_text("no certificate")
+    url = f"rediss://worker:secret@cache:6380/2?{options.replace('HERE', str(here))}"
+    message = str(explained(exceptions.ConnectionError("Error 2 connecting to cache:6380."), url))
+    assert message.startswith("Redis at rediss://cache:6380/2 cannot be asked: EBB_REDIS_URL says ")
+    assert f" says {said.replace('HERE', str(here))}" in message
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
+async def test_every_client_names_the_file_it_misses(scheme):
+    with socket.create_server((LOOPBACK, free_port())) as server:
+        host, port = server.getsockname()
+        url = f"{scheme}://{host}:{port}/0?ssl_ca_certs=/nowhere/ca.pem"
+        missing = pytest.raises(StoreUnavailableError, match=r"EBB_REDIS_URL says ssl_ca_certs=/nowhere/ca\.pem, ")
+        with missing, explaining(url):
+            sync_client(url).ping()
+        for client in (async_client(url), async_reader(url)):
+            with missing, explaining(url):
+                await client.ping()
+        with missing:
+            await PinnedConnection(url, "test").open()
 
 
 @pytest.mark.parametrize("open_client", [sync_client, async_client, connection_arguments])
