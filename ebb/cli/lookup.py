@@ -138,7 +138,8 @@ def _besides(view: View) -> list[tuple[str, str, str]]:
     )
     seen = view.features.get
     bought = f"first {_day(seen('first_purchase_ms'))}, last {_day(seen('last_purchase_ms'))}"
-    refunded = f"{_count(seen('refunds'))} refunds, {money(seen('refunded'), view.currency)}"
+    of_refunds = "refund" if seen("refunds") == 1 else "refunds"
+    refunded = f"{_count(seen('refunds'))} {of_refunds}, {money(seen('refunded'), view.currency)}"
     usual = f"usual gap {_days(seen('mean_gap_days'))}" if seen("mean_gap_days") is not None else "no usual gap yet"
     return [
         ("value at risk", money(view.value_at_risk, view.currency), f"churn alert: {opened}"),

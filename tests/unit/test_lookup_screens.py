@@ -61,3 +61,13 @@ def test_a_customer_fits_a_terminal_and_is_one_table_where_there_is_room() -> No
     (at,) = (at for at, line in enumerate(narrow) if line.startswith("  no purchase within twice the usual gap"))
     assert narrow[at + 1].startswith("      ")
     assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(wide).split()), "nothing is left out"
+
+
+@pytest.mark.parametrize(("refunds", "said"), [(0, "0 refunds, "), (1, "1 refund, "), (2, "2 refunds, ")])
+def test_refunds_are_counted_in_words(refunds: int, said: str) -> None:
+    stored = view_of("17850", "At Risk", silent=211)
+    stored = msgspec.structs.replace(stored, features=stored.features | {"refunds": refunds})
+    (line,) = (
+        line for line in customer_screen(msgspec.convert(msgspec.to_builtins(stored), View), BUILT_IN) if said in line
+    )
+    assert "net spend" in line
