@@ -14,16 +14,18 @@ try:
     from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
+    from threadpoolctl import threadpool_limits
 except ModuleNotFoundError:  # `require_scikit_learn` says so to whoever wants any of these
     AgglomerativeClustering = KMeans = adjusted_rand_score = davies_bouldin_score = silhouette_score = None
     HistGradientBoostingClassifier = HistGradientBoostingRegressor = None
     RandomForestClassifier = RandomForestRegressor = LogisticRegression = Ridge = None
-    make_pipeline = FunctionTransformer = StandardScaler = None
+    make_pipeline = FunctionTransformer = StandardScaler = threadpool_limits = None
 
 __all__ = [
     "AgglomerativeClustering", "FunctionTransformer", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor",
     "KMeans", "LogisticRegression", "RandomForestClassifier", "RandomForestRegressor", "Ridge", "StandardScaler",
     "adjusted_rand_score", "davies_bouldin_score", "make_pipeline", "require_scikit_learn", "silhouette_score",
+    "threadpool_limits",
 ]  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from offline.backtest.report import day_text
 from offline.backtest.rows import FloatArray, IntArray
 from offline.features.at_instants import Folding, fold_all
 from offline.features.batches import Batch
-from offline.segments.choosing import Measures, Votes, hierarchy, k_means, measure, votes
+from offline.scikit_learn import threadpool_limits
+from offline.segments.choosing import Measures, Votes, hierarchy, in_order, k_means, measure, votes
 from schemas.money import exponent_of
 from schemas.units import DAY_MS
 from stream.customers.segments import COLUMN_WEIGHTS, SEGMENTS, UNSEGMENTED, name_centres
@@ -179,15 +180,17 @@ def find(customers: Customers, clusters: int | None, currency: str, told: Told |
     Raises:
         OfflineError: there are fewer different customers than clusters.
     """
-    means, scales = _standards(customers.matrix)
-    places = (customers.matrix - means) / scales
+    order = in_order(customers.matrix)
+    means, scales = _standards(customers.matrix[order])
+    places = (customers.matrix[order] - means) / scales
     numbers = _numbers(places, clusters)
-    measured = [measure(places, number, _step(told, at, len(numbers))) for at, number in enumerate(numbers, start=1)]
-    voted = votes(measured)
-    chosen = voted.chosen
-    centres, cluster = k_means(places, chosen)
+    with threadpool_limits(1):  # of so few customers threads wait for each other: on a busy machine five times the CPU
+        measured = [measure(places, each, _step(told, at, len(numbers))) for at, each in enumerate(numbers, start=1)]
+        voted = votes(measured)
+        chosen = voted.chosen
+        centres, cluster = k_means(places, chosen)
+        tree = hierarchy(places, chosen)
     document = _document(customers, centres, means, scales)
-    tree = hierarchy(places, chosen)
     counts = np.bincount(cluster, minlength=chosen)
     largest_first = np.argsort(-counts, kind="stable")
     found = Segments(
@@ -203,7 +206,8 @@ def find(customers: Customers, clusters: int | None, currency: str, told: Told |
         ward_customers=tree.customers,
         stability=next(each.stability for each in measured if each.clusters == chosen),
     )
-    return Finding(found, document, places, np.argsort(largest_first)[cluster])
+    back = np.argsort(order)
+    return Finding(found, document, places[back], np.argsort(largest_first)[cluster[back]])
 
 
 def _numbers(places: FloatArray, clusters: int | None) -> list[int]:

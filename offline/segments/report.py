@@ -8,7 +8,7 @@ import numpy as np
 from offline.report import plots
 from offline.report.page import heading, page, table, text
 from offline.report.page import plots as side_by_side
-from offline.segments.choosing import MEASURED, Measures
+from offline.segments.choosing import DRAWN, DRAWS, Measures
 from offline.segments.find import Finding, Segments
 from schemas.money import exponent_of
 from stream.features.model_columns import MAJOR
@@ -81,14 +81,16 @@ def _choice(found: Segments) -> Iterator[str]:
     votes = found.votes
     yield text(
         f"The silhouette is for {votes.silhouette}, the Davies-Bouldin index for {votes.davies_bouldin}, the gap "
-        f"statistic for {votes.gap}; the middle of the three is {votes.chosen}. They are measured on at most "
-        f"{MEASURED:,} customers."
+        f"statistic for {votes.gap}; the middle of the three is {votes.chosen}. Each is the mean over {DRAWS} draws of "
+        f"half the customers, at most {DRAWN:,}. It is for the fewest clusters that are within one standard error (±) "
+        "of the best, and the gap for the fewest that are within that of one more."
     )
     yield table(
         ["clusters", "silhouette", "Davies-Bouldin", "gap", "stability"],
         [
             [
-                str(each.clusters), f"{each.silhouette:.3f}", f"{each.davies_bouldin:.3f}",
+                str(each.clusters), f"{each.silhouette:.3f}\n± {each.silhouette_error:.3f}",
+                f"{each.davies_bouldin:.3f}\n± {each.davies_bouldin_error:.3f}",
                 f"{each.gap:.3f}\n± {each.gap_error:.3f}", f"{each.stability:.3f}",
             ]
             for each in found.measures

@@ -2,20 +2,26 @@
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from ebb.cli.histories import history_given
 from ebb.cli.offline_segments import segments
-from offline.segments.find import Customers, find
+from offline.backtest.rows import FloatArray
+from offline.days import midnight_ms
+from offline.segments.find import Customers, customers_of, find
 from stream.customers.segments import SEGMENTS
 from stream.errors import OfflineError
 from stream.features.columns import SEGMENT_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.scoring.documents import SegmentDocument, decode
+from stream.settings.load import load_offline_settings
+from tests.integration.retail import file_until
 
 pytest.importorskip("sklearn")
 BEGIN = datetime(2010, 1, 1, 12, tzinfo=UTC)
@@ -106,3 +112,52 @@ def test_too_few_customers_or_all_alike_end_with_a_sentence(tmp_path: Path) -> N
     few = Customers(14_600, [str(number) for number in range(200)], matrix)
     with pytest.raises(OfflineError, match="4 different customers make no 6 clusters"):
         find(few, 6, "GBP", None)
+
+
+CORNERS = 4.0 * np.array([[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
+
+
+def planted(kinds: int) -> Customers:
+    """Five hundred customers or so around some corners, far apart for how wide they lie around each."""
+    matrix = np.repeat(CORNERS[:kinds], 500 // kinds, axis=0)
+    return numbered(matrix + np.random.default_rng(5).normal(0, 0.7, matrix.shape))
+
+
+def numbered(matrix: FloatArray) -> Customers:
+    return Customers(14_600, [str(number) for number in range(len(matrix))], matrix)
+
+
+@pytest.mark.parametrize("kinds", [3, 4, 6])
+def test_as_many_clusters_are_found_as_there_are(kinds: int) -> None:
+    votes = find(planted(kinds), None, "GBP", None).found.votes
+    assert votes is not None
+    assert (votes.chosen, votes.silhouette, votes.davies_bouldin) == (kinds,) * 3
+
+
+def of_the_example(folder: Path) -> Customers:
+    """Of Online Retail, those of its first nine weeks."""
+    file, midnight = file_until("2010-02-02", folder), np.array([midnight_ms(date(2010, 2, 1))], np.int64)
+    named = {"history": (file,), "source": "online_retail", "columns": "", "from_kafka": False, "memory_mb": 500}
+    with history_given(load_offline_settings({}), named) as given:
+        return customers_of(given.batches, midnight, given.folder, given.memory_bytes, None)
+
+
+def test_whoever_comes_first_there_are_as_many_clusters_at_the_same_places(tmp_path: Path) -> None:
+    customers = of_the_example(tmp_path)
+    order = np.random.default_rng(1).permutation(len(customers.matrix))
+    shuffled = replace(customers, matrix=customers.matrix[order])
+    found, again = (find(each, None, "GBP", None) for each in (customers, shuffled))
+    assert found.found == again.found
+    assert found.document.centres == again.document.centres
+    assert found.cluster[order].tolist() == again.cluster.tolist()
+    without = replace(customers, matrix=np.delete(customers.matrix, order[: len(order) // 20], axis=0))
+    fewer = find(without, None, "GBP", None)
+    assert len(fewer.found.clusters) == len(found.found.clusters), "nor does it hang on a customer in twenty"
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_where_nearly_all_are_alike_the_few_others_are_told_apart() -> None:
+    matrix = np.concatenate([np.ones((120, 4)), 5.0 * np.eye(4), [[2.0] * 4]])
+    votes = find(numbered(matrix), None, "GBP", None).found.votes
+    assert votes is not None
+    assert 3 <= votes.chosen <= 5
