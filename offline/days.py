@@ -8,8 +8,12 @@ from operator import attrgetter
 from schemas.events import Event
 from schemas.units import DAY_MS
 
+EVER = range(-(1 << 62), 1 << 62)
 
-def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
+_TIME_MS = attrgetter("event_time_ms")
+
+
+def days(events: Sequence[Event], counted: range = EVER) -> Iterator[tuple[int, Sequence[Event]]]:
     """Each moment at which a replay writes clock records, and the events since the moment before it.
 
     The moments are the midnight that begins the first day, every following midnight, also of days without events, and
@@ -17,6 +21,8 @@ def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
 
     Args:
         events: in order of time.
+        counted: the times, in ms, at which a worker takes an event. One outside, as of a misspelt year, moves no clock:
+            those before go with the first moment, those after with the last.
 
     Yields:
         (time in ms since 1970, the events before it that have not been yielded).
@@ -28,12 +34,16 @@ def days(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
     """
     if not events:
         return
-    start = 0
-    for time_ms in moments(events[0].event_time_ms, events[-1].event_time_ms)[:-1]:
-        end = bisect_left(events, time_ms, lo=start, key=attrgetter("event_time_ms"))
+    first, after = (bisect_left(events, time_ms, key=_TIME_MS) for time_ms in (counted.start, counted.stop))
+    if first == after:
+        yield events[-1].event_time_ms, events
+        return
+    start, last_ms = 0, events[after - 1].event_time_ms
+    for time_ms in moments(events[first].event_time_ms, last_ms)[:-1]:
+        end = bisect_left(events, time_ms, lo=start, key=_TIME_MS)
         yield time_ms, events[start:end]
         start = end
-    yield events[-1].event_time_ms, events[start:]
+    yield last_ms, events[start:]
 
 
 def moments(first_ms: int, last_ms: int) -> list[int]:

@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 
 from offline.addresses import key_of, partition_for, topic_of
 from offline.broker import CONNECT_WITHIN_MS, BrokerError, broker_errors, end_offsets
-from offline.days import days
+from offline.days import EVER, days
 from offline.history import History
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_BYTES_MAX, INPUT_TOPICS, SOURCE_TOPICS
@@ -69,6 +69,7 @@ def publish(
     partitions: int,
     on_progress: OnProgress | None = None,
     rate: float | None = None,
+    counted: range = EVER,
 ) -> Replayed:
     """Write a history to the input topics, which exist.
 
@@ -81,11 +82,14 @@ def publish(
         partitions: of every input topic.
         on_progress: called every few hundred events and at every moment of the clock.
         rate: at most so many events per second; None is as fast as possible.
+        counted: the times that move the clock, as `offline.days` has it.
 
     Raises:
         BrokerError: Kafka is away, a topic is missing or has another number of partitions, or a record is refused.
     """
-    return publish_moments(_moments(history, partitions), len(history.events), servers, partitions, on_progress, rate)
+    return publish_moments(
+        _moments(history, partitions, counted), len(history.events), servers, partitions, on_progress, rate
+    )
 
 
 def publish_moments(
@@ -116,9 +120,9 @@ def publish_moments(
     return Replayed(sent, told * partitions, max(0, told - 1))  # one moment ends the last day, the others begin one
 
 
-def _moments(history: History, partitions: int) -> Moments:
+def _moments(history: History, partitions: int, counted: range) -> Moments:
     encode = msgspec.json.Encoder().encode
-    for time_ms, events in days(history.events):
+    for time_ms, events in days(history.events, counted):
         yield (
             time_ms,
             (

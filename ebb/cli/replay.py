@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 import click
@@ -21,6 +21,7 @@ from offline.history import History
 from offline.replay import OnProgress, Progress, Replayed, publish
 from offline.sources import SOURCES, read_history
 from offline.sources.columns import parse_mapping
+from stream.settings.common import CommonSettings
 from stream.settings.load import load_common_settings
 
 
@@ -55,10 +56,15 @@ def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | Non
     create_topics(servers, settings.partitions)
     began_s = monotonic()
     with _progress_bar(len(history.events)) as on_progress:
-        replayed = publish(history, servers, settings.partitions, on_progress, rate)
+        replayed = publish(history, servers, settings.partitions, on_progress, rate, _counted(settings))
     events_per_s = round(replayed.events / max(monotonic() - began_s, 1e-9))
     summary = summary_of(history, replayed, events_per_s)
     click.echo(msgspec.json.encode(summary) if as_json else describe(summary))
+
+
+def _counted(settings: CommonSettings) -> range:
+    """The times, in ms, at which a worker takes an event that is written now."""
+    return range(settings.earliest_event_ms, time_ns() // 1_000_000 + settings.latest_lead_ms + 1)
 
 
 def quiet_kafka() -> None:

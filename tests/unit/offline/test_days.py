@@ -28,6 +28,22 @@ def test_a_day_without_events_has_its_midnight():
     ]
 
 
+def test_events_at_times_that_do_not_count_move_no_clock_and_are_there():
+    events = seen_at(-300 * DAY_MS, 5, DAY_MS + 5, 2_900_000 * DAY_MS)
+    assert [
+        (time_ms, [event.event_time_ms for event in some]) for time_ms, some in days(events, range(2 * DAY_MS))
+    ] == [
+        (0, [-300 * DAY_MS]),
+        (DAY_MS, [5]),
+        (DAY_MS + 5, [DAY_MS + 5, 2_900_000 * DAY_MS]),
+    ]
+
+
+def test_where_no_time_counts_there_is_one_moment():
+    events = seen_at(5 * DAY_MS, 2_900_000 * DAY_MS)
+    assert list(days(events, range(DAY_MS))) == [(2_900_000 * DAY_MS, events)]
+
+
 def test_an_event_at_midnight_belongs_to_the_day_that_begins():
     assert times(seen_at(5, DAY_MS)) == [(0, []), (DAY_MS, [5]), (DAY_MS, [DAY_MS])]
 
