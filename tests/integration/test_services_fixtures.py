@@ -4,6 +4,8 @@ import redis
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
+from tests.integration.processes import eventually
+
 
 def _topics(servers: str) -> list[str]:
     admin = KafkaAdminClient(bootstrap_servers=servers)
@@ -32,7 +34,7 @@ class TestEachTestBegins:
     def check_kafka(self, servers: str) -> None:
         assert _topics(servers) == []
         _make_topic(servers)
-        assert _topics(servers) == ["seen"]
+        eventually(lambda: _topics(servers) == ["seen"], what="the broker tells of a topic a moment after it is made")
 
     def test_with_an_empty_redis(self, redis_url: str) -> None:
         self.check_redis(redis_url)
