@@ -37,28 +37,19 @@ SETTINGS = WorkerSettings(clock="live", model_keys=KEYS, partitions=1, alert_out
 RULES = worker_plan(SETTINGS).rules
 LANE_LIMITS = replace(LIMITS, chunk_records=4, renewed_at_once=7)
 DUE_AT_ONCE = 5
-SURER = Models(
-    {
-        "churn_30d": msgspec.structs.replace(
-            silence_document(version="v2"),
-            candidates={
-                "since_last_purchase": LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (1.5,), 4.0)
-            },
-        )
-    },
-    CENTRES,
-)
-CALMER = Models(
-    {
-        "churn_30d": msgspec.structs.replace(
-            silence_document(version="v3"),
-            candidates={
-                "since_last_purchase": LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (0.0,), 1.1)
-            },
-        )
-    },
-    CENTRES,
-)
+
+
+def models_saying(version: str, weight: float, bias: float) -> Models:
+    """Of whoever is silent for long, weighed so."""
+    by_silence = LinearModel(("log_since_last_purchase_days",), (2.0,), (1.0,), (weight,), bias)
+    document = msgspec.structs.replace(
+        silence_document(version=version), candidates={"since_last_purchase": by_silence}
+    )
+    return Models({"churn_30d": document}, CENTRES)
+
+
+SURER = models_saying("v2", weight=1.5, bias=4.0)
+CALMER = models_saying("v3", weight=0.0, bias=1.1)
 """Three in four of everybody: no alert opens, and none closes."""
 DAYS, OTHER_MODELS_DAY = 70, 50
 OF_ONE_PARTITION = Standing("live", LAYOUT, [Era(1)])

@@ -1,4 +1,4 @@
-"""A commit in numbers: what the metrics are told when a chunk has been committed. Once a chunk, over whole lists."""
+"""A commit in numbers: what its step took, and what the metrics are told when it is done; over whole lists."""
 
 import time
 from collections import Counter

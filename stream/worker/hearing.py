@@ -28,7 +28,7 @@ def logged_times(records: LogRecords) -> LoggedTimes:
     return LoggedTimes(
         topic=_TOPICS_WITH_A_SAY[records.topic],
         order_ms=records.order_ms,
-        customer=records.customer_hash,
+        customer=records.customer_crc32,
         time_ms=records.event_time_ms,
         vouches=records.has_customer | (records.kind == LOST_KIND),  # that one is lost is found out after it was heard
     )

@@ -79,7 +79,7 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 _FETCHED, _DECODED, _CUSTOMER = range(3)
-_OFFSET, _TIMESTAMP, _EVENT_TIME, _ORDER, _CUSTOMER_HASH, _ID_HASH, _WEIGHT, _HOPS = range(8)
+_OFFSET, _TIMESTAMP, _EVENT_TIME, _ORDER, _CUSTOMER_CRC32, _ID_HASH, _WEIGHT, _HOPS = range(8)
 _TOPIC, _KIND, _IS_DECODED, _HAS_CUSTOMER = range(4)
 """Rows of `LogRecords.objects`, `numbers` and `codes`."""
 
@@ -103,7 +103,7 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
         timestamp_ms: i8, Kafka's, when the producer wrote it.
         event_time_ms: i8, 0 of what is no event.
         order_ms: i8, by which the live clock puts records in order among the topics.
-        customer_hash: i8, CRC-32 of the id, tells customers apart to the live clock; 0 of what has none.
+        customer_crc32: i8, CRC-32 of the id, tells customers apart to the live clock; 0 of what has none.
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
         hops: i8, how often erasures and merges have sent it from one customer to another.
@@ -121,7 +121,7 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
     timestamp_ms = property(lambda self: self.numbers[_TIMESTAMP])
     event_time_ms = property(lambda self: self.numbers[_EVENT_TIME])
     order_ms = property(lambda self: self.numbers[_ORDER])
-    customer_hash = property(lambda self: self.numbers[_CUSTOMER_HASH])
+    customer_crc32 = property(lambda self: self.numbers[_CUSTOMER_CRC32])
     id_hash = property(lambda self: self.numbers[_ID_HASH].view(np.uint64))
     weight = property(lambda self: self.numbers[_WEIGHT])
     hops = property(lambda self: self.numbers[_HOPS])
@@ -259,7 +259,7 @@ def _of_fetched(
     numbers[_OFFSET], numbers[_TIMESTAMP] = list(map(_offset, fetched)), timestamps_ms
     numbers[_EVENT_TIME] = event_time_ms
     numbers[_ORDER] = orders_ms(event_time_ms, numbers[_TIMESTAMP])
-    numbers[_CUSTOMER_HASH] = [zlib.crc32(customer.encode()) if customer else 0 for customer in customers]
+    numbers[_CUSTOMER_CRC32] = [zlib.crc32(customer.encode()) if customer else 0 for customer in customers]
     numbers[_HOPS] = hops_of(fetched) if topic == REROUTED else 0
     return LogRecords(objects, numbers, codes, no_packed(count) if facts is None else facts)
 

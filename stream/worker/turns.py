@@ -100,12 +100,11 @@ class Turns:
         return mine.done
 
     def _compute_if_all_have_come(self) -> None:
-        if all(self._members.values()):
-            works = [*self._members.values()]
+        works = [work for work in self._members.values() if work]
+        if len(works) == len(self._members):
             self._members = dict.fromkeys(self._members)
             for work in works:
-                if work is not None:
-                    work.compute()
+                work.compute()
 
     def leaves(self, turn: "Turn") -> None:
         """One of those who have part, or wait for it, does not any more."""

@@ -22,7 +22,7 @@ from tests.world import Raw
 EXPONENT = 2
 COLUMNS = (
     "fetched", "customer", "has_customer", "topic", "kind", "offset", "timestamp_ms", "event_time_ms", "order_ms",
-    "customer_hash", "id_hash", "weight", "hops",
+    "customer_crc32", "id_hash", "weight", "hops",
 )  # fmt: skip
 """Of records, but for what differs with the way in which they were read."""
 

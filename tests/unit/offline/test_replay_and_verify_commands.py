@@ -69,6 +69,12 @@ def test_replay_prints_a_summary_and_no_bar_into_a_pipe(orders, environ):
     assert result.stdout.startswith("100 events, 0 of guests, 25 customers, 25 days, ")
 
 
+def test_a_misspelt_year_moves_no_clock(orders, environ):
+    orders.write_text(orders.read_text() + "odd,ada,2124-03-25,tea,1,4.50\n")
+    told = json.loads(run(replay, orders, environ, "--json").stdout)
+    assert (told["events"], told["clock_records"], told["days"]) == (101, 26 * PARTITIONS, 25)
+
+
 def test_replay_tells_json_with_what_was_left_out(orders, environ):
     orders.write_text(orders.read_text() + "o200,ada,2024-03-26,tea,-1,4.50\n")
     told = json.loads(run(replay, orders, environ, "--json").stdout)

@@ -55,4 +55,4 @@ def test_parts_keep_every_column() -> None:
 
 def test_a_customer_is_known_by_the_same_number_wherever_it_comes() -> None:
     twice = in_columns([LOG[0], record(ENGAGEMENT, 1, engagement("search", "ada", 1, event_id="b", query="x")), LOG[1]])
-    assert twice.customer_hash[0] == twice.customer_hash[1] != twice.customer_hash[2]
+    assert twice.customer_crc32[0] == twice.customer_crc32[1] != twice.customer_crc32[2]
