@@ -1,5 +1,6 @@
 """What the consumer thread asks of the broker, with a fetcher that talks to nobody."""
 
+from collections import OrderedDict
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ class Fetcher:
     _fetch_max_wait_ms = _fetch_min_bytes = 0
 
     def __init__(self, fetches: list[dict[TP, list[str]]]) -> None:
-        self.fetches = fetches
+        self.fetches, self._records = fetches, OrderedDict[Any, Any]()
         self._subscriptions = SimpleNamespace(fetch_context=nullcontext, subscription=SimpleNamespace(assignment=None))
 
     async def fetched_records(self, *_: Any, **__: Any) -> dict[TP, list[str]]:
