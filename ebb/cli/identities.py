@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import timeout_option
+from ebb.cli.number_options import timeout_option
 from ebb.cli.receipt_files import keep, reserved
 from ebb.cli.replay import quiet_kafka
 from ebb.identities import Commands, Written, held, naming, without_archived

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import ABOVE_ZERO
+from ebb.cli.number_options import ABOVE_ZERO
 from ebb.topic_admin import create_topics
 from offline.history import History
 from offline.replay import OnProgress, Progress, Replayed, publish

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import ABOVE_ZERO, Number
+from ebb.cli.number_options import ABOVE_ZERO, Number
 from ebb.cli.replay import quiet_kafka
 from ebb.cli.simulate_screen import Count, counted, describe, live_bar
 from ebb.simulate import Shop, ShopSettings

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import timeout_option
+from ebb.cli.number_options import timeout_option
 from ebb.cli.replay import history_options, quiet_kafka
 from ebb.compose.decoding import decoding_of
 from offline.broker import readable_ends
