@@ -57,9 +57,7 @@ class Happened:
     def values(self, rows: Rows) -> FloatArray:
         """1 where the outcome came true after the row's midnight, else 0. It means something for `known` rows alone."""
         hits, spent_minor = self.counted(rows)
-        reached = (hits > 0) & (spent_minor >= self._rules.outcomes.minimum_minor[self._asked])
-        values: FloatArray = (reached == (self._outcome.true_when == "any")).astype(np.float64)
-        return values
+        return self._rules.outcomes.values(np.full(len(hits), self._asked), hits, spent_minor)
 
 
 def values_of(rows: Rows, outcome: Outcome, events: Iterable[Event], rules: Rules) -> FloatArray:
