@@ -1,15 +1,11 @@
 """What became of customer-weeks: the same declaration as the labels of the stream, counted over a whole history."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
-from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.chunk import Rules
 from stream.features.facts import EventFacts
-from stream.features.facts_of_events import facts_of
 from stream.outcomes.declaration import GRACE_MS, Outcome
 from stream.outcomes.matching import matches
 
@@ -58,23 +54,6 @@ class Happened:
         """1 where the outcome came true after the row's midnight, else 0. It means something for `known` rows alone."""
         hits, spent_minor = self.counted(rows)
         return self._rules.outcomes.values(np.full(len(hits), self._asked), hits, spent_minor)
-
-
-def values_of(rows: Rows, outcome: Outcome, events: Iterable[Event], rules: Rules) -> FloatArray:
-    """What `Happened.values` says of rows after these events.
-
-    Args:
-        rows: customer-weeks.
-        outcome: what is asked, one of those of `rules`.
-        events: all that took effect, in any order.
-        rules: what is declared.
-    """
-    places = {customer: place for place, customer in enumerate(rows.customers)}
-    ours = [event for event in events if event.customer_id in places]
-    happened = Happened(outcome, rules)
-    who = [places[event.customer_id or ""] for event in ours]
-    happened.add(facts_of(ours, who, rules.vocabulary, rules.exponent))
-    return happened.values(rows)
 
 
 def known(rows: Rows, outcome: Outcome, time_ms: int) -> BoolArray:
