@@ -60,6 +60,14 @@ def known(rows: Rows, outcome: Outcome, time_ms: int) -> BoolArray:
     """Whether what became of each row was known at a time: its window and the grace for late events were over.
 
     Of rows of customers who are not asked it is never known.
+
+    Args:
+        rows: customer-weeks.
+        outcome: what is asked.
+        time_ms: of the log.
+
+    Returns:
+        Shape (rows,).
     """
     window_days = rows.windows_days[outcome.name]
     found: BoolArray = (window_days > 0) & ((rows.day + window_days) * DAY_MS + GRACE_MS <= time_ms)
