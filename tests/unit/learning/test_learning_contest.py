@@ -83,6 +83,12 @@ def test_eight_blocks_promote_who_is_better_and_seven_only_propose():
     assert "over 8 blocks" in reign.why
 
 
+def test_blocks_of_fewer_than_thirty_labels_are_no_evidence():
+    every_other = list(labels_of(until_closed(9), BY_NEWTON))[::2]
+    few = shown(every_other)
+    assert (few.championship.champion, few.evidence()["newton_logistic"].blocks) == ("mean_logit", 0)
+
+
 def test_who_is_better_on_average_by_one_lucky_block_is_not_promoted():
     usual = labels_of(7 * BLOCK_DAYS)
     lucky = labels_of(until_closed(1), BY_NEWTON, seed=1, first_day=7 * BLOCK_DAYS)
