@@ -48,8 +48,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Commands:
-    """What both commands need.
+class IdentityCommands:
+    """What `ebb erase` and `ebb merge-customers` do, each step waited for.
 
     Attributes:
         settings: where Kafka and Redis are.
