@@ -22,7 +22,7 @@ from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
 from stream.worker.log_records import LogRecord
 from stream.worker.resident import BYTES_A_CUSTOMER, RESIDENT_BYTES, ResidentCustomers
-from tests.property.test_chunk_law import STORED, Step, histories, kept
+from tests.property.chunk_histories import STORED, Step, histories, kept
 from tests.world import PINNED, TWO_OUTCOMES, KeptOutbox, World, in_columns
 
 SILENCE_MS = 90 * DAY_MS
