@@ -10,8 +10,8 @@ import msgspec
 from click.testing import CliRunner, Result
 
 from ebb.cli import main
-from ebb.cli.verify import wait_for_lag_zero
 from ebb.lookup import Lookup
+from ebb.parity import wait_for_lag_zero
 from offline.dead_letters import read_dead_letters
 from offline.sending_again import Ready, _begin, _producer, _sent
 from offline.verify import compare

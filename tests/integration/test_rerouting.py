@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from confluent_kafka import Producer
 
-from ebb.cli.verify import wait_for_lag_zero
 from ebb.lookup import Lookup
+from ebb.parity import wait_for_lag_zero
 from offline.verify import compare
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from ebb import Lookup
 from ebb.cli import main
-from ebb.cli.verify import wait_for_lag_zero
+from ebb.parity import wait_for_lag_zero
 from offline.verify import compare
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
