@@ -48,8 +48,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Commands:
-    """What both commands need.
+class IdentityCommands:
+    """What `ebb erase` and `ebb merge-customers` do, each step waited for.
 
     Attributes:
         settings: where Kafka and Redis are.
@@ -67,7 +67,7 @@ class Commands:
         Raises:
             IdentityError: the id is none, or the replay has not begun.
         """
-        check_id(customer)
+        _check_id(customer)
         return self._write(Erasure(event_id=uuid4().hex, event_time_ms=self._now_ms(customer, 2), customer_id=customer))
 
     def write_merge(self, customer: str, into: str) -> Written:
@@ -77,7 +77,7 @@ class Commands:
             IdentityError: both are one already, or the one who goes is an alias of another.
         """
         for each in (customer, into):
-            check_id(each)
+            _check_id(each)
         if customer == into:
             raise IdentityError(f"{customer!r} cannot be merged into itself. Name two customers.")
         self._check_mergeable(customer, into)
@@ -262,7 +262,7 @@ def without_archived(receipt: Receipt, folder: Path) -> Receipt:
     return msgspec.structs.replace(receipt, removed={**receipt.removed, "archived_records": records})
 
 
-def check_id(customer: str) -> None:
+def _check_id(customer: str) -> None:
     """Refuse what no event can be of.
 
     Raises:

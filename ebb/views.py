@@ -31,7 +31,7 @@ class View(stream.views.View, frozen=True):
 
     @property
     def valid_until(self) -> datetime:
-        """Until then nothing changes unless an event arrives or a new model is taken up, UTC."""
+        """Until then no shown probability moves by .05 unless an event arrives or a new model is taken up, UTC."""
         return utc(self.valid_until_ms)
 
     def to_json(self) -> str:

@@ -25,7 +25,11 @@ class BrokerError(EbbError):
 
 @contextmanager
 def broker_errors(servers: Sequence[str]) -> Iterator[None]:
-    """Turn errors of the Kafka client into `BrokerError`s that name the servers."""
+    """Turn errors of the Kafka client into `BrokerError`s that name the servers.
+
+    Raises:
+        BrokerError: the client has failed.
+    """
     try:
         yield
     except KafkaError as error:

@@ -213,7 +213,11 @@ def event_producer(servers: Sequence[str]) -> Iterator[KafkaProducer]:
 
 
 def first_ends(servers: list[str], partitions: int) -> dict[tuple[str, int], int]:
-    """Where the event topics end before the replay, once it is sure that topics and partitions are as expected."""
+    """Where the event topics end before the replay, once it is sure that topics and partitions are as expected.
+
+    Raises:
+        BrokerError: Kafka is away, or a topic has another number of partitions.
+    """
     ends = end_offsets(servers, INPUT_TOPICS)
     for topic in INPUT_TOPICS:
         found = sum(name == topic for name, _ in ends)

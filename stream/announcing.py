@@ -37,11 +37,8 @@ class Announcer:
         """Draft a message about the customer of `row`; of two with one cause, the smaller `kind` comes first."""
         customer = self._customers[row]
         fields["customer_id"] = customer
-        self._changes.drafts.append(MessageDraft(self._order(row, kind), topic, customer, build, fields))
-
-    def _order(self, row: int, kind: str) -> Order:
-        deadline_ms = int(self._deadline_ms[row])
-        return int(self._record[row]), int(deadline_ms == 0), deadline_ms, self._customers[row], kind
+        order = _order(int(self._record[row]), int(self._deadline_ms[row]), customer, kind)
+        self._changes.drafts.append(MessageDraft(order, topic, customer, build, fields))
 
     def causes(self, rows: RowArray) -> tuple[IntArray, IntArray]:
         """Of each row the record that makes it speak, and its deadline, 0 where the record itself is the cause."""
@@ -56,10 +53,22 @@ class Announcer:
         kinds: Sequence[str],
         fields: Iterable[Mapping[str, Any]],
     ) -> None:
-        """`say` of many, whose causes were kept."""
+        """`say` of many, whose causes were kept.
+
+        Args:
+            topic: of the messages.
+            build: makes one.
+            records, deadlines_ms: shape (messages,), as `causes` gave them.
+            kinds: of each.
+            fields: of each, `customer_id` among them.
+        """
         drafts = self._changes.drafts
         each = zip(records.tolist(), deadlines_ms.tolist(), kinds, fields, strict=True)
         for record, deadline_ms, kind, of in each:
             customer = of["customer_id"]
-            order = record, int(deadline_ms == 0), deadline_ms, customer, kind
-            drafts.append(MessageDraft(order, topic, customer, build, of))
+            drafts.append(MessageDraft(_order(record, deadline_ms, customer, kind), topic, customer, build, of))
+
+
+def _order(record: int, deadline_ms: int, customer: str, kind: str) -> Order:
+    """Of a message that this record or deadline is the cause of."""
+    return record, int(deadline_ms == 0), deadline_ms, customer, kind

@@ -281,15 +281,3 @@ class MemoryModelStore:
             del self.documents[name, version]
         for kept in (self.versions, self.champion, self.learners, self.challengers):
             kept.pop(name, None)
-
-
-class MemoryStore:
-    """A whole store: `partitions` and `models` hold everything; `partition` gives a lane its `PartitionStore`."""
-
-    def __init__(self, partitions: int) -> None:
-        self.partitions = [StoredPartition() for _ in range(partitions)]
-        self.models = MemoryModelStore()
-
-    def partition(self, partition: int) -> MemoryPartitionStore:
-        """A `PartitionStore` for one lane."""
-        return MemoryPartitionStore(self.partitions[partition], self.partitions)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from faust.types import TP
 
-from offline.logs import SET_ASIDE
+from ebb.history.archived_log import SET_ASIDE
 from schemas.decode import decode
 from schemas.decode_many import decode_many
 from schemas.origin import origin_of

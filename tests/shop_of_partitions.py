@@ -11,7 +11,7 @@ from schemas.partition import partition_of
 from schemas.topics import PROFILES, REROUTED
 from schemas.units import DAY_MS
 from stream.identities.known import Identity, unpack_identity
-from stream.memory_store import MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.worker.log_records import LogRecord
 from tests.live_lane import event_topic
 from tests.world import BEGIN_MS, World
@@ -41,11 +41,11 @@ class Shop:
     worlds: list[World] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        store = MemoryStore(self.partitions)
+        self._stored = [StoredPartition() for _ in range(self.partitions)]
+        stores = [MemoryPartitionStore(stored, self._stored) for stored in self._stored]
         self.worlds = [
-            World(number=number, partitions=self.partitions, store=store) for number in range(self.partitions)
+            World(number=number, partitions=self.partitions, store=store) for number, store in enumerate(stores)
         ]
-        self._stored = store.partitions
         self._logs: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self._waiting: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]
         self.applied: list[list[tuple[LogRecord, int]]] = [[] for _ in self.worlds]

@@ -27,7 +27,7 @@ from stream.chunk import Models, Rules, StreamTimes
 from stream.drafts import Outgoing, unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
-from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
 from stream.outcomes.declared import DeclaredOutcomes
 from stream.outcomes.sampling import customer_hash, is_sampled
@@ -173,7 +173,7 @@ class World:
 
     models: Models = PINNED
     rules: Rules = TWO_OUTCOMES
-    store: MemoryStore | None = None
+    store: MemoryPartitionStore | None = None
     lockstep: bool = False
     due_at_once: int = 5_000
     may_lag: bool = False
@@ -182,8 +182,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.outbox = KeptOutbox()
-        alone = MemoryPartitionStore(StoredPartition())
-        self._partition = self.store.partition(self.number) if self.store else alone
+        self._partition = self.store or MemoryPartitionStore(StoredPartition())
         self._claims = 0
         self._assembly = Assembly(self.number, self.partitions, self.rules, lockstep=self.lockstep)
         self.applying = Applying(

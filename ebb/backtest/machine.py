@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ebb.backtest.labels_of_a_day import label_rows
 from ebb.backtest.partition import Partition
 from ebb.backtest.past import Past
-from ebb.backtest.taught import label_rows
 from offline.columns.of_events import taken_of
 from offline.features.batches import batch_of
 from offline.history import History

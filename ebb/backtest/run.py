@@ -64,7 +64,7 @@ def backtest(
         span = Span(past.first_ms, past.last_ms, split_ms)
         refuse_short(outcome, span)
         happened = Happened(outcome, rules)
-        weeks = weekly_rows(past, rules, span.split_day, told, happened.add)
+        weeks = _weekly_rows(past, rules, span.split_day, told, happened.add)
         value = happened.values(_among(weeks.rows, weeks.customers))
         found = report(weeks.rows, outcome, value, span, weeks.events_per_s)
     return msgspec.structs.replace(found, left_out=rejected.said()) if rejected else found
@@ -77,7 +77,7 @@ def _among(rows: Rows, customers: Sequence[str]) -> Rows:
     return replace(rows, customers=customers, customer=place[rows.customer])
 
 
-def weekly_rows(
+def _weekly_rows(
     past: Past,
     rules: Rules,
     split_day: int,

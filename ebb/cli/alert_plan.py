@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import ABOVE_ZERO
+from ebb.cli.number_options import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.models.stored import outcome_in_force
 from ebb.text import aligned, fitted, money, percent, printable, terminal_columns

@@ -17,7 +17,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from ebb.cli import Commands
 from ebb.cli.errors import told
-from ebb.cli.numbers import ABOVE_ZERO
+from ebb.cli.number_options import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.following import GIVE_UP_AFTER_S, MarketingMessage, decode_message, follow
 from ebb.text import fitted, money, percent, printable, terminal_columns

@@ -14,7 +14,7 @@ import msgspec
 
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import FAILED, told
-from ebb.cli.numbers import ABOVE_ZERO
+from ebb.cli.number_options import ABOVE_ZERO
 from ebb.cli.replay import quiet_kafka
 from ebb.history.archiving import ArchiveRun, journal_ends
 from ebb.history.archiving import archive as bring_up_to_date

@@ -169,7 +169,7 @@ def replay(
     quiet_kafka()
     settings = load_common_settings()
     chosen = _chosen(reasons, topics, since, until, ids)
-    fix = None if script is None else load_fix(script)
+    fix = None if script is None else _load_fix(script)
     create_topics(settings.kafka_servers, settings.partitions)
     missing = set(ids)
     found = _without_missing(missing, (each for each in read_dead_letters(settings.kafka_servers) if each in chosen))
@@ -198,7 +198,7 @@ def _without_missing(missing: set[str], letters: Iterator[DeadLetter]) -> Iterat
         yield letter
 
 
-def load_fix(script: Path) -> Fix:
+def _load_fix(script: Path) -> Fix:
     """The function `fix` of a user's file.
 
     Raises:

@@ -103,13 +103,13 @@ def demo(
         click.echo(encoded(results, show.figures if show else None))
     else:
         customer = results.at_risk[0].customer_id if results.at_risk else "CUSTOMER"
-        last = "\n".join([*([shown(show)] if show else []), "", next_steps(customer, keep)])
+        last = "\n".join([*([shown(show)] if show else []), "", _next_steps(customer, keep)])
         click.echo(fitted(last, terminal_columns()))
     if results.parity.mismatches:
         raise click.exceptions.Exit(1)
 
 
-def next_steps(customer: str, kept: bool) -> str:
+def _next_steps(customer: str, kept: bool) -> str:
     """What to try next."""
     first = (
         "everything runs on the live clock now, until `ebb down`:"

@@ -13,10 +13,10 @@ import msgspec
 from rich.console import Console
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import timeout_option
+from ebb.cli.number_options import timeout_option
 from ebb.cli.receipt_files import keep, reserved
 from ebb.cli.replay import quiet_kafka
-from ebb.identities import Commands, Written, held, naming, without_archived
+from ebb.identities import IdentityCommands, Written, held, naming, without_archived
 from ebb.receipts import Receipt, ReceiptError, encode_receipt, signed, verified
 from ebb.text import lookup_of
 from stream.settings.load import load_common_settings, load_worker_settings
@@ -64,7 +64,7 @@ def erase(
         raise click.UsageError("With --no-wait nothing is known to be erased yet: leave out --archive and --receipt.")
     settings = load_common_settings() if no_wait else load_worker_settings()
     with reserved(to), _waiting() as tell, held(folder, timeout):
-        commands = Commands(settings, timeout, tell)
+        commands = IdentityCommands(settings, timeout, tell)
         everybody = commands.one_person(str(customer))
         written = commands.write_erasure(str(customer))
         if no_wait:
@@ -95,7 +95,7 @@ def merge_customers(customer: str, into: str, timeout: float, no_wait: bool, as_
     """
     quiet_kafka()
     with _waiting() as tell:
-        commands = Commands(load_common_settings(), timeout, tell)
+        commands = IdentityCommands(load_common_settings(), timeout, tell)
         written = commands.write_merge(customer, into)
         if no_wait:
             click.echo(_place(written, as_json=as_json))

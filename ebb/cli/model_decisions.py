@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import timeout_option
+from ebb.cli.number_options import timeout_option
 from ebb.cli.replay import quiet_kafka
 from ebb.models.deciding import Action, Written, check_candidate, take_away, taken, write_decision
 from ebb.models.publishing import publish, version_as_challenger

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ebb.cli.errors import told
+from ebb.models.as_json import compare_object, list_object, show_object
 from ebb.models.deciding import check_candidate
-from ebb.models.objects import compare_object, list_object, show_object
 from ebb.models.reading import ModelError, document_of, known_model, known_models, known_segments, versions_of
 from ebb.models.screen import compare_screen, list_screen, show_screen
 from ebb.models.segments import segments_object, segments_screen

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import ABOVE_ZERO
+from ebb.cli.number_options import ABOVE_ZERO
 from ebb.topic_admin import create_topics
 from offline.history import History
 from offline.replay import OnProgress, Progress, Replayed, publish
@@ -58,7 +58,7 @@ def replay(files: tuple[Path, ...], source: str, columns: str, rate: float | Non
     with _progress_bar(len(history.events)) as on_progress:
         replayed = publish(history, servers, settings.partitions, on_progress, rate, _counted(settings))
     events_per_s = round(replayed.events / max(monotonic() - began_s, 1e-9))
-    summary = summary_of(history, replayed, events_per_s)
+    summary = _summary_of(history, replayed, events_per_s)
     click.echo(msgspec.json.encode(summary) if as_json else describe(summary))
 
 
@@ -73,7 +73,7 @@ def quiet_kafka() -> None:
         logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
-def summary_of(history: History, replayed: Replayed, events_per_s: int) -> dict[str, Any]:
+def _summary_of(history: History, replayed: Replayed, events_per_s: int) -> dict[str, Any]:
     """What `--json` prints."""
     summary = history.summary
     return {

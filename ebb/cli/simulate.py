@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from ebb.cli.errors import told
-from ebb.cli.numbers import ABOVE_ZERO, Number
+from ebb.cli.number_options import ABOVE_ZERO, Number
 from ebb.cli.replay import quiet_kafka
 from ebb.cli.simulate_screen import Count, counted, describe, live_bar
 from ebb.simulate import Shop, ShopSettings
@@ -88,9 +88,9 @@ def simulate(
     if parquet:
         summary = to_parquet(settings, parquet)
     elif live:
-        summary = to_live(settings, run)
+        summary = _to_live(settings, run)
     else:
-        summary = to_kafka(settings, run)
+        summary = _to_kafka(settings, run)
     click.echo(msgspec.json.encode(summary) if as_json else describe(summary))
 
 
@@ -140,7 +140,7 @@ def to_parquet(settings: ShopSettings, folder: Path) -> dict[str, Any]:
     return count.summary() | {"currency": common.currency, "folder": str(folder)}
 
 
-def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
+def _to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     """Publish a shop as a replay; returns the summary."""
     from ebb.simulate.history import publish_history  # noqa: PLC0415 - files need no Kafka client
     from ebb.simulate.publishing import publish_in_motion, publish_paced  # noqa: PLC0415 - likewise
@@ -163,7 +163,7 @@ def to_kafka(settings: ShopSettings, run: Run) -> dict[str, Any]:
     return count.summary() | {"currency": common.currency, "clock_records": replayed.clock_records}
 
 
-def to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
+def _to_live(settings: ShopSettings, run: Run) -> dict[str, Any]:
     """Send a shop's events as of now; returns the summary."""
     from ebb.simulate.publishing import publish_live  # noqa: PLC0415 - files need no Kafka client
 

@@ -11,7 +11,7 @@ import msgspec
 from ebb.cli.bar import counting_bar
 from ebb.cli.errors import told
 from ebb.cli.histories import DAY, any_history_options, days_in, history_given, named
-from ebb.cli.numbers import ABOVE_ZERO
+from ebb.cli.number_options import ABOVE_ZERO
 from ebb.cli.runs import begin_run, versions
 from ebb.compose.rules import rules_of
 from ebb.text import aligned

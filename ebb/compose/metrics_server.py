@@ -79,7 +79,7 @@ def _for_this_machine(metrics: WSGIApplication) -> WSGIApplication:
     """
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Any:
-        if is_this_machine(environ.get("HTTP_HOST", "localhost")):
+        if _is_this_machine(environ.get("HTTP_HOST", "localhost")):
             return metrics(environ, start)
         start("421 Misdirected Request", [("Content-Type", "text/plain")])
         return [b"Served for this machine alone: ask for 127.0.0.1 or localhost, or set EBB_METRICS_HOST.\n"]
@@ -87,10 +87,10 @@ def _for_this_machine(metrics: WSGIApplication) -> WSGIApplication:
     return answer
 
 
-def is_this_machine(host: str) -> bool:
+def _is_this_machine(host: str) -> bool:
     """Whether a Host header names a loopback address.
 
-    >>> [is_this_machine(host) for host in ("127.0.0.1:9464", "[::1]:9464", "localhost", "shop.example:9464")]
+    >>> [_is_this_machine(host) for host in ("127.0.0.1:9464", "[::1]:9464", "localhost", "shop.example:9464")]
     [True, True, True, False]
     """
     try:

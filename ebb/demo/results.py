@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from ebb.cli.verify import parity_of
 from ebb.demo.figures import AlertFigures, alert_figures, changes_per_customer_year, purchases_by_customer
 from ebb.following import published
 from ebb.lookup import Lookup, Page, SegmentSize, View
 from ebb.models.stored import outcome_in_force
+from ebb.parity import parity_of
 from offline.history import History
 from offline.verify import Parity
 from schemas.messages import ChurnAlertOpened, SegmentChanged

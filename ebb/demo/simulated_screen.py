@@ -52,7 +52,7 @@ class Screen(Watcher, AbstractContextManager["Screen"]):
     def begins(self, show: Show) -> None:
         """The headline."""
         self._bar.reset(self._task, total=SECONDS)
-        self._print(headline(show))
+        self._print(_headline(show))
 
     def alert(self, show: Show, alert: Alert) -> None:
         """One line."""
@@ -69,7 +69,7 @@ class Screen(Watcher, AbstractContextManager["Screen"]):
             click.echo(text)
 
 
-def headline(show: Show) -> str:
+def _headline(show: Show) -> str:
     """What begins."""
     return (
         f"\n{TITLE}\n"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from ebb.cli.verify import lag
 from ebb.demo.deployment import DemoDeployment
+from ebb.parity import lag
 from offline.broker import end_offsets
 from offline.replay import Replayed
 from schemas.topics import INPUT_TOPICS

@@ -7,7 +7,11 @@ from offline.archive.erased import erased_places
 from offline.archive.files import files
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
+from schemas.rejection import reject
 from stream.worker.log_records import LogRecords
+
+SET_ASIDE = reject("bug", "set aside")
+"""What stands for a record that a worker has set aside for a bug: nobody decodes it again."""
 
 
 class Gone(ArchivedRecord, frozen=True, gc=False):

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ebb.history.archived_log import ArchivedLog, Gone, gone_places
+from ebb.history.archived_log import SET_ASIDE, ArchivedLog, Gone, gone_places
 from ebb.history.feed import Feed
 from ebb.history.stretches import IntArray, Stretch
 from offline.archive.files import JOURNAL
 from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
-from offline.logs import SET_ASIDE
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS, REROUTED
 from stream.alignment import merged

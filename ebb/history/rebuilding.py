@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from ebb.history.again import Again, SentInThePast
 from ebb.history.commits import commits_of
+from ebb.history.resending import Again, SentInThePast
 from ebb.history.stretches import NO_LIMIT, Stretch
 from offline.archive.standing import Waiting
 from schemas.topics import INPUT_TOPICS

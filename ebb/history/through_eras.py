@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ebb.compose.worker import worker_plan
-from ebb.history.again import Again
 from ebb.history.another_layout import of_this_layout
 from ebb.history.past import PartitionPast
 from ebb.history.past_models import NoModels, PastModels
 from ebb.history.rebuilding import Rebuilding
+from ebb.history.resending import Again
 from ebb.history.sharing_out import SharingOut
 from ebb.history.stretches import NO_LIMIT, Stretch, coalesced
 from offline.archive.log_states import log_states

@@ -108,7 +108,7 @@ def known_model(settings: WorkerSettings, name: str) -> Known:
     Raises:
         EbbError: there is none of this name; Redis is away; a document is not what it should be.
     """
-    outcome = outcome_of(settings, name)
+    outcome = _outcome_of(settings, name)
     return asking(settings.redis_url, lambda store: _known(store, settings, outcome))
 
 
@@ -126,7 +126,7 @@ def known(settings: WorkerSettings, name: str) -> AnyKnown:
     return known_segments(settings) if name == SEGMENTS_NAME else known_model(settings, name)
 
 
-def outcome_of(settings: WorkerSettings, name: str) -> Outcome:
+def _outcome_of(settings: WorkerSettings, name: str) -> Outcome:
     """The outcome of a name.
 
     Raises:
@@ -147,7 +147,7 @@ def document_of(settings: WorkerSettings, name: str, version: str | None) -> Doc
         EbbError: there is none; Redis is away; it is not what it should be.
     """
     if name != SEGMENTS_NAME:
-        outcome_of(settings, name)
+        _outcome_of(settings, name)
     if version is not None and (there := versions_of(settings, name)) and version not in there:
         raise ModelError(
             f"There is no version {version!r} of {name} in Redis: it keeps the newest {len(there)}, {there[-1]} to "

@@ -30,7 +30,7 @@ def kafka_libraries(recipe: Path = KAFKA_TEST) -> Path:
         raise NotInstalledError(
             "Apache Kafka for tests starts from a checkout of Ebb: deploy/kafka-test is not in the installed package."
         )
-    require_java()
+    _require_java()
     libraries = recipe / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not libraries.is_dir():
         with pom.open("rb") as alone:
@@ -40,7 +40,7 @@ def kafka_libraries(recipe: Path = KAFKA_TEST) -> Path:
     return libraries
 
 
-def require_java() -> None:
+def _require_java() -> None:
     """See that a new enough `java` is on the PATH.
 
     Raises:
@@ -51,15 +51,15 @@ def require_java() -> None:
             f"Java is not installed: Apache Kafka needs Java {JAVA_NEEDED} or newer (Debian: default-jre-headless)."
         )
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S607 - PATH is the user's choice
-    version = java_version(said)
+    version = _java_version(said)
     if version is not None and version < JAVA_NEEDED:
         raise NotInstalledError(f"Java {version} is too old: Apache Kafka needs Java {JAVA_NEEDED} or newer.")
 
 
-def java_version(said: str) -> int | None:
+def _java_version(said: str) -> int | None:
     """The main version in what `java -version` says, None when it says something else.
 
-    >>> java_version('openjdk version "17.0.15" 2025-04-15'), java_version('java version "1.8.0_401"')
+    >>> _java_version('openjdk version "17.0.15" 2025-04-15'), _java_version('java version "1.8.0_401"')
     (17, 8)
     """
     found = re.search(r'version "(?:1\.)?(\d+)', said)

@@ -16,7 +16,7 @@ Nothing of ours speaks UDP. The kernel drops a claim with its process, however t
 """
 
 
-def is_free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     """Whether nothing listens on a loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port whose last connections linger is free
@@ -45,10 +45,10 @@ def free_port(usual: int | None = None) -> int:
     Raises:
         ServiceError: two hundred draws found none.
     """
-    if usual is not None and (usual in _claims or _claim(usual)) and is_free(usual):
+    if usual is not None and (usual in _claims or _claim(usual)) and _is_free(usual):
         return usual
     for port in random.sample(FREE_PORTS, 200):
-        if _claim(port) and is_free(port):
+        if _claim(port) and _is_free(port):
             return port
     raise ServiceError(
         f"No free port between {FREE_PORTS.start} and {FREE_PORTS.stop}. See what listens with `ss -ltn`."
@@ -73,7 +73,7 @@ def require_free(port: int, service: str, instead: str) -> None:
     Raises:
         ServiceError: the port is taken.
     """
-    if not is_free(port):
+    if not _is_free(port):
         raise ServiceError(
             f"{service} cannot start: port {port} on {LOOPBACK} is in use. "
             f"Stop what listens there (`ss -ltnp | grep :{port}` names it), or {instead}."

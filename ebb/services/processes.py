@@ -25,14 +25,14 @@ class ProcessIdentity:
     @classmethod
     def of(cls, pid: int) -> "ProcessIdentity":
         """The identity of the process that has `pid` now. `began` is empty when there is none."""
-        return cls(pid, began_at(pid))
+        return cls(pid, _began_at(pid))
 
     def is_alive(self) -> bool:
         """Whether this very process still runs."""
-        return bool(self.began) and began_at(self.pid) == self.began
+        return bool(self.began) and _began_at(self.pid) == self.began
 
 
-def began_at(pid: int) -> str:
+def _began_at(pid: int) -> str:
     """When a running process began, in a form that only compares; empty when it does not run (a zombie does not)."""
     stat = Path(f"/proc/{pid}/stat")
     if sys.platform != "linux":

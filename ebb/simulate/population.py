@@ -1,6 +1,7 @@
 """Who the customers are: the hidden truth that behaviour follows from, and what they say about themselves."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ TIERS = ("none", "bronze", "silver", "gold")
 TIER_FROM_MINOR = (0, 0, 150_000, 600_000)  # spend of a loyalty member since joining
 
 NEVER = -1
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -124,21 +127,21 @@ def profiles_of(
     """The demographics of `who`, with gaps; they differ after each of their `moves`."""
     given = settings.field_given
 
-    def told(name: str, values: list[object]) -> list[object | None]:
+    def told(name: str, values: list[Value]) -> list[Value | None]:
         tells = draws.uniform(f"tells {name}", who) < given
         return [value if told else None for value, told in zip(values, tells.tolist(), strict=True)]
 
     age = np.clip(np.rint(44 + 15 * draws.normal("age", who)), 18, 95).astype(np.int64)
     income = np.rint(31 * quantile_power(1.5, draws.normal("income", who, moves))).astype(np.int64)
     return ProfileFields(
-        age=told("age", age.tolist()),  # type: ignore[arg-type]
-        gender=told("gender", _named(GENDERS, draws.choice((0.56, 0.42, 0.02), "gender", who))),  # type: ignore[arg-type]
-        income=told("income", [f"{thousand}000" for thousand in income.tolist()]),  # type: ignore[arg-type]
-        region=told("region", _named(REGIONS, draws.below(len(REGIONS), "region", who, moves))),  # type: ignore[arg-type]
-        education=told("education", _named(EDUCATION, draws.choice((3, 3, 4, 2, 0.5), "education", who))),  # type: ignore[arg-type]
-        preferred_channel=told("channel", _named(CHANNELS, population.channel[who])),  # type: ignore[arg-type]
+        age=told("age", age.tolist()),
+        gender=told("gender", _named(GENDERS, draws.choice((0.56, 0.42, 0.02), "gender", who))),
+        income=told("income", [f"{thousand}000" for thousand in income.tolist()]),
+        region=told("region", _named(REGIONS, draws.below(len(REGIONS), "region", who, moves))),
+        education=told("education", _named(EDUCATION, draws.choice((3, 3, 4, 2, 0.5), "education", who))),
+        preferred_channel=told("channel", _named(CHANNELS, population.channel[who])),
     )
 
 
-def _named(names: tuple[str, ...], places: NDArray[np.int64]) -> list[object]:
+def _named(names: tuple[str, ...], places: NDArray[np.int64]) -> list[str]:
     return [names[place] for place in places.tolist()]

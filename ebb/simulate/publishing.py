@@ -121,7 +121,7 @@ def publish_live(
                 next(pace)
                 if seconds is not None and monotonic() - began_s >= seconds:
                     break
-                value = restamped(event.value, time_ns() // 1_000_000 - late_ms)
+                value = _restamped(event.value, time_ns() // 1_000_000 - late_ms)
                 with sending:
                     answers.append(producer.send(event.topic, key=event.key, value=value, partition=event.partition))
                     count += 1
@@ -135,10 +135,10 @@ def publish_live(
     return count
 
 
-def restamped(value: bytes, time_ms: int) -> bytes:
+def _restamped(value: bytes, time_ms: int) -> bytes:
     """The same event at another time.
 
-    >>> restamped(b'{"type":"page_view","event_id":"1","event_time_ms":0,"customer_id":"ada"}', 7)
+    >>> _restamped(b'{"type":"page_view","event_id":"1","event_time_ms":0,"customer_id":"ada"}', 7)
     b'{"type":"page_view","event_id":"1","event_time_ms":7,"customer_id":"ada"}'
     """
     begin = value.index(_TIME_FIELD) + len(_TIME_FIELD)

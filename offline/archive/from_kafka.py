@@ -60,7 +60,7 @@ def archive_topics(servers: Sequence[str], folder: Path, on_progress: OnProgress
     ends = readable_ends(servers, ARCHIVED_TOPICS)
     with broker_errors(servers), closing(archive_reader(servers)) as consumer:
         starts = consumer.beginning_offsets([TopicPartition(*place) for place in ends])
-        ids, standing = topic_ids(servers, ARCHIVED_TOPICS), load_standing(folder)
+        ids, standing = _topic_ids(servers, ARCHIVED_TOPICS), load_standing(folder)
         remade = standing.remade if standing else {}
         logs = {
             TopicPartition(*place): _Log(
@@ -172,7 +172,7 @@ def _recreated(place: Place, what: str) -> LogRecreatedError:
     )
 
 
-def topic_ids(servers: Sequence[str], topics: Sequence[str]) -> dict[str, str]:
+def _topic_ids(servers: Sequence[str], topics: Sequence[str]) -> dict[str, str]:
     """The ids that Kafka has given topics; those it does not tell are absent."""
     with (
         broker_errors(servers),

@@ -51,7 +51,7 @@ class LogArchive:
         if not self._waiting:
             return
         found = files(self._folder, self._topic, self.partition)
-        joined = to_join(found, self._first, self.position)
+        joined = _to_join(found, self._first, self.position)
         first = joined[0].first if joined else self._first
         rows = (group for each in joined for group in row_groups(each.path))
         self._write(first, _then(rows, self._waiting))
@@ -82,7 +82,7 @@ class LogArchive:
         publish_file(temporary, path)
 
 
-def to_join(found: Sequence[ArchiveFile], first: int, end: int) -> list[ArchiveFile]:
+def _to_join(found: Sequence[ArchiveFile], first: int, end: int) -> list[ArchiveFile]:
     """The last files that are written anew together with what begins at `first` and ends at `end`.
 
     So an archive that grows by a little every hour does not consist of thousands of files, and no row is written more

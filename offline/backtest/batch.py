@@ -58,7 +58,16 @@ def probability(model: Any, columns: Columns) -> FloatArray:
 
 
 def rules(columns: Columns, value: FloatArray, asked: Columns) -> dict[str, FloatArray]:
-    """The simple rules that a model has to beat, fitted on `columns` and `value`: what each says of `asked`."""
+    """The simple rules that a model has to beat.
+
+    Args:
+        columns: shape (rows, len(MODEL_COLUMNS)), to be fitted on.
+        value: shape (rows,), 1 where the outcome came true, else 0.
+        asked: columns of other rows.
+
+    Returns:
+        Rule -> the probability of each row of `asked`.
+    """
     said = {"base_rate": np.full(len(asked), value.mean())}
     for rule, column in READS.items():
         at = [MODEL_COLUMNS.index(column)]

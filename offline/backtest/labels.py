@@ -1,15 +1,11 @@
 """What became of customer-weeks: the same declaration as the labels of the stream, counted over a whole history."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from offline.backtest.rows import BoolArray, FloatArray, IntArray, Rows
-from schemas.events import Event
 from schemas.units import DAY_MS
 from stream.chunk import Rules
 from stream.features.facts import EventFacts
-from stream.features.facts_of_events import facts_of
 from stream.outcomes.declaration import GRACE_MS, Outcome
 from stream.outcomes.matching import matches
 
@@ -57,32 +53,21 @@ class Happened:
     def values(self, rows: Rows) -> FloatArray:
         """1 where the outcome came true after the row's midnight, else 0. It means something for `known` rows alone."""
         hits, spent_minor = self.counted(rows)
-        reached = (hits > 0) & (spent_minor >= self._rules.outcomes.minimum_minor[self._asked])
-        values: FloatArray = (reached == (self._outcome.true_when == "any")).astype(np.float64)
-        return values
-
-
-def values_of(rows: Rows, outcome: Outcome, events: Iterable[Event], rules: Rules) -> FloatArray:
-    """What `Happened.values` says of rows after these events.
-
-    Args:
-        rows: customer-weeks.
-        outcome: what is asked, one of those of `rules`.
-        events: all that took effect, in any order.
-        rules: what is declared.
-    """
-    places = {customer: place for place, customer in enumerate(rows.customers)}
-    ours = [event for event in events if event.customer_id in places]
-    happened = Happened(outcome, rules)
-    who = [places[event.customer_id or ""] for event in ours]
-    happened.add(facts_of(ours, who, rules.vocabulary, rules.exponent))
-    return happened.values(rows)
+        return self._rules.outcomes.values(np.full(len(hits), self._asked), hits, spent_minor)
 
 
 def known(rows: Rows, outcome: Outcome, time_ms: int) -> BoolArray:
     """Whether what became of each row was known at a time: its window and the grace for late events were over.
 
     Of rows of customers who are not asked it is never known.
+
+    Args:
+        rows: customer-weeks.
+        outcome: what is asked.
+        time_ms: of the log.
+
+    Returns:
+        Shape (rows,).
     """
     window_days = rows.windows_days[outcome.name]
     found: BoolArray = (window_days > 0) & ((rows.day + window_days) * DAY_MS + GRACE_MS <= time_ms)

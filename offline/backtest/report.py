@@ -123,7 +123,7 @@ def report(rows: Rows, outcome: Outcome, value: FloatArray, span: Span, events_p
     if len(rows.day) and not rows.windows_days[outcome.name].any():
         raise nobody_asked(outcome)
     _refuse(outcome, span, value, learned, judged, scored)
-    said = predictions(rows, outcome, value, learned, scored, span.split_day)
+    said = _predictions(rows, outcome, value, learned, scored, span.split_day)
     happened, customer = value[scored], rows.customer[scored]
     figures = {name: judge(each, happened) for name, each in said.items()}
     differences = {name: compare(said["online"], said[name], happened, customer) for name in BATCH}
@@ -149,7 +149,7 @@ def report(rows: Rows, outcome: Outcome, value: FloatArray, span: Span, events_p
     )
 
 
-def predictions(
+def _predictions(
     rows: Rows, outcome: Outcome, value: FloatArray, learned: BoolArray, asked: BoolArray, split_day: int
 ) -> dict[str, FloatArray]:
     """What each model says of the rows asked: online as it was, batch models fitted on the rows learned.

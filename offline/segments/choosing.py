@@ -87,7 +87,16 @@ class Hierarchy:
 
 
 def k_means(places: FloatArray, clusters: int, starts: int = STARTS) -> tuple[FloatArray, IntArray]:
-    """Centres, shape (clusters, columns), and the cluster of each customer."""
+    """The best of some runs of k-means.
+
+    Args:
+        places: shape (customers, columns), standardised.
+        clusters: how many.
+        starts: how many runs, each from other centres.
+
+    Returns:
+        Centres, shape (clusters, columns), and the cluster of each customer.
+    """
     fitted = KMeans(clusters, n_init=starts, random_state=SEED).fit(places)
     return fitted.cluster_centers_, fitted.labels_.astype(np.int64)
 
@@ -151,7 +160,13 @@ def votes(measures: Sequence[Measures]) -> Votes:
 
 
 def hierarchy(places: FloatArray, clusters: int, shown: int = 20) -> Hierarchy:
-    """Ward's hierarchical clusters of a sample (Ward 1963), beside k-means of the same."""
+    """Ward's hierarchical clusters of a sample (Ward 1963), beside k-means of the same.
+
+    Args:
+        places: shape (customers, columns), standardised, of which at most `MEASURED` are taken.
+        clusters: how many.
+        shown: how many heights of joins are kept, the last ones.
+    """
     some = _some(places)
     ward = AgglomerativeClustering(clusters, linkage="ward", compute_distances=True).fit(some)
     agreement = float(adjusted_rand_score(k_means(some, clusters)[1], ward.labels_))

@@ -49,9 +49,9 @@ def _drop_copies_within_files(lines: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def _second_copy(order: pd.DataFrame, run: "pd.Series[int]") -> pd.DataFrame | None:
     """The second half of an order's lines if it repeats the first in a later run, else None."""
-    half, rest = divmod(len(order), 2)
+    half = len(order) // 2
     first, second = order.iloc[:half], order.iloc[half:]
-    if rest or run[first.index[-1]] == run[second.index[0]]:
+    if run[first.index[-1]] == run[second.index[0]]:
         return None
     same = sorted(first[LINE].itertuples(index=False)) == sorted(second[LINE].itertuples(index=False))
     return second if same else None

@@ -47,9 +47,16 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def influence(says: Says, loss: Loss, columns: Columns, value: FloatArray) -> Influence:
-    """Permutation importance on at most `ROWS` of these rows.
+    """Permutation importance on at most `ROWS` of these rows. Breiman, Random Forests, Machine Learning 45, 2001.
 
-    Breiman, Random Forests, Machine Learning 45, 2001.
+    Args:
+        says: the model.
+        loss: how wrong it is, of what it says and what became of rows.
+        columns: shape (rows, len(MODEL_COLUMNS)).
+        value: shape (rows,), what became of them.
+
+    Returns:
+        By how much the loss grows, the largest first; columns that never change are left out.
     """
     drawn = np.random.default_rng(SEED)
     some = drawn.permutation(len(value))[:ROWS]

@@ -67,7 +67,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def search(
     task: Task, recipe: Recipe, learned: Learned, blocks: Sequence[Split], budget: Budget, told: Callable[[], None]
 ) -> Found:
-    """Try settings, block by block; `told` hears when each block is judged."""
+    """Try settings, block by block.
+
+    Args:
+        task: what models are fitted for.
+        recipe: the kind of model.
+        learned: the rows.
+        blocks: of time, which split `learned`; without one nothing is tried.
+        budget: how many tries, and for how long. The first one is made whatever the seconds.
+        told: hears when a block is judged.
+    """
     if not blocks:
         return Found(settings=dict(recipe.usual), loss=None, tries=[])
     began_s, tries = monotonic(), list[Try]()

@@ -37,12 +37,23 @@ class Split:
 
 
 def split_at(rows: Rows, outcome: Outcome, day: int, last_ms: int) -> Split:
-    """The rows known on a day, and those from it on that can be judged by when the history ends."""
+    """The rows known on a day, and those from it on that can be judged by when the history ends.
+
+    Args:
+        rows: customer-weeks.
+        outcome: what is asked.
+        day: days since 1970.
+        last_ms: until when the history goes.
+    """
     return Split(day, known(rows, outcome, day * DAY_MS), judged_by(rows, outcome, day, last_ms))
 
 
 def split_day(rows: Rows, outcome: Outcome, last_ms: int) -> int | None:
-    """The first day on which twice as many rows are known as are left to judge, or the last day of all."""
+    """The first day on which twice as many rows are known as are left to judge, or the last day of all.
+
+    Returns:
+        Days since 1970; None where there are no rows.
+    """
     days = np.unique(rows.day)
     splits = (split_at(rows, outcome, day, last_ms) for day in days.tolist())
     enough = (split.day for split in splits if split.learned.sum() >= LEARNED_TO_JUDGED * split.judged.sum())

@@ -41,7 +41,6 @@ __all__ = [
     "Natural",
     "Plan",
     "fill_columns",
-    "fill_place",
     "fill_places",
     "matrix_of",
     "matrix_of_scored",
@@ -183,7 +182,7 @@ def _fill_matrix(matrix: FloatArray, figures: FloatArray, plan: Plan) -> None:
 
 
 @compiled
-def fill_place(place: FloatArray, row: Any) -> None:
+def _fill_place(place: FloatArray, row: Any) -> None:
     """Fill in the segment columns of one customer."""
     place[1] = _logged(row.purchase_days, 1.0)
     move_place(place, row)
@@ -206,4 +205,4 @@ def _logged(figure: float, unit: float) -> float:
 def fill_places(places: FloatArray, rows: Any) -> None:
     """Fill in the segment columns of customers, from their features."""
     for i in range(len(places)):
-        fill_place(places[i], rows[i])
+        _fill_place(places[i], rows[i])

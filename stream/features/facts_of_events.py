@@ -30,7 +30,7 @@ _CHANNEL_CODES = codes_of(CHANNELS)
 _CONSENT = {None: 0, False: 1, True: 2}
 
 
-def envelopes_of(events: Sequence[Event]) -> Envelopes:
+def _envelopes_of(events: Sequence[Event]) -> Envelopes:
     """Their columns."""
     return Envelopes(
         kind=np.array([_CODE_OF[type(event)] for event in events], np.uint8),
@@ -55,7 +55,7 @@ def facts_of(
         exponent: decimal places of the reporting currency.
         envelopes: of the events, from whoever has them already.
     """
-    facts = blank_facts(rows, envelopes or envelopes_of(events))
+    facts = blank_facts(rows, envelopes or _envelopes_of(events))
     _fill_orders(events, facts, vocabulary, exponent)
     for kinds, columns, details in (
         (_HAS_VALUE[facts.kind], (facts.value, facts.tier), lambda event: _value(event, vocabulary)),

@@ -57,7 +57,18 @@ def fold_products(features: Any, time_ms: int, products: Any) -> None:
 
 @compiled
 def keep_product(times_ms: Any, hashes: Any, time_ms: int, product: Any) -> None:
-    """Put a product among the kept ones, which stand in falling order, if it is one of the last three."""
+    """Put a product among the kept ones, which stand in falling order, if it is one of the last three.
+
+    Args:
+        times_ms, hashes: shape (3,), of those kept, changed in place; 0 where there is none.
+        time_ms: of the purchase.
+        product: hash of its id.
+
+    >>> times_ms, hashes = np.array([20, 10, 0]), np.array([7, 5, 0])
+    >>> keep_product(times_ms, hashes, 15, 9)
+    >>> times_ms.tolist(), hashes.tolist()
+    ([20, 15, 10], [7, 9, 5])
+    """
     place = PRODUCTS_KEPT - 1
     for slot in range(PRODUCTS_KEPT):
         if hashes[slot] == product:
@@ -84,5 +95,11 @@ def fold_bins(features: Any, time_ms: int, channel: int, category_lines: Any) ->
 
 @compiled
 def add_at(counters: Any, place: Any, count: Any, most: int) -> None:
-    """Add to a counter that stops at `most`, the end of its type."""
+    """Add to a counter that stops at `most`, the end of its type.
+
+    >>> counters = np.array([3, 65_530], np.uint16)
+    >>> add_at(counters, 1, 10, 65_535)
+    >>> counters.tolist()
+    [3, 65535]
+    """
     counters[place] = min(np.int64(counters[place]) + np.int64(count), most)

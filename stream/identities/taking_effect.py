@@ -143,6 +143,10 @@ def _move_out(record: Merge, present: Present, origin: Origin, changes: Changes)
 def _move_in(
     record: Arrival, present: Present, origin: Origin, changes: Changes, stream_time_ms: int
 ) -> Changes | Rejection:
+    """Who has been merged joins the customer; or goes on to another one, or back where its merge has ended.
+
+    Of a merge before the customer's erasure nothing is left: those it brought are told so.
+    """
     known, path = present.identity, origin.path
     merged = dict(zip(record.merged, record.merged_ms, strict=False))
     if not path or len(merged) != len(record.merged_ms):
@@ -158,22 +162,27 @@ def _move_in(
     if onward is not None and (known.has_ended(path) or not _ends_circle(path, present)):
         send_on(record, onward, known, origin, changes)
         return changes
-    others = latest(known.others, latest(merged, dict(path), present.customer), present.customer)
-    changed = {
-        "into": "",
-        "again_ms": 0,
-        "others": others,
-        "topic": origin.topic,
-        "offset": origin.offset,
-        "removed": {},
-    }
-    identity = msgspec.structs.replace(known, **changed)
-    changes.identities[name_of(present.customer)] = pack_identity(identity)
+    others = latest(merged, dict(path), present.customer)
+    changes.identities[name_of(present.customer)] = pack_identity(_with_others(present, others, origin))
     if record.state:
         _join(present, arrived, stream_time_ms)
         changes.count("customers", int(not present.known))
     changes.count("arrivals")
     return changes
+
+
+def _with_others(present: Present, others: Mapping[str, int], origin: Origin) -> Identity:
+    """What is kept of a customer that these ids count for from now on, too: it is no alias, or no more."""
+    known = present.identity
+    return msgspec.structs.replace(
+        known,
+        into="",
+        again_ms=0,
+        others=latest(known.others, others, present.customer),
+        topic=origin.topic,
+        offset=origin.offset,
+        removed={},
+    )
 
 
 def _erase_arrived(

@@ -94,9 +94,9 @@ class AfterDrift:
         measured = self._watch.learn(labels)
         self._measured += measured
         news = [each for each in measured if each.is_news and each.subject == self._outcome]
-        if news and contest.begin(name_after(news[0]), recipe_after(news), is_another=not had_moved):
+        if news and contest.begin(_name_after(news[0]), _recipe_after(news), is_another=not had_moved):
             champion = self._begun.get(contest.championship.champion, learned)
-            self._begun[name_after(news[0])] = of_which(champion, PAST_COUNTS)
+            self._begun[_name_after(news[0])] = of_which(champion, PAST_COUNTS)
         elif measured and not self._watch.has_moved:
             contest.end_behind()
 
@@ -132,19 +132,19 @@ class AfterDrift:
         return AfterDriftState(watch=self._watch.state(), begun=begun)
 
 
-def name_after(noticed: Measured) -> str:
+def _name_after(noticed: Measured) -> str:
     """What a challenger is called: after the day on which drift was noticed.
 
-    >>> name_after(Measured("loss_rise", "churn_30d", week=2_940, value=0.06, limit=0.04))
+    >>> _name_after(Measured("loss_rise", "churn_30d", week=2_940, value=0.06, limit=0.04))
     'drift_2026_05_14'
     """
     return f"{BEGUN_PREFIX}{_day(noticed):%Y_%m_%d}"
 
 
-def recipe_after(noticed: Sequence[Measured]) -> str:
+def _recipe_after(noticed: Sequence[Measured]) -> str:
     """How a challenger is made, and why.
 
-    >>> recipe_after([Measured("loss_rise", "churn_30d", week=2_940, value=0.0612, limit=0.04)])
+    >>> _recipe_after([Measured("loss_rise", "churn_30d", week=2_940, value=0.0612, limit=0.04)])
     'mean_logit for which a label before 2026-05-14 counts 0.1: loss_rise 0.061 above 0.040'
     """
     why = ", ".join(f"{each.measure} {each.value:.3f} above {each.limit:.3f}" for each in noticed)

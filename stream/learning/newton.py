@@ -39,6 +39,17 @@ def newton_step(weights: Any, covariance: Any, z: Any, happened: bool) -> None:
     """Learn a label, in place: an extended Kalman filter whose observation is the label.
 
     With information p (1 - p) the covariance is the inverse Hessian so far.
+
+    Args:
+        weights: shape (k + 1,), the intercept last.
+        covariance: shape (k + 1, k + 1), of the weights.
+        z: shape (k,), standardised columns.
+        happened: the label.
+
+    >>> weights, covariance = np.zeros(2), prior(columns=1)
+    >>> newton_step(weights, covariance, np.array([1.0]), True)
+    >>> weights.round(3).tolist(), covariance.diagonal().round(3).tolist()
+    ([0.014, 1.418], [0.099, 2.908])
     """
     size = len(weights)
     p = sigmoid(newton_logit(weights, z))

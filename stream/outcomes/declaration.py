@@ -44,8 +44,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Raises:
         ValueError: a field cannot be meant.
 
-    >>> CHURN_30D.value(hits=0, amount_minor=0), CHURN_30D.value(hits=2, amount_minor=900)
-    (1.0, 0.0)
     >>> CHURN_30D.open_at_most
     4
     """
@@ -111,11 +109,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def minimum_minor(self, exponent: int) -> int:
         """`minimum_amount` in minor units."""
         return minor_units(self.minimum_amount, exponent)
-
-    def value(self, hits: int, amount_minor: int, minimum_minor: int = 0) -> float:
-        """The label for `hits` counted events of this amount together."""
-        reached = hits > 0 and amount_minor >= minimum_minor
-        return float(reached == (self.true_when == "any"))
 
     def weekly(self, outcomes: Sequence["Outcome"]) -> "Outcome | None":
         """The outcome whose probability, week by week in silence, makes up this one's; None if there is none.

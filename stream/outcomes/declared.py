@@ -1,7 +1,7 @@
 """The outcomes of a deployment as arrays: what an event must be to count, and who is asked about."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,9 +121,20 @@ class DeclaredOutcomes:
         return windows
 
     def values(
-        self, places: NDArray[np.int64], hits: NDArray[np.uint32], amounts_minor: NDArray[np.int64]
+        self, places: NDArray[np.int64], hits: NDArray[np.integer[Any]], amounts_minor: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """The label of each accumulator: `Outcome.value` of the outcome at its place."""
+        """The labels of outcomes: 1 where one came true, else 0.
+
+        Args:
+            places: shape (labels,), of the outcomes.
+            hits: shape (labels,), how many events counted.
+            amounts_minor: shape (labels,), what these came to, in minor units.
+
+        >>> from stream.outcomes.declaration import CHURN_30D, HIGH_VALUE_90D
+        >>> outcomes = DeclaredOutcomes([CHURN_30D, HIGH_VALUE_90D])
+        >>> outcomes.values(np.array([0, 0, 1, 1]), np.array([0, 2, 2, 2]), np.array([0, 900, 900, 50_000])).tolist()
+        [1.0, 0.0, 0.0, 1.0]
+        """
         reached = (hits > 0) & (amounts_minor >= self._minimum_minor[places])
         values: NDArray[np.float64] = (reached == self._true_when_any[places]).astype(np.float64)
         return values

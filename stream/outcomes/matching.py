@@ -55,7 +55,20 @@ def _find_places(places: Any, conditions: Conditions, codes: Any) -> None:
 
 @compiled
 def counts(conditions: Conditions, place: int, kind: int, channel: int, category_lines: NDArray[np.uint16]) -> bool:
-    """Whether an event is such as the outcome at a place counts; the forgotten one counts none."""
+    """Whether an event is such as the outcome at a place counts; the forgotten one counts none.
+
+    Args:
+        conditions: of the declared outcomes.
+        place: among them, or `FORGOTTEN`.
+        kind, channel: codes, as of `EventFacts`.
+        category_lines: shape (categories,), how many lines of the event have each.
+
+    >>> from stream.features.facts import PURCHASE, REFUND
+    >>> from stream.outcomes.declaration import PURCHASE_7D
+    >>> conditions, lines = DeclaredOutcomes([PURCHASE_7D]).conditions, np.zeros(1, np.uint16)
+    >>> [counts(conditions, 0, kind, 0, lines) for kind in (PURCHASE, REFUND)]
+    [True, False]
+    """
     if place == FORGOTTEN or kind != conditions.kind[place]:
         return False
     if conditions.channel[place] not in (ANY, np.int64(channel)):

@@ -82,7 +82,13 @@ def centres_of(document: SegmentDocument | None) -> Centres:
 
 @compiled
 def assigned(place: FloatArray, current: int, centres: Centres) -> int:
-    """The code of a customer at this place who has the code `current`."""
+    """The code of a customer at this place who has the code `current`, by the rule of `assign`.
+
+    >>> spend = np.array([[0.0], [10.0]])
+    >>> centres = Centres(np.array([1, 6], np.uint8), spend, np.zeros(1), np.ones(1), judged=False)
+    >>> [assigned(np.array([place]), 6, centres) for place in (6.0, 4.0, 3.0)]
+    [6, 6, 1]
+    """
     own, other, nearest = _distances(place, current, centres)
     return nearest if other < (1.0 - MARGIN) * own else current
 

@@ -254,7 +254,11 @@ def check_centres(document: SegmentDocument, what: str) -> None:
 
 
 def decode_as(decoder: msgspec.json.Decoder[Kind], payload: bytes, layout: str) -> Kind:
-    """The document in `payload`, of a kind that `decoder` knows; else as `decode`."""
+    """The document in `payload`, of a kind that `decoder` knows; else as `decode`.
+
+    Raises:
+        ModelRefusedError: it is no such document, or of another layout or schema.
+    """
     try:
         document = decoder.decode(payload)
     except MALFORMED as error:

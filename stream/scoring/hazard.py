@@ -133,7 +133,18 @@ def _rolled(weekly: LinearModel, columns: Sequence[str]) -> dict[str, Movement]:
 
 @compiled
 def window_of(row: FloatArray, gap: int, horizon_days: float, within_own_gap: bool) -> float:
-    """Whole days to roll forward for a customer, at most the horizon."""
+    """Whole days to roll forward for a customer, at most the horizon.
+
+    Args:
+        row: its columns.
+        gap: which of them is the logarithm of its mean gap; negative where the model has none.
+        horizon_days: of the outcome.
+        within_own_gap: whether the outcome waits only until the customer's silence is long.
+
+    >>> row = np.array([math.log1p(20.0)])
+    >>> window_of(row, 0, 90.0, False), window_of(row, 0, 90.0, True), window_of(np.zeros(1), 0, 90.0, True)
+    (90.0, 40.0, 90.0)
+    """
     if not within_own_gap or gap < 0 or row[gap] <= 0.0:
         return horizon_days
     own_days = _long_silence_days(math.expm1(row[gap]), GAP_MULTIPLE, AT_LEAST_DAYS, AT_MOST_DAYS)

@@ -191,7 +191,18 @@ def fill_weighings(
 
 @compiled
 def weighed(value: float, mean: float, rate: float, weight: float, clip: float) -> float:
-    """What a column that has this value adds to a logit, relative to the average row, which gets `bias` alone."""
+    """What a column that has this value adds to a logit, relative to the average row, which gets `bias` alone.
+
+    Args:
+        value: of the row.
+        mean: of the column.
+        rate: one over the column's scale.
+        weight: of one scale.
+        clip: in scales: what is farther from the mean adds no more.
+
+    >>> weighed(3.0, 1.0, 0.5, 2.0, 6.0), weighed(100.0, 1.0, 0.5, 2.0, 6.0)
+    (2.0, 12.0)
+    """
     return float(min(max((value - mean) * rate, -clip), clip) * weight)
 
 

@@ -171,7 +171,13 @@ def grove_of(model: TreeModel, first: int = 0) -> NDArray[np.void]:
 
 @compiled
 def follows(node: Any, row: FloatArray, single: int) -> int:
-    """The node to which a row goes on from one that is no leaf."""
+    """The node to which a row goes on from one that is no leaf.
+
+    Args:
+        node: a record of `NODE`.
+        row: shape (columns,); an unknown figure is nan.
+        single: whether figures are rounded to 32 bits first, as those were that the trees have learned from.
+    """
     figure = row[node.reads]
     if single:
         figure = np.float64(np.float32(figure))

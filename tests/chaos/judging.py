@@ -9,7 +9,6 @@ import msgspec
 import redis
 
 from ebb.compose.worker import worker_plan
-from offline.logs import recompute_logs
 from schemas.topics import INPUT_TOPICS, PROFILES
 from stream.identities.known import Identity, name_of
 from stream.redis_store import keys
@@ -28,6 +27,7 @@ from tests.integration.recomputation import (
     sent_as,
 )
 from tests.live_lane import Logs
+from tests.recomputed_logs import recompute_logs
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import msgspec
 from click.testing import CliRunner, Result
 
 from ebb.cli import main
-from ebb.cli.verify import wait_for_lag_zero
 from ebb.lookup import Lookup
+from ebb.parity import wait_for_lag_zero
 from offline.dead_letters import read_dead_letters
-from offline.logs import Place, recompute_logs
 from offline.sending_again import Ready, _begin, _producer, _sent
 from offline.verify import compare
 from schemas.decode import DecodeRules
@@ -23,6 +22,7 @@ from schemas.units import DAY_MS
 from stream.redis_store.inspection import shop_totals
 from tests.integration.live_events import customers_of, now_ms, purchase
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually
+from tests.recomputed_logs import Place, recompute_logs
 
 BROKEN = Path(__file__).with_name("broken_worker.py")
 FIX = """

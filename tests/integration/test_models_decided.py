@@ -23,7 +23,7 @@ from stream.redis_store.registry import RedisModelStore
 from stream.settings.load import load_worker_settings
 from stream.signing import Keyring
 from tests.unit.learner.teachers import DAYS, decision, labels
-from tests.unit.learning.test_learning_contest import published
+from tests.unit.learning.contests import published
 
 KEYS = "k:" + "5e" * 32
 DECISION = decision("promote", "newton_logistic")

@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from ebb.cli.verify import wait_for_lag_zero
+from ebb.parity import wait_for_lag_zero
 from ebb.services.ebb_process import EbbProcess
 from ebb.services.embedded_broker import CLIENT_SETTINGS, EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from ebb import AsyncLookup, Lookup
 from ebb.cli import main
-from ebb.cli.verify import wait_for_lag_zero
+from ebb.parity import wait_for_lag_zero
 from offline.sources import read_history
 from schemas.partition import partition_of
 from schemas.topics import PURCHASES

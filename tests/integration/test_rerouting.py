@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 from confluent_kafka import Producer
 
-from ebb.cli.verify import wait_for_lag_zero
 from ebb.lookup import Lookup
-from offline.logs import recompute_logs
+from ebb.parity import wait_for_lag_zero
 from offline.verify import compare
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
@@ -18,6 +17,7 @@ from schemas.topics import ENGAGEMENT, INPUT_TOPICS, INVALID, PROFILES, PURCHASE
 from stream.redis_store.inspection import shop_totals
 from tests.integration.live_events import now_ms, purchase
 from tests.integration.processes import PARTITIONS, deployed, eventually, send
+from tests.recomputed_logs import recompute_logs
 
 CUSTOMERS = [f"shopper-{number}" for number in range(40)]
 

@@ -12,8 +12,7 @@ from click.testing import CliRunner
 
 from ebb import Lookup
 from ebb.cli import main
-from ebb.cli.verify import wait_for_lag_zero
-from offline.logs import recompute_logs
+from ebb.parity import wait_for_lag_zero
 from offline.verify import compare
 from schemas.decode import DecodeRules
 from schemas.partition import partition_of
@@ -26,6 +25,7 @@ from tests.integration.feed import Feed
 from tests.integration.live_shop import teach
 from tests.integration.processes import PARTITIONS, Deployment, deployed, eventually
 from tests.integration.recomputation import counted
+from tests.recomputed_logs import recompute_logs
 from tests.redis_cluster import RedisCluster, redis_cluster
 from tests.secured_redis import Secrets, SecuredNode
 

@@ -11,7 +11,7 @@ import msgspec
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from ebb.cli.verify import wait_for_lag_zero
+from ebb.parity import wait_for_lag_zero
 from offline.addresses import key_of, topic_of
 from schemas.topics import INVALID, PURCHASES, REROUTED
 from stream.redis_store.inspection import shop_totals

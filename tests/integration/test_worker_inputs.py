@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from ebb.cli.verify import wait_for_lag_zero
+from ebb.parity import wait_for_lag_zero
 from schemas.topics import PROFILES, PURCHASES
 from stream.redis_store.inspection import applied_positions, outbox_depths, shop_totals
 from tests.integration.live_events import now_ms, publish_silence_model, purchase

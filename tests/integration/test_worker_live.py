@@ -13,7 +13,7 @@ import pytest
 import redis
 from aiokafka import AIOKafkaProducer
 
-from ebb.cli.verify import wait_for_lag_zero
+from ebb.parity import wait_for_lag_zero
 from ebb.services.embedded_broker import EmbeddedBroker
 from ebb.services.embedded_redis import EmbeddedRedis
 from schemas.partition import partition_of

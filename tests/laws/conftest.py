@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stream.memory_store import MemoryStore
+from stream.memory_store import MemoryModelStore, MemoryPartitionStore, StoredPartition
 from stream.ports import ModelStore, PartitionStore
 from stream.redis_store.partition import RedisPartitionStore
 from stream.redis_store.registry import RedisModelStore
@@ -13,13 +13,14 @@ from stream.redis_store.registry import RedisModelStore
 
 @dataclass
 class MemoryStores:
-    store: MemoryStore = field(default_factory=lambda: MemoryStore(partitions=4))
+    stored: list[StoredPartition] = field(default_factory=lambda: [StoredPartition() for _ in range(4)])
+    registry: MemoryModelStore = field(default_factory=MemoryModelStore)
 
     def partition(self, number: int) -> PartitionStore:
-        return self.store.partition(number)
+        return MemoryPartitionStore(self.stored[number], self.stored)
 
     def models(self) -> ModelStore:
-        return self.store.models
+        return self.registry
 
     async def close(self) -> None:
         pass

@@ -7,7 +7,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.memory_store import MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.ports import Commit, LogPosition, SeenBlock
 from stream.redis_store import keys
 from stream.redis_store.codec import head_of
@@ -107,13 +107,13 @@ def without_empties(stored: StoredPartition) -> StoredPartition:
 @given(history=histories())
 def test_redis_holds_what_memory_holds_after_any_commits(redis_url, history):
     async def run() -> StoredPartition:
-        memory, on_server = MemoryStore(PARTITION + 1), RedisPartitionStore(redis_url, PARTITION)
-        for store in (memory.partition(PARTITION), on_server):
+        stored, on_server = StoredPartition(), RedisPartitionStore(redis_url, PARTITION)
+        for store in (MemoryPartitionStore(stored), on_server):
             for commit in history:
                 head, _ = await store.begin(2**60, 100)
                 assert await store.commit(head, commit)
         await on_server.close()
-        return memory.partitions[PARTITION]
+        return stored
 
     with redis.Redis.from_url(redis_url, protocol=2) as client:
         client.flushdb()

@@ -14,7 +14,7 @@ from stream.memory_store import StoredPartition
 from stream.ports import Commit
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logs, event_topic, ids, logs_of, recomputed, run
-from tests.property.test_chunk_law import kept
+from tests.property.chunk_histories import kept
 from tests.world import BEGIN_MS, engagement, purchase, refund
 
 CUSTOMERS = ("ada", "bob", "cy", "dan", "eve", None)

@@ -16,7 +16,7 @@ from stream.ports import Commit
 from stream.worker.journal_entry import decode_entry
 from stream.worker.timing import EVENT_TOPICS
 from tests.live_lane import LIMITS, LiveLane, Logs, ids, logs_of, run
-from tests.property.test_chunk_law import kept
+from tests.property.chunk_histories import kept
 from tests.property.test_clock_alignment import SOON_MS, STORED, histories
 from tests.world import BEGIN_MS, purchase
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from schemas.units import DAY_MS
 from stream.features.stored import unpack
-from tests.property.test_chunk_law import MODELS, Step, applied, histories
+from tests.property.chunk_histories import MODELS, Step, applied, histories
 from tests.world import World
 
 KINDS = ("decide_at_ms", "snapshot_at_ms", "close_at_ms")

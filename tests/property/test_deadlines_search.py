@@ -20,8 +20,8 @@ from stream.scoring.deadlines import POINTS, SHORTEST_SEARCH_MS
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit, probability
 from stream.scoring.linear import LinearModel
+from tests.property.chunk_histories import MODELS as FEW_COLUMNS
 from tests.property.grown_trees import grown
-from tests.property.test_chunk_law import MODELS as FEW_COLUMNS
 from tests.unit.features.histories import CUSTOMERS, START_MS, YEARS_3_MS, folded, histories
 from tests.world import CENTRES, TWO_OUTCOMES, silence_document
 

@@ -18,7 +18,7 @@ from stream.features.stored import unpack
 from stream.identities.known import UNKNOWN, name_of
 from tests import oracle_features as oracle
 from tests.live_lane import event_topic
-from tests.property.test_chunk_law import STORED, kept
+from tests.property.chunk_histories import STORED, kept
 from tests.shop_of_partitions import Shop, at_ms, erasure, merge
 from tests.world import RULES, World, engagement, purchase, refund
 

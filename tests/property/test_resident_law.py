@@ -15,14 +15,14 @@ from schemas.units import DAY_MS
 from stream.chunk import StreamTimes
 from stream.errors import StoreUnavailableError
 from stream.features.stored import pack, unpack
-from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.ports import Commit, Head
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.inbox import Batch
 from stream.worker.log_records import LogRecord
 from stream.worker.resident import BYTES_A_CUSTOMER, RESIDENT_BYTES, ResidentCustomers
-from tests.property.test_chunk_law import STORED, Step, histories, kept
+from tests.property.chunk_histories import STORED, Step, histories, kept
 from tests.world import PINNED, TWO_OUTCOMES, KeptOutbox, World, in_columns
 
 SILENCE_MS = 90 * DAY_MS
@@ -68,7 +68,7 @@ class Shop:
         world = World()
         self._log = [world.record(topic, value) for topic, value, _ in history]
         self._times_ms = list(accumulate((clock_ms for _, _, clock_ms in history), max))
-        self.stored = MemoryStore(1).partitions[0]
+        self.stored = StoredPartition()
         self.store = TroubledStore(self.stored, chain(troubles, repeat("none")))
         assembly = Assembly(0, 1, TWO_OUTCOMES, lockstep=False)
         outbox = Outbox()

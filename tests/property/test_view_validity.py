@@ -9,7 +9,7 @@ from stream.chunk import Models
 from stream.decisions import SHOWN_AT_MOST_MS, decide, deciding, once, outlook
 from stream.features.stored import unpack
 from stream.scoring.validity import holds_until_ms
-from tests.property.test_chunk_law import MODELS, Step, applied, histories
+from tests.property.chunk_histories import MODELS, Step, applied, histories
 from tests.world import TWO_OUTCOMES, World
 
 

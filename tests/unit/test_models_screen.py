@@ -4,7 +4,7 @@ import msgspec
 from click.testing import CliRunner
 
 from ebb.cli.model_decisions import withdraw
-from ebb.models.objects import list_object, show_object
+from ebb.models.as_json import list_object, show_object
 from ebb.models.reading import Known, KnownSegments
 from ebb.models.screen import list_screen, show_screen
 from ebb.models.segments import segments_screen

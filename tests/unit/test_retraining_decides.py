@@ -33,7 +33,7 @@ from stream.outcomes.declaration import CHURN_30D
 from stream.scoring.linear import LinearModel
 from stream.scoring.trained import TrainedLinear, TrainedTrees
 from tests.property.grown_trees import grown
-from tests.unit.learning.test_learning_contest import BETTER, labels_of, published, told, until_closed
+from tests.unit.learning.contests import BETTER, labels_of, published, told, until_closed
 
 FIGURES = {"auc": 0.7, "pr_auc": 0.5, "log_loss": 0.5, "brier": 0.2, "ece": 0.02}
 NAMES = ["monthly_2026_01_01", "monthly_2026_02_01", "monthly_2026_03_01"]

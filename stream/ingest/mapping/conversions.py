@@ -22,7 +22,7 @@ DIGITS_MAX = 18  # of such a number
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
-def base_of(declared: Any) -> Any:
+def _base_of(declared: Any) -> Any:
     """The type of a field without `None`: the annotated alias, or what it annotates."""
     options = [option for option in get_args(declared) if option is not NoneType]
     is_optional = NoneType in get_args(declared)
@@ -31,23 +31,23 @@ def base_of(declared: Any) -> Any:
 
 def plain_of(declared: Any) -> Any:
     """The Python type behind a field: str, int, bool, or a Literal."""
-    base = base_of(declared)
+    base = _base_of(declared)
     return get_args(base)[0] if hasattr(base, "__metadata__") else base
 
 
 def is_amount(declared: Any) -> bool:
     """Whether the field is money."""
-    return bool(base_of(declared) == Amount)
+    return bool(_base_of(declared) == Amount)
 
 
 def is_time(declared: Any) -> bool:
     """Whether the field is a point in time."""
-    return bool(base_of(declared) == TimeMs)
+    return bool(_base_of(declared) == TimeMs)
 
 
 def keeps_empty(declared: Any) -> bool:
     """Whether an empty string means something in the field: what a person wrote may be nothing."""
-    return bool(base_of(declared) == Text)
+    return bool(_base_of(declared) == Text)
 
 
 def conversion(declared: Any, time: str, zone: tzinfo, amount: AmountForm, duration: str) -> Convert:

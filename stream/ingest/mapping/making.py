@@ -67,7 +67,7 @@ class EventMaker:
         try:
             draft: Draft = {"type": self.kind}
             if self._derives_id:
-                draft["event_id"] = derived_id(record, self.kind, suffix)
+                draft["event_id"] = _derived_id(record, self.kind, suffix)
             for name, read in self._fields:
                 value = read(frame)
                 if value is not None:
@@ -114,12 +114,12 @@ def _named(steps: tuple[str | int, ...]) -> str:
     return ".".join(map(str, steps))
 
 
-def derived_id(record: SourceRecord, kind: str, suffix: str) -> str:
+def _derived_id(record: SourceRecord, kind: str, suffix: str) -> str:
     """The id of an event whose source gives it none: where its record lies, so that it is the same when read again.
 
     The timestamp is there for a topic that is deleted and made anew.
 
-    >>> derived_id(SourceRecord("clicks", 2, 17, 1709276400000, None, None), "page_view", "")
+    >>> _derived_id(SourceRecord("clicks", 2, 17, 1709276400000, None, None), "page_view", "")
     'clicks:2:17:1709276400000:page_view'
     """
     where = f":{record.partition}:{record.offset}:{record.timestamp_ms}:{kind}{suffix}"

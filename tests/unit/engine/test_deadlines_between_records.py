@@ -11,7 +11,7 @@ from schemas.topics import CHURN_ALERTS, ENGAGEMENT, PURCHASES, SEGMENT_CHANGES
 from schemas.units import DAY_MS
 from stream.chunk import Models
 from stream.scoring.linear import LinearModel
-from tests.property.test_chunk_law import assert_same
+from tests.property.chunk_histories import assert_same
 from tests.world import BEGIN_MS, CENTRES, TWO_OUTCOMES, World, engagement, purchase, refund, silence_document
 
 SECOND = 1 / 86_400

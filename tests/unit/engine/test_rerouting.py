@@ -6,13 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from offline.logs import recompute_logs
 from offline.verify import compare
 from schemas.origin import Origin, origin_of
 from schemas.partition import partition_of
 from schemas.topics import INVALID, PROFILES, PURCHASES, REROUTED, SOURCE_TOPICS
 from schemas.units import DAY_MS
 from stream.drafts import Outgoing
+from tests.recomputed_logs import recompute_logs
 from tests.world import BEGIN_MS, RULES, World, engagement, purchase
 
 ADA = next(name for name in map("ada-{}".format, range(100)) if partition_of(name, 4) == 2)

@@ -20,7 +20,7 @@ from stream.worker.counting import outcomes
 from stream.worker.log_records import of_columns
 from stream.worker.seen import SeenWindow
 from stream.worker.sorting import sort_out
-from tests.property.test_chunk_law import MODELS
+from tests.property.chunk_histories import MODELS
 from tests.property.test_records_as_columns import RECEIVED_MS, RULES, whole_events
 from tests.unit.features.histories import VOCABULARY
 from tests.unit.worker.fetching import purchases

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from ebb.compose.worker import worker_plan
-from ebb.history.again import Again
 from ebb.history.another_layout import of_this_layout
 from ebb.history.rebuilding import Rebuilding
+from ebb.history.resending import Again
 from ebb.history.stretches import Stretch
 from ebb.history.through_eras import Recovery
 from offline.archive.erased import ErasedPlace, note_erased

@@ -156,6 +156,7 @@ def test_what_a_worker_would_refuse_is_refused_with_its_reason(tmp_path: Path):
         (order(items=[{"sku": "a", "qty": 10**30, "price": "1"}]), "invalid_field"),
         (order(items=[{"sku": "a", "qty": 1, "price": "-1"}]), "invalid_field"),
         (b'{"number":"1","at":1709276400000,"items":[{"sku":"a","qty":1,"price":1e999999}]}', "invalid_field"),
+        (b'{"number":"1","at":1e999999,"items":[{"sku":"a","qty":1,"price":"1"}]}', "invalid_field"),
         (b'{"number":"1","left out":1e999999999999999999999}', "malformed_json"),
         (order(items=[{"sku": "a", "qty": 1, "price": "1_0E2"}]), "invalid_field"),
         (order(items=[{"sku": "a", "qty": 1, "price": f"1.{'1' * 5_000}E5"}]), "invalid_field"),

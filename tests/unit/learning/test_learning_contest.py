@@ -4,73 +4,30 @@ import msgspec
 import numpy as np
 import pytest
 
-from schemas.messages import ModelDecision
 from schemas.units import DAY_MS
-from stream.features.layout import LAYOUT
-from stream.features.model_columns import MODEL_COLUMNS
 from stream.learning.contest import Contest, ContestState
 from stream.learning.evidence import BETTER_BY, weigh
 from stream.learning.judge import JudgeState
 from stream.learning.label_rows import LabelRows
-from stream.scoring.challengers import ChallengerDocument
 from stream.scoring.costs import score_us
-from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED, schema_of
+from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED
 from stream.scoring.linear import LinearModel
 from tests.property.grown_trees import grown
-from tests.unit.learning.label_history import labels
+from tests.unit.learning.contests import (
+    BETTER,
+    BLOCK_DAYS,
+    BY_NEWTON,
+    HORIZON_DAYS,
+    PER_DAY,
+    WORSE,
+    labels_of,
+    published,
+    shown,
+    told,
+    until_closed,
+)
 
-HORIZON_DAYS = 7
-BLOCK_DAYS = 14
-PER_DAY = 4
-BETTER, WORSE = 0.9, 0.6  # the probability given to what came true, 9 times of 10
-
-
-def labels_of(days, shares=None, seed=0, first_day=0):
-    """Labels of consecutive days; `shares` says what each candidate gave to what came true, most of the time."""
-    dice = np.random.default_rng(seed)
-    made = labels(len(range(days)) * PER_DAY, seed=seed)
-    for row, label in enumerate(made):
-        snapshot_ms = (first_day + row // PER_DAY) * DAY_MS
-        right = dice.random() < 0.9
-        said = {
-            name: share if (label.value == 1.0) == right else 1 - share
-            for name, share in (dict.fromkeys((*CANDIDATES, CALIBRATED), WORSE) | (shares or {})).items()
-        }
-        yield msgspec.structs.replace(
-            label,
-            message_id=f"{seed}:{first_day}:{row}",
-            snapshot_ms=snapshot_ms,
-            matured_ms=snapshot_ms + (HORIZON_DAYS + 1) * DAY_MS,
-            scores=said,
-        )
-
-
-def shown(*histories, decisions=()):
-    contest = Contest(HORIZON_DAYS)
-    for decision in decisions:
-        contest.decide(decision)
-    for history in histories:
-        contest.judge(LabelRows.of(list(history)))
-    return contest
-
-
-def told(action, candidate="", number=0):
-    return ModelDecision(
-        message_id=f"{action}-{candidate}-{number}",
-        outcome="churn_30d",
-        action=action,
-        candidate=candidate,
-        decided_ms=0,
-        decided_by="ada",
-    )
-
-
-def until_closed(blocks):
-    """Days of labels after which so many blocks are closed."""
-    return blocks * BLOCK_DAYS + 4
-
-
-BY_NEWTON = {"newton_logistic": BETTER}
+TREES = grown(np.random.default_rng(1), trees=300)
 
 
 def test_eight_blocks_promote_who_is_better_and_seven_only_propose():
@@ -81,6 +38,12 @@ def test_eight_blocks_promote_who_is_better_and_seven_only_propose():
     reign = eight.championship.reigns[-1]
     assert (reign.candidate, reign.by) == ("newton_logistic", "rule")
     assert "over 8 blocks" in reign.why
+
+
+def test_blocks_of_fewer_than_thirty_labels_are_no_evidence():
+    every_other = list(labels_of(until_closed(9), BY_NEWTON))[::2]
+    few = shown(every_other)
+    assert (few.championship.champion, few.evidence()["newton_logistic"].blocks) == ("mean_logit", 0)
 
 
 def test_who_is_better_on_average_by_one_lucky_block_is_not_promoted():
@@ -146,22 +109,6 @@ def test_a_decision_that_the_log_repeats_counts_once():
     contest = shown(decisions=[told("pin", "river_logistic"), told("unpin"), told("pin", "river_logistic")])
     assert not contest.championship.is_pinned
     assert contest.championship.decisions == 2
-
-
-LINEAR = LinearModel((), (), (), (), bias=0.5)
-TREES = grown(np.random.default_rng(1), trees=300)
-
-
-def published(trained_until_day=0, name="outsider", model=LINEAR):
-    return ChallengerDocument(
-        outcome="churn_30d",
-        name=name,
-        layout=LAYOUT,
-        schema=schema_of(MODEL_COLUMNS),
-        model=model,
-        trained_until_ms=trained_until_day * DAY_MS,
-        published_ms=0,
-    )
 
 
 def test_a_challenger_from_outside_is_judged_after_its_training_and_promoted_by_the_same_rule():

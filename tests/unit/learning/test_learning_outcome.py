@@ -13,8 +13,8 @@ from stream.outcomes.declaration import CHURN_30D, CHURN_90D
 from stream.scoring.documents import CALIBRATED, CANDIDATES, ROLLED
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MeanLogit, probability
+from tests.unit.learning.contests import BETTER, HORIZON_DAYS, WORSE, labels_of, told, until_closed
 from tests.unit.learning.label_history import labels
-from tests.unit.learning.test_learning_contest import BETTER, HORIZON_DAYS, WORSE, labels_of, told, until_closed
 
 DAY = 14_700
 

@@ -115,17 +115,17 @@ def test_labels_of_other_models_outcomes_and_layouts_are_passed_over(other):
 
 def test_thresholds_are_judged_as_counted_by_hand():
     snapshots = Snapshots(
-        day=np.array([0, 3, 6, 9, 13]),
-        episode=np.array([1, 1, 2, 3, 4]),
-        probability=np.array([0.9, 0.9, 0.7, 0.95, 0.2]),
-        long_silence=np.array([True, True, True, False, True]),
-        left=np.array([True, True, False, True, True]),
-        spend_minor=np.array([1_000.0, 1_000.0, 500.0, 9_000.0, 100.0]),
+        day=np.array([0, 3, 6, 9, 13, 13]),
+        episode=np.array([1, 1, 2, 3, 4, 5]),
+        probability=np.array([0.9, 0.9, 0.7, 0.95, 0.2, 0.3]),
+        long_silence=np.array([True, True, True, False, True, True]),
+        left=np.array([True, True, False, True, True, True]),
+        spend_minor=np.array([1_000.0, 1_000.0, 500.0, 9_000.0, 100.0, 100.0]),
     )
     low, high = plan(snapshots, [0.5, 0.8])
     assert (low.list_size, high.list_size) == (3 * 28 / 14, 2 * 28 / 14)
     assert (low.precision, high.precision) == (2 / 3, 1.0)
-    assert low.missed == high.missed == 2 / 4
+    assert low.missed == high.missed == 3 / 5
     assert high.value_at_risk_minor == pytest.approx((900 + 900) * 28 / 14)
     assert low.alerts_per_week == pytest.approx(arrivals(np.array([1, 1, 2]), np.array([0, 3, 6])) * 7 / 14)
 

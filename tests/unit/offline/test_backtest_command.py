@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from ebb.backtest.screen import screen
 from ebb.cli.backtest import backtest
 from offline import scikit_learn
-from offline.backtest.labels import known, values_of
+from offline.backtest.labels import Happened, known
 from offline.backtest.report import BATCH, Report, Span, report
 from offline.backtest.rows import Rows
 from schemas.events import OrderLine, Purchase
@@ -21,7 +21,8 @@ from schemas.units import DAY_MS
 from stream.chunk import Rules
 from stream.errors import OfflineError
 from stream.features.columns import MODEL_COLUMNS
-from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D
+from stream.features.facts_of_events import facts_of
+from stream.outcomes.declaration import CHURN_30D, PURCHASE_7D, Outcome
 from tests.integration.retail import file_until
 
 pytest.importorskip("sklearn")
@@ -129,11 +130,19 @@ def purchase(customer: int, day: float) -> Purchase:
     return Purchase(event_id=f"{name}-{day}", customer_id=name, event_time_ms=time_ms, currency="GBP", lines=lines)
 
 
+def values_of(rows: Rows, outcome: Outcome, events: list[Purchase]) -> np.ndarray:
+    """What became of rows after these events of their customers."""
+    happened = Happened(outcome, Rules())
+    who = [rows.customers.index(event.customer_id or "") for event in events]
+    happened.add(facts_of(events, who, Rules().vocabulary, Rules().exponent))
+    return happened.values(rows)
+
+
 def test_one_class_and_no_model_are_refused() -> None:
     rows, half = rows_of([10, 60]), [purchase(number, day) for number in range(10) for day in (12, 62)]
 
     def came_true(events: list[Purchase]) -> np.ndarray:
-        return values_of(rows, PURCHASE_7D, events, Rules())
+        return values_of(rows, PURCHASE_7D, events)
 
     with pytest.raises(
         OfflineError, match=r"All 20 customer-weeks known before .* have purchase_7d = 0: with one class"
@@ -171,7 +180,7 @@ def test_where_no_model_served_at_the_split_nothing_frozen_is_judged() -> None:
 def test_labels_count_what_comes_after_the_midnight_until_the_horizon_and_are_known_a_day_later() -> None:
     rows = rows_of([10], customers=5)
     events = [purchase(0, 10), purchase(1, 10.001), purchase(2, 17), purchase(3, 17.001)]
-    assert values_of(rows, PURCHASE_7D, events, Rules()).tolist() == [0, 1, 1, 0, 0]
-    assert values_of(rows, CHURN_30D, events, Rules()).tolist() == [1, 0, 0, 0, 1]
+    assert values_of(rows, PURCHASE_7D, events).tolist() == [0, 1, 1, 0, 0]
+    assert values_of(rows, CHURN_30D, events).tolist() == [1, 0, 0, 0, 1]
     assert known(rows, PURCHASE_7D, (DAY + 18) * DAY_MS).all()
     assert not known(rows, PURCHASE_7D, (DAY + 18) * DAY_MS - 1).any()

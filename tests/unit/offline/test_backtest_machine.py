@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ebb.backtest.labels_of_a_day import label_rows
 from ebb.backtest.machine import Moment, live_through
-from ebb.backtest.taught import label_rows
 from ebb.compose.offline import shop_of
 from stream.learning.label_rows import LabelRows
 from stream.settings.worker import WorkerSettings

@@ -150,6 +150,11 @@ def test_of_two_copies_of_an_invoice_the_one_with_more_lines_is_told(csv):
     assert [line.product_id for line in history.events[0].lines] == ["A", "B"]
 
 
+def test_of_two_copies_of_an_invoice_with_as_many_lines_the_earlier_file_s_is_told(csv):
+    first, second = (csv(f"1,{product},,1,12/1/2010 8:26,1,5,UK", name=f"{product}.csv") for product in ("B", "A"))
+    assert [line.product_id for line in read(first, second).events[0].lines] == ["B"]
+
+
 def test_two_files_put_together_count_each_invoice_once(csv):
     lines = [f"{number},P{line},,1,12/{number}/2010 8:26,2.55,17850,UK" for number in range(1, 20) for line in range(3)]
     history = read(csv(*lines[:45], *lines[15:]))

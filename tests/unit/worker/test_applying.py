@@ -11,7 +11,7 @@ from schemas.units import DAY_MS
 from stream.chunk import StreamTimes
 from stream.drafts import unpack_outgoing
 from stream.errors import StoreEmptiedError, StoreUnavailableError
-from stream.memory_store import MemoryPartitionStore, MemoryStore
+from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.ports import Commit, Head
 from stream.worker.applying import Applying, Fenced
 from stream.worker.assembly import Assembly
@@ -59,7 +59,7 @@ class Partition:
     """One partition, its store, and batches cut out of one log of purchases."""
 
     def __init__(self, lockstep: bool = False) -> None:
-        self.stored = MemoryStore(1).partitions[0]
+        self.stored = StoredPartition()
         self.store = UnsureStore(self.stored)
         self.outbox = Outbox()
         assembly = Assembly(0, 1, TWO_OUTCOMES, lockstep=lockstep)
@@ -154,7 +154,7 @@ async def test_a_tick_notices_it_too(partition: Partition) -> None:
 
 
 def lose_everything(partition: Partition) -> None:
-    vars(partition.stored).update(vars(MemoryStore(1).partitions[0]))
+    vars(partition.stored).update(vars(StoredPartition()))
 
 
 @pytest.mark.parametrize(

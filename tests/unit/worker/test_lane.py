@@ -11,7 +11,7 @@ import pytest
 from schemas.topics import CLOCK, ENGAGEMENT, PURCHASES
 from schemas.units import DAY_MS
 from stream.errors import StoreUnavailableError
-from stream.memory_store import MemoryModelStore, MemoryPartitionStore, MemoryStore
+from stream.memory_store import MemoryModelStore, MemoryPartitionStore, StoredPartition
 from stream.ports import Commit, Head
 from stream.signing import Keyring
 from stream.worker.applying import Applying
@@ -68,7 +68,7 @@ class Running:
     """A lane of a replay that has claimed its partition, and the task that runs it."""
 
     def __init__(self, limits: LaneLimits, lockstep: bool = False, turns: Turns | None = None) -> None:
-        self.stored = MemoryStore(1).partitions[0]
+        self.stored = StoredPartition()
         self.store = Store(self.stored)
         self.consumer = Consumer()
         self.registry = MemoryModelStore()

@@ -11,7 +11,7 @@ from stream.chunk import StreamTimes
 from stream.errors import StoreUnavailableError
 from stream.features.layout import empty
 from stream.features.stored import pack, unpack
-from stream.memory_store import MemoryPartitionStore, MemoryStore, StoredPartition
+from stream.memory_store import MemoryPartitionStore, StoredPartition
 from stream.metrics.worker import REGISTRY
 from stream.ports import Commit, Head
 from stream.worker.applying import Applying, Fenced
@@ -132,7 +132,7 @@ class Shop:
     """One partition: each call of `buy` is a chunk in which these customers buy."""
 
     def __init__(self, stored: StoredPartition | None = None) -> None:
-        self.stored = stored or MemoryStore(1).partitions[0]
+        self.stored = stored or StoredPartition()
         self.store = Store(self.stored)
         self.applying = Applying(0, "us", self.store, Outbox(), Assembly(0, 1, TWO_OUTCOMES, lockstep=False), 5_000, {})
 

@@ -1,4 +1,4 @@
-"""What the input logs come to: the records as they lie in Kafka, rerouted ones among them (docs/architecture.md).
+"""What the input logs come to: the records as they lie in Kafka, rerouted ones among them; no lane, no journal.
 
 A misrouted record counts where it was sent on to, in `events.rerouted`, and never where its producer had put it.
 """
@@ -8,19 +8,17 @@ from typing import Protocol
 
 import numpy as np
 
+from ebb.history.archived_log import SET_ASIDE
 from offline.duplicates import NO_ID, repeated
 from offline.verify import NOBODY_GONE, Recomputed, counting, folded
 from schemas.decode import DecodeRules, Rejection, decode
 from schemas.events import Event, Input
 from schemas.origin import HOPS, Origin, origin_of
 from schemas.partition import partition_of
-from schemas.rejection import reject
 from schemas.topics import INPUT_TOPICS, REROUTED, SOURCE_TOPICS
 from stream.features.hashes import event_hash
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.identities.known import Identity
-
-SET_ASIDE = reject("bug", "set aside")
 
 
 class Logged(Protocol):
