@@ -17,6 +17,10 @@ class ReplacedError(EbbError):
     """A worker that was started later runs under this one's instance id."""
 
 
+class OvertakenError(EbbError):
+    """Another learner has saved more than this one has learned."""
+
+
 class LayoutError(EbbError):
     """Stored data was written by another layout of Ebb."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from stream.errors import ModelRefusedError
-from stream.ports import CHALLENGERS_AT_MOST, Commit, Head, Page, SeenBlock
+from stream.ports import CHALLENGERS_AT_MOST, Commit, Head, Page, SeenBlock, refuse_overtaken
 
 VERSIONS_KEPT = 50  # as many as on Redis
 
@@ -273,6 +273,8 @@ class MemoryModelStore:
 
     async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
         """Save offset, state and metrics."""
+        if name in self.learners:
+            refuse_overtaken(name, self.learners[name][0], next_offset)
         self.learners[name] = next_offset, state, metrics
 
     async def forget(self, name: str) -> None:

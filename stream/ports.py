@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from stream.errors import OvertakenError
 from stream.features.vocabulary import NOTHING_DECLARED, Vocabulary
 from stream.outcomes.declaration import BUILT_IN, Outcome
 
@@ -305,12 +306,30 @@ class ModelStore(Protocol):
         ...
 
     async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
-        """Save learner state, metrics and offset in one write."""
+        """Save learner state, metrics and offset in one write. What is saved never goes back.
+
+        Raises:
+            OvertakenError: a later offset is saved: by another learner.
+        """
         ...
 
     async def forget(self, name: str) -> None:
         """Drop all versions of a model, which of them is in force, its challengers and its learner."""
         ...
+
+
+def refuse_overtaken(name: str, saved_offset: int, next_offset: int) -> None:
+    """See that no later offset is saved of a learner than the one that is to be saved.
+
+    Raises:
+        OvertakenError: there is.
+    """
+    if saved_offset > next_offset:
+        raise OvertakenError(
+            f"Learner {name} is saved up to offset {saved_offset:,} of labels, and this process has it up to "
+            f"{next_offset:,}: another learner has gone on, while this one was missed or under another "
+            "EBB_LEARNER_GROUP. Start it again if it is wanted as a stand-by; of one group one works at a time."
+        )
 
 
 @dataclass(frozen=True)

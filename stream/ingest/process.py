@@ -28,6 +28,7 @@ from stream.ingest.sending import AbandonedError, Outgoing, Sender
 from stream.metrics import ingest as metrics
 from stream.worker.log_check import compare_logs
 from stream.worker.log_watch import LogWatch, ReadSoFar
+from stream.worker.taking_leave import stop_consumer
 
 LOOK_EVERY_S = 5.0
 HAND_OVER_WITHIN_S = 10.0  # below the time a rebalance waits for us
@@ -104,8 +105,8 @@ class IngestProcess:
             watch.cancel()
             logs.cancel()
             await self._sender.close()
-            with suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(consumer.stop(), LEAVE_WITHIN_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop_consumer(consumer), LEAVE_WITHIN_S)
 
     async def _next_chunk(self, consumer: AIOKafkaConsumer) -> None:
         # not under the lock: while the group assigns anew a fetch waits for that, and that waits for the lock

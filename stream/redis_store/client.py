@@ -43,7 +43,13 @@ RedisPyError = exceptions.RedisError | exceptions.RedisClusterException
 REDIRECTED_TOO_OFTEN = "TTL exhausted"  # what its cluster client makes of TRYAGAIN, asked 16 times in two seconds
 ALIKE: dict[str, Any] = {"protocol": 2, "driver_info": None}
 """Of all connections. None says no CLIENT SETINFO, which the users of a Redis before 7.2 cannot be allowed by name."""
-REFUSALS = ("MISCONF ", "NOREPLICAS ", "BUSY ")  # redis-py has no class for these error codes
+REFUSALS = (
+    "MISCONF ",
+    "NOREPLICAS ",
+    "BUSY ",
+    "Protocol error: unauthenticated ",  # more than 16 kB or 10 arguments from who has not said a password
+)
+"""How errors begin that redis-py has no class for."""
 
 
 class SlotOnItsWayError(StoreUnavailableError):

@@ -1,6 +1,7 @@
 """What all processes of a deployment agree on, kept in `meta`, and whether this Redis may be trusted with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,23 +15,33 @@ from stream.redis_store.client import address, explaining, is_cluster, one_of_a_
 from stream.redis_store.keys import META, partition_head
 
 CLOCKS = ("replay", "live")
+CLOCKS_APART_MS = 60_000  # synchronised ones are apart by some ms, those of another time zone by half an hour or more
 REBUILDING = b"rebuilding"
 """Field of `meta` while Redis is being filled from an archive (stream/redis_store/restoring.py)."""
 REPLACED = b"replaced"
 """Field of `meta` once a worker has seen that a log was replaced while it was read: what it has to say."""
 
 
-def check_deployment(url: str, wanted: Deployment, *, require_append_only: bool = True) -> None:
+def check_deployment(
+    url: str, wanted: Deployment, *, require_append_only: bool = True, wall_ms: Callable[[], int] | None = None
+) -> None:
     """Write `meta` at the first start; at every later one compare it with what this process is about to do.
+
+    Args:
+        url: of Redis.
+        wanted: what this process is about to do.
+        require_append_only: whether a Redis without an append-only file is refused.
+        wall_ms: of this machine, ms since 1970, to be compared with that of Redis; None for who does not go by it.
 
     Raises:
         StoreUnavailableError: Redis cannot be reached or asks for other credentials.
-        SettingError: another partition count, clock mode or list of names, an evicting policy, or no append-only file.
+        SettingError: another partition count, clock mode or list of names, an evicting policy, no append-only file, or
+            another time.
         LayoutError: the stored records have another layout.
         LogRecreatedError: a worker has found a log replaced while it was read.
     """
     with explaining(url), sync_client(url) as client:
-        _check_policies(client, url, require_append_only)
+        _check_policies(client, url, require_append_only, wall_ms)
         with client.pipeline(transaction=True) as pipeline:
             pipeline.hsetnx(META, "partitions", wanted.partitions)
             pipeline.hsetnx(META, "clock", wanted.clock)
@@ -226,16 +237,19 @@ def other_layout(stored: str, ours: str, url: str) -> LayoutError:
     )
 
 
-def _check_policies(client: Any, url: str, require_append_only: bool) -> None:
+def _check_policies(client: Any, url: str, require_append_only: bool, wall_ms: Callable[[], int] | None = None) -> None:
     """INFO answers where CONFIG is forbidden, as hosted Redis does. A replica may be the one that is asked tomorrow."""
     if not is_cluster(url):
         fields = client.info()
         if fields.get("cluster_enabled"):
             raise one_of_a_cluster(url)
         _check_node(f"Redis at {address(url)}", fields, require_append_only)
+        _check_time(f"Redis at {address(url)}", fields, wall_ms)
         return
     for node, fields in client.info(target_nodes=client.ALL_NODES).items():
-        _check_node(f"Redis at {node}, of the cluster at {address(url)},", fields, require_append_only)
+        where = f"Redis at {node}, of the cluster at {address(url)},"
+        _check_node(where, fields, require_append_only)
+        _check_time(where, fields, wall_ms)
 
 
 def _check_node(where: str, fields: Mapping[str, Any], require_append_only: bool) -> None:
@@ -252,3 +266,20 @@ def _check_node(where: str, fields: Mapping[str, Any], require_append_only: bool
             f"{where} keeps no append-only file and would lose everything since its last dump when it stops. "
             "Set it: redis-cli CONFIG SET appendonly yes, and appendfsync everysec in its configuration."
         )
+
+
+def _check_time(where: str, fields: Mapping[str, Any], wall_ms: Callable[[], int] | None) -> None:
+    """Stream time follows the wall of whoever has a partition, and never falls: what is fired early stays fired."""
+    told_us = fields.get("server_time_usec")
+    if wall_ms is None or told_us is None:
+        return
+    ours_ms, theirs_ms = wall_ms(), int(told_us) // 1000
+    if abs(ours_ms - theirs_ms) > CLOCKS_APART_MS:
+        raise SettingError(
+            f"The clock of this machine says {_utc(ours_ms)}, and {where} {_utc(theirs_ms)}. On the live clock it says "
+            "which deadlines have passed, and time does not go back. Set both by NTP and start again."
+        )
+
+
+def _utc(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream.errors import LayoutError, ModelRefusedError
-from stream.ports import CHALLENGERS_AT_MOST
+from stream.ports import CHALLENGERS_AT_MOST, refuse_overtaken
 from stream.redis_store import keys
 from stream.redis_store.asking import Command
 from stream.redis_store.client import async_client, explaining, is_cluster
@@ -125,7 +125,7 @@ class RedisModelStore:
         if saved == [None, None]:
             return None
         next_offset, state = saved
-        if state is None or next_offset is None or not next_offset.isdigit() or len(next_offset) > OFFSET_DIGITS:
+        if state is None or not _is_offset(next_offset):
             raise LayoutError(
                 f"The key {keys.learner(name).decode()} in Redis is no learner's: it says next_offset "
                 f"{_shown(next_offset)} and has {'no' if state is None else 'a'} state. Delete it; the learner then "
@@ -134,14 +134,24 @@ class RedisModelStore:
         return int(next_offset), state
 
     async def save_learner(self, name: str, next_offset: int, state: bytes, metrics: bytes) -> None:
-        """Save offset, state and metrics in one HSET."""
+        """Save offset, state and metrics in one HSET, a round trip after a look at what is there.
+
+        Who falls asleep between the two may still go back, until the other saves again, which it may.
+        """
         saved: dict[Any, Any] = {"next_offset": next_offset, "state": state, "metrics": metrics}
         with explaining(self._url):
+            (there,) = await self._redis.hmget(keys.learner(name), ["next_offset"])
+            if _is_offset(there):
+                refuse_overtaken(name, int(there), next_offset)
             await self._redis.hset(keys.learner(name), mapping=saved)
 
     async def close(self) -> None:
         """Release the connections."""
         await self._redis.aclose()
+
+
+def _is_offset(found: bytes | None) -> bool:
+    return found is not None and found.isdigit() and len(found) <= OFFSET_DIGITS
 
 
 def _text(version: bytes) -> str:

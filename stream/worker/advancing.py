@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import PASSED_OVER
 from stream.errors import BrokerUnavailableError, EbbError
+from stream.worker.taking_leave import stop_consumer
 
 FILLERS_AT_ONCE = 100_000  # of a batch: some 27 ms to make; with zstd 25 kB, which every topic of Ebb's takes
 REQUEST_BYTES_MAX = 32 * FILLERS_AT_ONCE
@@ -61,7 +62,7 @@ async def _reached(servers: Sequence[str], topic: str, ends: Mapping[int, int]) 
             await _refuse_records(consumer, tp, begin[tp], min(reached[tp], ends[tp.partition]))
         return reached
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _refuse_records(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> None:

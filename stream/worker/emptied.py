@@ -1,6 +1,11 @@
-"""A Redis that lost everything under a running worker: its customers are gone, which nobody may pass over unseen."""
+"""A Redis that lost commits under a running worker: nobody may pass that over unseen, and least of all an empty one."""
+
+import structlog
 
 from stream.errors import StoreEmptiedError
+from stream.metrics import worker as metrics
+
+log = structlog.get_logger()
 
 
 def refuse_emptied(partition: int, version: int, reached: int) -> None:
@@ -20,4 +25,17 @@ def refuse_emptied(partition: int, version: int, reached: int) -> None:
             "customers are lost. Stop all workers and the learner, then `ebb recover --from ARCHIVE` "
             '(docs/operations.md, "When Redis is lost"). Without an archive start the workers again: they begin anew '
             "with what Kafka still has."
+        )
+
+
+def tell_older(partition: int, version: int, reached: int) -> None:
+    """Count and say that a partition which is claimed anew is older than what this process had applied to it.
+
+    A lane that Redis is behind seeks back and says so itself. Where the loss goes back before its claim, Redis names
+    the owner before, and the lane only knows that it is fenced.
+    """
+    if version < reached:
+        metrics.SEEK_BACKS.labels(partition).inc()
+        log.warning(
+            "redis came back older than what was applied", partition=partition, version=version, applied=reached
         )

@@ -18,6 +18,7 @@ from schemas.topics import PASSED_OVER
 from stream.errors import LogRecreatedError
 from stream.metrics import worker as metrics
 from stream.ports import LogPosition
+from stream.worker.taking_leave import stop_consumer
 
 ANSWER_WITHIN_S = 10.0  # a broker that answers nothing in that time is no proof against the log
 POLL_MS = 500
@@ -122,7 +123,7 @@ async def _look(servers: Sequence[str], offsets: Offsets) -> dict[TopicPartition
         while (unclear := [tp for tp, found in seen.items() if not found.is_clear]) and time.monotonic() < give_up_s:
             await _fetch(consumer, unclear, seen)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     return seen
 
 

@@ -18,7 +18,7 @@ from stream.metrics import worker as metrics
 from stream.worker.applying import Fenced
 from stream.worker.background import Background
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
-from stream.worker.emptied import refuse_emptied
+from stream.worker.emptied import refuse_emptied, tell_older
 from stream.worker.fetched import Fetched
 from stream.worker.lanes import Lanes
 from stream.worker.log_check import check_logs, compare_logs
@@ -91,7 +91,9 @@ class WorkerProcess:
         await retrying(lambda: asyncio.to_thread(self._plan.check_instance))
         claimed = [await claim(self._plan, partition) for partition in sorted({tp.partition for tp in tps})]
         for each in claimed:  # by one version up from what was there
-            refuse_emptied(each.partition, each.head.version - 1, self._reached.get(each.partition, 0))
+            before = each.partition, each.head.version - 1, self._reached.get(each.partition, 0)
+            refuse_emptied(*before)
+            tell_older(*before)
         await retrying(lambda: asyncio.to_thread(self._plan.check_deployment))  # as it is since they are ours
         heads = {each.partition: each.head for each in claimed}
         log_starts = await shared.consumer.log_starts(tps)

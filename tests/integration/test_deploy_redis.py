@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from ebb.lookup import Lookup
-from ebb.services.embedded_redis import EmbeddedRedis, redis_server
+from ebb.services.embedded_redis import EmbeddedRedis
 from ebb.services.ports import LOOPBACK
 from schemas.partition import partition_of
 from schemas.topics import PURCHASES
@@ -16,9 +16,11 @@ from schemas.units import DAY_MS
 from stream.errors import StoreUnavailableError, UnknownCustomerError
 from stream.features.layout import LAYOUT
 from stream.redis_store import keys
+from tests.hurting import again
 from tests.integration.live_events import now_ms, purchase
 from tests.integration.live_shop import published, teach
 from tests.integration.processes import MODEL_KEYS, PARTITIONS, deployed, eventually, without_topics
+from tests.redis_cluster import programs
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OF_OTHERS = (
@@ -44,14 +46,18 @@ OF_OTHERS = (
 
 
 class DeployedRedis(EmbeddedRedis):
-    """Redis with `deploy/redis/redis.conf` and the users of `deploy/make-secrets`, but for ports and folders."""
+    """Redis with `deploy/redis/redis.conf` and the users of `deploy/make-secrets`, but for ports and folders.
+
+    It is a Redis 7, as the one that is deployed: 6.2 asks nobody's permission for what it reads from its file.
+    """
 
     @property
     def secrets(self) -> Path:
         return self.folder / "secrets"
 
     def prepare(self) -> list[str]:
-        subprocess.run([DEPLOY / "make-secrets", self.secrets], check=True)
+        if not self.secrets.exists():
+            subprocess.run([DEPLOY / "make-secrets", self.secrets], check=True)
         configuration = (DEPLOY / "redis" / "redis.conf").read_text()
         for deployed_at, tested_at in (
             ("/run/secrets/redis_users", str(self.secrets / "redis-users.acl")),
@@ -61,7 +67,8 @@ class DeployedRedis(EmbeddedRedis):
             configuration = configuration.replace(deployed_at, tested_at)
         written = self.folder / "redis.conf"
         written.write_text(f"{configuration}\nbind {LOOPBACK}\nport {self.port}\n")
-        return [redis_server(), str(written)]
+        server, _ = programs()
+        return [server, str(written)]
 
     def answers(self) -> bool:
         try:
@@ -87,6 +94,22 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedRedis]:
 def test_nobody_comes_in_without_a_name(store: DeployedRedis) -> None:
     with redis.Redis(port=store.port) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
+    for password in ("", "any"):
+        as_default = redis.Redis(port=store.port, username="default", password=password)
+        with as_default as client, pytest.raises(redis.AuthenticationError):
+            client.ping()
+
+
+def test_what_a_transaction_has_written_is_there_after_a_restart(tmp_path: Path) -> None:
+    """Redis 7 reads its append-only file as the user `default`, and passes over transactions that it may not do."""
+    with DeployedRedis(tmp_path) as service:
+        with redis.Redis.from_url(service.url("worker")) as client, client.pipeline(transaction=True) as pipeline:
+            pipeline.hset(keys.partition_head(0), "version", 1).mset({keys.state(0, "ada"): "of ada"}).execute()
+        service.stop()
+        again(service)
+        with redis.Redis.from_url(service.url("worker")) as client:
+            assert client.get(keys.state(0, "ada")) == b"of ada"
+            assert client.hget(keys.partition_head(0), "version") == b"1"
 
 
 def test_it_keeps_what_it_is_told_and_evicts_nothing(store: DeployedRedis) -> None:

@@ -1,6 +1,7 @@
 """What is checked when a process starts, and what commands read from outside."""
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -42,6 +43,18 @@ def test_a_log_that_was_replaced_lets_nobody_start_until_redis_is_rebuilt(redis_
     begin_rebuilding(redis_url, OURS, "ebb recover", {0: 1_000}, replace=True)
     end_rebuilding(redis_url)
     check_deployment(redis_url, OURS)
+
+
+@pytest.mark.parametrize("apart_s", [-3_600, 3_600])
+def test_a_machine_whose_clock_is_not_that_of_redis_does_not_start_on_the_live_clock(redis_url, apart_s):
+    def wall_ms(apart_s: int = apart_s) -> int:
+        return time.time_ns() // 1_000_000 + apart_s * 1_000
+
+    with pytest.raises(SettingError, match=r"this machine says \d{4}.* UTC, and Redis at .* UTC\. .*Set both by NTP"):
+        check_deployment(redis_url, OURS, wall_ms=wall_ms)
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.keys() == []
+    check_deployment(redis_url, OURS, wall_ms=lambda: wall_ms(30))
 
 
 def test_first_starts_at_the_same_time_agree_on_one_deployment(redis_url):

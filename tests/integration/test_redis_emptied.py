@@ -61,3 +61,27 @@ def test_workers_of_a_redis_that_loses_everything_end_and_say_so(
         line.is_silent = False
         ends_saying_what_is_lost(left)
         shop.processes.clear()
+
+
+def test_a_redis_that_is_older_than_its_worker_s_claim_is_counted_as_one_that_came_back_older(
+    empty_apache_kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    """It names the owner before, so that the worker is fenced, and nobody else would say what was lost."""
+    heads = [keys.partition_head(partition) for partition in range(PARTITIONS)]
+    with (
+        redis.Redis.from_url(redis_url) as client,
+        deployed(empty_apache_kafka, redis_url, tmp_path, clock="live") as shop,
+    ):
+        before = shop.start("worker")
+        order(shop, "first")
+        before.stop()
+        shop.processes.clear()
+        older = [client.hgetall(head) for head in heads]
+        worker = shop.start("worker")
+        order(shop, "second")
+        with client.pipeline(transaction=True) as pipeline:
+            for head, fields in zip(heads, older, strict=True):
+                pipeline.delete(head).hset(head, mapping=fields)
+            pipeline.execute()
+        eventually(lambda: len(worker.said("redis came back older than what was applied")) == PARTITIONS)
+        shop.wait_until_applied()

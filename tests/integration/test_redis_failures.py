@@ -12,6 +12,7 @@ from stream.errors import LayoutError, StoreUnavailableError
 from stream.ports import Commit, LogPosition
 from stream.redis_store import keys
 from stream.redis_store.partition import RedisPartitionStore
+from stream.redis_store.registry import RedisModelStore
 from tests.hurting import again, frozen
 from tests.line import Line
 
@@ -203,3 +204,16 @@ async def test_a_key_that_something_else_wrote_is_a_clear_error(own_redis, store
         client.set(keys.due(3), "not ours")
     with pytest.raises(LayoutError, match="something else writes to this database"):
         await store.begin(0, 10)
+
+
+@pytest.mark.parametrize("kilobytes", [1, 100])
+async def test_a_redis_that_asks_for_a_password_now_is_away_however_much_is_sent(
+    own_redis: EmbeddedRedis, kilobytes: int
+) -> None:
+    """From who has said none Redis takes no more than 16 kB, and has an error of its own for that."""
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.config_set("requirepass", "another")
+    models = RedisModelStore(own_redis.address)
+    with pytest.raises(StoreUnavailableError):
+        await models.save_learner("churn_30d", 1, bytes(1024 * kilobytes), b"{}")
+    await models.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.errors import ModelRefusedError
+from stream.errors import ModelRefusedError, OvertakenError
 
 NAME = "churn_30d"
 
@@ -88,6 +88,17 @@ async def test_of_what_is_forgotten_nothing_is_left_and_of_others_everything(mod
 async def test_a_learner_s_state_and_offset_are_saved_together(models):
     await models.save_learner(NAME, 12, b"state", b"{}")
     assert await models.load_learner(NAME) == (12, b"state")
-    await models.save_learner(NAME, 0, b"", b"{}")
-    assert await models.load_learner(NAME) == (0, b"")
+    await models.save_learner(NAME, 12, b"", b"{}")
+    assert await models.load_learner(NAME) == (12, b"")
     assert await models.load_learner("purchase_7d") is None
+
+
+async def test_a_learner_that_another_has_overtaken_is_not_saved(models):
+    await models.save_learner(NAME, 12, b"state", b"{}")
+    await models.save_learner("segments", 5, b"state", b"{}")
+    with pytest.raises(OvertakenError, match="up to offset 12 of labels, and this process has it up to 11"):
+        await models.save_learner(NAME, 11, b"of a sleeper", b"{}")
+    assert await models.load_learner(NAME) == (12, b"state")
+    await models.forget(NAME)
+    await models.save_learner(NAME, 11, b"anew", b"{}")
+    assert await models.load_learner(NAME) == (11, b"anew")

@@ -42,18 +42,18 @@ async def test_a_published_challenger_is_a_candidate_of_the_next_document() -> N
     sealed, admitted = challenger()
     await store.publish_challenger("churn_30d", "outsider", sealed)
     teacher.learn([], FIRST_DAY + 20, [await teacher.ruling(admitted)])
-    await teacher.publish(next_offset=99)
+    await teacher.publish(next_offset=90_099)
     assert in_force(store).candidates["outsider"].bias == 0.25
     await store.withdraw_challenger("churn_30d", "outsider")
     again = Teacher(store, KEYS)
     await again.restore()
     again.learn(labels(FIRST_DAY + 21), FIRST_DAY + 21)
-    await again.publish(next_offset=100)
+    await again.publish(next_offset=90_100)
     assert "outsider" in in_force(store).candidates, "the learner has to keep what it was given"
     series = {"outcome": "churn_30d", "candidate": "outsider"}
     assert REGISTRY.get_sample_value("ebb_model_serving", series) == 0.0
     again.learn([], FIRST_DAY + 22, [await again.ruling(decision("withdraw", "outsider"))])
-    await again.publish(next_offset=101)
+    await again.publish(next_offset=90_101)
     assert REGISTRY.get_sample_value("ebb_model_serving", series) is None
 
 
@@ -74,11 +74,11 @@ async def test_trees_from_outside_are_a_candidate_and_serve_when_a_person_says_s
     await store.publish_challenger("churn_30d", "outsider", sealed)
     rulings = [await teacher.ruling(each) for each in (admitted, decision("promote", "outsider"))]
     teacher.learn([], FIRST_DAY + 20, rulings)
-    await teacher.publish(next_offset=99)
+    await teacher.publish(next_offset=90_099)
     again = Teacher(store, KEYS)
     await again.restore()
     again.learn(labels(FIRST_DAY + 21), FIRST_DAY + 21)
-    await again.publish(next_offset=100)
+    await again.publish(next_offset=90_100)
     document = in_force(store)
     assert (document.serving, document.candidates["outsider"]) == ("outsider", TREES)
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from schemas.messages import EpochPassed, LabelRecord
 from schemas.units import DAY_MS
-from stream.errors import ModelRefusedError, StoreUnavailableError
+from stream.errors import ModelRefusedError, OvertakenError, StoreUnavailableError
 from stream.features.columns import MODEL_COLUMNS
 from stream.features.layout import LAYOUT
 from stream.learner.saved import Saved, open_saved, seal_saved
@@ -42,6 +42,19 @@ async def test_wherever_it_crashes_between_two_saves_the_models_are_the_same(sav
     disturbed.saves_left = 10**9
     await taught(disturbed, DAYS)
     assert outcome(disturbed) == outcome(undisturbed)
+
+
+async def test_a_learner_that_wakes_when_another_has_gone_on_takes_nothing_back() -> None:
+    """What it had begun to save lacks the labels since; the others' offset says that they are learned."""
+    undisturbed, store = Store(), Store()
+    await taught(undisturbed, DAYS)
+    sleeper = await taught(store, DAYS[:2])
+    sleeper.learn(labels(DAYS[2]), DAYS[2])
+    await taught(store, DAYS)
+    store.saves_left = 1
+    with pytest.raises(OvertakenError):
+        await sleeper.publish(DAYS[2])
+    assert outcome(store) == outcome(undisturbed)
 
 
 async def test_no_model_is_said_to_be_of_a_day_it_has_not_learned() -> None:
@@ -212,7 +225,7 @@ async def test_a_decision_is_published_without_a_new_label_and_outlives_the_lear
     before = in_force(store)
     pinned = decision("pin", "newton_logistic")
     teacher.learn([], DAYS[-1] + 1, [await teacher.ruling(pinned)])
-    await teacher.publish(next_offset=99)
+    await teacher.publish(next_offset=90_099)
     after = in_force(store)
     assert (before.lineage.champion.candidate, after.lineage.champion.candidate) == (
         "mean_logit_hazard",
@@ -227,7 +240,7 @@ async def test_a_decision_is_published_without_a_new_label_and_outlives_the_lear
     again = Teacher(store, KEYS)
     await again.restore()
     again.learn(labels(DAYS[-1] + 2), DAYS[-1] + 2, [await again.ruling(pinned)])
-    await again.publish(next_offset=100)
+    await again.publish(next_offset=90_100)
     assert in_force(store).lineage.champion == after.lineage.champion
 
 
@@ -328,7 +341,7 @@ async def test_a_learner_whose_key_is_lost_goes_on_with_another_at_its_next_labe
         store.learners[name] = next_offset, seal(open_sealed(packed, KEYS, LEARNER), other, LEARNER), judged
     await teacher.restore()
     teacher.learn(labels(FIRST_DAY + 20), FIRST_DAY + 20)
-    await teacher.publish(99)
+    await teacher.publish(90_099)
     assert in_force(store, keys=other).serving is not None
 
 

@@ -91,6 +91,7 @@ def test_a_customer_who_leaves_and_returns_within_a_chunk_has_not_moved():
         (exceptions.AuthenticationError("invalid password"), StoreUnavailableError),
         (exceptions.TimeoutError("Timeout reading"), StoreUnavailableError),
         (exceptions.ResponseError("MISCONF Errors writing to the AOF file"), StoreUnavailableError),
+        (exceptions.ResponseError("Protocol error: unauthenticated bulk length"), StoreUnavailableError),
         (exceptions.MovedError("866 10.0.0.1:6379"), SettingError),
         (exceptions.ResponseError("WRONGTYPE Operation against a key"), LayoutError),
         (exceptions.ResponseError("BUSYGROUP Consumer Group name already exists"), exceptions.ResponseError),
