@@ -1,6 +1,6 @@
 """Customers as Ebb sees them now: `from ebb import Lookup`, or `AsyncLookup` in programs of asyncio."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from types import TracebackType
@@ -11,6 +11,7 @@ from ebb.views import Page, SegmentSize, View, utc
 from ebb.why import Why
 from stream.errors import SettingError
 from stream.features.layout import LAYOUT
+from stream.outcomes.declaration import Outcome
 from stream.redis_store.asking import Asking, AsyncAsking
 from stream.redis_store.lookup import StoredViews, stored_views
 from stream.settings.load import load_common_settings, load_worker_settings
@@ -59,6 +60,10 @@ class Lookup:
         url, self._keys = url or load_common_settings().redis_url, Keys(model_keys)
         self._asking = Asking(url)
         self._views = self._asking.answer(stored_views(url, LAYOUT))
+
+    def outcomes(self) -> Sequence[Outcome]:
+        """What the workers ask, as the latest to start has declared it, when this was made; no round trip."""
+        return self._views.outcomes
 
     def get(self, customer_id: str) -> View:
         """The customer's view, in one round trip.
@@ -140,6 +145,10 @@ class AsyncLookup:
         self._url, self._keys = url or load_common_settings().redis_url, Keys(model_keys)
         self._asking = AsyncAsking(self._url)
         self._views: StoredViews | None = None
+
+    async def outcomes(self) -> Sequence[Outcome]:
+        """As `Lookup.outcomes`."""
+        return (await self._checked()).outcomes
 
     async def get(self, customer_id: str) -> View:
         """As `Lookup.get`."""

@@ -15,7 +15,7 @@ from ebb.models.stored import outcome_in_force
 from ebb.text import aligned, fitted, money, percent, printable, terminal_columns
 from ebb.views import utc
 from offline.alert_plan.snapshots import Snapshots, snapshots_of
-from offline.alert_plan.thresholds import THRESHOLDS, Threshold, suggested
+from offline.alert_plan.thresholds import THRESHOLDS, Threshold, at_once, suggested
 from offline.alert_plan.thresholds import plan as judged
 from offline.archive.reading import read_batches
 from offline.dead_letters import records_of
@@ -146,6 +146,12 @@ class Planned:
         """The threshold for `per_week`, if there is one."""
         return suggested(self.thresholds, self.per_week) if self.per_week else None
 
+    @property
+    def at_once(self) -> float:
+        """How many alerts come at once with the suggested threshold, besides those of every week."""
+        now = next(each for each in self.thresholds if each.probability == self.settings.alert_probability)
+        return at_once(now, self.suggested) if self.suggested else 0.0
+
     def as_object(self) -> dict[str, Any]:
         """One JSON object; amounts are decimal strings in major units."""
         first, last = self._days()
@@ -159,6 +165,7 @@ class Planned:
             "now": self.settings.alert_probability,
             "per_week": self.per_week,
             "suggested": self.suggested.probability if self.suggested else None,
+            "at_once": self.at_once if self.suggested else None,
             "currency": self.settings.currency,
             "thresholds": [
                 {name: value for name, value in msgspec.structs.asdict(each).items() if name != "value_at_risk_minor"}
@@ -189,6 +196,7 @@ class Planned:
             f"  {len(self.snapshots):,} customer-days from {first} to {last} · {true}",
             *aligned(rows, ">>>>>><"),
             "  on the list, value at risk: on a day, of those who bought within 180 days",
+            "  alerts a week: who joins the list; who is on it when a model begins to serve comes first, within days",
             "  right: share of the list who did leave",
             "  missed: share of those leaving on a day who are not on the list",
             self._next(),
@@ -202,7 +210,8 @@ class Planned:
             return f"each of these thresholds has more than {at_most}: act on those with the most value at risk"
         opens, closes = self.suggested.probability, self.settings.alert_close_probability
         besides = f", and EBB_ALERT_CLOSE_PROBABILITY, {closes:g} now, not above it" if closes > opens else ""
-        return f"at most {at_most}: EBB_ALERT_PROBABILITY={opens:g}{besides}"
+        first = f"; {self.at_once:,.0f} more come at once" if self.at_once >= 1 else ""
+        return f"at most {at_most}: EBB_ALERT_PROBABILITY={opens:g}{besides}{first}"
 
     def _days(self) -> tuple[int, int]:
         return int(self.snapshots.day.min()), int(self.snapshots.day.max())

@@ -48,16 +48,31 @@ def lookup(customer_id: str, why_of: str | None, at: datetime | None, as_json: b
     if at is not None:
         raise click.UsageError("--at goes with --why: without it a customer is shown as last decided.")
     with Lookup() as views:
-        view = views.get(customer_id)
-    outcomes, columns = load_common_settings().predicted.outcomes, terminal_columns()
-    click.echo(view.to_json() if as_json else "\n".join(customer_screen(view, outcomes, columns)))
+        view, asked = views.get(customer_id), views.outcomes()
+    if as_json:
+        click.echo(view.to_json())
+        return
+    declared, columns = load_common_settings().predicted.outcomes, terminal_columns()
+    screen = customer_screen(view, asked, columns)
+    click.echo("\n".join([*screen[:-1], *_declared_otherwise(asked, declared, columns), screen[-1]]))
+
+
+def _declared_otherwise(asked: Sequence[Outcome], declared: Sequence[Outcome], columns: int | None) -> list[str]:
+    """A sentence on outcomes that workers do not ask as they are declared here; none where they do."""
+    by_name = {outcome.name: outcome for outcome in asked}
+    names = [outcome.name for outcome in declared if by_name.get(outcome.name) != outcome]
+    names += sorted(by_name.keys() - {outcome.name for outcome in declared})
+    if not names:
+        return []
+    said = f"  declared otherwise here: {', '.join(names)}; workers ask what is said above until they start with that"
+    return [fitted(printable(said), columns)]
 
 
 def _show_why(customer_id: str, outcome: str, at: datetime | None, as_json: bool) -> None:
     settings = load_common_settings()
     with Lookup() as views:
         why = views.why(customer_id, settings.alert_outcome if outcome == ALERTED else outcome, at)
-    words = {each.name: each.in_words(settings.currency) for each in settings.predicted.outcomes}
+        words = {each.name: each.in_words(settings.currency) for each in views.outcomes()}
     columns, in_words = terminal_columns(), words.get(why.outcome, why.outcome)
     click.echo(why.to_json() if as_json else fitted("\n".join(why_screen(why, in_words, columns)), columns))
 
@@ -82,13 +97,15 @@ def segments(as_json: bool) -> None:
 def at_risk(n: int, as_json: bool) -> None:
     """Show the customers with the most value at risk, most first."""
     with Lookup() as views:
-        page = views.at_risk(n)
+        page, asked = views.at_risk(n), views.outcomes()
     if as_json:
         click.echo(
             json.dumps({"as_of_ms": _ms(page.as_of), "customers": [json.loads(view.to_json()) for view in page]})
         )
         return
-    click.echo("\n".join(at_risk_screen(page, load_common_settings().alerted, terminal_columns())))
+    alerted = load_common_settings().alerted
+    by = next((outcome for outcome in asked if outcome.name == alerted.name), alerted)
+    click.echo("\n".join(at_risk_screen(page, by, terminal_columns())))
 
 
 def customer_screen(view: View, outcomes: Sequence[Outcome], columns: int | None = None) -> list[str]:

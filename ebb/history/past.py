@@ -18,7 +18,7 @@ from offline.archive.reading import read_batches
 from offline.archive.records import ArchivedRecord, records_of
 from schemas.clock import ClockRecord
 from schemas.topics import CLOCK, INPUT_TOPICS, REROUTED
-from stream.alignment import merged
+from stream.alignment import merged, orders_ms
 from stream.bugs import Decode
 from stream.ports import LogPosition, with_heard
 from stream.worker.hearing import heard_after
@@ -107,6 +107,7 @@ class PartitionPast:
         events = iter(self.decode(topic, [record.value for record in applied], written_ms(topic, applied)))
         decoded = [odd[record.offset] if record.offset in odd else next(events) for record in raw]
         records = of_topic(topic, raw, decoded)
+        _hear_set_aside(records, topic, entry)
         for place in gone_places(records):
             records.order_ms[place] = raw[place].timestamp
         lost = np.isin(records.offset, entry.lost if topic == REROUTED else [])
@@ -155,6 +156,15 @@ def in_order(parts: Mapping[str, LogRecords], in_turn: Sequence[str]) -> LogReco
         return NO_RECORDS
     order = merged([queue.order_ms for queue in queues], [False] * len(queues))
     return joined(queues).take(np.argsort(np.argsort(order, kind="stable")))
+
+
+def _hear_set_aside(records: LogRecords, topic: str, entry: JournalEntry) -> None:
+    """Put in when records of a topic were that have been set aside, and whose, as far as the clock had heard it."""
+    for (name, offset), (time_ms, crc32) in zip(entry.set_aside, entry.set_aside_heard, strict=False):
+        if name == topic:
+            place = records.offset == offset
+            records.event_time_ms[place], records.customer_crc32[place] = time_ms, crc32
+            records.order_ms[place] = orders_ms(records.event_time_ms[place], records.timestamp_ms[place])
 
 
 def _kept(records: LogRecords) -> LogRecords:

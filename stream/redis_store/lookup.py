@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from schemas.partition import partition_of
 from stream.customers.segments import SEGMENTS
+from stream.outcomes.declaration import Outcome
 from stream.ports import RISK_INDEX_WITHIN
 from stream.redis_store import keys
 from stream.redis_store.asking import Command, Question, RoundTrip
@@ -36,14 +37,17 @@ def stored_views(url: str, layout: str) -> "Question[StoredViews]":
     deployment = deployment_of(fields, url)
     if deployment.layout != layout:
         raise other_layout(deployment.layout, layout, url)
-    return StoredViews(deployment.partitions)
+    return StoredViews(deployment.partitions, deployment.outcomes)
 
 
 class StoredViews:
-    """The questions about a deployment of so many partitions; each names its round trips."""
+    """The questions about a deployment of so many partitions; each names its round trips.
 
-    def __init__(self, partitions: int) -> None:
-        self._partitions = partitions
+    `outcomes` are those that its workers ask, as the latest to start has declared them.
+    """
+
+    def __init__(self, partitions: int, outcomes: Sequence[Outcome]) -> None:
+        self._partitions, self.outcomes = partitions, outcomes
 
     def get(self, customer: str) -> Question[bytes | None]:
         """A customer's view, in one round trip; None if nothing is stored."""

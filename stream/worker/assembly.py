@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.rejection import Rejection
-from schemas.topics import REROUTED
+from schemas.topics import INPUT_TOPICS, REROUTED
 from schemas.units import DAY_MS
 from stream.changes import Changes
 from stream.chunk import IntArray, Models, PartitionCustomers, Records, Rules, StreamTimes
@@ -260,6 +260,7 @@ class Assembly:
     ) -> bytes:
         """Enough to do the same again: offset ranges, stream times as runs, models in force, who was renewed, what and
         who was set aside, what was sent in which timeline and what is of another."""
+        records, aside = batch.records, set_aside(batch.records)
         entry = JournalEntry(
             version=version,
             offsets={topic: (batch.previous[topic], positions[topic].next_offset) for topic in batch.positions},
@@ -268,13 +269,14 @@ class Assembly:
             models=models.versions,
             tick=not batch.records and renewal is NO_RENEWAL and not postponed,
             renewed=list(renewal.customers),
-            set_aside=set_aside(batch.records),
-            in_turn=batch.records.topics_in_turn,
+            set_aside=[(INPUT_TOPICS[records.topic[place]], int(records.offset[place])) for place in aside],
+            set_aside_heard=[(int(records.event_time_ms[at]), int(records.customer_crc32[at])) for at in aside],
+            in_turn=records.topics_in_turn,
             postponed=dict(postponed),
             fired=fired,
             swept=renewal.swept,
             timeline=timeline,
-            lost=lost_offsets(batch.records),
+            lost=lost_offsets(records),
         )
         return encode_entry(entry)
 

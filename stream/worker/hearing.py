@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.topics import CLOCK
 from stream.clock import NO_SAY, LiveClock, LoggedTimes, SupportedMaximum
-from stream.worker.log_records import LOST_KIND, TOPIC_NUMBERS, LogRecords
+from stream.worker.log_records import TOPIC_NUMBERS, LogRecords
 
 Heard = Mapping[str, bytes]
 """Topic -> what was heard of it, as `SupportedMaximum.packed` gives it."""
@@ -30,7 +30,7 @@ def logged_times(records: LogRecords) -> LoggedTimes:
         order_ms=records.order_ms,
         customer=records.customer_crc32,
         time_ms=records.event_time_ms,
-        vouches=records.has_customer | (records.kind == LOST_KIND),  # that one is lost is found out after it was heard
+        vouches=records.has_customer | (records.customer_crc32 != 0),  # what is lost or set aside was heard before
     )
 
 

@@ -17,6 +17,8 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         tick: whether it had no records because time alone had gone on.
         renewed: customers that a sweep decided anew.
         set_aside: (topic, offset) of records that a bug made dead letters: what is in the log does not say so.
+        set_aside_heard: of each of these when it was, ms, and the CRC-32 of its customer, as the live clock has heard
+            it; 0 and 0 of what could not be decoded.
         postponed: customers whose decision failed for a bug, and until when it was put off, ms.
         in_turn: topics whose records took effect one topic after the other; empty where they went by time.
         fired: how many deadlines fired before its records, where more were due and time lags; else 0.
@@ -33,6 +35,7 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     tick: bool
     renewed: list[str] = []
     set_aside: list[tuple[str, int]] = []
+    set_aside_heard: list[tuple[int, int]] = []
     in_turn: list[str] = []
     postponed: dict[str, int] = {}
     fired: int = 0

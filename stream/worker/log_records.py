@@ -103,7 +103,8 @@ class LogRecords(msgspec.Struct, frozen=True, eq=False, gc=False):
         timestamp_ms: i8, Kafka's, when the producer wrote it.
         event_time_ms: i8, 0 of what is no event.
         order_ms: i8, by which the live clock puts records in order among the topics.
-        customer_crc32: i8, CRC-32 of the id, tells customers apart to the live clock; 0 of what has none.
+        customer_crc32: i8, CRC-32 of the id, tells customers apart to the live clock; 0 of what has none. It stays
+            where a record is found out to say nothing after the clock has heard it, and `event_time_ms` with it.
         id_hash: u8, `event_hash` of the event's id, `NO_ID` of what is no event.
         weight: i8, bytes that the record stands for while it waits.
         hops: i8, how often erasures and merges have sent it from one customer to another.
@@ -287,6 +288,16 @@ def hops_of(fetched: Sequence[Any]) -> IntArray:
 def weight_of(values: Sequence[bytes | None]) -> int:
     """Bytes that records of these values stand for while they wait."""
     return RECORD_OVERHEAD_BYTES * len(values) + sum(map(len, filter(None, values)))
+
+
+def standing_in(instead: Lost | Rejection, records: LogRecords, places: Sequence[int]) -> LogRecords:
+    """The same with something else said at these places: they are applied in their order all the same, and repeat no
+    other. Whose they were and when stays, since the live clock has heard it before anybody knew better."""
+    said, odd = records.take(np.arange(len(records))), list(places)
+    said.decoded[odd], said.is_decoded[odd] = instead, True
+    said.customer[odd], said.has_customer[odd] = None, False
+    said.kind[odd], said.id_hash[odd], said.hops[odd] = _KIND_OF[type(instead)], NO_ID, 0
+    return said
 
 
 def joined(parts: Sequence[LogRecords]) -> LogRecords:

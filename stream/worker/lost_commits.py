@@ -7,15 +7,12 @@ beyond it says that a record is one of these. Nobody can have applied it: the se
 loses its latest commits.
 """
 
-from collections.abc import Collection
-
-import numpy as np
+from collections.abc import Sequence
 
 from schemas.origin import Sender, sender_of
 from schemas.topics import REROUTED
 from stream.ports import PartitionStore
-from stream.worker.log_records import LOST, LOST_KIND, TOPIC_NUMBERS, LogRecords
-from stream.worker.seen import NO_ID
+from stream.worker.log_records import LOST, LOST_KIND, TOPIC_NUMBERS, LogRecords, standing_in
 
 
 async def lost_in(records: LogRecords, store: PartitionStore) -> list[int]:
@@ -43,15 +40,9 @@ def _senders(records: LogRecords) -> dict[int, Sender]:
     return {place: sender for place, sender in found.items() if sender is not None}
 
 
-def without(records: LogRecords, places: Collection[int]) -> LogRecords:
-    """The same with nothing said at these places: they are applied in their order all the same, and repeat no other."""
-    if not places:
-        return records
-    said, lost = records.take(np.arange(len(records))), list(places)
-    said.decoded[lost], said.is_decoded[lost] = LOST, True
-    said.customer[lost], said.has_customer[lost] = None, False
-    said.kind[lost], said.id_hash[lost], said.hops[lost] = LOST_KIND, NO_ID, 0
-    return said
+def without(records: LogRecords, places: Sequence[int]) -> LogRecords:
+    """The same with nothing said at these places."""
+    return standing_in(LOST, records, places) if places else records
 
 
 def lost_offsets(records: LogRecords) -> list[int]:

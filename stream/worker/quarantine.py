@@ -14,7 +14,6 @@ import numpy as np
 import structlog
 
 from schemas.rejection import quoted
-from schemas.topics import INPUT_TOPICS
 from stream.bugs import ATTEMPTS, Bug, alike, bug_of, told
 from stream.chunk import StreamTimes
 from stream.errors import EbbError
@@ -23,7 +22,7 @@ from stream.ports import Head
 from stream.worker.applying import Fenced
 from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError
 from stream.worker.inbox import Batch
-from stream.worker.log_records import CLOCK_KIND, REJECTED, LogRecord, joined, of_topic
+from stream.worker.log_records import CLOCK_KIND, REJECTED, LogRecord, standing_in
 from stream.worker.postponing import POSTPONED_MS
 
 Result = TypeVar("Result")
@@ -288,6 +287,4 @@ def _untied(error: Exception, why: str) -> Exception:
 
 def _without(batch: Batch, place: int, bug: Bug) -> Batch:
     """The batch with one record that is a dead letter now."""
-    records = batch.records
-    rejected = of_topic(INPUT_TOPICS[records.topic[place]], [records.fetched[place]], [bug])
-    return replace(batch, records=joined([records.part(0, place), rejected, records.part(place + 1)]))
+    return replace(batch, records=standing_in(bug, batch.records, [place]))

@@ -145,12 +145,12 @@ def _place_of(record: LogRecord) -> str:
     return f"{origin.topic} {origin.partition} {origin.offset} {origin.hops} {record.decoded.customer_id}"
 
 
-def set_aside(records: LogRecords) -> list[tuple[str, int]]:
-    """(topic, offset) of the records that a bug made dead letters: what is in the log does not say so."""
+def set_aside(records: LogRecords) -> list[int]:
+    """The places of the records that a bug made dead letters: what is in the log does not say so."""
     if not records.has_kind(REJECTED):
         return []
-    rejected = (records[place] for place in (records.kind == REJECTED).nonzero()[0].tolist())
-    return [(record.topic, record.offset) for record in rejected if record.decoded.reason == "bug"]
+    rejected = (records.kind == REJECTED).nonzero()[0].tolist()
+    return [place for place in rejected if records.decoded[place].reason == "bug"]
 
 
 def facts_at(

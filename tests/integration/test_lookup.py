@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from threading import Thread
 from time import monotonic
 
+import msgspec
 import pytest
 import redis
 
@@ -17,8 +18,10 @@ from schemas.partition import partition_of
 from stream.customers.segments import SEGMENTS
 from stream.errors import EbbError, LayoutError, SettingError, StoreUnavailableError, UnknownCustomerError
 from stream.features.layout import LAYOUT
+from stream.outcomes.declaration import CHURN_30D
 from stream.ports import Deployment
 from stream.redis_store.deployment import check_deployment
+from stream.redis_store.keys import META
 from tests.integration.stored_views import HOSTILE_IDS, NOW_MS, PARTITIONS, apply, begin_deployment, fill_shop, view_of
 
 
@@ -45,7 +48,7 @@ class InALoop:
         except EbbError:
             self._end()
             raise
-        for name in ("get", "get_many", "at_risk", "segments"):
+        for name in ("get", "get_many", "at_risk", "segments", "outcomes"):
             setattr(self, name, self._waiting(getattr(self._lookup, name)))
 
     def _wait_for(self, awaited):
@@ -91,6 +94,13 @@ def test_a_view_is_read_with_its_types(open_lookup, shop):
     assert view.valid_until == datetime(2010, 12, 12, 20, 1, tzinfo=UTC)
     with redis.Redis.from_url(shop) as client:
         assert client.get(f"customer:{{{view.partition}}}:13064").decode() == view.to_json()
+
+
+def test_what_is_predicted_is_what_workers_ask(open_lookup, shop):
+    with redis.Redis.from_url(shop) as client:
+        client.hset(META, "outcomes", msgspec.json.encode([CHURN_30D]))
+    with open_lookup(shop) as lookup:
+        assert lookup.outcomes() == (CHURN_30D,)
 
 
 def test_a_view_costs_one_round_trip(open_lookup, shop):

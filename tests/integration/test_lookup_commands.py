@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from ebb.cli import main
+from stream.outcomes.declaration import BUILT_IN
 from tests.integration.stored_views import HOSTILE_IDS, NOW_MS, apply, begin_deployment, fill_shop, view_of
 
 
@@ -113,3 +114,15 @@ def test_commands_without_redis_say_so(redis_url):
 async def test_ebb_segments_says_of_a_large_segment_that_its_mean_is_over_some(redis_url):
     await apply(redis_url, [view_of(f"c{i}", "Champions") for i in range(3_000)])
     assert run(redis_url, "segments").output.splitlines()[2].endswith("≈ £ 214")
+
+
+def test_words_are_those_of_what_workers_ask_and_a_sentence_says_that_it_is_declared_otherwise(shop, tmp_path):
+    declared = tmp_path / "outcomes.toml"
+    declared.write_text('[lapsed]\nhorizon_days = 20\ntrue_when = "none"\n')
+    outcomes = ",".join(outcome.name for outcome in BUILT_IN if outcome.name != "lapsed")
+    environ = {"EBB_REDIS_URL": shop, "EBB_OUTCOMES": outcomes, "EBB_OUTCOMES_FILE": str(declared)}
+    said = CliRunner().invoke(main, ["lookup", "13065"], env=environ).output.splitlines()
+    assert "  no purchase within twice the usual gap       9 %   mean_logit, version 14951-9a01" in said
+    assert "  declared otherwise here: lapsed; workers ask what is said above until they start with that" in said
+    heading = CliRunner().invoke(main, ["at-risk"], env=environ).output.splitlines()[0]
+    assert "no purchase within twice the usual gap" in heading

@@ -205,7 +205,7 @@ def test_money_is_said_in_the_currency_of_the_shop(redis_url: str) -> None:
 
 
 def test_view_and_record_are_asked_for_one_by_one_while_their_slot_is_on_its_way() -> None:
-    asked = StoredViews(1).with_state("ada")
+    asked = StoredViews(1, ()).with_state("ada")
     assert len(next(asked).commands) == 1
     names = [command[1] for command in asked.throw(SlotOnItsWayError("on its way")).commands]
     assert names == [b"customer:{0}:ada", b"state:{0}:ada"]

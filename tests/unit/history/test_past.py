@@ -18,6 +18,7 @@ from schemas.events import OrderLine, Purchase
 from schemas.origin import Origin, headers_of
 from schemas.topics import INPUT_TOPICS, PURCHASES, REROUTED
 from schemas.units import DAY_MS
+from stream.worker.hearing import logged_times
 from stream.worker.journal_entry import JournalEntry, encode_entry
 from tests.world import BEGIN_MS
 
@@ -58,6 +59,30 @@ def test_what_a_bug_made_a_dead_letter_stays_one_and_is_decoded_no_more(tmp_path
     archived(tmp_path, PURCHASES, *(ArchivedRecord(at, BEGIN_MS, b"12748", purchase(at)) for at in range(3)))
     entry = JournalEntry(1, {PURCHASES: (0, 3)}, BEGIN_MS, [(0, BEGIN_MS)], {}, tick=False, set_aside=[(PURCHASES, 1)])
     assert reasons(read_back(tmp_path, entry)) == [None, "bug", None]
+
+
+def test_what_was_set_aside_has_its_place_among_the_topics_and_the_clock_hears_it(tmp_path):
+    times = {PURCHASES: (1, 5), REROUTED: (3,)}
+    for topic, some in times.items():
+        records = [
+            ArchivedRecord(at, BEGIN_MS + 9, b"12748", purchase(time + 10, BEGIN_MS + time))
+            for at, time in enumerate(some)
+        ]
+        archived(tmp_path, topic, *records)
+    entry = JournalEntry(
+        1,
+        {PURCHASES: (0, 2), REROUTED: (0, 1)},
+        BEGIN_MS,
+        [(0, BEGIN_MS)],
+        {},
+        tick=False,
+        set_aside=[(PURCHASES, 1)],
+        set_aside_heard=[(BEGIN_MS + 5, 7)],
+    )
+    (stretch,) = read_back(tmp_path, entry)
+    assert (stretch.records.event_time_ms - BEGIN_MS).tolist() == [1, 3, 5]
+    assert logged_times(stretch.records).vouches.tolist() == [True, True, True]
+    assert stretch.records.customer_crc32[2] == 7
 
 
 def test_a_rerouted_event_is_as_early_as_its_producer_wrote_it(tmp_path):

@@ -194,6 +194,19 @@ def test_the_command_reads_an_archive_and_suggests_a_threshold(tmp_path):
     assert [line.endswith("now") for line in screen.splitlines() if line.strip().startswith("0.8 ")] == [True]
 
 
+def test_who_is_on_the_list_of_a_lower_threshold_is_said_to_come_at_once_and_no_part_of_a_week(tmp_path):
+    stock = [
+        label(f"s{day % 40}", BEGIN_DAY + day, 0.77, True, since_last_purchase_days=day + 40.0) for day in range(300)
+    ]
+    archive(tmp_path, stock)
+    found = json.loads(run(tmp_path, "--json", "--per-week", "1").stdout)
+    of = {each["probability"]: each for each in found["thresholds"]}
+    assert (found["suggested"], of[0.8]["list_size"]) == (0.5, 0.0)
+    assert found["at_once"] == of[0.5]["list_size"] == pytest.approx(28, abs=1)
+    assert of[0.5]["alerts_per_week"] < 1
+    assert run(tmp_path, "--per-week", "1").stdout.splitlines()[-1].endswith("; 28 more come at once")
+
+
 def test_too_few_labels_are_told_with_what_to_do(tmp_path):
     archive(tmp_path, [label("a", BEGIN_DAY, 0.9, True)])
     told = run(tmp_path)

@@ -1,7 +1,7 @@
 """A record at which a bug strikes is set aside, and nothing else: what remains is as if it had never been written."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from offline.archive.files import JOURNAL
+from offline.archive.records import ArchivedRecord
 from schemas.topics import INVALID, PURCHASES
 from schemas.units import DAY_MS
 from stream import verdicts
@@ -17,10 +19,14 @@ from stream.actions.acting import Acting
 from stream.bugs import rejecting_bugs
 from stream.chunk import StreamTimes
 from stream.decisions import Asked, Decisions
+from stream.memory_store import StoredPartition
 from stream.worker.blaming import SET_ASIDE_AT_MOST, DecisionError
 from stream.worker.inbox import Batch
+from stream.worker.journal_entry import decode_entry
 from stream.worker.quarantine import Attempt, Quarantine
-from tests.live_lane import LIMITS, LiveLane, decode_by_rules, ids, logs_of, recomputed, run
+from tests.live_lane import LIMITS, LiveLane, Logs, decode_by_rules, ids, logs_of, recomputed, run
+from tests.lived_through import add, rebuilt
+from tests.property.test_clock_restarts import stream_times
 from tests.unit.worker.test_sweeping import SURER
 from tests.world import BEGIN_MS, PINNED, World, in_columns, purchase
 
@@ -192,3 +198,42 @@ def test_what_and_who_is_set_aside_stays_so_when_log_and_journal_are_gone_throug
     for what in ("states", "views", "deadlines", "due", "labels", "snapshots"):
         assert getattr(again.stored, what) == getattr(lane.stored, what), what
     assert ids(again.outgoing()) == ids(lane.outgoing())
+
+
+def an_old_log() -> Logs:
+    """Purchases of a month, long ago; those of one customer fail."""
+    names = ["ada", "bob", "cy", "ada", "bob", "dee", "ada", "cy", "bob"]
+    events = [purchase(name, day, event_id=f"{name}-{day}") for day, name in enumerate(names)]
+    return logs_of((PURCHASES, msgspec.json.encode(event), BEGIN_MS + 90 * DAY_MS) for event in events)
+
+
+async def fetched_by_and_by(stored: StoredPartition, claims: Callable[[int], bool]) -> StoredPartition:
+    """Read one record after another; who claims the partition after some of them has only what is stored."""
+    lane = None
+    for number in range(len(an_old_log()[PURCHASES])):
+        if lane is None or claims(number):
+            lane = LiveLane(an_old_log(), on_bug=Quarantine(0), wall_ms=BEGIN_MS + 99 * DAY_MS, stored=stored)
+            await lane.claim()
+        await lane.fetch(PURCHASES, 1)
+        while lane.inbox.queued_bytes(PURCHASES):
+            await lane.lane.step()
+    return stored
+
+
+def test_who_goes_on_has_heard_what_was_set_aside_like_who_had_set_it_aside(bugs):
+    bugs.customers = {"cy"}
+    undisturbed = run(fetched_by_and_by(StoredPartition(), lambda _: False))
+    restarted = run(fetched_by_and_by(StoredPartition(), lambda _: True))
+    assert stream_times(restarted) == stream_times(undisturbed)
+    assert restarted.head.heard == undisturbed.head.heard
+
+
+def test_a_past_that_is_read_back_has_heard_what_was_set_aside(bugs, tmp_path):
+    bugs.customers = {"cy"}
+    lived = run(fetched_by_and_by(StoredPartition(), lambda _: False))
+    for topic, log in an_old_log().items():
+        add(tmp_path, topic, 0, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
+    noted = [(decode_entry(packed).version, packed) for packed in lived.journal]
+    add(tmp_path, JOURNAL, 0, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
+    (found,) = rebuilt(tmp_path)
+    assert found.head.heard == lived.head.heard
