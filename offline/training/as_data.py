@@ -7,9 +7,7 @@ import numpy as np
 
 from offline.backtest.rows import FloatArray
 from stream.scoring.linear import CLIP, LinearModel
-from stream.scoring.trees import LEAF, TreeModel
-
-LARGEST = float(np.finfo(np.float64).max)  # where only missing values go right; JSON has no infinity
+from stream.scoring.trees import LARGEST, LEAF, TreeModel
 
 
 def linear(fitted: Any, columns: Sequence[str]) -> LinearModel:

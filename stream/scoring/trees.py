@@ -20,6 +20,9 @@ from stream.scoring.linear import sigmoid
 FloatArray = NDArray[np.float64]
 
 LEAF = -1
+LARGEST = float(np.finfo(np.float64).max)
+"""A threshold that everything but a missing value is at most, infinity too, which JSON does not have."""
+
 ROWS_TOGETHER = 512  # 140 kB of columns
 _LINKS = ("logit", "mean", "sum")
 _LOGIT, _MEAN, _SUM = range(len(_LINKS))
@@ -32,7 +35,7 @@ class TreeModel(msgspec.Struct, frozen=True, cache_hash=True, tag="trees"):
         columns: names of the matrix columns it reads.
         roots: the first node of each tree, in the order in which trees are added.
         reads: of each node, the column it asks, as a place in `columns`; -1 is a leaf.
-        thresholds: a row goes left whose column is at most this.
+        thresholds: a row goes left whose column is at most this; `LARGEST` stands for infinity.
         lefts, rights: the nodes that follow; of a leaf 0.
         missing_left: 1 where a row goes left whose column is nan, else 0.
         values: what a leaf says; of other nodes 0.
@@ -156,7 +159,9 @@ def nodes_of(model: TreeModel, columns: tuple[str, ...] = MODEL_COLUMNS) -> Node
     places = np.array([*(columns.index(name) for name in model.columns), LEAF], np.int64)
     nodes = np.zeros(len(order), NODE)
     nodes["reads"] = places[np.array(model.reads, np.int64)][order]
-    nodes["threshold"], nodes["value"] = np.array(model.thresholds)[order], np.array(model.values)[order]
+    thresholds = np.array(model.thresholds)[order]
+    nodes["threshold"] = np.where(thresholds == LARGEST, np.inf, thresholds)
+    nodes["value"] = np.array(model.values)[order]
     nodes["missing_left"] = np.array(model.missing_left, np.bool_)[order]
     asks = nodes["reads"] != LEAF
     for side, follow in (("left", model.lefts), ("right", model.rights)):

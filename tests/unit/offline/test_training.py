@@ -194,6 +194,15 @@ def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks
     assert answers(forest(numbers, MODEL_COLUMNS), asked_of) == pytest.approx(numbers.predict(asked_of), abs=1e-9)
 
 
+def test_where_only_missing_values_go_right_infinity_goes_left_as_in_scikit_learn() -> None:
+    matrix = np.linspace(0, 1, 400)[:, None]
+    matrix[::2] = np.nan
+    boosting = batch.gradient_boosting(matrix, np.isnan(matrix[:, 0]).astype(np.float64), max_iter=1)
+    asked = np.array([[0.5], [np.nan], [np.inf], [-np.inf], [np.finfo(np.float64).max]])
+    found = answers(boosted(boosting, ("silence",)), asked, ("silence",))
+    assert found == pytest.approx(boosting.predict_proba(asked)[:, 1], abs=1e-9)
+
+
 def table_of_days(days: int, customers: int = 30, seed: int = 1) -> Table:
     count, drawn = days * customers, np.random.default_rng(seed)
     columns = drawn.random((count, len(MODEL_COLUMNS))).astype(np.float32)
