@@ -240,6 +240,7 @@ LEARNING = Row(
             ("sum(ebb_challengers_refused_total)", "challengers refused by the learner"),
             ("sum(ebb_learner_refused)", "saved learners refused"),
             ("sum(ebb_learner_unreadable_total)", "unreadable labels"),
+            ("sum(ebb_learner_lost_records_total)", "lost labels"),
         ),
     ),
 )

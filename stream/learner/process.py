@@ -86,7 +86,8 @@ class LearnerProcess:
             return {}
         log_starts = await self.app.chunk_consumer.log_starts({LABELS_PARTITION})
         applied = await retrying(self._restored, metrics.STORE_RETRIES)
-        await check_logs(self._plan.membership.servers, {LABELS_PARTITION: LogPosition(applied)}, log_starts)
+        servers, at = self._plan.membership.servers, {LABELS_PARTITION: LogPosition(applied)}
+        await check_logs(servers, at, log_starts, lambda _, lost: metrics.LOST.inc(lost))
         self._begin(max(applied, log_starts[LABELS_PARTITION]))
         self._log.forget()
         self._tasks = [asyncio.ensure_future(work) for work in (self._learn(), self._watch(), self._log.run())]

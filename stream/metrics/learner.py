@@ -121,4 +121,9 @@ BROKER_RETRIES = Counter(
 STORE_RETRIES = Counter(
     "ebb_learner_store_retries", "Attempts repeated because Redis did not answer.", registry=REGISTRY
 )
+LOST = Counter(
+    "ebb_learner_lost_records",
+    "Records of the labels log that retention took before they were learned.",
+    registry=REGISTRY,
+)
 UNREADABLE = Counter("ebb_learner_unreadable", "Records of the labels topic that are no label.", registry=REGISTRY)

@@ -6,7 +6,7 @@ batch. What a fetch at the last applied record brings is the truth on every brok
 
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,20 +46,34 @@ NO_STARTS: Offsets = {}
 log = structlog.get_logger()
 
 
-async def check_logs(servers: Sequence[str], applied: Positions, log_starts: Offsets) -> None:
+def count_gap(topic: str, lost: int) -> None:
+    """Of a worker."""
+    metrics.LOG_GAPS.labels(topic).inc(lost)
+
+
+async def check_logs(
+    servers: Sequence[str],
+    applied: Positions,
+    log_starts: Offsets,
+    count_lost: Callable[[str, int], None] = count_gap,
+) -> None:
     """See that every log still holds what has been applied of it.
 
     Args:
         servers: host:port of brokers.
         applied: how far each topic-partition has been applied, and its last record.
         log_starts: the first offset that each log still has.
+        count_lost: is told of the records of a topic that retention took.
 
     Raises:
         LogRecreatedError: a log ends before its position, or has another record there.
         KafkaError: no broker answers.
     """
     for tp, position in applied.items():
-        _report_gap(tp, position, log_starts[tp])
+        lost = log_starts[tp] - position.next_offset
+        if lost > 0:
+            count_lost(tp.topic, lost)
+            log.error("records were lost to retention", topic=tp.topic, partition=tp.partition, lost=lost)
     await compare_logs(servers, applied, log_starts)
 
 
@@ -80,13 +94,6 @@ async def compare_logs(
     for tp, found in seen.items():
         refuse_another(tp, read[tp], found, reader)
     return {tp for tp, found in seen.items() if found.is_clear}
-
-
-def _report_gap(tp: TopicPartition, position: LogPosition, log_start: int) -> None:
-    lost = log_start - position.next_offset
-    if lost > 0:
-        metrics.LOG_GAPS.labels(tp.topic).inc(lost)
-        log.error("records were lost to retention", topic=tp.topic, partition=tp.partition, lost=lost)
 
 
 @dataclass

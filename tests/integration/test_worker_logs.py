@@ -1,8 +1,11 @@
 """A worker finds another log in Kafka than the one that Redis has applied, and refuses."""
 
+import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
+from kafka import KafkaAdminClient, TopicPartition
 
 from ebb.services.apache_kafka import ApacheKafka
 from offline.history import History
@@ -138,3 +141,19 @@ def test_labels_that_are_made_anew_unseen_end_the_learner_that_reads_them(
 def send_labels(shop: Deployment, seed: int, count: int) -> None:
     told = [(LABELS, msgspec.json.encode(label), 0, None, []) for label in labels(count, seed=seed)]
     send(shop.servers, told)
+
+
+def test_labels_that_retention_took_before_they_were_learned_are_counted_and_said(
+    empty_apache_kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    gone = 30
+    with deployed(empty_apache_kafka, redis_url, tmp_path, clock="live") as shop:
+        send(shop.servers, [(LABELS, msgspec.json.encode(label), 0, None, []) for label in labels(gone)])
+        with closing(KafkaAdminClient(bootstrap_servers=shop.servers)) as admin:
+            admin.delete_records({TopicPartition(LABELS, 0): gone})
+        learner = shop.start("learner")
+        eventually(lambda: learner.said("learner started"))
+        told = learner.said("records were lost to retention")
+        assert [(line["topic"], line["lost"]) for line in told] == [(LABELS, gone)]
+        with urllib.request.urlopen(learner.address, timeout=10) as answer:
+            assert f"ebb_learner_lost_records_total {gone}.0\n" in answer.read().decode()
