@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.columns.names import Names
-from stream.columns.murmur2 import murmur2_of
+from stream.columns.murmur2 import homes_by, murmur2_of
 
 
 @dataclass
@@ -31,8 +31,7 @@ class Homes:
         begin = len(self._known)
         if begin < len(customers):
             hashes = murmur2_of(data, starts[begin:], ends[begin:])
-            homes = (hashes & np.uint32(0x7FFFFFFF)).astype(np.int64) % self.partitions
-            self._known = np.concatenate([self._known, homes])
+            self._known = np.concatenate([self._known, homes_by(hashes, self.partitions)])
         return self._known
 
 

@@ -10,6 +10,7 @@ from stream.columns.words_of_bytes import word_at
 from stream.compiled import compiled, tight
 
 _MULTIPLIER, _SEED = np.uint32(MULTIPLIER), np.uint32(SEED)
+_POSITIVE = np.uint32(0x7FFFFFFF)
 _WORD = 4  # bytes
 
 
@@ -24,6 +25,15 @@ def murmur2_of(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray
     found = np.empty(len(starts), np.uint32)
     _hash(data, starts, ends, found)
     return found
+
+
+def homes_by(hashes: NDArray[np.uint32], partitions: int) -> NDArray[np.int64]:
+    """The partition of each customer whose id has this hash, as `schemas.partition.partition_of` says.
+
+    >>> homes_by(np.array([0x80000005, 6], np.uint32), partitions=4).tolist()
+    [1, 2]
+    """
+    return (hashes & _POSITIVE).astype(np.int64) % partitions
 
 
 @compiled

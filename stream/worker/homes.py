@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.partition import partition_of
 from stream.byte_rows import encoded
-from stream.columns.murmur2 import murmur2_of
+from stream.columns.murmur2 import homes_by, murmur2_of
 
 MANY = 16  # fewer are quicker one by one
 
@@ -23,7 +23,7 @@ def partitions_of(customers: Sequence[str], partitions: int) -> list[int]:
     """
     if len(customers) < MANY:
         return [partition_of(customer, partitions) for customer in customers]
-    homes: list[int] = ((hashes_of(customers) & np.uint32(0x7FFFFFFF)) % np.uint32(partitions)).tolist()
+    homes: list[int] = homes_by(hashes_of(customers), partitions).tolist()
     return homes
 
 

@@ -159,10 +159,6 @@ class Inbox:
         """Bytes waiting for one topic."""
         return self._queues[topic].queued_bytes
 
-    def position(self, topic: str) -> int:
-        """The next offset of `topic` that `take` will return."""
-        return self._queues[topic].position
-
     def tail(self, topic: str) -> int:
         """The next offset of `topic` to be fetched."""
         return self._queues[topic].tail

@@ -258,7 +258,7 @@ class TestSeeks:
         box.put(fetched(PURCHASES, [b"{"], start=3, previous=0))
         box.put(fetched(PURCHASES, [b"{"], start=9, previous=4))
         assert taken(box) == [("purchases", 3), ("purchases", 9)]
-        assert box.position(PURCHASES) == 10
+        assert box.tail(PURCHASES) == 10
 
     @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 6)), max_size=20), st.integers(0, 6))
     def test_whatever_is_delivered_in_whatever_pieces_nothing_is_missed_and_nothing_comes_twice(
