@@ -31,6 +31,7 @@ from stream.features.layout import LAYOUT
 from stream.outcomes.declaration import BUILT_IN, PURCHASE_7D
 from stream.scoring.explain import CONCEPT_NAMES
 from stream.scoring.kinds import probability
+from stream.scoring.linear import LinearModel
 from stream.scoring.trained import TrainedLinear, TrainedTrees, decode_trained
 from stream.scoring.trees import answers
 from tests.integration.retail import file_until
@@ -192,6 +193,22 @@ def test_models_as_data_say_what_scikit_learn_says_missing_values_included(weeks
     assert found == pytest.approx(voting.predict_proba(asked_of)[:, 1], abs=1e-9)
     numbers = ensemble.RandomForestRegressor(10, min_samples_leaf=5, random_state=0).fit(matrix, 100 * value)
     assert answers(forest(numbers, MODEL_COLUMNS), asked_of) == pytest.approx(numbers.predict(asked_of), abs=1e-9)
+
+
+def test_a_regression_is_at_its_optimum_in_whatever_order_rows_come(weeks: Path, tmp_path: Path) -> None:
+    asked = ["--at", "2010-01-15", "--out", str(tmp_path / "f.parquet"), "--source", "online_retail"]
+    assert CliRunner().invoke(features, [str(weeks), *asked]).exit_code == 0
+    columns = pd.read_parquet(tmp_path / "f.parquet")[list(MODEL_COLUMNS)].to_numpy(np.float32)
+    value = (columns[:, 0] > np.random.default_rng(1).normal(columns[:, 0].mean(), 0.5, len(columns))).astype(float)
+    fit = RECIPES["logistic"].classify
+    found = fit(columns, value, {"C": 1.0})
+    assert isinstance(found, LinearModel)
+    said, scales = probability(found, columns.astype(np.float64)), np.array(found.scales)
+    z = np.divide(columns - np.array(found.means), scales, out=np.zeros(columns.shape), where=scales > 0)
+    slope = np.clip(z, -found.clip, found.clip).T @ (said - value) + np.array(found.weights)
+    assert np.abs(slope).max() / len(value) < 1e-6
+    backwards = fit(columns[::-1], value[::-1], {"C": 1.0})
+    assert probability(backwards, columns.astype(np.float64)) == pytest.approx(said, abs=1e-5)
 
 
 def test_where_only_missing_values_go_right_infinity_goes_left_as_in_scikit_learn() -> None:
