@@ -19,7 +19,7 @@ from stream.outcomes.declaration import BUILT_IN, CHURN_30D, PURCHASE_7D
 from stream.outcomes.snapshot import decode_snapshot
 from stream.worker.journal_entry import decode_entry, encode_entry
 from tests.live_lane import run
-from tests.lived_through import OF_ONE_PARTITION, SETTINGS, Life, archive, moments, rebuilt
+from tests.lived_through import CALMER, OF_ONE_PARTITION, SETTINGS, Life, archive, moments, rebuilt
 from tests.unit.history.test_live_recovery_law import STORED, assert_everybody, assert_same, reached
 from tests.world import CENTRES, decode_view, silence_document
 
@@ -80,6 +80,18 @@ def test_a_past_with_changes_of_outcomes_and_thresholds_is_what_it_was_to_the_nu
     assert_everybody(parts, [life.stored])
 
 
+def test_a_model_of_the_new_question_is_found_though_one_of_the_old_question_has_its_version(tmp_path: Path) -> None:
+    calm = CALMER.outcomes["churn_30d"]
+    new = msgspec.structs.replace(calm, version=OLD.version, question=ANEW.code)
+    life, every = Life(), moments()
+    for document, rules, some in ((OLD, ASKED, every[:80]), (new, worker_plan(SETTINGS_ANEW).rules, every[80:])):
+        models = Models({"churn_30d": document}, CENTRES)
+        run(life.go_on([replace(moment, models=models) for moment in some], rules=rules))
+    archive(tmp_path, life, others=[OLD, new])
+    (found,) = rebuilt(tmp_path, settings=SETTINGS_ANEW)
+    assert_same(found, life.stored)
+
+
 def standings(life: Life) -> dict[int, Standing]:
     """By the number of partitions that there are to be."""
     ended = Era(1, {0: life.stored.head.version}, {0: life.stored.head.sequence})
@@ -90,7 +102,7 @@ def standings(life: Life) -> dict[int, Standing]:
 def test_a_model_of_what_was_asked_before_scores_no_view_and_no_snapshot_of_the_new_question(
     untold: Life, partitions: int, tmp_path: Path
 ) -> None:
-    archive(tmp_path, untold, others=[OLD])
+    archive(tmp_path, untold, others=[OLD], by_question=False)
     parts = rebuilt(tmp_path, standings(untold)[partitions], SETTINGS_ANEW)
     views = {who: decode_view(packed) for part in parts for who, packed in part.views.items()}
     assert {view.scores["churn_30d"].version for view in views.values()} == {""}
@@ -107,7 +119,7 @@ def scores_said(part: StoredPartition) -> list[dict[str, float]]:
 
 
 def test_alerts_that_were_opened_by_the_old_question_are_open_still(untold: Life, tmp_path: Path) -> None:
-    archive(tmp_path, untold, others=[OLD])
+    archive(tmp_path, untold, others=[OLD], by_question=False)
     (found,) = rebuilt(tmp_path, settings=SETTINGS_ANEW)
     ours, theirs = (
         {who for who, packed in stored.views.items() if decode_view(packed).alert.open}
