@@ -23,7 +23,7 @@ from stream.chunk import Models, Rules
 from stream.features.layout import LAYOUT
 from stream.memory_store import StoredPartition
 from stream.ports import Head
-from stream.scoring.documents import Document, encode
+from stream.scoring.documents import Document, OutcomeDocument, encode
 from stream.scoring.linear import LinearModel
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring, seal
@@ -130,15 +130,23 @@ class Life:
         return then
 
 
-def archive(folder: Path, life: Life, journal_until: int | None = None, others: Sequence[Document] = ()) -> None:
-    """Add what is new, and these documents beside those of `moments`."""
+def archive(
+    folder: Path,
+    life: Life,
+    journal_until: int | None = None,
+    others: Sequence[Document] = (),
+    *,
+    by_question: bool = True,
+) -> None:
+    """Add what is new, and these documents beside those of `moments`; an archive of before knew no questions."""
     for topic, log in life.logs.items():
         add(folder, topic, life.partition, [ArchivedRecord(r.offset, r.timestamp, r.key, r.value) for r in log])
     noted = [(decode_entry(packed).version, packed) for packed in life.stored.journal[:journal_until]]
     add(folder, JOURNAL, life.partition, [ArchivedRecord(version, 0, b"0-0", packed) for version, packed in noted])
     for document in (PINNED.outcomes["churn_30d"], SURER.outcomes["churn_30d"], CENTRES, *others):
         sealed = seal(encode(document), Keyring.from_text(KEYS))
-        write_durably(model_path(folder, LAYOUT, document.name, document.version), sealed)
+        question = document.question if isinstance(document, OutcomeDocument) and by_question else 0
+        write_durably(model_path(folder, LAYOUT, document.name, document.version, question), sealed)
 
 
 def add(folder: Path, topic: str, partition: int, records: Sequence[ArchivedRecord]) -> None:

@@ -15,17 +15,18 @@ from offline.archive.standing import (
     SavedLearner,
     Standing,
     Waiting,
-    archived_models,
     load_standing,
     model_path,
     save_standing,
 )
 from offline.archive.writing import LogArchive
 from stream.errors import EbbError, RebuildingError
-from stream.ports import Deployment
+from stream.outcomes.declaration import questions_of
+from stream.ports import Deployment, ModelStore
 from stream.redis_store.inspection import learner_metrics
 from stream.redis_store.journal import JournalReader, PackedEntry
 from stream.redis_store.registry import RedisModelStore
+from stream.scoring.documents import question_of
 from stream.worker.journal_entry import decode_entry
 from stream.worker.model_watch import model_names
 
@@ -104,22 +105,20 @@ async def _archive_redis(reader: JournalReader, redis_url: str, deployment: Depl
     entries = sum(archive_journal(reader, folder, partition) for partition in range(deployment.partitions))
     remade = before.remade if before else {}
     standing = Standing(deployment.clock, deployment.layout, eras, outboxes, remade=remade)
-    names = model_names(deployment.outcome_names)
-    save_standing(folder, await _with_models(RedisModelStore(redis_url), redis_url, folder, standing, names))
+    asked = questions_of(deployment.outcomes)
+    save_standing(folder, await _with_models(RedisModelStore(redis_url), redis_url, folder, standing, asked))
     return entries
 
 
 async def _with_models(
-    store: RedisModelStore, redis_url: str, folder: Path, standing: Standing, names: Sequence[str]
+    store: RedisModelStore, redis_url: str, folder: Path, standing: Standing, asked: Mapping[str, int]
 ) -> Standing:
     """Save the models that are not there yet; what is in force, and what the learner has learned."""
+    names = model_names(list(asked))
     try:
-        known = archived_models(folder, standing.layout)
         for name in names:
-            for version in await store.versions(name):
-                if (name, version) not in known:
-                    path = model_path(folder, standing.layout, name, version)
-                    write_durably(path, await store.fetch(name, version))
+            versions = await store.versions(name)
+            await archive_model(store, versions, folder, standing.layout, name, asked.get(name, 0))
         champions = await store.champions(names)
         saved = {name: await store.load_learner(name) for name in names}
     finally:
@@ -130,6 +129,17 @@ async def _with_models(
         if learner
     }
     return msgspec.structs.replace(standing, champions=champions, learners=learners)
+
+
+async def archive_model(
+    store: ModelStore, versions: Sequence[str], folder: Path, layout: str, name: str, question: int
+) -> None:
+    """Save the versions of a model that are not there yet, each under what it answers: what is asked now, if it does
+    not say."""
+    for version in versions:
+        if not model_path(folder, layout, name, version, question).exists():
+            sealed = await store.fetch(name, version)
+            write_durably(model_path(folder, layout, name, version, question_of(sealed) or question), sealed)
 
 
 def archive_journal(reader: JournalReader, folder: Path, partition: int) -> int:

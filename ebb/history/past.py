@@ -25,6 +25,7 @@ from stream.worker.hearing import heard_after
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import LOST, NO_RECORDS, LogRecords, joined, of_topic, written_ms
 from stream.worker.lost_commits import without
+from stream.worker.noted_rules import NotedRules
 
 
 @dataclass
@@ -40,6 +41,7 @@ class PartitionPast:
         stream_time_ms: up to when.
         heard: what the live clock has heard of each topic by then.
         unjournaled: records that no journal entry has spoken of.
+        rules: that the journal has told last.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class PartitionPast:
     stream_time_ms: int = 0
     heard: Mapping[str, bytes] = field(default_factory=dict)
     unjournaled: int = 0
+    rules: NotedRules | None = None
     _version: int = 0
     _logs: dict[str, ArchivedLog] = field(default_factory=dict)
 
@@ -73,6 +76,8 @@ class PartitionPast:
             if any(last > self._logs[topic].end for topic, (_, last) in entry.offsets.items() if topic in self._logs):
                 return
             yield from self.unnoted({topic: first for topic, (first, _) in entry.offsets.items()})
+            if entry.rules is not None and entry.rules != self.rules:
+                self.rules = entry.rules
             yield self._stretch(entry)
             self._version = entry.version
 
@@ -98,6 +103,7 @@ class PartitionPast:
             fired=entry.fired,
             swept=entry.swept,
             timeline=entry.timeline,
+            rules=self.rules,
         )
 
     def _decoded(self, topic: str, raw: Sequence[ArchivedRecord], entry: JournalEntry) -> LogRecords:
@@ -144,7 +150,7 @@ class PartitionPast:
     def _unjournaled(self, records: LogRecords, times: IntArray, end_ms: int, first: Mapping[str, int]) -> Stretch:
         self.unjournaled += len(records)
         self._passed(records, end_ms)
-        return Stretch(records, times, end_ms, first=first)
+        return Stretch(records, times, end_ms, rules=self.rules, first=first)
 
 
 def in_order(parts: Mapping[str, LogRecords], in_turn: Sequence[str]) -> LogRecords:

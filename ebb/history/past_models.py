@@ -3,14 +3,16 @@
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
-from offline.archive.standing import model_path
+from offline.archive.standing import archived_model
 from stream.chunk import Models
 from stream.errors import ModelRefusedError
 from stream.features.layout import LAYOUT
 from stream.memory_store import MemoryModelStore
+from stream.outcomes.declaration import questions_of
 from stream.scoring.documents import SEGMENTS_NAME
 from stream.signing import Keyring
 from stream.worker.model_watch import ModelWatch
+from stream.worker.noted_rules import NotedRules
 
 
 class ArchivedModels(MemoryModelStore):
@@ -19,6 +21,7 @@ class ArchivedModels(MemoryModelStore):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder, self.in_force, self.missing = folder, dict[str, str](), set[tuple[str, str]]()
+        self.questions: Mapping[str, int] = {}
 
     async def champions(self, names: Sequence[str]) -> dict[str, tuple[str, int]]:
         """The versions in force."""
@@ -26,11 +29,11 @@ class ArchivedModels(MemoryModelStore):
 
     async def fetch(self, name: str, version: str) -> bytes:
         """A sealed document."""
-        try:
-            return model_path(self._folder, LAYOUT, name, version).read_bytes()
-        except FileNotFoundError:
+        sealed = archived_model(self._folder, LAYOUT, name, version, self.questions.get(name, 0))
+        if sealed is None:
             self.missing.add((name, version))
-            raise ModelRefusedError(f"Version {version!r} of model {name!r} was not archived.") from None
+            raise ModelRefusedError(f"Version {version!r} of model {name!r} was not archived.")
+        return sealed
 
 
 class PastModels:
@@ -39,13 +42,22 @@ class PastModels:
     What is missing is noted in `missing`.
     """
 
-    def __init__(self, folder: Path, keyring: Keyring, outcomes: Sequence[str]) -> None:
-        self._store = ArchivedModels(folder)
-        self._watch = ModelWatch(self._store, keyring, outcomes)
+    def __init__(self, folder: Path, keyring: Keyring, asked: Mapping[str, int]) -> None:
+        """Of a past in which outcomes ask what their checksums say, as long as nobody has noted otherwise."""
+        self._store, self._keyring, self._asked = ArchivedModels(folder), keyring, asked
         self.missing = self._store.missing
+        self._watch = self._asking(asked)
 
-    async def of(self, versions: Mapping[str, str] | None) -> Models:
-        """The models; those of the call before where nobody knows."""
+    def _asking(self, questions: Mapping[str, int]) -> ModelWatch:
+        """What a worker has in force that starts with these outcomes."""
+        self._store.questions, self._store.in_force = questions, {}
+        return ModelWatch(self._store, self._keyring, list(questions))
+
+    async def of(self, versions: Mapping[str, str] | None, rules: NotedRules | None = None) -> Models:
+        """The models; those of the call before where nobody knows, by which rules nobody noted what they answer."""
+        asked = self._asked if rules is None else questions_of(rules.outcomes)
+        if asked != self._store.questions:
+            self._watch = self._asking(asked)
         if versions is not None and versions != self._store.in_force:
             self._store.in_force = dict(versions)
             await self._watch.refresh()
@@ -67,6 +79,6 @@ class NoModels:
 
     missing: frozenset[tuple[str, str]] = frozenset()
 
-    async def of(self, _versions: Mapping[str, str] | None) -> Models:
+    async def of(self, _versions: Mapping[str, str] | None, _rules: NotedRules | None = None) -> Models:
         """None."""
         return Models()

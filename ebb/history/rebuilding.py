@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import cast
 
 from ebb.history.commits import commits_of
 from ebb.history.resending import Again, SentInThePast
@@ -17,6 +18,7 @@ from stream.worker.hearing import heard_after
 from stream.worker.inbox import Batch
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import NO_RECORDS
+from stream.worker.noted_rules import NotedRules, as_noted
 from stream.worker.plan import WorkerPlan
 from stream.worker.sweeping import Renewal
 
@@ -37,6 +39,7 @@ class Rebuilding:
         self._store = MemoryPartitionStore(self.stored)
         self._sent = SentInThePast(waiting, again)
         self._timeline = ""
+        self._rules_now, self._ruled_by = plan.rules, cast(NotedRules | None, None)
         self._assembly = Assembly(partition, partitions, plan.rules, lockstep=plan.lockstep, live=plan.live)
         self._applying = Applying(
             partition,
@@ -57,10 +60,18 @@ class Rebuilding:
 
     async def apply(self, stretch: Stretch, models: Models) -> None:
         """Let it happen again. A record about who a customer is goes alone, as in a lane."""
+        if stretch.rules != self._ruled_by:
+            self._begin_anew(stretch.rules)
         if stretch.first:
             self.stored.head = replace(self.stored.head, positions=_positions(stretch.first))
         for part in _cut(stretch):
             await self._apply(part, models)
+
+    def _begin_anew(self, rules: NotedRules | None) -> None:
+        """Go on as a worker does that has started with these rules; where nobody has noted any, with those of now."""
+        self._ruled_by = rules
+        self._assembly.rules = as_noted(self._rules_now, rules) if rules else self._rules_now
+        self._assembly.says_rules = True
 
     async def _apply(self, stretch: Stretch, models: Models) -> None:
         if not stretch.first:  # offsets may come from several logs: see `place`

@@ -10,10 +10,11 @@ from ebb.history.rebuilding import OWNER, Rebuilding
 from ebb.history.recoverable import refuse_running, standing_of
 from ebb.history.through_eras import Rebuilt, Recovery
 from offline.archive.log_states import log_states
-from offline.archive.standing import Standing, model_path
+from offline.archive.standing import Standing, archived_model
 from schemas.topics import INPUT_TOPICS
 from stream.errors import ModelRefusedError, SettingError
 from stream.features.layout import LAYOUT
+from stream.outcomes.declaration import questions_of
 from stream.ports import Deployment
 from stream.redis_store.deployment import check_deployment_policies
 from stream.redis_store.partition import RedisPartitionStore
@@ -93,7 +94,7 @@ async def write(
         customers += len(part.stored.states)
         to_publish += len(part.stored.outbox)
         positions |= {(topic, part.partition): at.next_offset for topic, at in part.stored.head.positions.items()}
-    await _restore_models(settings.redis_url, folder, standing)
+    await _restore_models(settings, folder, standing)
     end_rebuilding(settings.redis_url)
     missing = [f"{name} {version}" for name, version in sorted(recovery.models_missing)]
     return Recovered(
@@ -136,16 +137,16 @@ async def _store(redis_url: str, part: Rebuilding, version: int) -> None:
         await store.close()
 
 
-async def _restore_models(redis_url: str, folder: Path, standing: Standing) -> None:
+async def _restore_models(settings: WorkerSettings, folder: Path, standing: Standing) -> None:
     """Put models and learners back where there are none; of another layout they mean nothing."""
     if standing.layout != LAYOUT:
         return
-    store = RedisModelStore(redis_url)
+    store, asked = RedisModelStore(settings.redis_url), questions_of(settings.predicted.outcomes)
     try:
         for name, (version, epoch_day) in standing.champions.items():
-            path = model_path(folder, LAYOUT, name, version)
-            if path.exists() and not await _has_champion(store, name):
-                await store.publish(name, version, path.read_bytes(), epoch_day)
+            sealed = archived_model(folder, LAYOUT, name, version, asked.get(name, 0))
+            if sealed is not None and not await _has_champion(store, name):
+                await store.publish(name, version, sealed, epoch_day)
         for name, learner in standing.learners.items():
             if await store.load_learner(name) is None:
                 await store.save_learner(name, learner.next_offset, learner.state, learner.metrics)

@@ -19,10 +19,16 @@ from schemas.topics import CLOCK
 from stream.worker.assembly import NOBODY_POSTPONED
 from stream.worker.homes import partitions_of
 from stream.worker.log_records import NO_RECORDS, TOPIC_NUMBERS, LogRecords, joined
+from stream.worker.noted_rules import NotedRules
 
 SHARED_OUT_AT = 50_000  # records that are put in order at once
 
-Versions = Mapping[str, str] | None
+
+class _Under(NamedTuple):
+    """What somebody was decided under: versions of models, and rules, as far as they are noted."""
+
+    versions: Mapping[str, str] | None = None
+    rules: NotedRules | None = None
 
 
 class _Piece(NamedTuple):
@@ -70,7 +76,7 @@ class SharingOut:
     def __init__(self, pasts: Sequence[PartitionPast], partitions: int) -> None:
         self._pasts, self._partitions = pasts, partitions
         self._pieces = [_Pieces() for _ in range(partitions)]
-        self._versions: list[Versions] = []
+        self._unders: list[_Under] = []
 
     def stretches(self, journals: Sequence[Iterator[Stretch]]) -> Iterator[tuple[int, Stretch]]:
         """(new partition, its next stretch), until everything is shared out.
@@ -95,13 +101,15 @@ class SharingOut:
         yield from self._before(end_ms + 1)
         for new in range(self._partitions):
             nothing = np.zeros(0, np.int64)
-            yield new, Stretch(joined([]), nothing, end_ms, self._versions[-1] if self._versions else None)
+            under = self._unders[-1] if self._unders else _Under()
+            yield new, Stretch(joined([]), nothing, end_ms, **under._asdict())
 
     def _share(self, old: int, stretch: Stretch) -> int:
         """Note where each record goes; how many go anywhere."""
-        if not self._versions or self._versions[-1] != stretch.versions:
-            self._versions.append(stretch.versions)
-        homes, under = self._homes(old, stretch.records), len(self._versions) - 1
+        decided = _Under(stretch.versions, stretch.rules)
+        if not self._unders or self._unders[-1] != decided:
+            self._unders.append(decided)
+        homes, under = self._homes(old, stretch.records), len(self._unders) - 1
         at_ms = np.array([stretch.end_ms])
         is_told = not stretch.is_of_sweep and not stretch.postponed  # before these all that was due has fired
         for new in range(self._partitions):
@@ -162,14 +170,15 @@ class SharingOut:
         ready = ready[np.argsort(times[ready], kind="stable")]
         for begin, end in _runs(under[ready], is_alone[ready]):
             some = ready[begin:end]
-            last, versions = int(some[-1]), self._versions[int(under[some[0]])]
+            last, decided = int(some[-1]), self._unders[int(under[some[0]])]._asdict()
             part, last_ms = parts[part_of[last]], int(times[last])
             if part.postponed:  # the deadlines before then came first, one at that time may be what failed
-                yield Stretch(NO_RECORDS, times[:0], last_ms - 1, versions)
+                yield Stretch(NO_RECORDS, times[:0], last_ms - 1, **decided)
             if part.is_alone:
-                yield Stretch(NO_RECORDS, times[:0], last_ms, versions, part.renewed, postponed=part.postponed)
+                whom = {"renewed": part.renewed, "postponed": part.postponed}
+                yield Stretch(NO_RECORDS, times[:0], last_ms, **whom, **decided)
             else:
-                yield Stretch(records.take(place_of[some]), times[some], int(times[last]), versions)
+                yield Stretch(records.take(place_of[some]), times[some], int(times[last]), **decided)
 
     @staticmethod
     def _keep(pieces: _Pieces, time_ms: int) -> None:

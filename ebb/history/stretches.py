@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.worker.log_records import LogRecords, joined
+from stream.worker.noted_rules import NotedRules
 
 AT_ONCE = 5_000  # records of a step
 NO_LIMIT = 1 << 40  # more records, bytes, ms or messages than there are
@@ -29,6 +30,7 @@ class Stretch:
         fired: how many deadlines fired before the records, where more were due; 0 for all that were.
         swept: what everybody is decided under after it, where it ended a sweep.
         timeline: of the messages that it has sent from customer to customer; empty where there are none.
+        rules: by which it was decided; None where no entry up to it has noted them.
         first: topic -> offset at which it goes on, where no journal entry speaks of the records.
     """
 
@@ -42,6 +44,7 @@ class Stretch:
     fired: int = 0
     swept: str = ""
     timeline: str = ""
+    rules: NotedRules | None = None
     first: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -76,9 +79,10 @@ def coalesced(stretches: Iterator[Stretch], at_most: int = AT_ONCE) -> Iterator[
 
 
 def _differ(waiting: Sequence[Stretch], each: Stretch) -> bool:
-    """Whether it has other models, or has sent in another timeline."""
+    """Whether it has other models or rules, or has sent in another timeline."""
     sent_in = {stretch.timeline for stretch in (*waiting, each)} - {""}
-    return waiting[-1].versions != each.versions or len(sent_in) > 1
+    last = waiting[-1]
+    return last.versions != each.versions or last.rules != each.rules or len(sent_in) > 1
 
 
 def _one(stretches: Sequence[Stretch]) -> Stretch:

@@ -18,6 +18,7 @@ from offline.archive.standing import Era, Standing, Waiting
 from schemas.decode_many import decode_many
 from schemas.topics import INPUT_TOPICS, REROUTED
 from stream.features.layout import LAYOUT
+from stream.outcomes.declaration import questions_of
 from stream.settings.worker import WorkerSettings
 from stream.signing import Keyring
 from stream.warming import warm_up
@@ -128,10 +129,10 @@ class Recovery:
 
     def _models(self) -> PastModels:
         """For one way through the past, which begins without any."""
-        return PastModels(self._folder, self._keyring, self._plan.rules.outcomes.names)
+        return PastModels(self._folder, self._keyring, questions_of(self._plan.rules.outcomes.outcomes))
 
     async def _step(self, part: Rebuilding, stretch: Stretch, models: PastModels | NoModels) -> None:
-        await part.apply(stretch, await models.of(stretch.versions))
+        await part.apply(stretch, await models.of(stretch.versions, stretch.rules))
         self.models_missing |= models.missing
         self.records += len(stretch.records)
         if stretch.versions is None:

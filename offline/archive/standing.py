@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import msgspec
 
@@ -133,16 +133,25 @@ def save_standing(folder: Path, standing: Standing) -> None:
     write_durably(folder / STANDING, msgspec.json.format(msgspec.json.encode(standing)))
 
 
-def model_path(folder: Path, layout: str, name: str, version: str) -> Path:
+def model_path(folder: Path, layout: str, name: str, version: str, question: int = 0) -> Path:
     """Where a model's sealed document lies, whatever its version is called: learned anew, versions begin again.
+
+    `question` is the checksum of what its outcome asked: declared anew under its name, versions begin again, too. It is
+    0 of segments, and in archives of before.
 
     >>> model_path(Path("a"), "3f", "churn_30d", "../x").as_posix()
     'a/models/3f/churn_30d/v..%2Fx'
+    >>> model_path(Path("a"), "3f", "churn_30d", "250", 0xBEE).as_posix()
+    'a/models/3f/churn_30d+00000bee/v250'
     """
-    return folder / MODELS / quote(layout, safe="") / quote(name, safe="") / f"v{quote(version, safe='')}"
+    asked = f"+{question:08x}" if question else ""
+    return folder / MODELS / quote(layout, safe="") / f"{quote(name, safe='')}{asked}" / f"v{quote(version, safe='')}"
 
 
-def archived_models(folder: Path, layout: str) -> set[tuple[str, str]]:
-    """(name, version) of the models of a layout in an archive."""
-    found = (folder / MODELS / quote(layout, safe="")).glob("*/v*")
-    return {(unquote(path.parent.name), unquote(path.name[1:])) for path in found if path.suffix != ".tmp"}
+def archived_model(folder: Path, layout: str, name: str, version: str, question: int) -> bytes | None:
+    """A sealed document that answers a question; None if it is not there.
+
+    An archive of before does not tell what its documents answer, other than in themselves.
+    """
+    paths = (model_path(folder, layout, name, version, asked) for asked in dict.fromkeys((question, 0)))
+    return next((path.read_bytes() for path in paths if path.exists()), None)

@@ -166,6 +166,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{'no ' if self.true_when == 'none' else ''}{what} within {span}"
 
 
+def questions_of(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Name -> checksum of the declaration.
+
+    >>> questions_of([CHURN_30D]) == {"churn_30d": CHURN_30D.code}
+    True
+    """
+    return {outcome.name: outcome.code for outcome in outcomes}
+
+
 def is_same_question(one: int, other: int) -> bool:
     """Whether two codes of an outcome of one name are of one declaration; 0 is of one that nobody has noted.
 

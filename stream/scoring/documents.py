@@ -18,6 +18,7 @@ from stream.features.model_columns import MODEL_COLUMNS, SEGMENT_COLUMNS
 from stream.outcomes.declaration import is_same_question
 from stream.scoring.checking import check_model
 from stream.scoring.kinds import Model
+from stream.signing import MODEL, payload_of
 
 HAZARD_MIX, HAZARD = "mean_logit_hazard", "hazard"
 MIX, RIVER_LOGISTIC, NEWTON = "mean_logit", "river_logistic", "newton_logistic"
@@ -192,6 +193,21 @@ def encode(document: msgspec.Struct) -> bytes:
     plain = msgspec.to_builtins(document)
     _refuse_unbounded(plain, type(document).__name__)
     return msgspec.json.encode(plain, order="sorted")
+
+
+class _Questioned(msgspec.Struct):
+    question: int = 0
+
+
+_question_decoder = msgspec.json.Decoder(_Questioned)
+
+
+def question_of(sealed: bytes) -> int:
+    """What a sealed document says that it answers, whoever signed it; 0 where it does not say. Nothing is verified."""
+    try:
+        return _question_decoder.decode(payload_of(sealed, MODEL)).question
+    except MALFORMED:
+        return 0
 
 
 def decode(payload: bytes, layout: str) -> Document:

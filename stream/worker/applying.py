@@ -93,7 +93,7 @@ class Applying:
     async def load(self, head: Head) -> None:
         """Read what outlives a process: event-id windows and the messages not yet acknowledged."""
         self._version = -1  # until all is read
-        self._assembly.timeline = self._new_timeline()
+        self._assembly.timeline, self._assembly.says_rules = self._new_timeline(), True
         self._loading.restart(head)
         for topic in INPUT_TOPICS:
             if topic != CLOCK:
@@ -389,6 +389,7 @@ class Applying:
         self, head: Head, loaded: Loaded, applied: Applied, found: Sorted, seen: Mapping[str, SeenBlock]
     ) -> None:
         self._version = head.version + 1
+        self._assembly.says_rules = False
         self._loading.remember(loaded, applied.commit)
         self._identities.committed(applied.commit.identities)
         self._reach(self._version, applied.commit.positions)

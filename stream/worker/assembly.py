@@ -26,6 +26,7 @@ from stream.worker.known_identities import redirected
 from stream.worker.loading import Loaded
 from stream.worker.log_records import TOPIC_NUMBERS, LogRecords, run_starts
 from stream.worker.lost_commits import lost_offsets
+from stream.worker.noted_rules import noted
 from stream.worker.postponing import postpone
 from stream.worker.sorting import Places, Sorted, dead_letter, epoch_passed, facts_at, sent_on, set_aside, shop_totals
 from stream.worker.sweeping import NO_RENEWAL, Renewal, make_due
@@ -65,13 +66,13 @@ class Assembly:
     """Turns batches into commits for one partition.
 
     `timeline` names what is committed from now on, as `schemas.origin.Sender` has it. `live` says that the clock hears
-    the records, and what it has heard of them goes into the commit.
+    the records, and what it has heard of them goes into the commit. `says_rules` has the journal tell the rules.
     """
 
     def __init__(self, partition: int, partitions: int, rules: Rules, *, lockstep: bool, live: bool = False) -> None:
         self._partition, self._partitions = partition, partitions
         self.rules, self._lockstep, self._live = rules, lockstep, live
-        self.timeline = ""
+        self.timeline, self.says_rules = "", True
 
     def apply(
         self,
@@ -245,8 +246,8 @@ class Assembly:
             heard=heard_after(head.heard, batch.records, stream_time_ms) if self._live else {},
         )
 
-    @staticmethod
     def _journal(
+        self,
         version: int,
         batch: Batch,
         positions: Mapping[str, LogPosition],
@@ -277,6 +278,7 @@ class Assembly:
             swept=renewal.swept,
             timeline=timeline,
             lost=lost_offsets(records),
+            rules=noted(self.rules) if self.says_rules else None,
         )
         return encode_entry(entry)
 

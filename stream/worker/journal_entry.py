@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from stream.worker.noted_rules import NotedRules
+
 
 class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One commit.
@@ -25,6 +27,7 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         timeline: of the messages it has sent from customer to customer; empty where there are none.
         lost: offsets of records on `events.rerouted` that count for nothing: the commits that sent them were lost.
         swept: models and rules that everybody is decided under, where a sweep has ended with it; else empty.
+        rules: by which it and those after it were decided; only in the first after a worker has read the partition.
     """
 
     version: int
@@ -42,6 +45,7 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     swept: str = ""
     timeline: str = ""
     lost: list[int] = []
+    rules: NotedRules | None = None
 
 
 _encoder = msgspec.json.Encoder(order="sorted")

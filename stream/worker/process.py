@@ -15,6 +15,7 @@ from schemas.topics import INPUT_TOPICS
 from schemas.units import DAY_MS
 from stream.errors import LogRecreatedError
 from stream.metrics import worker as metrics
+from stream.outcomes.declaration import questions_of
 from stream.worker.applying import Fenced
 from stream.worker.background import Background
 from stream.worker.chunk_app import ChunkApp, Subscription, chunk_app
@@ -48,9 +49,8 @@ class WorkerProcess:
         self._lanes: Lanes[PartitionLane] = Lanes()
         self._reached: dict[int, int] = {}  # partition -> version that its last lane had applied when it was stopped
         declared = plan.rules.outcomes
-        questions = {outcome.name: outcome.code for outcome in declared.outcomes}
         self._models = ModelWatch(
-            plan.models, plan.keyring, declared.names, lockstep=plan.lockstep, questions=questions
+            plan.models, plan.keyring, declared.names, lockstep=plan.lockstep, questions=questions_of(declared.outcomes)
         )
         self._later = Background(plan.limits.background_ms)
         self._turns = Turns(pace=Pace(plan.gather_ms / 1000))

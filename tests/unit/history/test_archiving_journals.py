@@ -1,15 +1,23 @@
-"""The archived journal is what Redis says it is, or it is left alone."""
+"""The archived journal is what Redis says it is, or it is left alone; models lie under what they answer."""
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from ebb.history.archiving import archive_journal
+from ebb.history.archiving import archive_journal, archive_model
 from offline.archive.files import JOURNAL, ArchiveError
 from offline.archive.reading import read_batches
 from offline.archive.records import records_of
+from offline.archive.standing import archived_model
+from stream.features.layout import LAYOUT
+from stream.memory_store import MemoryModelStore
 from stream.redis_store.journal import PackedEntry
+from stream.scoring.documents import encode
+from stream.signing import Keyring, seal
 from stream.worker.journal_entry import JournalEntry, encode_entry
+from tests.live_lane import run
+from tests.world import silence_document
 
 
 class Journal:
@@ -73,3 +81,21 @@ def test_a_redis_rebuilt_from_the_archive_goes_on_and_one_begun_anew_is_refused(
     rebuilt.write(1_003, 1_004)
     assert archive_journal(rebuilt, tmp_path, 0) == 2
     assert archived(tmp_path) == said(journal) + said(rebuilt)
+
+
+def test_a_version_that_begins_again_under_another_question_replaces_none_of_before(tmp_path):
+    ring = Keyring.from_text("test:" + "5e" * 32)
+
+    def sealed(question: int) -> bytes:
+        return seal(encode(msgspec.structs.replace(silence_document(version="250"), question=question)), ring)
+
+    async def two_nights() -> None:
+        for question in (7, 8):
+            store = MemoryModelStore()
+            await store.publish("churn_30d", "250", sealed(question), 0)
+            await archive_model(store, ["250"], tmp_path, LAYOUT, "churn_30d", question)
+
+    run(two_nights())
+    for question in (7, 8):
+        assert archived_model(tmp_path, LAYOUT, "churn_30d", "250", question) == sealed(question)
+    assert archived_model(tmp_path, LAYOUT, "churn_30d", "250", 9) is None
