@@ -1,6 +1,6 @@
 """A partition made again from its past: the worker's own engine, over the memory store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -15,6 +15,7 @@ from stream.ports import Commit, LogPosition, SweepProgress, with_heard
 from stream.worker.applying import Applying
 from stream.worker.assembly import Assembly
 from stream.worker.hearing import heard_after
+from stream.worker.homes import partitions_of
 from stream.worker.inbox import Batch
 from stream.worker.journal_entry import JournalEntry, decode_entry
 from stream.worker.log_records import NO_RECORDS
@@ -23,6 +24,20 @@ from stream.worker.plan import WorkerPlan
 from stream.worker.sweeping import Renewal
 
 OWNER = "ebb recover"
+
+
+class _Store(MemoryPartitionStore):
+    """Where the deadlines of some customers alone may be due, as `Stretch.fires` has it."""
+
+    fires: tuple[int, Collection[int]] | None = None
+
+    def _due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
+        due = super()._due(until_ms, limit)
+        if self.fires is None or not due:
+            return due
+        count, among = self.fires
+        homes = partitions_of([customer for customer, _ in due], count)
+        return [entry for entry, home in zip(due, homes, strict=True) if home in among]
 
 
 class Rebuilding:
@@ -36,7 +51,7 @@ class Rebuilding:
     ) -> None:
         self.partition, self.records = partition, 0
         self.stored, self.noted = StoredPartition(), list[JournalEntry]()
-        self._store = MemoryPartitionStore(self.stored)
+        self._store = _Store(self.stored)
         self._sent = SentInThePast(waiting, again)
         self._timeline = ""
         self._rules_now, self._ruled_by = plan.rules, cast(NotedRules | None, None)
@@ -79,7 +94,7 @@ class Rebuilding:
                 self.stored.head, positions=_positions(dict.fromkeys(stretch.records.last_places, 0))
             )
         times = StreamTimes(stretch.times, stretch.end_ms)
-        self._assembly.timeline = stretch.timeline or self._timeline
+        self._assembly.timeline, self._store.fires = stretch.timeline or self._timeline, stretch.fires
         if stretch.is_of_sweep:
             renewal = Renewal(stretch.renewed, SweepProgress(stretch.swept))
             await self._applying.decide_again(renewal, times, models)

@@ -3,10 +3,11 @@
 Each record keeps the stream time it had; where partitions meet, they are put in order by it. Nothing of a customer
 depends on who else lives in its partition, so what becomes of it is what would have become of it there. Time itself is
 shared out too: what it reached in an old partition, by a tick or by others' records, is reached wherever its customers
-go, so that their deadlines fire under the models of then.
+go, so that their deadlines fire under the models of then. Partitions take up a model one after another: while they
+differ only the deadlines of those fire whose partition decided so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -77,6 +78,7 @@ class SharingOut:
         self._pasts, self._partitions = pasts, partitions
         self._pieces = [_Pieces() for _ in range(partitions)]
         self._unders: list[_Under] = []
+        self._last_under = dict.fromkeys(range(len(pasts)), 0)
 
     def stretches(self, journals: Sequence[Iterator[Stretch]]) -> Iterator[tuple[int, Stretch]]:
         """(new partition, its next stretch), until everything is shared out.
@@ -101,15 +103,11 @@ class SharingOut:
         yield from self._before(end_ms + 1)
         for new in range(self._partitions):
             nothing = np.zeros(0, np.int64)
-            under = self._unders[-1] if self._unders else _Under()
-            yield new, Stretch(joined([]), nothing, end_ms, **under._asdict())
+            yield new, Stretch(NO_RECORDS, nothing, end_ms, fires=(1, ()))  # the next worker fires what nobody has
 
     def _share(self, old: int, stretch: Stretch) -> int:
         """Note where each record goes; how many go anywhere."""
-        decided = _Under(stretch.versions, stretch.rules)
-        if not self._unders or self._unders[-1] != decided:
-            self._unders.append(decided)
-        homes, under = self._homes(old, stretch.records), len(self._unders) - 1
+        homes, under = self._homes(old, stretch.records), self._number_of(old, _Under(stretch.versions, stretch.rules))
         at_ms = np.array([stretch.end_ms])
         is_told = not stretch.is_of_sweep and not stretch.postponed  # before these all that was due has fired
         for new in range(self._partitions):
@@ -125,6 +123,14 @@ class SharingOut:
             postponed = {customer: stretch.postponed[customer] for customer in customers}
             self._pieces[new].add(old, _Piece(NO_RECORDS, at_ms, under, postponed=postponed))
         return len(homes) + len(stretch.renewed) + len(stretch.postponed)
+
+    def _number_of(self, old: int, under: _Under) -> int:
+        """A number for what an old partition has decided under: that of before, of the latest of any, or a new one."""
+        if not self._unders or self._unders[self._last_under[old]] != under:
+            if not self._unders or self._unders[-1] != under:
+                self._unders.append(under)
+            self._last_under[old] = len(self._unders) - 1
+        return self._last_under[old]
 
     def _by_home(self, customers: Sequence[str]) -> dict[int, list[str]]:
         """New partition -> those of the customers who will live there."""
@@ -152,26 +158,28 @@ class SharingOut:
 
     def _before(self, time_ms: int) -> Iterator[tuple[int, Stretch]]:
         for new, pieces in enumerate(self._pieces):
-            parts = [piece for _, found in sorted(pieces.of.items()) for piece in found]
+            parts = [(old, piece) for old, found in sorted(pieces.of.items()) for piece in found]
             if not parts:
                 continue
             self._keep(pieces, time_ms)
             for stretch in self._in_order(parts, time_ms):
                 yield new, stretch
 
-    def _in_order(self, parts: Sequence[_Piece], time_ms: int) -> Iterator[Stretch]:
+    def _in_order(self, parts: Sequence[tuple[int, _Piece]], time_ms: int) -> Iterator[Stretch]:
         """What is before a time, by time; what comes from one old partition at the same time stays in its order."""
-        records, times = joined([part.records for part in parts]), np.concatenate([part.times for part in parts])
-        part_of = np.repeat(np.arange(len(parts)), [len(part.times) for part in parts])
-        is_alone = np.array([part.is_alone for part in parts])[part_of]
-        under = np.array([part.under for part in parts])[part_of]
+        records, times = joined([part.records for _, part in parts]), np.concatenate([part.times for _, part in parts])
+        part_of = np.repeat(np.arange(len(parts)), [len(part.times) for _, part in parts])
+        is_alone = np.array([part.is_alone for _, part in parts])[part_of]
+        old, under = (np.array(each)[part_of] for each in zip(*((old, part.under) for old, part in parts), strict=True))
         place_of = np.cumsum(~is_alone) - 1
         ready = np.flatnonzero(times < time_ms)
         ready = ready[np.argsort(times[ready], kind="stable")]
-        for begin, end in _runs(under[ready], is_alone[ready]):
+        firing = _Firing(old, under, [past.partition for past in self._pasts])
+        for begin, end in _runs(under[ready], is_alone[ready], firing.is_last[ready]):
             some = ready[begin:end]
             last, decided = int(some[-1]), self._unders[int(under[some[0]])]._asdict()
-            part, last_ms = parts[part_of[last]], int(times[last])
+            decided["fires"] = firing.after(some)
+            part, last_ms = parts[part_of[last]][1], int(times[last])
             if part.postponed:  # the deadlines before then came first, one at that time may be what failed
                 yield Stretch(NO_RECORDS, times[:0], last_ms - 1, **decided)
             if part.is_alone:
@@ -188,9 +196,51 @@ class SharingOut:
             pieces.of[old] = [piece.at(places) for piece, places in later if len(places)]
 
 
-def _runs(under: IntArray, is_alone: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """(begin, end) of each step: records under the same models, at most `AT_ONCE`, or what goes alone."""
-    changes = (np.diff(under, prepend=-1) != 0) | is_alone | np.append(False, is_alone)[:-1]
+class _Firing:
+    """Whose deadlines fire with a step: those of customers whose old partition decides under the same models then.
+
+    A deadline has fired with the first that its own partition did from then on. What comes after the end of that is
+    left to the next worker.
+
+    Attributes:
+        is_last: of each record, whether its old partition decides under others after it, or no more. A step ends there.
+
+    Args:
+        old: shape (records,), the old partition of each, one after another.
+        under: shape (records,), under what it was decided.
+        numbers: of the old partitions.
+    """
+
+    def __init__(self, old: IntArray, under: IntArray, numbers: Sequence[int]) -> None:
+        self._old, self._under, self._numbers = old, under, numbers
+        self.is_last = np.append((old[1:] != old[:-1]) | (under[1:] != under[:-1]), True)
+        self._next = {each: int(np.searchsorted(old, each)) for each in np.unique(old).tolist()}
+
+    def after(self, step: IntArray) -> tuple[int, Collection[int]] | None:
+        """Among how many old partitions, and in which of them, deadlines fire with a step; None for all.
+
+        Args:
+            step: places of the next records, by time.
+        """
+        olds, from_end = np.unique(self._old[step[::-1]], return_index=True)
+        self._next |= dict(zip(olds.tolist(), (step[::-1][from_end] + 1).tolist(), strict=True))
+        last = int(step[-1])
+        among = {self._numbers[old] for old, place in self._next.items() if self._goes_on(old, place, last)}
+        return (len(self._numbers), among) if len(among) < len(self._numbers) else None
+
+    def _goes_on(self, old: int, place: int, last: int) -> bool:
+        """Whether an old partition whose next record has a place decides as the last record of a step was decided."""
+        is_there = place < len(self._old) and self._old[place] == old
+        return bool(old == self._old[last] or (is_there and self._under[place] == self._under[last]))
+
+
+def _runs(under: IntArray, is_alone: NDArray[np.bool_], is_last: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of each step: records under the same models, at most `AT_ONCE`, or what goes alone.
+
+    After what is the last of its old partition under its models a step ends.
+    """
+    begins_anew = np.append(False, is_alone | is_last)[:-1]
+    changes = (np.diff(under, prepend=-1) != 0) | is_alone | begins_anew
     begins = np.flatnonzero(changes).tolist()
     for begin, end in zip(begins, [*begins[1:], len(under)], strict=True):
         for first in range(begin, end, AT_ONCE):

@@ -1,6 +1,6 @@
 """Stretches of a partition's past: what took effect at once or under the same models, and how they join to steps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ class Stretch:
         swept: what everybody is decided under after it, where it ended a sweep.
         timeline: of the messages that it has sent from customer to customer; empty where there are none.
         rules: by which it was decided; None where no entry up to it has noted them.
+        fires: among how many partitions, and in which of them, they are at home whose deadlines fire; None for all.
         first: topic -> offset at which it goes on, where no journal entry speaks of the records.
     """
 
@@ -45,6 +46,7 @@ class Stretch:
     swept: str = ""
     timeline: str = ""
     rules: NotedRules | None = None
+    fires: tuple[int, Collection[int]] | None = None
     first: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -11,18 +11,20 @@ import numpy as np
 import pytest
 
 from ebb.history.archiving import journal_ends
+from ebb.history.stretches import NO_LIMIT
 from offline.archive.erasing import take_out
 from offline.archive.standing import Era, Standing, Waiting
 from schemas.partition import partition_of
 from schemas.topics import LABELS, PURCHASES
 from schemas.units import DAY_MS
-from stream.drafts import unpack_outgoing
+from stream.drafts import Outgoing, unpack_outgoing
 from stream.features.layout import LAYOUT
 from stream.features.stored import unpack
 from stream.memory_store import StoredPartition
 from stream.ports import NOT_SWEPT
 from stream.worker.journal_entry import JournalEntry, decode_entry
-from tests.live_lane import LIMITS, LiveLane, Logged, event_topic, ids, run
+from stream.worker.timing import EVENT_TOPICS
+from tests.live_lane import LIMITS, LiveLane, Logged, Logs, event_topic, ids, run
 from tests.lived_through import (
     CALMER,
     DAYS,
@@ -31,13 +33,14 @@ from tests.lived_through import (
     OF_ONE_PARTITION,
     OTHER_MODELS_DAY,
     RULES,
+    SURER,
     Life,
     Moment,
     archive,
     moments,
     rebuilt,
 )
-from tests.world import BEGIN_MS, decode_view, purchase
+from tests.world import BEGIN_MS, PINNED, decode_view, purchase
 
 STORED = ("states", "views", "deadlines", "due", "segments", "risks", "labels", "snapshots", "totals", "outbox")
 
@@ -185,6 +188,54 @@ def test_partitions_that_are_shared_out_among_fewer_leave_everybody_as_they_were
     parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(3, versions, sequences), Era(fewer)]))
     assert_everybody(parts, [life.stored for life in lives])
     assert {part.head.stream_time_ms for part in parts} == {max(head.stream_time_ms for head in heads)}
+
+
+def one_later(number: int) -> list[Moment]:
+    """The same, but that a partition takes up each model as many half days later as its number, one by one."""
+    turns, every = [PINNED, SURER, CALMER], moments()
+    return [replace(moment, models=turns[max(at - 4 * number, 0) // 24 % 3]) for at, moment in enumerate(every)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_deadlines_fire_under_the_models_of_their_own_partition_while_others_have_others(
+    count: int, tmp_path: Path
+) -> None:
+    lives = [Life(number, 3) for number in range(3)]
+    for life in lives:
+        run(life.go_on(at_home(life, one_later(life.partition))))
+        archive(tmp_path, life, others=[CALMER.outcomes["churn_30d"]])
+    heads = [life.stored.head for life in lives]
+    versions, sequences = ({n: getattr(head, name) for n, head in enumerate(heads)} for name in ("version", "sequence"))
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(3, versions, sequences), Era(count)]))
+    assert_everybody(parts, [life.stored for life in lives])
+
+
+def test_what_no_partition_had_fired_waits_for_the_next_worker_which_tells_of_it(tmp_path: Path) -> None:
+    lives, every = [Life(number, 2) for number in range(2)], moments()
+    for life in lives:
+        run(life.go_on(at_home(life, every[: len(every) - 30 * life.partition])))
+        archive(tmp_path, life)
+    heads = [life.stored.head for life in lives]
+    late = [due for due in lives[1].stored.deadlines.values() if due <= heads[0].stream_time_ms]
+    assert late, "one stopped earlier than the other"
+    versions, sequences = ({n: getattr(head, name) for n, head in enumerate(heads)} for name in ("version", "sequence"))
+    all_sent = dict.fromkeys(range(3), Waiting(NO_LIMIT))
+    parts = rebuilt(tmp_path, Standing("live", LAYOUT, [Era(2, versions, sequences), Era(3)], all_sent))
+    assert_everybody(parts, [life.stored for life in lives])
+    assert {part.head.stream_time_ms for part in parts} == {heads[0].stream_time_ms}
+    told = [run(ticked(number, part)) for number, part in enumerate(parts)]
+    assert sum(map(len, told)) > 0
+    assert min(due for part in parts for due in part.deadlines.values()) > heads[0].stream_time_ms
+
+
+async def ticked(number: int, stored: StoredPartition) -> Sequence[Outgoing]:
+    """What the next worker of one of three partitions has to say at its first tick."""
+    nothing: Logs = {topic: [] for topic in EVENT_TOPICS}
+    wall_ms = stored.head.stream_time_ms
+    lane = LiveLane(nothing, partition=number, partitions=3, rules=RULES, stored=stored, wall_ms=wall_ms)
+    lane.models.models = SURER
+    await (await lane.claim()).work()
+    return lane.outgoing()
 
 
 def at_home(life: Life, everything: Sequence[Moment]) -> list[Moment]:
