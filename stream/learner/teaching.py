@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from stream.features.layout import LAYOUT
 from stream.learner.drift import news, show_drift
 from stream.learner.saved import Saved, open_saved, seal_saved
 from stream.learner.showing import show_contest
+from stream.learning.hazard_share import HALF
 from stream.learning.label_rows import LabelRows
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
@@ -78,6 +80,8 @@ class Teacher:
         self._store, self._keyring = store, keyring
         self._every = {outcome.name: of.name for outcome in outcomes if (of := outcome.of_every_purchase(outcomes))}
         rolled = {outcome.name: of.name for outcome in outcomes if (of := outcome.weekly(outcomes))}
+        soonest = sorted((outcome for outcome in outcomes if outcome.name in rolled), key=attrgetter("horizon_days"))
+        self._soonest_rolled = soonest[0].name if soonest else None
         self._weekly = rolled | {name: rolled[of] for name, of in self._every.items() if of in rolled}
         sampled = sampled_outcome(outcomes)
         self._pupils = [
@@ -247,7 +251,9 @@ class Teacher:
             return pupil.learner.document(version, pupil.epoch_day)
         weekly, every = (self._learner(of.get(pupil.name)) for of in (self._weekly, self._every))
         parts = weekly.newton if weekly else None, every.mix if every else None
-        return pupil.learner.document(version, pupil.epoch_day, *parts)
+        soonest = self._learner(self._soonest_rolled)  # what it has learned is the freshest, and of the most labels
+        share = soonest.hazard_share.share if soonest else HALF
+        return pupil.learner.document(version, pupil.epoch_day, *parts, share)
 
     def _learner(self, name: str | None) -> OutcomeLearner | None:
         """The learner of an outcome, of which another's document has a part."""

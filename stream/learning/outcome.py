@@ -17,6 +17,7 @@ from stream.learning.after_drift import AfterDrift, AfterDriftState
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
 from stream.learning.drift_watch import by_week
+from stream.learning.hazard_share import HALF, HazardLosses, HazardShare
 from stream.learning.judge import JudgeState, add_losses
 from stream.learning.label_rows import LabelRows
 from stream.learning.linear import (
@@ -66,7 +67,7 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
     """A learner as numbers and names: what is in Redis beside the offset of the labels log.
 
     One that was saved before there was a `contest` has `judges`, and is taken up; without
-    `after_drift` the watch for drift begins anew.
+    `after_drift` the watch for drift begins anew, and without `hazard_losses` the hazard has lost nothing yet.
     """
 
     name: str
@@ -81,6 +82,7 @@ class OutcomeState(msgspec.Struct, frozen=True, kw_only=True):
     contest: ContestState | None = None
     judges: dict[str, JudgeState] = {}
     after_drift: AfterDriftState | None = None
+    hazard_losses: HazardLosses = (0, 0.0, 0.0)
 
 
 class OutcomeLearner:
@@ -107,6 +109,7 @@ class OutcomeLearner:
     Attributes:
         contest: the candidates against each other.
         after_drift: the watch for drift.
+        hazard_share: what the hazard has shown to be worth beside the regressions.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class OutcomeLearner:
         self._newton_share = newton_share(horizon_days)
         self.after_drift = AfterDrift(name, columns, watches_columns=watches_columns, newton_share=self._newton_share)
         self.contest = Contest(horizon_days, self._names, self._names[0], budget_us=budget_us)
+        self.hazard_share = HazardShare()
         self._recent = RecentIds()
 
     def learn(self, labels: Sequence[Label]) -> int:
@@ -160,6 +164,7 @@ class OutcomeLearner:
         """Labels of one week: only with its first can drift be noticed."""
         self.after_drift.heed(labels, self.contest, self._learned)
         self.contest.judge(labels)
+        self.hazard_share.heed(labels)
         read = with_missed(labels.columns, self._columns)
         self.after_drift.learn(labels, read, self.contest)
         self._learn(labels, read)
@@ -191,7 +196,12 @@ class OutcomeLearner:
         return self._labels >= LABELS_BEFORE_SERVING and 0 < self._positives < self._labels
 
     def document(
-        self, version: str, epoch_day: int, weekly: LinearModel | None = None, every: LinearModel | None = None
+        self,
+        version: str,
+        epoch_day: int,
+        weekly: LinearModel | None = None,
+        every: LinearModel | None = None,
+        hazard_share: float = HALF,
     ) -> OutcomeDocument:
         """The model as data: what workers score with from this epoch on.
 
@@ -200,8 +210,9 @@ class OutcomeLearner:
             epoch_day: days since 1970, UTC.
             weekly: the probability of a purchase within seven days, to be rolled forward.
             every: the mean logit of the outcome that asks of every purchase.
+            hazard_share: what that counts for beside the regressions where it is rolled forward.
         """
-        metrics, models = self.contest.metrics(), self._candidates(weekly, every)
+        metrics, models = self.contest.metrics(), self._candidates(weekly, every, hazard_share)
         standing = self.contest.standing(metrics, models)
         serves = serving(self._labels, self._positives, self._progressive_means(), standing)
         return OutcomeDocument(
@@ -234,6 +245,7 @@ class OutcomeLearner:
             recent=self._recent.to_bytes(),
             contest=self.contest.state(),
             after_drift=self.after_drift.state(),
+            hazard_losses=self.hazard_share.losses,
         )
         return msgspec.msgpack.encode(state)
 
@@ -258,6 +270,7 @@ class OutcomeLearner:
             else self.contest.restored(state.contest)
         )
         learner.after_drift = self.after_drift.restored(state.after_drift)
+        learner.hazard_share = HazardShare(state.hazard_losses)
         learner._recent = RecentIds.from_bytes(state.recent)
         return learner
 
@@ -283,14 +296,16 @@ class OutcomeLearner:
         found[MIX] = mean_logit(found[RIVER_LOGISTIC], found[NEWTON], self._newton_share)
         return found
 
-    def _candidates(self, weekly: LinearModel | None, every: LinearModel | None) -> dict[str, Model]:
+    def _candidates(
+        self, weekly: LinearModel | None, every: LinearModel | None, hazard_share: float
+    ) -> dict[str, Model]:
         regressions = self._regressions()
         models: dict[str, Model] = {**regressions}
         models["base_rate"] = constant(_base_rate(self._positives, self._labels))
         if self._rolled and weekly:
             of = self._rolled
             hazard = HazardModel(weekly, of.horizon_days, of.true_when, of.within_own_gap)
-            models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(regressions[MIX], hazard)}
+            models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(regressions[MIX], hazard, hazard_share)}
         if self._moves and weekly and every:
             models[MOVED] = moved(regressions[MIX], every, weekly, *self._moves)
         return {name: models[name] for name in self._names if name in models} | self.after_drift.models(self.contest)

@@ -37,11 +37,22 @@ from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, gr
 ONLY_LINEAR, BOTH, ONLY_HAZARD, TREES = range(4)
 
 
-class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="mean_logit"):
-    """The model whose logit is the mean of a linear one's and a hazard's."""
+def _refuse_share(share: float) -> None:
+    """Refuse a share that cannot be meant."""
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"share {share} is not from 0 to 1")
+
+
+class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, omit_defaults=True, tag="mean_logit"):
+    """The model whose logit is the mean of a linear one's and a hazard's, which counts a share of it, from 0 to 1."""
 
     linear: LinearModel
     hazard: HazardModel
+    hazard_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse a share that cannot be meant."""
+        _refuse_share(self.hazard_share)
 
 
 class MovedLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="moved_logit"):
@@ -53,8 +64,7 @@ class MovedLogit(msgspec.Struct, frozen=True, cache_hash=True, tag="moved_logit"
 
     def __post_init__(self) -> None:
         """Refuse a share that cannot be meant."""
-        if not 0.0 <= self.share <= 1.0:
-            raise ValueError(f"share {self.share} is not from 0 to 1")
+        _refuse_share(self.share)
 
 
 Model = LinearModel | HazardModel | MeanLogit | MovedLogit | TreeModel
@@ -143,7 +153,13 @@ def _kind(linear: LinearModel | None, hazard: HazardModel | None) -> int:
 
 def _shares(model: Model | None) -> tuple[float, float]:
     """What the logits of a linear model and of a hazard count for, where a model is made of both."""
-    return (1.0, model.share) if isinstance(model, MovedLogit) else (0.5, 0.5)
+    match model:
+        case MeanLogit():
+            return 1.0 - model.hazard_share, model.hazard_share
+        case MovedLogit():
+            return 1.0, model.share
+        case _:
+            return 0.0, 0.0
 
 
 def parts(model: Model | None) -> tuple[LinearModel | None, HazardModel | None]:

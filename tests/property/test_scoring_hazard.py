@@ -38,7 +38,9 @@ def slow_logit(model: Model, state: StateArray, now_ms: int) -> float:
     """Its logit, as far as logits go. Probabilities near 1 have lost the digits that a share of a logit shows."""
     if isinstance(model, MeanLogit | MovedLogit):
         linear, hazard = (slow_logit(part, state, now_ms) for part in (model.linear, model.hazard))
-        return (linear + hazard) / 2 if isinstance(model, MeanLogit) else linear + model.share * hazard
+        if isinstance(model, MovedLogit):
+            return linear + model.share * hazard
+        return (1 - model.hazard_share) * linear + model.hazard_share * hazard
     if isinstance(model, HazardModel):
         nothing = log_of_nothing(model, state, now_ms)
         found = nothing - math.log(-math.expm1(nothing)) if nothing < 0 else math.inf
@@ -99,7 +101,8 @@ def test_rolling_forward_at_once_is_what_asking_ahead_one_by_one_gives(
     matrix = model_matrix(states, now_ms)
     bought = np.flatnonzero(states["features"]["last_purchase_ms"])  # of others nothing is said
     linear = weekly_model(seed + 10, bias=0.3)
-    for model in (hazard, MeanLogit(linear, hazard), MovedLogit(linear, hazard, 0.2)):
+    means = MeanLogit(linear, hazard), MeanLogit(linear, hazard, hazard_share=0.1)
+    for model in (hazard, *means, MovedLogit(linear, hazard, 0.2)):
         at_once = probability(model, matrix)[bought]
         one_by_one = [slowly(model, states[row : row + 1], now_ms) for row in bought]
         assert at_once == pytest.approx(one_by_one, abs=1e-9)

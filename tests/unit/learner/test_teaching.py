@@ -355,6 +355,31 @@ async def test_outcomes_are_rolled_forward_by_what_is_learned_of_seven_days() ->
     assert "hazard" not in weekly.candidates
 
 
+async def test_a_hazard_that_stored_scores_of_the_soonest_outcome_found_worse_counts_less_in_all_that_are_rolled() -> (
+    None
+):
+    store = Store()
+    teacher = Teacher(store, KEYS)
+    await teacher.restore()
+    for day in DAYS:
+        scored = [
+            replace(label, outcome=name, message_id=f"{name}-{label.message_id}", scores=scores)
+            for name, scores in (("churn_30d", WORSE_HAZARD), ("churn_90d", {}))
+            for label in labels(day, 120)[:120]
+        ]
+        teacher.learn([*scored, *[each for each in labels(day) if each.outcome == "purchase_7d"]], day)
+        await teacher.publish(next_offset=day)
+    again = Teacher(store, KEYS)
+    await again.restore()
+    again.learn([replace(label, message_id=f"later-{label.message_id}") for label in labels(DAYS[-1])], DAYS[-1] + 1)
+    await again.publish(next_offset=DAYS[-1] + 1)
+    shares = [of.candidates["mean_logit_hazard"] for of in (in_force(store, "churn_30d"), in_force(store, "churn_90d"))]
+    assert all(isinstance(each, MeanLogit) and each.hazard_share < 0.01 for each in shares)
+
+
+WORSE_HAZARD = {"mean_logit": 0.4, "hazard": 0.9}  # a third of the labels is true
+
+
 async def test_purchases_of_an_amount_are_moved_by_what_is_learned_of_all_purchases() -> None:
     store = Store()
     teacher = Teacher(store, KEYS)
