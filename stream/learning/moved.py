@@ -7,6 +7,7 @@ What the hazard says beyond those regressions is news of the shop. A share of it
 
 import numpy as np
 
+from stream.learning.hazard_share import HALF
 from stream.outcomes.declaration import Outcome
 from stream.scoring.hazard import HazardModel
 from stream.scoring.kinds import MovedLogit
@@ -17,7 +18,14 @@ HAZARD_SHARE = 0.2
 numbers were chosen")."""
 
 
-def moved(mix: LinearModel, every: LinearModel, weekly: LinearModel, outcome: Outcome, of_every: Outcome) -> MovedLogit:
+def moved(
+    mix: LinearModel,
+    every: LinearModel,
+    weekly: LinearModel,
+    outcome: Outcome,
+    of_every: Outcome,
+    hazard_share: float = HALF,
+) -> MovedLogit:
     """The mean logit of an outcome, moved.
 
     Args:
@@ -25,10 +33,13 @@ def moved(mix: LinearModel, every: LinearModel, weekly: LinearModel, outcome: Ou
         every: that of the outcome which asks of every purchase.
         weekly: the probability of a purchase within seven days.
         outcome, of_every: the two declarations.
+        hazard_share: what the hazard counts for where it is rolled forward; the less that is than a half, the less it
+            moves this one.
     """
+    share = HAZARD_SHARE * hazard_share / HALF
     sign = 1.0 if outcome.true_when == of_every.true_when else -1.0
     hazard = HazardModel(weekly, outcome.horizon_days, outcome.true_when, outcome.within_own_gap)
-    return MovedLogit(less(mix, every, sign * HAZARD_SHARE), hazard, HAZARD_SHARE)
+    return MovedLogit(less(mix, every, sign * share), hazard, share)
 
 
 def less(one: LinearModel, other: LinearModel, share: float) -> LinearModel:

@@ -210,7 +210,7 @@ class OutcomeLearner:
             epoch_day: days since 1970, UTC.
             weekly: the probability of a purchase within seven days, to be rolled forward.
             every: the mean logit of the outcome that asks of every purchase.
-            hazard_share: what that counts for beside the regressions where it is rolled forward.
+            hazard_share: what a hazard counts for beside the regressions where it is rolled forward.
         """
         metrics, models = self.contest.metrics(), self._candidates(weekly, every, hazard_share)
         standing = self.contest.standing(metrics, models)
@@ -307,7 +307,7 @@ class OutcomeLearner:
             hazard = HazardModel(weekly, of.horizon_days, of.true_when, of.within_own_gap)
             models |= {HAZARD: hazard, HAZARD_MIX: MeanLogit(regressions[MIX], hazard, hazard_share)}
         if self._moves and weekly and every:
-            models[MOVED] = moved(regressions[MIX], every, weekly, *self._moves)
+            models[MOVED] = moved(regressions[MIX], every, weekly, *self._moves, hazard_share)
         return {name: models[name] for name in self._names if name in models} | self.after_drift.models(self.contest)
 
     def _progressive_means(self) -> dict[str, float]:

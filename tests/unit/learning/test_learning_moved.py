@@ -43,6 +43,14 @@ def test_a_share_is_taken_off_whatever_the_two_standardise_by() -> None:
     assert logits(less(one, other, 0.4), rows()) == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_hazard_that_counts_for_less_moves_less() -> None:
+    half, tenth = (moved(linear(1), linear(2), linear(3), HIGH_VALUE_90D, CHURN_90D, share) for share in (0.5, 0.1))
+    assert (half.share, tenth.share) == (HAZARD_SHARE, pytest.approx(HAZARD_SHARE / 5))
+    own = logits(linear(1), rows())
+    towards_half, towards_tenth = (logit(probability(model, rows())) - own for model in (half, tenth))
+    assert towards_tenth == pytest.approx(towards_half / 5, abs=1e-9)
+
+
 def test_of_two_that_standardise_alike_each_weight_is_one_less_a_share_of_the_other() -> None:
     one = linear(1)
     twice = msgspec.structs.replace(one, weights=tuple(2 * weight for weight in one.weights), bias=0.8)
