@@ -16,7 +16,6 @@ from stream.features.layout import LAYOUT
 from stream.learner.drift import news, show_drift
 from stream.learner.saved import Saved, open_saved, seal_saved
 from stream.learner.showing import show_contest
-from stream.learning.hazard_share import HALF
 from stream.learning.label_rows import LabelRows
 from stream.learning.outcome import OutcomeLearner, learner_of
 from stream.learning.segments import SegmentLearner
@@ -27,6 +26,7 @@ from stream.ports import ModelStore
 from stream.scoring.budget import SCORE_BUDGET_US
 from stream.scoring.challengers import AnyChallenger, ChallengerDocument, SegmentChallenger, decode_challenger
 from stream.scoring.documents import NO_DOCUMENT_YET, SEGMENTS_NAME, OutcomeDocument, SegmentDocument, encode
+from stream.scoring.kinds import HALF
 from stream.signing import Keyring, open_sealed, seal
 
 log = structlog.get_logger()

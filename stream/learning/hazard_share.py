@@ -12,8 +12,8 @@ import numpy as np
 from stream.learning.judge import add_losses
 from stream.learning.label_rows import LabelRows
 from stream.scoring.documents import HAZARD, MIX
+from stream.scoring.kinds import HALF
 
-HALF = 0.5
 ALIKE = 0.008  # nats a label: a hazard that is worse by no more is worth its half in the mean
 FAR = 0.003  # nats: one that is worse by so much more counts .27, by twice as much .12
 FEW = 500  # labels that agree, added to those there are: what few of them say may be luck

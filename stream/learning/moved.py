@@ -7,10 +7,9 @@ What the hazard says beyond those regressions is news of the shop. A share of it
 
 import numpy as np
 
-from stream.learning.hazard_share import HALF
 from stream.outcomes.declaration import Outcome
 from stream.scoring.hazard import HazardModel
-from stream.scoring.kinds import MovedLogit
+from stream.scoring.kinds import HALF, MovedLogit
 from stream.scoring.linear import LinearModel
 
 HAZARD_SHARE = 0.2

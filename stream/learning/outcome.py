@@ -17,7 +17,7 @@ from stream.learning.after_drift import AfterDrift, AfterDriftState
 from stream.learning.champion import LABELS_BEFORE_SERVING, serving
 from stream.learning.contest import Contest, ContestState
 from stream.learning.drift_watch import by_week
-from stream.learning.hazard_share import HALF, HazardLosses, HazardShare
+from stream.learning.hazard_share import HazardLosses, HazardShare
 from stream.learning.judge import JudgeState, add_losses
 from stream.learning.label_rows import LabelRows
 from stream.learning.linear import (
@@ -51,7 +51,7 @@ from stream.scoring.documents import (
     schema_of,
 )
 from stream.scoring.hazard import HazardModel
-from stream.scoring.kinds import MeanLogit, Model
+from stream.scoring.kinds import HALF, MeanLogit, Model
 from stream.scoring.linear import LinearModel, constant
 
 SILENCE_COLUMN = "log_since_last_purchase_days"
@@ -109,7 +109,8 @@ class OutcomeLearner:
     Attributes:
         contest: the candidates against each other.
         after_drift: the watch for drift.
-        hazard_share: what the hazard has shown to be worth beside the regressions.
+        hazard_share: what the hazard has shown to be worth beside the regressions. Every learner counts: which of them
+            is asked changes with the outcomes that are declared.
     """
 
     def __init__(

@@ -35,6 +35,7 @@ from stream.scoring.linear import (
 from stream.scoring.trees import GROVE, Nodes, TreeModel, answer_of, answers, grove_of, nodes_of
 
 ONLY_LINEAR, BOTH, ONLY_HAZARD, TREES = range(4)
+HALF = 0.5
 
 
 def _refuse_share(share: float) -> None:
@@ -48,7 +49,7 @@ class MeanLogit(msgspec.Struct, frozen=True, cache_hash=True, omit_defaults=True
 
     linear: LinearModel
     hazard: HazardModel
-    hazard_share: float = 0.5
+    hazard_share: float = HALF
 
     def __post_init__(self) -> None:
         """Refuse a share that cannot be meant."""

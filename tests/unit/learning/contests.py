@@ -49,10 +49,10 @@ def shown(*histories, decisions=()):
     return contest
 
 
-def told(action, candidate="", number=0):
+def told(action, candidate="", number=0, outcome="churn_30d"):
     return ModelDecision(
         message_id=f"{action}-{candidate}-{number}",
-        outcome="churn_30d",
+        outcome=outcome,
         action=action,
         candidate=candidate,
         decided_ms=0,

@@ -4,9 +4,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.learning.hazard_share import ALIKE, FAR, FEW, HALF, HazardShare
+from stream.learning.hazard_share import ALIKE, FAR, FEW, HazardShare
 from stream.learning.label_rows import LabelRows
 from stream.scoring.documents import HAZARD, MIX
+from stream.scoring.kinds import HALF
 
 LABELS = 5_000
 

@@ -1,10 +1,11 @@
 """Centres published from outside: judged beside the learner's own on later customers, promoted by a person alone."""
 
+from functools import partial
+
 import msgspec
 import numpy as np
 import pytest
 
-from schemas.messages import ModelDecision
 from schemas.units import DAY_MS
 from stream.customers.segments import name_centres
 from stream.errors import ModelRefusedError
@@ -13,6 +14,7 @@ from stream.features.model_columns import SEGMENT_COLUMNS
 from stream.learning.segments import SegmentLearner
 from stream.scoring.challengers import SegmentChallenger, decode_challenger, encode_challenger
 from stream.scoring.documents import SegmentDocument, schema_of
+from tests.unit.learning.contests import told as about
 from tests.unit.learning.test_learning_segments import samples
 
 CENTRES = ((-1.0, 1.0, 1.0, 1.0), (1.0, -1.0, -1.0, -1.0))
@@ -41,15 +43,7 @@ def challenger(name="offline", trained_until_day=0, **changes):
     )
 
 
-def told(action, candidate="", number=0):
-    return ModelDecision(
-        message_id=f"{action}-{candidate}-{number}",
-        outcome="segments",
-        action=action,
-        candidate=candidate,
-        decided_ms=0,
-        decided_by="ada",
-    )
+told = partial(about, outcome="segments")
 
 
 def known(days, seed=1, per_day=20):
